@@ -1,0 +1,135 @@
+//! Opening the database by its URL.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+
+use super::{Database, migrate};
+
+/// How long a request waits for a connection, and SQLite for a lock of another process.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one statement may take on PostgreSQL.
+const STATEMENT_TIMEOUT: &str = "30s";
+/// How long a statement waits for a row that another writer holds.
+const LOCK_TIMEOUT: &str = "10s";
+/// A connection that rested longer is asked whether its server still takes writes.
+const IDLE_BEFORE_CHECK: Duration = Duration::from_secs(1);
+const POSTGRES_CONNECTIONS: u32 = 16;
+const SQLITE_READERS: u32 = 4;
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL names neither database.
+    #[error(
+        "the database URL begins with `{0}`; it must begin with `sqlite://` or `postgres://`, \
+         as in sqlite://sync-history.db?mode=rwc or postgres://user:password@host/database"
+    )]
+    Scheme(String),
+    /// SQLite without a file has neither durability nor readers beside the writer.
+    #[error(
+        "SQLite in memory would lose the ledger; name a file, as in sqlite://sync-history.db?mode=rwc"
+    )]
+    InMemory,
+    /// The database refused or did not answer.
+    #[error("cannot open the database: {0}")]
+    Open(#[source] DbErr),
+    /// The tables could not be brought up to date.
+    #[error("cannot bring the tables up to date: {0}")]
+    Migrate(#[source] DbErr),
+}
+
+/// Opens the database named by `url` and brings its tables up to date.
+///
+/// # Errors
+/// The URL is unknown, the database does not answer, or its tables cannot be brought up to date.
+pub async fn connect(url: &str) -> Result<Database, ConnectError> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    match scheme {
+        "postgres" | "postgresql" => connect_postgres(url).await,
+        "sqlite" if url.contains(":memory:") || url.contains("mode=memory") => {
+            Err(ConnectError::InMemory)
+        }
+        "sqlite" => connect_sqlite(url).await,
+        // Never more than the scheme: a URL holds a password.
+        _ => Err(ConnectError::Scheme(scheme.chars().take(20).collect())),
+    }
+}
+
+async fn connect_postgres(url: &str) -> Result<Database, ConnectError> {
+    migrate::postgres(url).await?;
+    let mut options = options(url, POSTGRES_CONNECTIONS);
+    options
+        .set_schema_search_path(migrate::SEARCH_PATH)
+        .map_sqlx_postgres_opts(|options| {
+            options.options([
+                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("lock_timeout", LOCK_TIMEOUT),
+                ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT),
+            ])
+        })
+        // A primary that was demoted still answers; a connection to it must not be kept.
+        .map_sqlx_postgres_before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for < IDLE_BEFORE_CHECK {
+                    return Ok(true);
+                }
+                let writable = sqlx::query_scalar("SELECT NOT pg_is_in_recovery()");
+                writable.fetch_one(connection).await
+            })
+        });
+    let pool = open(options).await?;
+    Ok(Database {
+        write: pool.clone(),
+        read: pool,
+    })
+}
+
+async fn connect_sqlite(url: &str) -> Result<Database, ConnectError> {
+    let write = open(sqlite_options(url, 1)).await?;
+    migrate::sqlite(&write).await?;
+    let mut readers = sqlite_options(url, SQLITE_READERS);
+    readers.map_sqlx_sqlite_opts(|options| sqlite_settings(options).pragma("query_only", "ON"));
+    Ok(Database {
+        write,
+        read: open(readers).await?,
+    })
+}
+
+fn sqlite_options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = options(url, connections);
+    options
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .map_sqlx_sqlite_opts(sqlite_settings);
+    options
+}
+
+/// `FULL` makes a commit durable before it is acknowledged; WAL lets readers go on meanwhile.
+fn sqlite_settings(
+    options: sqlx::sqlite::SqliteConnectOptions,
+) -> sqlx::sqlite::SqliteConnectOptions {
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(ACQUIRE_TIMEOUT)
+        .with_regexp()
+}
+
+fn options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .sqlx_logging(false);
+    options
+}
+
+async fn open(options: ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
+    sea_orm::Database::connect(options)
+        .await
+        .map_err(ConnectError::Open)
+}

@@ -1,0 +1,85 @@
+//! The database: SQLite in a file, or PostgreSQL. What the two differ in is decided here and,
+//! for a statement, next to the statement.
+
+mod connect;
+pub mod error;
+pub mod migrate;
+pub mod page;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+pub use connect::{ConnectError, connect};
+
+/// Connections to read and to write with. On PostgreSQL both are one pool; SQLite has one writer,
+/// whom several readers do not disturb.
+#[derive(Clone, Debug)]
+pub struct Database {
+    write: DatabaseConnection,
+    read: DatabaseConnection,
+}
+
+impl Database {
+    /// Which of the two databases it is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    /// For statements that change nothing.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// For a single statement that writes.
+    #[must_use]
+    pub fn write(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    /// Begins a transaction that writes. On SQLite it takes the write lock at once: a transaction
+    /// that reads first and asks for the lock later fails whenever another has written between.
+    ///
+    /// # Errors
+    /// The database does not answer, or another process holds SQLite's lock for too long.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.write.begin_with_options(options).await
+    }
+
+    /// Proves that the database takes writes, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// It does not: it is away, read-only, or locked.
+    pub async fn probe_write(&self) -> Result<(), DbErr> {
+        let transaction = self.begin().await?;
+        transaction
+            .execute_unprepared("DELETE FROM sync_feed WHERE 1 = 0")
+            .await?;
+        transaction.rollback().await
+    }
+
+    /// Calls `observe` with every statement that is executed from now on, for tests and benches.
+    pub fn observe_statements<F>(&mut self, observe: F)
+    where
+        F: Fn(&sea_orm::metric::Info<'_>) + Clone + Send + Sync + 'static,
+    {
+        self.write.set_metric_callback(observe.clone());
+        self.read.set_metric_callback(observe);
+    }
+
+    /// Closes all connections, so that SQLite folds its log back into the file.
+    ///
+    /// # Errors
+    /// A connection could not be closed in order.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.read.close().await?;
+        self.write.close().await
+    }
+}

@@ -1,0 +1,153 @@
+//! Pages of events: across runs, or of one.
+
+use async_graphql::{Context, Object, SimpleObject};
+
+use super::{SyncEvent, SyncEventFilter};
+use crate::{
+    db::page::{Page, Rows},
+    graphql::{
+        context::LedgerContext,
+        cursor::{List, encode_feed, encode_position},
+        page::{PageArguments, PageInfo, count_bound},
+    },
+    runs::{Event, EventsOfRun, event_position, filter::EventFilter},
+};
+
+/// A page of events.
+#[derive(Debug)]
+pub(in crate::graphql) struct SyncEventConnection {
+    rows: Rows<Event>,
+    list: EventList,
+    feed_cursor: Option<String>,
+}
+
+/// What a page is a page of.
+#[derive(Debug)]
+enum EventList {
+    Across(EventFilter),
+    OfRun(EventsOfRun<Page>),
+}
+
+/// An event and its place in the list.
+#[derive(Debug, SimpleObject)]
+pub(in crate::graphql) struct SyncEventEdge {
+    /// The event's place, for `after` and `before`.
+    cursor: String,
+    /// The event.
+    node: SyncEvent,
+}
+
+impl From<Event> for SyncEventEdge {
+    fn from(event: Event) -> Self {
+        Self {
+            cursor: cursor(&event),
+            node: event.into(),
+        }
+    }
+}
+
+fn cursor(event: &Event) -> String {
+    encode_position(List::Events, event_position(event))
+}
+
+impl SyncEventConnection {
+    /// Reads a page across runs.
+    pub(in crate::graphql) async fn across(
+        ctx: &Context<'_>,
+        filter: Option<SyncEventFilter>,
+        arguments: PageArguments,
+    ) -> async_graphql::Result<Self> {
+        let filter = filter.unwrap_or_default().parse()?;
+        let page = arguments.page(List::Events, ctx.pages())?;
+        let feed_cursor = feed_cursor(ctx).await?;
+        let rows = ctx.runs().list_events(&filter, &page).await?;
+        let list = EventList::Across(filter);
+        Ok(Self {
+            rows,
+            list,
+            feed_cursor,
+        })
+    }
+
+    /// Reads a page of one run's, together with those of other runs that are asked for.
+    pub(in crate::graphql) async fn of_run(
+        ctx: &Context<'_>,
+        of: EventsOfRun<Page>,
+    ) -> async_graphql::Result<Self> {
+        let feed_cursor = feed_cursor(ctx).await?;
+        let rows = ctx.loaders().events(of.clone()).await?;
+        let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &of.what));
+        let list = EventList::OfRun(of);
+        Ok(Self {
+            rows,
+            list,
+            feed_cursor,
+        })
+    }
+}
+
+/// The place in the feed, if it is selected; read before the page, so that nothing falls between.
+async fn feed_cursor(ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+    if ctx.look_ahead().field("feedCursor").exists() {
+        Ok(Some(encode_feed(&ctx.runs().feed().now().await?)))
+    } else {
+        Ok(None)
+    }
+}
+
+/// A page of events.
+#[Object]
+impl SyncEventConnection {
+    /// The events with their places in the list.
+    async fn edges(&self) -> Vec<SyncEventEdge> {
+        self.rows
+            .rows
+            .iter()
+            .cloned()
+            .map(SyncEventEdge::from)
+            .collect()
+    }
+
+    /// The events alone.
+    async fn nodes(&self) -> Vec<SyncEvent> {
+        self.rows
+            .rows
+            .iter()
+            .cloned()
+            .map(SyncEvent::from)
+            .collect()
+    }
+
+    /// Where the page lies in its list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::new(&self.rows, cursor)
+    }
+
+    /// How many events match. Counted only when selected, and never past `upTo`: an answer equal to `upTo` means that many or more.
+    async fn total_count(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 10000, desc = "How far to count, 1 or more.")] up_to: i32,
+    ) -> async_graphql::Result<u32> {
+        let bound = count_bound(up_to)?;
+        match &self.list {
+            EventList::Across(filter) => Ok(ctx.runs().count_events(filter, bound).await?),
+            EventList::OfRun(of) => {
+                let key = EventsOfRun {
+                    run_id: of.run_id,
+                    filter: of.filter.clone(),
+                    what: bound,
+                };
+                Ok(ctx.loaders().event_count(key).await?.unwrap_or_default())
+            }
+        }
+    }
+
+    /// The position in the change feed at which this page was read.
+    async fn feed_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        match &self.feed_cursor {
+            Some(cursor) => Ok(cursor.clone()),
+            None => Ok(encode_feed(&ctx.runs().feed().now().await?)),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Events: the type, its filter, what is handed in, and what comes back.
+
+mod connection;
+mod filter;
+mod input;
+mod payload;
+
+use async_graphql::{Context, ID, Object};
+
+pub(super) use connection::SyncEventConnection;
+pub(super) use filter::SyncEventFilter;
+pub(super) use input::{AddSyncEventInput, AddSyncEventsInput};
+pub(super) use payload::{AddSyncEventPayload, AddSyncEventsPayload};
+
+use super::{
+    context::LedgerContext,
+    run::SyncRun,
+    scalars::{DateTime, Json},
+};
+use crate::runs::{Error, Event};
+
+/// Something that happened during a run.
+#[derive(Clone, Debug)]
+pub(super) struct SyncEvent(Event);
+
+impl From<Event> for SyncEvent {
+    fn from(event: Event) -> Self {
+        Self(event)
+    }
+}
+
+/// Something that happened during a run.
+#[Object]
+impl SyncEvent {
+    /// The event's UUID. A worker may choose it.
+    pub(super) async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// An open set, such as `start`, `chunk`, `error`; at most 50 characters.
+    async fn event_type(&self) -> &str {
+        &self.0.event_type
+    }
+
+    /// When it happened, by the worker's clock.
+    async fn timestamp(&self) -> DateTime {
+        DateTime(self.0.timestamp)
+    }
+
+    /// What happened, for people.
+    async fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What else the worker said of it.
+    async fn details(&self) -> Option<Json> {
+        self.0
+            .details
+            .clone()
+            .filter(|details| !details.is_null())
+            .map(Json)
+    }
+
+    /// The run it belongs to.
+    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<SyncRun> {
+        run_of(ctx, self.0.sync_id).await
+    }
+}
+
+/// The run with this id, which an event refers to.
+async fn run_of(ctx: &Context<'_>, id: uuid::Uuid) -> async_graphql::Result<SyncRun> {
+    let run = ctx.loaders().run(id).await?;
+    Ok(run.ok_or(Error::NotFound { what: "run", id })?.into())
+}

@@ -1,0 +1,52 @@
+//! The ledger as GraphQL. `query`, `mutation` and `subscription` are the table of contents; each
+//! noun has its folder with its type, filter and inputs. Nothing here decides anything: a resolver
+//! reads its arguments, makes one call to the domain, and maps the answer.
+
+use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
+
+mod context;
+mod cursor;
+mod error;
+mod event;
+mod loaders;
+mod mutation;
+mod node;
+mod page;
+mod query;
+mod run;
+mod scalars;
+mod subscription;
+mod user;
+
+pub use error::{ErrorCode, refused, seal};
+pub use page::PageLimits;
+
+use crate::runs::Runs;
+use mutation::Mutation;
+use query::Query;
+use subscription::Subscription;
+
+/// The schema, ready to execute.
+pub type LedgerSchema = Schema<Query, Mutation, Subscription>;
+
+/// The schema over a ledger.
+#[must_use]
+pub fn schema(runs: Runs, pages: PageLimits) -> LedgerSchema {
+    builder()
+        .data(loaders::Loaders::new(runs.clone()))
+        .data(runs)
+        .data(pages)
+        .finish()
+}
+
+/// The schema as a text, which `schema.graphql` holds.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().prefer_single_line_descriptions();
+    builder().finish().sdl_with_options(options)
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    // ErrorCode stands in errors, which no field has the type of.
+    Schema::build(Query, Mutation, Subscription).register_output_type::<ErrorCode>()
+}

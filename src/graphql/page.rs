@@ -1,0 +1,108 @@
+//! Pages as clients ask for them.
+
+use async_graphql::SimpleObject;
+
+use super::cursor::{List, decode_position};
+use crate::{
+    db::page::{Page, Rows},
+    runs::{Error, Result},
+};
+
+/// How large a page may be.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLimits {
+    /// Rows when the client does not say.
+    pub default: u32,
+    /// Rows at most.
+    pub most: u32,
+}
+
+impl Default for PageLimits {
+    fn default() -> Self {
+        Self {
+            default: 25,
+            most: 100,
+        }
+    }
+}
+
+/// The four arguments of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct PageArguments {
+    pub(super) first: Option<i32>,
+    pub(super) after: Option<String>,
+    pub(super) last: Option<i32>,
+    pub(super) before: Option<String>,
+}
+
+impl PageArguments {
+    /// The page that is asked for.
+    pub(super) fn page(&self, list: List, limits: &PageLimits) -> Result<Page> {
+        let (name, size) = match (self.first, self.last) {
+            (Some(_), Some(_)) => {
+                return Err(Error::BadInput(
+                    "both first and last are given; ask for the first rows or for the last".into(),
+                ));
+            }
+            (first, None) => ("first", first),
+            (None, last) => ("last", last),
+        };
+        let limit = match size {
+            None => limits.default,
+            Some(size) => u32::try_from(size)
+                .ok()
+                .filter(|size| (1..=limits.most).contains(size))
+                .ok_or_else(|| {
+                    Error::BadInput(format!(
+                        "{name} is {size}; a page has 1 to {} rows",
+                        limits.most
+                    ))
+                })?,
+        };
+        let position = |cursor: &Option<String>| {
+            cursor
+                .as_deref()
+                .map(|text| decode_position(list, text))
+                .transpose()
+        };
+        Ok(Page {
+            limit,
+            after: position(&self.after)?,
+            before: position(&self.before)?,
+            from_end: self.last.is_some(),
+        })
+    }
+}
+
+/// How far `totalCount` counts.
+pub(super) fn count_bound(up_to: i32) -> Result<u32> {
+    u32::try_from(up_to)
+        .ok()
+        .filter(|bound| *bound > 0)
+        .ok_or_else(|| Error::BadInput(format!("upTo is {up_to}; count up to 1 or more")))
+}
+
+/// Where a page lies in its list.
+#[derive(Debug, SimpleObject)]
+pub(super) struct PageInfo {
+    /// There are rows behind this page: read on with `first` and `after: endCursor`.
+    has_next_page: bool,
+    /// There are rows before this page: read back with `last` and `before: startCursor`.
+    has_previous_page: bool,
+    /// Cursor of the page's first row; null on an empty page.
+    start_cursor: Option<String>,
+    /// Cursor of the page's last row; null on an empty page.
+    end_cursor: Option<String>,
+}
+
+impl PageInfo {
+    /// Tells where `rows` lie, whose cursors `cursor` makes.
+    pub(super) fn new<T>(rows: &Rows<T>, cursor: impl Fn(&T) -> String) -> Self {
+        Self {
+            has_next_page: rows.has_next,
+            has_previous_page: rows.has_previous,
+            start_cursor: rows.rows.first().map(&cursor),
+            end_cursor: rows.rows.last().map(&cursor),
+        }
+    }
+}

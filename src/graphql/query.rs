@@ -1,0 +1,98 @@
+//! What can be asked.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::{
+    context::LedgerContext,
+    event::{SyncEventConnection, SyncEventFilter},
+    node::{Node, uuid, uuids},
+    page::PageArguments,
+    run::{SyncRun, SyncRunConnection, SyncRunFilter, SyncRunOrder},
+};
+use crate::runs::Error;
+
+/// What can be asked of the ledger.
+#[derive(Debug)]
+pub struct Query;
+
+/// What can be asked of the ledger.
+#[Object]
+impl Query {
+    /// The run, event or user with this id; null if there is none.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The UUID.")] id: ID,
+    ) -> Result<Option<Node>> {
+        Ok(Node::find(ctx, uuid("id", &id)?).await?)
+    }
+
+    /// The runs, events or users with these ids, in their order; null for an id that nothing has. At most 100.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The UUIDs.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        let most = ctx.pages().most;
+        if ids.len() > most as usize {
+            let count = ids.len();
+            return Err(
+                Error::BadInput(format!("{count} ids; ask for at most {most} at once")).into(),
+            );
+        }
+        let ids = uuids("ids", &ids)?;
+        let found = ids.into_iter().map(|id| Node::find(ctx, id));
+        Ok(futures_util::future::try_join_all(found).await?)
+    }
+
+    /// The run with this id; null if there is none.
+    async fn sync_run(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The run's UUID.")] id: ID,
+    ) -> Result<Option<SyncRun>> {
+        let run = ctx.loaders().run(uuid("id", &id)?).await?;
+        Ok(run.map(SyncRun::from))
+    }
+
+    /// The runs that match. Newest first unless `orderBy` says otherwise. Pages of 25 by default, 100 at most.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn sync_runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which runs.")] filter: Option<SyncRunFilter>,
+        #[graphql(desc = "In which order.")] order_by: Option<SyncRunOrder>,
+        #[graphql(desc = "So many of the first.")] first: Option<i32>,
+        #[graphql(desc = "Only runs behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many of the last.")] last: Option<i32>,
+        #[graphql(desc = "Only runs before this cursor.")] before: Option<String>,
+    ) -> Result<SyncRunConnection> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        SyncRunConnection::read(ctx, filter, order_by, arguments).await
+    }
+
+    /// Events across runs, newest first. Pages of 25 by default, 100 at most.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn sync_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which events.")] filter: Option<SyncEventFilter>,
+        #[graphql(desc = "So many of the first.")] first: Option<i32>,
+        #[graphql(desc = "Only events behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many of the last.")] last: Option<i32>,
+        #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
+    ) -> Result<SyncEventConnection> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        SyncEventConnection::across(ctx, filter, arguments).await
+    }
+}

@@ -1,0 +1,111 @@
+//! Pages of runs.
+
+use async_graphql::{Context, Object, SimpleObject};
+
+use super::{SyncRun, SyncRunFilter, SyncRunOrder};
+use crate::{
+    db::page::Rows,
+    graphql::{
+        context::LedgerContext,
+        cursor::{List, encode_feed, encode_position},
+        page::{PageArguments, PageInfo, count_bound},
+    },
+    runs::{Run, RunOrder, RunOrderField, filter::RunFilter},
+};
+
+/// A page of runs.
+#[derive(Debug)]
+pub(in crate::graphql) struct SyncRunConnection {
+    rows: Rows<Run>,
+    filter: RunFilter,
+    field: RunOrderField,
+    feed_cursor: Option<String>,
+}
+
+/// A run and its place in the list.
+#[derive(Debug, SimpleObject)]
+pub(in crate::graphql) struct SyncRunEdge {
+    /// The run's place, for `after` and `before`.
+    cursor: String,
+    /// The run.
+    node: SyncRun,
+}
+
+impl SyncRunEdge {
+    /// `run` in a list ordered by `field`.
+    pub(super) fn new(run: Run, field: RunOrderField) -> Self {
+        Self {
+            cursor: cursor(&run, field),
+            node: run.into(),
+        }
+    }
+}
+
+fn cursor(run: &Run, field: RunOrderField) -> String {
+    encode_position(List::Runs(field), field.position(run))
+}
+
+impl SyncRunConnection {
+    /// Reads a page.
+    pub(in crate::graphql) async fn read(
+        ctx: &Context<'_>,
+        filter: Option<SyncRunFilter>,
+        order: Option<SyncRunOrder>,
+        arguments: PageArguments,
+    ) -> async_graphql::Result<Self> {
+        let filter = filter.unwrap_or_default().parse()?;
+        let order = RunOrder::from(order.unwrap_or_default());
+        let page = arguments.page(List::Runs(order.field), ctx.pages())?;
+        // Before the page, so that nothing falls between the two.
+        let feed_cursor = if ctx.look_ahead().field("feedCursor").exists() {
+            Some(encode_feed(&ctx.runs().feed().now().await?))
+        } else {
+            None
+        };
+        let rows = ctx.runs().list(&filter, order, &page).await?;
+        let field = order.field;
+        Ok(Self {
+            rows,
+            filter,
+            field,
+            feed_cursor,
+        })
+    }
+}
+
+/// A page of runs.
+#[Object]
+impl SyncRunConnection {
+    /// The runs with their places in the list.
+    async fn edges(&self) -> Vec<SyncRunEdge> {
+        let edge = |run: &Run| SyncRunEdge::new(run.clone(), self.field);
+        self.rows.rows.iter().map(edge).collect()
+    }
+
+    /// The runs alone.
+    async fn nodes(&self) -> Vec<SyncRun> {
+        self.rows.rows.iter().cloned().map(SyncRun::from).collect()
+    }
+
+    /// Where the page lies in its list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::new(&self.rows, |run| cursor(run, self.field))
+    }
+
+    /// How many runs match. Counted only when selected, and never past `upTo`: an answer equal to `upTo` means that many or more.
+    async fn total_count(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 10000, desc = "How far to count, 1 or more.")] up_to: i32,
+    ) -> async_graphql::Result<u32> {
+        Ok(ctx.runs().count(&self.filter, count_bound(up_to)?).await?)
+    }
+
+    /// The position in the change feed at which this page was read: pass it to `syncRunChanged(after:)` and nothing falls between list and live view.
+    async fn feed_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        match &self.feed_cursor {
+            Some(cursor) => Ok(cursor.clone()),
+            None => Ok(encode_feed(&ctx.runs().feed().now().await?)),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Runs: the type, its filter and order, what is handed in, and what comes back.
+
+mod change;
+mod connection;
+pub(super) mod filter;
+mod input;
+mod payload;
+mod words;
+
+use async_graphql::{Context, ID, Object};
+
+pub(super) use change::{SyncChangeKind, SyncRunChange};
+pub(super) use connection::SyncRunConnection;
+pub(super) use filter::{SyncRunFilter, SyncRunOrder};
+pub(super) use input::{
+    CancelActiveSyncRunsInput, CancelSyncRunInput, CompleteSyncRunInput, CreateSyncRunInput,
+    ReportSyncProgressInput,
+};
+pub(super) use payload::{
+    CancelActiveSyncRunsPayload, CancelSyncRunPayload, CompleteSyncRunPayload,
+    CreateSyncRunPayload, ReportSyncProgressPayload, StartSyncRunPayload,
+};
+pub(super) use words::{SyncEntityType, SyncSource, SyncStatus};
+
+use super::{
+    context::LedgerContext,
+    cursor::List,
+    event::{SyncEventConnection, SyncEventFilter},
+    page::PageArguments,
+    scalars::{DateTime, Json},
+    user::User,
+};
+use crate::runs::{EventsOfRun, Run, lifecycle};
+
+/// One synchronisation run: one entity type, read from one source.
+#[derive(Clone, Debug)]
+pub(super) struct SyncRun(Run);
+
+impl From<Run> for SyncRun {
+    fn from(run: Run) -> Self {
+        Self(run)
+    }
+}
+
+impl SyncRun {
+    fn has_ended(&self) -> bool {
+        self.0.status().is_ok_and(lifecycle::has_ended)
+    }
+
+    /// What is wrong with the stored row, a sentence for each word that is none.
+    fn unknown_words(&self) -> Option<String> {
+        let unknown = [
+            self.0.status().err(),
+            self.0.source().err(),
+            self.0.entity_type().err(),
+        ];
+        let sentences: Vec<String> = unknown
+            .into_iter()
+            .flatten()
+            .map(|word| {
+                format!(
+                    "The stored {} is `{}`, which this server does not know.",
+                    word.column, word.text
+                )
+            })
+            .collect();
+        (!sentences.is_empty()).then(|| sentences.join(" "))
+    }
+}
+
+/// One synchronisation run: one entity type, read from one source.
+#[Object]
+impl SyncRun {
+    /// The run's UUID. A worker may choose it.
+    pub(super) async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// What is synchronised.
+    async fn entity_type(&self) -> SyncEntityType {
+        SyncEntityType::stored(&self.0.entity_type)
+    }
+
+    /// The system it is read from.
+    async fn source(&self) -> SyncSource {
+        SyncSource::stored(&self.0.source)
+    }
+
+    /// Where the run stands.
+    async fn status(&self) -> SyncStatus {
+        SyncStatus::stored(&self.0.status)
+    }
+
+    /// When the worker began, by its own account.
+    async fn started_at(&self) -> DateTime {
+        DateTime(self.0.started_at)
+    }
+
+    /// When the run ended. Non-null exactly when the status is COMPLETED, FAILED or CANCELLED.
+    async fn completed_at(&self) -> Option<DateTime> {
+        // A run that ended without saying when, before this server kept the ledger, ended at the
+        // latest moment that is known of it.
+        let latest = || self.0.updated_at.unwrap_or(self.0.started_at);
+        self.has_ended()
+            .then(|| DateTime(self.0.completed_at.unwrap_or_else(latest)))
+    }
+
+    /// When the row last changed, whoever changed it.
+    async fn updated_at(&self) -> DateTime {
+        let run = &self.0;
+        DateTime(
+            run.updated_at
+                .or(run.completed_at)
+                .unwrap_or(run.started_at),
+        )
+    }
+
+    /// Seconds from startedAt to completedAt; null while the run is open.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "exact for 285 years of microseconds"
+    )]
+    async fn duration_seconds(&self) -> Option<f64> {
+        let micros = self.0.duration_micros().filter(|_| self.has_ended())?;
+        Some(micros as f64 / 1e6)
+    }
+
+    /// Records read so far.
+    async fn records_processed(&self) -> i32 {
+        self.0.records_processed
+    }
+
+    /// Records made in the target so far.
+    async fn records_created(&self) -> i32 {
+        self.0.records_created
+    }
+
+    /// Records altered in the target so far.
+    async fn records_updated(&self) -> i32 {
+        self.0.records_updated
+    }
+
+    /// Records that could not be taken over so far.
+    async fn records_failed(&self) -> i32 {
+        self.0.records_failed
+    }
+
+    /// How many records the worker expects, if it said so.
+    async fn records_expected(&self) -> Option<i32> {
+        self.0.records_expected
+    }
+
+    /// recordsProcessed / recordsExpected, 0 to 1; null if unknown.
+    async fn progress(&self) -> Option<f64> {
+        match self.0.records_expected? {
+            expected if expected > 0 => {
+                Some((f64::from(self.0.records_processed) / f64::from(expected)).clamp(0.0, 1.0))
+            }
+            // Nothing was expected, so all of it is done.
+            _ => Some(1.0),
+        }
+    }
+
+    /// Why the run failed or was cancelled; or what is wrong with its row, if a status, source or entity type is UNKNOWN.
+    async fn error_message(&self) -> Option<String> {
+        match (self.unknown_words(), self.0.error_message.clone()) {
+            (Some(unknown), Some(message)) => Some(format!("{unknown} {message}")),
+            (unknown, message) => unknown.or(message),
+        }
+    }
+
+    /// What else the worker said of the run.
+    async fn details(&self) -> Option<Json> {
+        self.0
+            .details
+            .clone()
+            .filter(|details| !details.is_null())
+            .map(Json)
+    }
+
+    /// The user who started the run, if a person did.
+    async fn triggered_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
+        let Some(id) = self.0.triggered_by_id else {
+            return Ok(None);
+        };
+        Ok(ctx.loaders().user(id).await?.map(User::from))
+    }
+
+    /// The user's id alone, without looking the user up.
+    async fn triggered_by_id(&self) -> Option<ID> {
+        self.0.triggered_by_id.map(ID::from)
+    }
+
+    /// Grows by one with every change: of two copies, the higher is the newer.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// The run's events, oldest first. Pages of 25 by default, 100 at most.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many of the first.")] first: Option<i32>,
+        #[graphql(desc = "Only events behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many of the last.")] last: Option<i32>,
+        #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which of the run's events.")] filter: Option<SyncEventFilter>,
+    ) -> async_graphql::Result<SyncEventConnection> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let of = EventsOfRun {
+            run_id: self.0.id,
+            filter: filter.unwrap_or_default().parse()?,
+            what: arguments.page(List::Events, ctx.pages())?,
+        };
+        SyncEventConnection::of_run(ctx, of).await
+    }
+}

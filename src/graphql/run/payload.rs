@@ -1,0 +1,109 @@
+//! What comes back of a call that changes a run.
+
+use async_graphql::SimpleObject;
+
+use super::{SyncRun, connection::SyncRunEdge};
+use crate::runs::{Run, RunOrderField, Written};
+
+/// The run that was created.
+#[derive(Debug, SimpleObject)]
+pub(in crate::graphql) struct CreateSyncRunPayload {
+    /// The run.
+    run: SyncRun,
+    /// The run with its place in a list by start.
+    run_edge: SyncRunEdge,
+    /// True when this exact call had been made before.
+    replayed: bool,
+}
+
+/// The run that was started.
+#[derive(Debug, SimpleObject)]
+pub(in crate::graphql) struct StartSyncRunPayload {
+    /// The run.
+    run: SyncRun,
+    /// True when the run was running before.
+    replayed: bool,
+}
+
+/// The run whose progress was noted.
+#[derive(Debug, SimpleObject)]
+pub(in crate::graphql) struct ReportSyncProgressPayload {
+    /// The run.
+    run: SyncRun,
+}
+
+/// The run that was completed.
+#[derive(Debug, SimpleObject)]
+pub(in crate::graphql) struct CompleteSyncRunPayload {
+    /// The run.
+    run: SyncRun,
+    /// True when the run had ended before, and just so.
+    replayed: bool,
+}
+
+/// The run that was cancelled.
+#[derive(Debug, SimpleObject)]
+pub(in crate::graphql) struct CancelSyncRunPayload {
+    /// The run.
+    run: SyncRun,
+    /// True when the run had been cancelled before, and just so.
+    replayed: bool,
+}
+
+/// The runs that were cancelled.
+#[derive(Debug, SimpleObject)]
+pub(in crate::graphql) struct CancelActiveSyncRunsPayload {
+    /// The runs that were open until now, oldest first.
+    runs: Vec<SyncRun>,
+}
+
+impl From<Written> for CreateSyncRunPayload {
+    fn from(written: Written) -> Self {
+        Self {
+            run: written.run.clone().into(),
+            run_edge: SyncRunEdge::new(written.run, RunOrderField::StartedAt),
+            replayed: written.replayed,
+        }
+    }
+}
+
+impl From<Written> for StartSyncRunPayload {
+    fn from(written: Written) -> Self {
+        Self {
+            run: written.run.into(),
+            replayed: written.replayed,
+        }
+    }
+}
+
+impl From<Run> for ReportSyncProgressPayload {
+    fn from(run: Run) -> Self {
+        Self { run: run.into() }
+    }
+}
+
+impl From<Written> for CompleteSyncRunPayload {
+    fn from(written: Written) -> Self {
+        Self {
+            run: written.run.into(),
+            replayed: written.replayed,
+        }
+    }
+}
+
+impl From<Written> for CancelSyncRunPayload {
+    fn from(written: Written) -> Self {
+        Self {
+            run: written.run.into(),
+            replayed: written.replayed,
+        }
+    }
+}
+
+impl From<Vec<Run>> for CancelActiveSyncRunsPayload {
+    fn from(runs: Vec<Run>) -> Self {
+        Self {
+            runs: runs.into_iter().map(SyncRun::from).collect(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The ledger over HTTP: one endpoint for GraphQL, its explorer, and what an operator's probes ask.
+
+mod accept;
+mod graphiql;
+mod graphql;
+mod health;
+mod request;
+mod websocket;
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+
+use crate::server::Services;
+
+/// Limits of requests and sockets.
+#[derive(Clone, Debug)]
+pub struct HttpLimits {
+    /// Bytes of a request's body, and of a message on a socket.
+    pub body_bytes: usize,
+    /// How long a request's body may take to arrive.
+    pub body_time: Duration,
+    /// How long a new socket may take to say `connection_init`.
+    pub init_time: Duration,
+    /// How long one message may take to be taken by a socket's client.
+    pub send_time: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1024 * 1024,
+            body_time: Duration::from_secs(30),
+            init_time: Duration::from_secs(10),
+            send_time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// All paths.
+pub fn router(services: Services) -> Router {
+    Router::new()
+        .route("/graphql", any(endpoint))
+        .route("/graphiql", get(graphiql::page))
+        .route("/graphiql/{*path}", get(graphiql::asset))
+        .route("/livez", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .with_state(services)
+}
+
+/// `/graphql`: a socket if the client asks to upgrade, a query in the URL by GET, any other
+/// operation by POST.
+async fn endpoint(State(services): State<Services>, request: Request) -> Response {
+    match *request.method() {
+        Method::GET if request.headers().contains_key(header::UPGRADE) => {
+            let (mut parts, _) = request.into_parts();
+            match WebSocketUpgrade::from_request_parts(&mut parts, &services).await {
+                Ok(upgrade) => websocket::upgrade(upgrade, services),
+                Err(rejection) => rejection.into_response(),
+            }
+        }
+        Method::GET | Method::POST => graphql::execute(services, request).await,
+        _ => {
+            let allow = [(header::ALLOW, HeaderValue::from_static("GET, POST"))];
+            (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Reading a GraphQL request out of an HTTP request, by the rules of GraphQL over HTTP.
+
+use async_graphql::{Request, Variables, parser::types::OperationType};
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::time;
+
+use super::HttpLimits;
+use crate::graphql::ErrorCode;
+
+/// Why a request is not executed.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: ErrorCode,
+    pub(super) message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: ErrorCode::BadInput,
+            message: message.into(),
+        }
+    }
+
+    fn bad(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+}
+
+/// A request as JSON. Each part is read as any JSON first, to say which one is wrong.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Envelope {
+    query: Value,
+    operation_name: Value,
+    variables: Value,
+    extensions: Value,
+}
+
+impl Envelope {
+    /// The request, if every part is of its kind.
+    pub(super) fn into_request(self) -> Result<Request, Refusal> {
+        let Value::String(query) = self.query else {
+            return Err(Refusal::bad(
+                "`query` must be a string that holds a GraphQL document",
+            ));
+        };
+        let mut request = Request::new(query);
+        match self.operation_name {
+            Value::Null => {}
+            Value::String(name) => request = request.operation_name(name),
+            _ => return Err(Refusal::bad("`operationName` must be a string")),
+        }
+        let variables = object("variables", self.variables)?;
+        object("extensions", self.extensions)?;
+        Ok(request.variables(Variables::from_json(Value::Object(variables))))
+    }
+}
+
+fn object(name: &str, value: Value) -> Result<Map<String, Value>, Refusal> {
+    match value {
+        Value::Null => Ok(Map::new()),
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Refusal::bad(format!("`{name}` must be a JSON object"))),
+    }
+}
+
+/// The request in a POST's body.
+pub(super) async fn from_body(
+    headers: &HeaderMap,
+    body: Body,
+    limits: &HttpLimits,
+) -> Result<Request, Refusal> {
+    check_content_type(headers)?;
+    let bytes = match time::timeout(limits.body_time, to_bytes(body, limits.body_bytes)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => {
+            return Err(Refusal::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!(
+                    "the request's body was not received whole, or exceeds {} bytes; send less at once",
+                    limits.body_bytes
+                ),
+            ));
+        }
+        Err(_) => {
+            return Err(Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "the request's body did not arrive in time",
+            ));
+        }
+    };
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| Refusal::bad(format!("the request's body is not UTF-8: {error}")))?;
+    let json: Value = serde_json::from_str(text)
+        .map_err(|error| Refusal::bad(format!("the request's body is not JSON: {error}")))?;
+    if json.is_array() {
+        return Err(Refusal::bad(
+            "batches are not supported; send one operation a request",
+        ));
+    }
+    let envelope: Envelope = serde_json::from_value(json)
+        .map_err(|_| Refusal::bad("the request's body must be a JSON object with `query`"))?;
+    envelope.into_request()
+}
+
+/// Nothing but JSON is executed: a browser sends any other type across sites without asking.
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let mut parts = content_type.unwrap_or_default().split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    if is_json && is_utf8 {
+        Ok(())
+    } else {
+        Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send the request as `Content-Type: application/json`, in UTF-8",
+        ))
+    }
+}
+
+/// The request in a GET's URL: a query, never a mutation.
+pub(super) fn from_uri(uri: &Uri) -> Result<Request, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Parameters {
+        query: Option<String>,
+        operation_name: Option<String>,
+        variables: Option<String>,
+        extensions: Option<String>,
+    }
+    let parameters = axum::extract::Query::<Parameters>::try_from_uri(uri)
+        .map_err(|error| Refusal::bad(format!("the URL's parameters cannot be read: {error}")))?
+        .0;
+    let text = |text: Option<String>| text.map_or(Value::Null, Value::String);
+    let json = |name: &str, text: Option<String>| match text.as_deref() {
+        None | Some("") => Ok(Value::Null),
+        Some(text) => serde_json::from_str(text)
+            .map_err(|error| Refusal::bad(format!("`{name}` is not JSON: {error}"))),
+    };
+    let envelope = Envelope {
+        query: text(parameters.query),
+        operation_name: text(parameters.operation_name),
+        variables: json("variables", parameters.variables)?,
+        extensions: json("extensions", parameters.extensions)?,
+    };
+    let mut request = envelope.into_request()?;
+    if operation_type(&mut request) == Some(OperationType::Mutation) {
+        return Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "a mutation is sent by POST",
+        ));
+    }
+    Ok(request)
+}
+
+/// The type of the operation that will be executed; None if that cannot be told, which execution
+/// will say better.
+pub(super) fn operation_type(request: &mut Request) -> Option<OperationType> {
+    let name = request.operation_name.clone();
+    let document = request.parsed_query().ok()?;
+    let mut operations = document.operations.iter();
+    let operation = match name {
+        Some(name) => operations.find(|(other, _)| other.is_some_and(|other| *other == name)),
+        None => operations.next(),
+    };
+    operation.map(|(_, operation)| operation.node.ty)
+}

@@ -1,0 +1,342 @@
+//! GraphQL over WebSocket, sub-protocol `graphql-transport-ws`.
+//!
+//! The code a socket is closed with decides whether a live view heals: common clients come back on
+//! 1001, 1006, 1012, 1013 and 4408, and give up for good on 4400, 4401, 4409 and 4429. Hence a
+//! defect of the client's gets one of the latter, and anything that passes one of the former.
+
+use std::{collections::HashMap, panic::AssertUnwindSafe};
+
+use async_graphql::{Response as GraphQlResponse, Value as GraphQlValue};
+use axum::{
+    extract::{
+        WebSocketUpgrade,
+        ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
+    },
+    response::Response,
+};
+use futures_util::{FutureExt, StreamExt};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+    time,
+};
+use tracing::error;
+
+use super::{
+    graphql::{Body, was_executed},
+    request::Envelope,
+};
+use crate::{
+    graphql::{ErrorCode, refused, seal},
+    server::Services,
+};
+
+const PROTOCOL: &str = "graphql-transport-ws";
+/// Messages of operations that wait for the client to take them; their operations wait with them.
+const OUTBOX: usize = 16;
+/// The library's default of 128 KiB is zeroed again and again.
+const READ_BUFFER: usize = 4096;
+
+/// Why the server closes a socket.
+#[derive(Clone, Copy, Debug)]
+enum Close {
+    GoingAway,
+    BadMessage(&'static str),
+    Unauthorized,
+    BadProtocol,
+    InitTimeout,
+    DuplicateOperation,
+    SecondInit,
+}
+
+impl Close {
+    fn frame(self) -> CloseFrame {
+        let (code, reason) = match self {
+            Self::GoingAway => (1001, "the server is stopping"),
+            Self::BadMessage(reason) => (4400, reason),
+            Self::Unauthorized => (4401, "Unauthorized"),
+            Self::BadProtocol => (4406, "Subprotocol not acceptable"),
+            Self::InitTimeout => (4408, "Connection initialisation timeout"),
+            Self::DuplicateOperation => (4409, "Subscriber for this id already exists"),
+            Self::SecondInit => (4429, "Too many initialisation requests"),
+        };
+        CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(reason),
+        }
+    }
+}
+
+/// What a client says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ClientMessage {
+    ConnectionInit {
+        #[serde(default)]
+        payload: Value,
+    },
+    Ping {
+        #[serde(default)]
+        payload: Value,
+    },
+    Pong {
+        #[serde(default)]
+        payload: Value,
+    },
+    Subscribe {
+        id: String,
+        payload: Envelope,
+    },
+    Complete {
+        id: String,
+    },
+}
+
+/// What the server says.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ServerMessage<'a, P> {
+    ConnectionAck,
+    Pong,
+    Next { id: &'a str, payload: P },
+    Error { id: &'a str, payload: P },
+    Complete { id: &'a str },
+}
+
+impl<P: Serialize> ServerMessage<'_, P> {
+    fn write(&self) -> Message {
+        // Strings, numbers and maps with text keys can always be written.
+        Message::text(serde_json::to_string(self).unwrap_or_default())
+    }
+}
+
+/// A message without a payload.
+type Bare<'a> = ServerMessage<'a, ()>;
+
+/// An operation's message, and whether it is its last.
+struct Outgoing {
+    id: String,
+    message: Message,
+    last: bool,
+}
+
+/// Makes a socket of a request.
+pub(super) fn upgrade(upgrade: WebSocketUpgrade, services: Services) -> Response {
+    let tracker = services.sockets.clone();
+    upgrade
+        .protocols([PROTOCOL])
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(services.limits.body_bytes)
+        .max_frame_size(services.limits.body_bytes)
+        .on_upgrade(move |socket| tracker.track_future(serve(socket, services)))
+}
+
+async fn serve(mut socket: WebSocket, services: Services) {
+    let reason = if socket
+        .protocol()
+        .is_some_and(|protocol| protocol == PROTOCOL)
+    {
+        let send_time = services.limits.send_time;
+        let mut session = Session::new(services);
+        let ended = session.run(&mut socket).await;
+        session.operations.tasks.abort_all();
+        let Some(reason) = ended else { return };
+        let close = socket.send(Message::Close(Some(reason.frame())));
+        let _ = time::timeout(send_time, close).await;
+        reason
+    } else {
+        let _ = socket
+            .send(Message::Close(Some(Close::BadProtocol.frame())))
+            .await;
+        Close::BadProtocol
+    };
+    tracing::debug!(?reason, "closed a socket");
+}
+
+/// One socket's conversation.
+struct Session {
+    services: Services,
+    initialised: bool,
+    operations: Operations,
+    inbox: mpsc::Receiver<Outgoing>,
+}
+
+/// The operations under way on one socket.
+struct Operations {
+    running: HashMap<String, AbortHandle>,
+    tasks: JoinSet<()>,
+    outbox: mpsc::Sender<Outgoing>,
+}
+
+impl Session {
+    fn new(services: Services) -> Self {
+        let (outbox, inbox) = mpsc::channel(OUTBOX);
+        Self {
+            services,
+            initialised: false,
+            operations: Operations {
+                running: HashMap::new(),
+                tasks: JoinSet::new(),
+                outbox,
+            },
+            inbox,
+        }
+    }
+
+    /// Talks until one side has had enough; tells why if it is this one.
+    async fn run(&mut self, socket: &mut WebSocket) -> Option<Close> {
+        let stopping = self.services.stopping.clone();
+        let init_deadline = time::sleep(self.services.limits.init_time);
+        tokio::pin!(init_deadline);
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return Some(Close::GoingAway),
+                () = &mut init_deadline, if !self.initialised => return Some(Close::InitTimeout),
+                received = socket.recv() => match received {
+                    Some(Ok(Message::Text(text))) => match self.answer(&text) {
+                        Ok(Some(message)) => self.send(socket, message).await?,
+                        Ok(None) => {}
+                        Err(reason) => return Some(reason),
+                    },
+                    Some(Ok(Message::Binary(_))) => {
+                        return Some(Close::BadMessage("messages are text"));
+                    }
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                },
+                Some(outgoing) = self.inbox.recv() => {
+                    // A message of an operation that the client has completed is not sent.
+                    if self.operations.running.contains_key(&outgoing.id) {
+                        if outgoing.last {
+                            self.operations.running.remove(&outgoing.id);
+                        }
+                        self.send(socket, outgoing.message).await?;
+                    }
+                }
+                Some(_) = self.operations.tasks.join_next() => {}
+            }
+        }
+    }
+
+    /// Sends a message to a client that still takes them; one that does not is left.
+    async fn send(&self, socket: &mut WebSocket, message: Message) -> Option<()> {
+        let sent = time::timeout(self.services.limits.send_time, socket.send(message)).await;
+        sent.ok()?.ok()
+    }
+
+    /// Acts on a message; tells what to answer at once.
+    fn answer(&mut self, text: &str) -> Result<Option<Message>, Close> {
+        let message = serde_json::from_str(text)
+            .map_err(|_| Close::BadMessage("not a message of graphql-transport-ws"))?;
+        match message {
+            ClientMessage::ConnectionInit { payload } => {
+                check_payload(&payload)?;
+                if std::mem::replace(&mut self.initialised, true) {
+                    return Err(Close::SecondInit);
+                }
+                Ok(Some(Bare::ConnectionAck.write()))
+            }
+            ClientMessage::Ping { payload } => {
+                check_payload(&payload)?;
+                Ok(Some(Bare::Pong.write()))
+            }
+            ClientMessage::Pong { payload } => check_payload(&payload).map(|()| None),
+            ClientMessage::Subscribe { .. } if !self.initialised => Err(Close::Unauthorized),
+            ClientMessage::Subscribe { id, payload } => {
+                self.operations.start(id, payload, &self.services)?;
+                Ok(None)
+            }
+            ClientMessage::Complete { id } => {
+                if let Some(operation) = self.operations.running.remove(&id) {
+                    operation.abort();
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn check_payload(payload: &Value) -> Result<(), Close> {
+    match payload {
+        Value::Null | Value::Object(_) => Ok(()),
+        _ => Err(Close::BadMessage("a payload is an object")),
+    }
+}
+
+impl Operations {
+    fn start(&mut self, id: String, payload: Envelope, services: &Services) -> Result<(), Close> {
+        if self.running.contains_key(&id) {
+            return Err(Close::DuplicateOperation);
+        }
+        let request = payload
+            .into_request()
+            .map_err(|_| Close::BadMessage("the payload of subscribe is no request"))?;
+        let operation = execute(id.clone(), request, services.clone(), self.outbox.clone());
+        self.running.insert(id, self.tasks.spawn(operation));
+        Ok(())
+    }
+}
+
+/// Executes an operation, and says what comes of it until it ends.
+async fn execute(
+    id: String,
+    request: async_graphql::Request,
+    services: Services,
+    outbox: mpsc::Sender<Outgoing>,
+) {
+    let request_id = services.clock.new_id().to_string();
+    let mut responses = services.schema.execute_stream(request);
+    loop {
+        let next = AssertUnwindSafe(responses.next()).catch_unwind().await;
+        let response = match next {
+            Ok(Some(response)) => seal(response, &request_id),
+            Ok(None) => break,
+            Err(_) => {
+                error!(request_id, "a resolver panicked");
+                let message = format!("internal error; the log has it under request {request_id}");
+                refused(ErrorCode::Internal, message)
+            }
+        };
+        let last = has_failed(&response);
+        let message = if last {
+            ServerMessage::Error {
+                id: &id,
+                payload: &response.errors,
+            }
+            .write()
+        } else {
+            ServerMessage::Next {
+                id: &id,
+                payload: Body::from(&response),
+            }
+            .write()
+        };
+        if outbox
+            .send(Outgoing {
+                id: id.clone(),
+                message,
+                last,
+            })
+            .await
+            .is_err()
+            || last
+        {
+            return;
+        }
+    }
+    let message = Bare::Complete { id: &id }.write();
+    let _ = outbox
+        .send(Outgoing {
+            id,
+            message,
+            last: true,
+        })
+        .await;
+}
+
+/// Whether an operation ends with this response: it was not executed, or its source failed.
+fn has_failed(response: &GraphQlResponse) -> bool {
+    !was_executed(response) || response.data == GraphQlValue::Null && !response.errors.is_empty()
+}

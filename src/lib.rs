@@ -1,0 +1,29 @@
+//! sync-history: the ledger of data synchronisation.
+//!
+//! The map of the house. Arrows point one way, `http → graphql → runs → entity`, with `db` beside
+//! them:
+//!
+//! - [`cli`] and [`config`]: what was asked for; [`telemetry`]: what is logged.
+//! - [`server`]: start, serve, drain.
+//! - [`http`]: GraphQL over HTTP and WebSocket, the explorer, probes. Alone imports axum.
+//! - [`graphql`]: the contract; `query`, `mutation` and `subscription` are its table of contents.
+//!   Alone imports async-graphql (with `http`, which executes the schema).
+//! - [`runs`]: the domain: the rules of a run, filters, reads, writes, the change feed.
+//! - [`db`]: the database opened, migrated, paged; its errors classified.
+//! - [`clock`]: time and ids.
+//! - The crates `entity` (rows and the words stored in them) and `migration` (frozen history).
+//!
+//! To add a filter, touch `graphql/run/filter.rs` and `runs/filter.rs` (and an index in a new
+//! migration). To add a mutation: `graphql/mutation.rs`, an input and a payload under its noun, a
+//! method in `runs/writes.rs`. To add a column: a migration, `entity`, and the noun's type. After
+//! any change of the schema: `cargo run -- schema > schema.graphql`.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod graphql;
+pub mod http;
+pub mod runs;
+pub mod server;
+pub mod telemetry;

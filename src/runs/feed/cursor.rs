@@ -1,0 +1,155 @@
+//! Places in the feed.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A moment of the feed: tells what had been committed by then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Head {
+    /// PostgreSQL: which transactions had.
+    Snapshot(Snapshot),
+    /// SQLite, which has one writer at a time: the highest `seq`.
+    Sequence(i64),
+}
+
+/// PostgreSQL's `pg_snapshot`: transactions below `xmin` had ended, those from `xmax` on had not
+/// begun, and of those between, `in_progress` were open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Snapshot {
+    xmin: u64,
+    xmax: u64,
+    in_progress: Vec<u64>,
+}
+
+/// A place in the feed: behind the change `seq` among those committed between two moments, in the
+/// order of `seq`. A run's changes follow one another in that order, since each transaction that
+/// changes a run waits for the one before it to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Identity of the feed, so that no cursor is taken for one of another database's.
+    feed: Uuid,
+    /// All that was committed by then lies before this place.
+    pub(super) base: Head,
+    /// All that was committed later lies behind this place.
+    pub(super) upto: Head,
+    /// Of what was committed between, this much lies before.
+    pub(super) seq: i64,
+}
+
+impl Cursor {
+    /// The place behind all that was committed by `head`.
+    pub(super) fn at(feed: Uuid, head: Head) -> Self {
+        Self {
+            feed,
+            base: head.clone(),
+            upto: head,
+            seq: 0,
+        }
+    }
+
+    pub(super) fn feed(&self) -> Uuid {
+        self.feed
+    }
+
+    /// The place behind the change `seq` of the same interval.
+    pub(super) fn behind(&self, seq: i64) -> Self {
+        Self {
+            seq,
+            ..self.clone()
+        }
+    }
+
+    /// The place at the end of this interval, which is the start of the one up to `head`.
+    pub(super) fn next_interval(&self, head: &Head) -> Self {
+        Self {
+            feed: self.feed,
+            base: self.upto.clone(),
+            upto: head.clone(),
+            seq: 0,
+        }
+    }
+
+    /// Whether this place lies in the future of `head`: then the database was restored to an
+    /// earlier state since the cursor was made.
+    pub(super) fn is_ahead_of(&self, head: &Head) -> bool {
+        match (&self.upto, head) {
+            (Head::Snapshot(upto), Head::Snapshot(head)) => upto.xmax > head.xmax,
+            (Head::Sequence(upto), Head::Sequence(head)) => upto > head || self.seq > *head,
+            // Made on the other kind of database.
+            _ => true,
+        }
+    }
+}
+
+/// As PostgreSQL writes it: `10:20:10,14,15`.
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:", self.xmin, self.xmax)?;
+        for (index, xid) in self.in_progress.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{xid}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that is no snapshot.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a snapshot")]
+pub(super) struct NoSnapshot(String);
+
+impl FromStr for Snapshot {
+    type Err = NoSnapshot;
+
+    fn from_str(text: &str) -> Result<Self, NoSnapshot> {
+        let parse = || {
+            let mut parts = text.splitn(3, ':');
+            let xmin = parts.next()?.parse().ok()?;
+            let xmax = parts.next()?.parse().ok()?;
+            let list = parts.next()?;
+            let in_progress = list
+                .split(',')
+                .filter(|xid| !xid.is_empty())
+                .map(|xid| xid.parse().ok())
+                .collect::<Option<_>>()?;
+            Some(Self {
+                xmin,
+                xmax,
+                in_progress,
+            })
+        };
+        parse().ok_or_else(|| NoSnapshot(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_reads_and_writes_as_postgresql_does() {
+        for text in [
+            "10:20:10,14,15",
+            "736:736:",
+            "18446744073709551614:18446744073709551615:",
+        ] {
+            assert_eq!(text.parse::<Snapshot>().unwrap().to_string(), text);
+        }
+        for text in ["", "1:2", "a:b:", "1:2:3,x"] {
+            assert!(text.parse::<Snapshot>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_from_the_future_is_told() {
+        let at = |head| Cursor::at(Uuid::nil(), head);
+        let snapshot = |text: &str| Head::Snapshot(text.parse().unwrap());
+        assert!(at(snapshot("10:20:")).is_ahead_of(&snapshot("10:19:")));
+        assert!(!at(snapshot("10:20:")).is_ahead_of(&snapshot("20:20:")));
+        assert!(at(Head::Sequence(3)).is_ahead_of(&Head::Sequence(2)));
+        assert!(!at(Head::Sequence(2)).is_ahead_of(&Head::Sequence(2)));
+        assert!(at(Head::Sequence(2)).is_ahead_of(&snapshot("10:20:")));
+    }
+}

@@ -1,0 +1,96 @@
+//! The change feed: each committed change of a run once, in order, to whoever watches.
+//!
+//! Triggers write every change to `sync_change`, whoever makes it; that table is the feed's only
+//! source. One task per process, the `tail`, reads it and hands what it reads to all subscribers
+//! in memory. A subscriber that comes with an older cursor, or that fell behind, reads the table by
+//! its own cursor until it has reached the tail, and then follows.
+//!
+//! The order of writing (`seq`) is not the order of committing: a row that commits late would be
+//! skipped by whoever remembers only the highest `seq` seen. Hence a [`Cursor`] names two moments,
+//! and the rows that were committed between them; see `cursor`.
+
+mod cursor;
+mod source;
+mod subscriber;
+mod tail;
+
+use std::sync::Arc;
+
+use entity::{SyncChangeKind, sync_change};
+
+pub use cursor::Cursor;
+pub use subscriber::{Delivery, Interest, Subscriber};
+
+use super::{
+    Run,
+    error::{Error, Result},
+};
+use crate::db::Database;
+use source::Source;
+use tail::Tail;
+
+/// The changes of all runs in one database, as this process sees them.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    source: Arc<Source>,
+    tail: Arc<Tail>,
+}
+
+/// A committed change.
+#[derive(Debug)]
+pub struct Change {
+    /// Where to resume behind it.
+    pub cursor: Cursor,
+    /// As recorded.
+    pub row: sync_change::Model,
+    /// The run as it was when the change was read: as it is now.
+    pub run: Arc<Run>,
+}
+
+impl Change {
+    /// What changed; a kind no release of this server has written counts as progress.
+    #[must_use]
+    pub fn kind(&self) -> SyncChangeKind {
+        self.row.kind().unwrap_or(SyncChangeKind::Progress)
+    }
+}
+
+impl Feed {
+    /// Starts to follow the changes in `database`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn start(database: Database) -> Result<Self> {
+        let source = Arc::new(Source::open(database).await?);
+        let tail = Arc::new(Tail::start(Arc::clone(&source)));
+        Ok(Self { source, tail })
+    }
+
+    /// Tells the tail that this process has written, so that it looks at once.
+    pub(super) fn ring(&self) {
+        self.tail.ring();
+    }
+
+    /// The place behind everything committed so far.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn now(&self) -> Result<Cursor> {
+        let head = self.source.head().await?;
+        Ok(Cursor::at(self.source.feed(), head))
+    }
+
+    /// Subscribes to the changes of `interest` behind `after`, or from now on.
+    ///
+    /// # Errors
+    /// The cursor is of another database, or newer than this one; or the database does not answer.
+    pub async fn subscribe(&self, interest: Interest, after: Option<Cursor>) -> Result<Subscriber> {
+        let attached = self.tail.attach().await?;
+        if let Some(cursor) = &after
+            && (cursor.feed() != self.source.feed() || cursor.is_ahead_of(&attached.head))
+        {
+            return Err(Error::CursorExpired);
+        }
+        Ok(Subscriber::new(self.clone(), interest, after, attached))
+    }
+}

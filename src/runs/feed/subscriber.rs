@@ -1,0 +1,183 @@
+//! One who watches: what it wants, and where it stands.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use entity::SyncChangeKind;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::{
+    Change, Feed,
+    cursor::{Cursor, Head},
+    tail::{Attached, BATCH, Batch},
+};
+use crate::runs::{Run, error::Result, filter::RunFilter, lifecycle};
+
+/// Which changes are wanted.
+#[derive(Clone, Debug)]
+pub struct Interest {
+    /// Of these runs.
+    pub filter: RunFilter,
+    /// Of these kinds.
+    pub kinds: Vec<SyncChangeKind>,
+}
+
+/// A change that is of interest.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The change.
+    pub change: Arc<Change>,
+    /// Whether the run matches now.
+    pub matches_filter: bool,
+}
+
+impl Interest {
+    /// Whether to deliver `change`: the run matches now, or did right behind the change, or did
+    /// right before it and has left.
+    fn takes(&self, change: &Arc<Change>) -> Option<Delivery> {
+        if !self.kinds.contains(&change.kind()) {
+            return None;
+        }
+        let matches_filter = self.filter.matches(&change.run);
+        let wanted = matches_filter
+            || self.filter.matches(&right_after(change))
+            || right_before(change).is_some_and(|run| self.filter.matches(&run));
+        wanted.then(|| Delivery {
+            change: Arc::clone(change),
+            matches_filter,
+        })
+    }
+}
+
+/// The run as the change left it, as far as its status goes: it may have moved on since.
+fn right_after(change: &Change) -> Run {
+    let mut run = Run::clone(&change.run);
+    run.status.clone_from(&change.row.status);
+    if change
+        .row
+        .status()
+        .is_ok_and(|status| !lifecycle::has_ended(status))
+    {
+        run.completed_at = None;
+    }
+    run
+}
+
+/// The run as the change found it; none if it made it.
+fn right_before(change: &Change) -> Option<Run> {
+    let row = &change.row;
+    let mut run = Run::clone(&change.run);
+    run.status = row.previous_status.clone()?;
+    run.completed_at = row.previous_completed_at;
+    run.records_processed = row.previous_records_processed?;
+    run.records_failed = row.previous_records_failed?;
+    run.error_message.clone_from(&row.previous_error_message);
+    Some(run)
+}
+
+/// A subscription: [`Subscriber::next`] gives one delivery after the other.
+#[derive(Debug)]
+pub struct Subscriber {
+    feed: Feed,
+    interest: Interest,
+    /// Behind all that was looked at.
+    cursor: Cursor,
+    state: State,
+    ready: VecDeque<Delivery>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Fell behind the tail, and holds on to it anew.
+    Detached,
+    /// Reads the table from its cursor to where it holds on to the tail.
+    CatchingUp(Attached),
+    /// Takes what the tail reads.
+    Following(Receiver<Arc<Batch>>),
+}
+
+impl Subscriber {
+    pub(super) fn new(
+        feed: Feed,
+        interest: Interest,
+        after: Option<Cursor>,
+        attached: Attached,
+    ) -> Self {
+        let (cursor, state) = match after {
+            Some(cursor) => (cursor, State::CatchingUp(attached)),
+            None => (
+                Cursor::at(feed.source.feed(), attached.head),
+                State::Following(attached.batches),
+            ),
+        };
+        Self {
+            feed,
+            interest,
+            cursor,
+            state,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// The next change of interest; None when the server stops.
+    ///
+    /// # Errors
+    /// The database does not answer; what was delivered stays delivered, and its cursors good.
+    pub async fn next(&mut self) -> Result<Option<Delivery>> {
+        loop {
+            if let Some(delivery) = self.ready.pop_front() {
+                return Ok(Some(delivery));
+            }
+            match &mut self.state {
+                State::Detached => {
+                    self.state = State::CatchingUp(self.feed.tail.attach().await?);
+                }
+                State::CatchingUp(attached) => {
+                    let head = attached.head.clone();
+                    self.catch_up(&head).await?;
+                }
+                State::Following(batches) => match batches.recv().await {
+                    Ok(batch) => self.follow(&batch),
+                    Err(RecvError::Lagged(_)) => self.state = State::Detached,
+                    Err(RecvError::Closed) => return Ok(None),
+                },
+            }
+        }
+    }
+
+    /// Reads one batch towards `head`: first what is left of the cursor's own interval, then the
+    /// interval from there.
+    async fn catch_up(&mut self, head: &Head) -> Result<()> {
+        let (changes, more) = self.feed.source.read(&self.cursor, BATCH).await?;
+        self.take(&changes);
+        match more {
+            Some(cursor) => self.cursor = cursor,
+            None if self.cursor.upto != *head => self.cursor = self.cursor.next_interval(head),
+            None => {
+                self.cursor = self.cursor.next_interval(head);
+                if let State::CatchingUp(attached) =
+                    std::mem::replace(&mut self.state, State::Detached)
+                {
+                    self.state = State::Following(attached.batches);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, batch: &Batch) {
+        self.take(&batch.changes);
+        if let Some(last) = batch.changes.last() {
+            self.cursor = last.cursor.clone();
+        }
+        if let Some(head) = &batch.reached {
+            self.cursor = Cursor::at(self.cursor.feed(), head.clone());
+        }
+    }
+
+    fn take(&mut self, changes: &[Arc<Change>]) {
+        let wanted = changes
+            .iter()
+            .filter_map(|change| self.interest.takes(change));
+        self.ready.extend(wanted);
+    }
+}

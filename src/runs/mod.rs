@@ -1,0 +1,78 @@
+//! The domain: what a run is, how it may change, and what can be asked of the ledger. It knows
+//! neither GraphQL nor HTTP.
+//!
+//! [`Runs`] is the whole of it to its callers: `reads` and `writes` hold its methods, `lifecycle`
+//! the rules of a run's status, `input` and `filter` what is handed in, `feed` how changes reach
+//! those who watch.
+
+use std::sync::Arc;
+
+use crate::{clock::Clock, db::Database};
+
+pub mod duration;
+mod error;
+pub mod feed;
+pub mod filter;
+pub mod input;
+pub mod lifecycle;
+mod reads;
+mod writes;
+
+pub use entity::{sync_event::Model as Event, sync_history::Model as Run, user::Model as User};
+pub use error::{Error, Result};
+pub use reads::{EventsOfRun, RunOrder, RunOrderField, event_position};
+pub use writes::{AddedEvents, Written};
+
+use feed::Feed;
+
+/// How much one call may hand in.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Characters of an event's type; the column holds no more than the default.
+    pub event_type_chars: usize,
+    /// Bytes of one `details` as JSON.
+    pub details_bytes: usize,
+    /// Events in one call.
+    pub events_per_call: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            event_type_chars: 50,
+            details_bytes: 64 * 1024,
+            events_per_call: 1000,
+        }
+    }
+}
+
+/// The ledger.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    feed: Feed,
+    limits: Limits,
+}
+
+impl Runs {
+    /// Opens the ledger that `database` holds, and starts to follow its changes.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn open(database: Database, clock: Arc<dyn Clock>, limits: Limits) -> Result<Self> {
+        let feed = Feed::start(database.clone()).await?;
+        Ok(Self {
+            database,
+            clock,
+            feed,
+            limits,
+        })
+    }
+
+    /// The changes of runs, as they are committed.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+}

@@ -1,0 +1,330 @@
+//! What can be asked of the ledger. `find` gives an option, `get` an error, `list` a page.
+
+use std::collections::HashMap;
+
+use entity::{sync_event, sync_history, user};
+use sea_orm::sea_query::{Expr, Query, UnionType};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable, QueryFilter,
+    QuerySelect, QueryTrait, Select,
+};
+use uuid::Uuid;
+
+use super::{
+    Event, Run, Runs, User, duration,
+    error::{Error, Result},
+    filter::{EventFilter, RunFilter},
+};
+use crate::db::page::{Order, Page, Position, Rows};
+
+/// Subselects in one statement; SQLite takes 500.
+const SUBSELECTS: usize = 200;
+
+/// What a list of runs can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunOrderField {
+    /// When they began.
+    StartedAt,
+    /// When they ended.
+    CompletedAt,
+    /// How long they took.
+    Duration,
+    /// How many records were read.
+    RecordsProcessed,
+    /// How many records could not be taken over.
+    RecordsFailed,
+}
+
+/// How a list of runs is ordered.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOrder {
+    /// By what.
+    pub field: RunOrderField,
+    /// Largest first.
+    pub descending: bool,
+}
+
+impl RunOrderField {
+    /// Where `run` stands in a list ordered by this field.
+    #[must_use]
+    pub fn position(self, run: &Run) -> Position {
+        let value = match self {
+            Self::StartedAt => Some(run.started_at.timestamp_micros()),
+            Self::CompletedAt => run.completed_at.map(|at| at.timestamp_micros()),
+            Self::Duration => run.duration_micros(),
+            Self::RecordsProcessed => Some(run.records_processed.into()),
+            Self::RecordsFailed => Some(run.records_failed.into()),
+        };
+        Position { value, id: run.id }
+    }
+}
+
+/// Where `event` stands in a list of events.
+#[must_use]
+pub fn event_position(event: &Event) -> Position {
+    Position {
+        value: Some(event.timestamp.timestamp_micros()),
+        id: event.id,
+    }
+}
+
+/// One run's events: what a page of them, or their number, is asked by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EventsOfRun<What> {
+    /// Whose.
+    pub run_id: Uuid,
+    /// Which of them.
+    pub filter: EventFilter,
+    /// A [`Page`], or how far to count.
+    pub what: What,
+}
+
+impl Runs {
+    /// The run with this id.
+    ///
+    /// # Errors
+    /// There is none, or the database does not answer.
+    pub async fn get(&self, id: Uuid) -> Result<Run> {
+        let run = sync_history::Entity::find_by_id(id)
+            .one(self.database.read())
+            .await?;
+        run.ok_or(Error::NotFound { what: "run", id })
+    }
+
+    /// The runs with these ids, those that exist.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn find_runs(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Run>> {
+        let runs = find_runs(self.database.read(), ids).await?;
+        Ok(runs.into_iter().map(|run| (run.id, run)).collect())
+    }
+
+    /// The events with these ids, those that exist.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn find_events(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Event>> {
+        let events = sync_event::Entity::find()
+            .filter(sync_event::Column::Id.is_in(ids.iter().copied()))
+            .all(self.database.read())
+            .await?;
+        Ok(events.into_iter().map(|event| (event.id, event)).collect())
+    }
+
+    /// The users with these ids, those that exist.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn find_users(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, User>> {
+        let users = user::Entity::find()
+            .filter(user::Column::Id.is_in(ids.iter().copied()))
+            .all(self.database.read())
+            .await?;
+        Ok(users.into_iter().map(|user| (user.id, user)).collect())
+    }
+
+    /// A page of the runs that match.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn list(
+        &self,
+        filter: &RunFilter,
+        order: RunOrder,
+        page: &Page,
+    ) -> Result<Rows<Run>> {
+        let select = self.matching_runs(filter);
+        let rows = self
+            .run_order(order)
+            .read(self.database.read(), select, page)
+            .await?;
+        Ok(rows)
+    }
+
+    /// How many runs match, counted up to `up_to`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn count(&self, filter: &RunFilter, up_to: u32) -> Result<u32> {
+        self.count_up_to(self.matching_runs(filter), up_to).await
+    }
+
+    /// A page of the events that match, across runs, newest first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn list_events(&self, filter: &EventFilter, page: &Page) -> Result<Rows<Event>> {
+        let select = self.matching_events(filter);
+        let rows = event_order(true)
+            .read(self.database.read(), select, page)
+            .await?;
+        Ok(rows)
+    }
+
+    /// How many events match, counted up to `up_to`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn count_events(&self, filter: &EventFilter, up_to: u32) -> Result<u32> {
+        self.count_up_to(self.matching_events(filter), up_to).await
+    }
+
+    /// Pages of the events of several runs, oldest first, in one statement.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn list_events_of_runs(
+        &self,
+        pages: &[EventsOfRun<Page>],
+    ) -> Result<HashMap<EventsOfRun<Page>, Rows<Event>>> {
+        let mut read = vec![Vec::new(); pages.len()];
+        let selects = pages.iter().map(|page| {
+            let select = self.events_of_run(page);
+            event_order(false).select(select, &page.what)
+        });
+        for (index, row) in self.query_each(selects).await? {
+            read[index].push(Event::from_query_result(&row, "")?);
+        }
+        let rows = read.into_iter().zip(pages);
+        Ok(rows
+            .map(|(read, page)| (page.clone(), Rows::from_read(read, &page.what)))
+            .collect())
+    }
+
+    /// The numbers of events of several runs, each counted up to its bound, in one statement.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn count_events_of_runs(
+        &self,
+        counts: &[EventsOfRun<u32>],
+    ) -> Result<HashMap<EventsOfRun<u32>, u32>> {
+        let mut found = vec![0; counts.len()];
+        let selects = counts.iter().map(|count| {
+            let select = self.events_of_run(count).select_only();
+            select
+                .column(sync_event::Column::Id)
+                .limit(u64::from(count.what))
+        });
+        for (index, _) in self.query_each(selects).await? {
+            found[index] += 1;
+        }
+        Ok(counts.iter().cloned().zip(found).collect())
+    }
+
+    fn matching_runs(&self, filter: &RunFilter) -> Select<sync_history::Entity> {
+        sync_history::Entity::find().filter(filter.condition(self.database.backend()))
+    }
+
+    fn matching_events(&self, filter: &EventFilter) -> Select<sync_event::Entity> {
+        sync_event::Entity::find().filter(filter.condition(self.database.backend()))
+    }
+
+    fn events_of_run<What>(&self, of: &EventsOfRun<What>) -> Select<sync_event::Entity> {
+        self.matching_events(&of.filter)
+            .filter(sync_event::Column::SyncId.eq(of.run_id))
+    }
+
+    fn run_order(&self, order: RunOrder) -> Order {
+        use sync_history::Column;
+        let backend = self.database.backend();
+        let (by, nullable, operand): (Expr, bool, fn(i64) -> Expr) = match order.field {
+            RunOrderField::StartedAt => (Expr::col(Column::StartedAt), false, instant),
+            RunOrderField::CompletedAt => (Expr::col(Column::CompletedAt), true, instant),
+            RunOrderField::Duration => (
+                duration::expression(backend),
+                true,
+                match backend {
+                    sea_orm::DbBackend::Postgres => {
+                        |micros| duration::operand(sea_orm::DbBackend::Postgres, micros)
+                    }
+                    _ => |micros| duration::operand(sea_orm::DbBackend::Sqlite, micros),
+                },
+            ),
+            RunOrderField::RecordsProcessed => {
+                (Expr::col(Column::RecordsProcessed), false, Expr::val)
+            }
+            RunOrderField::RecordsFailed => (Expr::col(Column::RecordsFailed), false, Expr::val),
+        };
+        Order {
+            by,
+            id: Expr::col(Column::Id),
+            nullable,
+            descending: order.descending,
+            operand,
+        }
+    }
+
+    async fn count_up_to<E: EntityTrait>(&self, select: Select<E>, up_to: u32) -> Result<u32> {
+        let rows = select
+            .select_only()
+            .expr_as(Expr::val(1), "one")
+            .limit(u64::from(up_to))
+            .into_query();
+        let count = Query::select()
+            .expr_as(Expr::cust("count(*)"), "count")
+            .from_subquery(rows, "counted")
+            .take();
+        let row = self.database.read().query_one(&count).await?;
+        let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "count"))?;
+        Ok(u32::try_from(count).unwrap_or(up_to))
+    }
+
+    /// Runs several selects of events as one statement; each row comes with its select's index.
+    async fn query_each(
+        &self,
+        selects: impl Iterator<Item = Select<sync_event::Entity>>,
+    ) -> std::result::Result<Vec<(usize, sea_orm::QueryResult)>, DbErr> {
+        let mut parts = selects.enumerate().map(|(index, select)| {
+            // As a subselect, since SQLite gives the parts of a union no order and limit.
+            Query::select()
+                .expr(Expr::cust("*"))
+                .expr_as(Expr::val(i32::try_from(index).unwrap_or(i32::MAX)), "part")
+                .from_subquery(select.into_query(), "events")
+                .take()
+        });
+        let mut rows = Vec::new();
+        while let Some(mut union) = parts.next() {
+            for part in parts.by_ref().take(SUBSELECTS - 1) {
+                union.union(UnionType::All, part);
+            }
+            for row in self.database.read().query_all(&union).await? {
+                let index: i32 = row.try_get("", "part")?;
+                rows.push((usize::try_from(index).unwrap_or_default(), row));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// The runs with these ids, those that exist, in no order.
+pub(super) async fn find_runs(
+    connection: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> std::result::Result<Vec<Run>, DbErr> {
+    sync_history::Entity::find()
+        .filter(sync_history::Column::Id.is_in(ids.iter().copied()))
+        .all(connection)
+        .await
+}
+
+fn event_order(descending: bool) -> Order {
+    Order {
+        by: Expr::col(sync_event::Column::Timestamp),
+        id: Expr::col(sync_event::Column::Id),
+        nullable: false,
+        descending,
+        operand: instant,
+    }
+}
+
+fn instant(micros: i64) -> Expr {
+    // A place outside of chrono's range lies in a mangled cursor, whose checksum has failed before.
+    Expr::val(chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default())
+}
+
+/// All columns of a run, for statements that return rows.
+pub(super) fn run_columns() -> impl Iterator<Item = sync_history::Column> {
+    sync_history::Column::iter()
+}

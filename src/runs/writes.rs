@@ -1,0 +1,544 @@
+//! How the ledger changes. Each rule stands in the condition of the statement that writes, so that
+//! it holds whoever else writes at the same time; what was read before decides nothing.
+
+use entity::{
+    SyncEntityType, SyncSource, SyncStatus, sync_event, sync_history, sync_history::Column,
+};
+use sea_orm::sea_query::{
+    Expr, ExprTrait, Func, InsertStatement, LockType, OnConflict, Query, ReturningClause,
+    UpdateStatement,
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr,
+    EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait,
+};
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use super::{
+    Event, Run, Runs,
+    error::{Error, Result},
+    input::{Counts, NewEvent, NewRun, Outcome, Progress, check_text},
+    lifecycle, reads,
+};
+use crate::db::error::{Failure, classify};
+
+/// A run as a call left it.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The run as it is now.
+    pub run: Run,
+    /// The very call had been made before; nothing was changed.
+    pub replayed: bool,
+}
+
+/// Events as a call left them.
+#[derive(Clone, Debug)]
+pub struct AddedEvents {
+    /// In the order they were given.
+    pub events: Vec<Event>,
+    /// How many of them had been stored before.
+    pub replayed: usize,
+}
+
+impl Runs {
+    /// Creates a run. The same call under the same id is answered with the run there is.
+    ///
+    /// # Errors
+    /// Bad input, an unknown user, an id that a different run has, or the database does not answer.
+    pub async fn create(&self, new: NewRun) -> Result<Written> {
+        new.check(&self.limits)?;
+        let digest = new.digest();
+        let id = new.id.unwrap_or_else(|| self.clock.new_id());
+        let row = sync_history::ActiveModel {
+            id: Set(id),
+            entity_type: Set(new.entity_type.to_string()),
+            source: Set(new.source.to_string()),
+            status: Set(new.status.to_string()),
+            started_at: Set(new.started_at.unwrap_or_else(|| self.clock.now())),
+            records_processed: Set(0),
+            records_created: Set(0),
+            records_updated: Set(0),
+            records_failed: Set(0),
+            triggered_by_id: Set(new.triggered_by_id),
+            details: Set(new.details),
+            records_expected: Set(new.records_expected),
+            creation_digest: Set(Some(digest)),
+            ..Default::default()
+        };
+        let insert = sync_history::Entity::insert(row)
+            .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
+            .into_query();
+        let created = self.write_run(insert).await.map_err(|error| {
+            match (classify(&error), new.triggered_by_id) {
+                (Failure::ForeignKey, Some(id)) => Error::NotFound { what: "user", id },
+                _ => error.into(),
+            }
+        })?;
+        if let Some(run) = created {
+            return Ok(Written {
+                run,
+                replayed: false,
+            });
+        }
+        let run = self.get(id).await?;
+        if run.creation_digest == Some(digest) {
+            Ok(Written {
+                run,
+                replayed: true,
+            })
+        } else {
+            Err(Error::IdConflict { what: "run", id })
+        }
+    }
+
+    /// Sets a pending run running.
+    ///
+    /// # Errors
+    /// No such run, it has ended, or the database does not answer.
+    pub async fn start(&self, id: Uuid) -> Result<Written> {
+        let mut update = update_run(id, lifecycle::sources_of(SyncStatus::Running));
+        update.value(Column::Status, SyncStatus::Running.as_ref());
+        match self.write_open_run(id, update, None).await? {
+            Attempt::Written(run) => Ok(Written {
+                run,
+                replayed: false,
+            }),
+            Attempt::Refused(run) if run.status() == Ok(SyncStatus::Running) => Ok(Written {
+                run,
+                replayed: true,
+            }),
+            Attempt::Refused(run) => Err(refusal(run)),
+        }
+    }
+
+    /// Notes how far an open run has come.
+    ///
+    /// # Errors
+    /// Bad input, no such run, it has ended, or the database does not answer.
+    pub async fn report_progress(&self, id: Uuid, progress: &Progress) -> Result<Run> {
+        progress.check(&self.limits)?;
+        let mut update = update_run(id, lifecycle::open());
+        for (column, total) in counts(progress.counts) {
+            let highest = Func::greatest([Expr::col(column), Expr::val(total)]);
+            update.value(column, highest);
+        }
+        if let Some(expected) = progress.records_expected {
+            update.value(Column::RecordsExpected, expected);
+        }
+        // An empty report changes nothing, and is answered with the run all the same.
+        update.value(Column::Version, Expr::col(Column::Version));
+        match self
+            .write_open_run(id, update, progress.details.as_ref())
+            .await?
+        {
+            Attempt::Written(run) => Ok(run),
+            Attempt::Refused(run) => Err(refusal(run)),
+        }
+    }
+
+    /// Ends a run. Of several calls at once one wins; a repetition of it is told so, and any other
+    /// outcome is refused.
+    ///
+    /// # Errors
+    /// Bad input, no such run, it has ended otherwise, or the database does not answer.
+    pub async fn complete(&self, id: Uuid, outcome: &Outcome) -> Result<Written> {
+        outcome.check(&self.limits)?;
+        let mut update = update_run(id, lifecycle::sources_of(outcome.status));
+        update.value(Column::Status, outcome.status.as_ref());
+        for (column, total) in counts(outcome.counts) {
+            update.value(column, total);
+        }
+        if let Some(at) = outcome.completed_at {
+            update.value(Column::CompletedAt, at);
+            update.and_where(Column::StartedAt.lte(at));
+        } else {
+            // A worker's clock may be ahead of this one; a run does not end before it began.
+            let now = Expr::val(self.clock.now());
+            update.value(
+                Column::CompletedAt,
+                Func::greatest([now, Expr::col(Column::StartedAt)]),
+            );
+        }
+        if let Some(message) = &outcome.error_message {
+            update.value(Column::ErrorMessage, message.as_str());
+        }
+        match self
+            .write_open_run(id, update, outcome.details.as_ref())
+            .await?
+        {
+            Attempt::Written(run) => Ok(Written {
+                run,
+                replayed: false,
+            }),
+            Attempt::Refused(run) if outcome.holds_for(&run) => Ok(Written {
+                run,
+                replayed: true,
+            }),
+            Attempt::Refused(run) => match outcome.completed_at {
+                Some(at) if is_open(&run) && at < run.started_at => Err(Error::BadInput(format!(
+                    "completedAt {} is before the run's startedAt {}; a run does not end before it began",
+                    at.to_rfc3339(),
+                    run.started_at.to_rfc3339()
+                ))),
+                _ => Err(refusal(run)),
+            },
+        }
+    }
+
+    /// Cancels all open runs of these entity types and sources; None stands for all.
+    ///
+    /// # Errors
+    /// Bad input, or the database does not answer.
+    pub async fn cancel_active(
+        &self,
+        entity_types: Option<&[SyncEntityType]>,
+        sources: Option<&[SyncSource]>,
+        reason: Option<&str>,
+    ) -> Result<Vec<Run>> {
+        if let Some(reason) = reason {
+            check_text("reason", reason)?;
+        }
+        let mut select = Query::select();
+        select
+            .column(Column::Id)
+            .from(sync_history::Entity)
+            .and_where(is_any_of(lifecycle::sources_of(SyncStatus::Cancelled)))
+            .order_by(Column::Id, sea_orm::Order::Asc);
+        if let Some(types) = entity_types {
+            select.and_where(Column::EntityType.is_in(types.iter().map(AsRef::as_ref)));
+        }
+        if let Some(sources) = sources {
+            select.and_where(Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
+        }
+        if self.database.backend() == DbBackend::Postgres {
+            // In the order of their ids, so that two such calls do not deadlock.
+            select.lock(LockType::Update);
+        }
+        let mut update = Query::update();
+        update
+            .table(sync_history::Entity)
+            .and_where(Expr::col(Column::Id).in_subquery(select))
+            .value(Column::Status, SyncStatus::Cancelled.as_ref())
+            .value(
+                Column::CompletedAt,
+                Func::greatest([Expr::val(self.clock.now()), Expr::col(Column::StartedAt)]),
+            );
+        if let Some(reason) = reason {
+            update.value(Column::ErrorMessage, reason);
+        }
+        let mut runs = self.write_runs(update).await?;
+        self.feed.ring();
+        runs.sort_by_key(|run| (run.started_at, run.id));
+        Ok(runs)
+    }
+
+    /// Adds an event to a run, ended or not.
+    ///
+    /// # Errors
+    /// Bad input, no such run, an id that a different event has, or the database does not answer.
+    pub async fn add_event(&self, run_id: Uuid, new: NewEvent) -> Result<(Event, bool)> {
+        let mut added = self.add_events(run_id, vec![new]).await?;
+        let event = added
+            .events
+            .pop()
+            .unwrap_or_else(|| unreachable!("one was added"));
+        Ok((event, added.replayed == 1))
+    }
+
+    /// Adds events to a run, ended or not: all of them or none.
+    ///
+    /// # Errors
+    /// Bad input, no such run, an id that a different event has, or the database does not answer.
+    pub async fn add_events(&self, run_id: Uuid, new: Vec<NewEvent>) -> Result<AddedEvents> {
+        if new.len() > self.limits.events_per_call {
+            return Err(Error::BadInput(format!(
+                "{} events in one call; at most {} are taken, so send them in several",
+                new.len(),
+                self.limits.events_per_call
+            )));
+        }
+        new.iter().try_for_each(|event| event.check(&self.limits))?;
+        if new.is_empty() {
+            self.get(run_id).await?;
+            return Ok(AddedEvents {
+                events: Vec::new(),
+                replayed: 0,
+            });
+        }
+        // Events without an id of the worker's cannot be there already, and one alone is all or
+        // none by itself.
+        let may_conflict = new.len() > 1 && new.iter().any(|event| event.id.is_some());
+        let given: Vec<bool> = new.iter().map(|event| event.timestamp.is_some()).collect();
+        let events: Vec<Event> = new.into_iter().map(|new| self.event(run_id, new)).collect();
+        let added = if may_conflict {
+            let transaction = self.database.begin().await?;
+            let added = insert_events(&transaction, events, &given).await?;
+            transaction.commit().await?;
+            added
+        } else {
+            insert_events(self.database.write(), events, &given).await?
+        };
+        self.feed.ring();
+        Ok(added)
+    }
+
+    fn event(&self, run_id: Uuid, new: NewEvent) -> Event {
+        Event {
+            id: new.id.unwrap_or_else(|| self.clock.new_id()),
+            sync_id: run_id,
+            event_type: new.event_type,
+            timestamp: new.timestamp.unwrap_or_else(|| self.clock.now()),
+            message: new.message,
+            details: new.details,
+        }
+    }
+
+    /// Executes an update of one run whose condition holds the rule, and reads the run if the rule
+    /// said no.
+    async fn write_open_run(
+        &self,
+        id: Uuid,
+        mut update: UpdateStatement,
+        details: Option<&Json>,
+    ) -> Result<Attempt> {
+        let details = details
+            .and_then(Json::as_object)
+            .filter(|details| !details.is_empty());
+        let written = match (details, self.database.backend()) {
+            (Some(details), DbBackend::Postgres) => {
+                update.value(Column::Details, merged_in_postgres(details));
+                self.write_run(update).await?
+            }
+            (Some(details), _) => self.write_run_merging(id, update, details).await?,
+            (None, _) => self.write_run(update).await?,
+        };
+        match written {
+            Some(run) => Ok(Attempt::Written(run)),
+            None => Ok(Attempt::Refused(self.get(id).await?)),
+        }
+    }
+
+    /// SQLite has no function that merges two objects key by key, but one writer: within its
+    /// transaction the details that were read are those that will be replaced.
+    async fn write_run_merging(
+        &self,
+        id: Uuid,
+        mut update: UpdateStatement,
+        details: &Map<String, Json>,
+    ) -> std::result::Result<Option<Run>, DbErr> {
+        let transaction = self.database.begin().await?;
+        let stored: Option<Option<Json>> = sync_history::Entity::find_by_id(id)
+            .select_only()
+            .column(Column::Details)
+            .into_tuple()
+            .one(&transaction)
+            .await?;
+        let mut merged = match stored.flatten() {
+            Some(Json::Object(stored)) => stored,
+            _ => Map::new(),
+        };
+        merged.extend(details.clone());
+        update.value(Column::Details, Json::Object(merged));
+        let run = execute_and_read(&transaction, update).await?.pop();
+        transaction.commit().await?;
+        self.feed.ring();
+        Ok(run)
+    }
+
+    /// Executes a statement that writes one run at most, and answers the run as it then is.
+    async fn write_run(
+        &self,
+        statement: impl Returning,
+    ) -> std::result::Result<Option<Run>, DbErr> {
+        let run = self.write_runs(statement).await?.pop();
+        if run.is_some() {
+            self.feed.ring();
+        }
+        Ok(run)
+    }
+
+    /// Executes a statement that writes runs, and answers them as they then are.
+    async fn write_runs(&self, statement: impl Returning) -> std::result::Result<Vec<Run>, DbErr> {
+        match self.database.backend() {
+            DbBackend::Postgres => {
+                let columns = Query::returning().columns(reads::run_columns());
+                let rows = self
+                    .database
+                    .write()
+                    .query_all(&statement.that_returns(columns))
+                    .await?;
+                rows.iter()
+                    .map(|row| Run::from_query_result(row, ""))
+                    .collect()
+            }
+            _ => {
+                let transaction = self.database.begin().await?;
+                let runs = execute_and_read(&transaction, statement).await?;
+                transaction.commit().await?;
+                Ok(runs)
+            }
+        }
+    }
+}
+
+/// What became of an update that its own condition may refuse.
+enum Attempt {
+    Written(Run),
+    Refused(Run),
+}
+
+/// A statement that can tell what it wrote.
+trait Returning: Send {
+    fn that_returns(self, clause: ReturningClause) -> impl sea_orm::StatementBuilder + Send + Sync;
+}
+
+impl Returning for InsertStatement {
+    fn that_returns(
+        mut self,
+        clause: ReturningClause,
+    ) -> impl sea_orm::StatementBuilder + Send + Sync {
+        Self::returning(&mut self, clause);
+        self
+    }
+}
+
+impl Returning for UpdateStatement {
+    fn that_returns(
+        mut self,
+        clause: ReturningClause,
+    ) -> impl sea_orm::StatementBuilder + Send + Sync {
+        Self::returning(&mut self, clause);
+        self
+    }
+}
+
+/// On SQLite a statement returns rows as they were before its triggers; so they are read again.
+async fn execute_and_read(
+    transaction: &impl ConnectionTrait,
+    statement: impl Returning,
+) -> std::result::Result<Vec<Run>, DbErr> {
+    let ids = Query::returning().column(Column::Id);
+    let ids = transaction.query_all(&statement.that_returns(ids)).await?;
+    let ids = ids
+        .iter()
+        .map(|row| row.try_get("", "id"))
+        .collect::<std::result::Result<Vec<Uuid>, _>>()?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    reads::find_runs(transaction, &ids).await
+}
+
+/// Inserts events of one run, and compares those that were there before. The caller's transaction
+/// undoes the rest when one of them differs. `given` says which timestamps are the caller's.
+async fn insert_events(
+    connection: &impl ConnectionTrait,
+    mut events: Vec<Event>,
+    given: &[bool],
+) -> Result<AddedEvents> {
+    use sync_event::Column;
+    let rows = events.iter().cloned().map(sync_event::ActiveModel::from);
+    let mut insert = sync_event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
+        .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
+        .into_query();
+    insert.returning(Query::returning().column(Column::Id));
+    let run_id = events[0].sync_id;
+    let inserted = connection
+        .query_all(&insert)
+        .await
+        .map_err(|error| match classify(&error) {
+            Failure::ForeignKey => Error::NotFound {
+                what: "run",
+                id: run_id,
+            },
+            _ => error.into(),
+        })?;
+    let replayed = events.len() - inserted.len();
+    if replayed > 0 {
+        let ids = events.iter().map(|event| event.id);
+        let stored = sync_event::Entity::find()
+            .filter(Column::Id.is_in(ids))
+            .all(connection)
+            .await?;
+        for (event, given) in events.iter_mut().zip(given) {
+            let Some(stored) = stored.iter().find(|stored| stored.id == event.id) else {
+                continue;
+            };
+            if !is_repetition(event, *given, stored) {
+                return Err(Error::IdConflict {
+                    what: "event",
+                    id: event.id,
+                });
+            }
+            *event = stored.clone();
+        }
+    }
+    Ok(AddedEvents { events, replayed })
+}
+
+/// Whether `event` says what `stored` does; a timestamp only if the caller gave one.
+fn is_repetition(event: &Event, timestamp_given: bool, stored: &Event) -> bool {
+    let details = |event: &Event| event.details.clone().filter(|details| !details.is_null());
+    event.sync_id == stored.sync_id
+        && event.event_type == stored.event_type
+        && event.message == stored.message
+        && (!timestamp_given || event.timestamp == stored.timestamp)
+        && details(event) == details(stored)
+}
+
+/// An update of the run with this id, if its status is one of these.
+fn update_run(id: Uuid, from: impl Iterator<Item = SyncStatus>) -> UpdateStatement {
+    let mut update = Query::update();
+    update
+        .table(sync_history::Entity)
+        .and_where(Column::Id.eq(id))
+        .and_where(is_any_of(from));
+    update
+}
+
+fn is_any_of(statuses: impl Iterator<Item = SyncStatus>) -> Expr {
+    let words: Vec<String> = statuses.map(|status| status.to_string()).collect();
+    Column::Status.is_in(words)
+}
+
+fn counts(counts: Counts) -> impl Iterator<Item = (Column, i32)> {
+    [
+        (Column::RecordsProcessed, counts.processed),
+        (Column::RecordsCreated, counts.created),
+        (Column::RecordsUpdated, counts.updated),
+        (Column::RecordsFailed, counts.failed),
+    ]
+    .into_iter()
+    .filter_map(|(column, total)| Some((column, total?)))
+}
+
+/// The run's details with these keys set. Other writers store JSON `null` for "none".
+fn merged_in_postgres(details: &Map<String, Json>) -> Expr {
+    Expr::cust_with_values(
+        "(CASE WHEN json_typeof(details) = 'object' THEN details::jsonb ELSE '{}' END || $1)::json",
+        [Json::Object(details.clone())],
+    )
+}
+
+fn is_open(run: &Run) -> bool {
+    run.status()
+        .is_ok_and(|status| !lifecycle::has_ended(status))
+}
+
+/// Why an update of `run` was refused.
+fn refusal(run: Run) -> Error {
+    match run.status() {
+        Ok(status) if lifecycle::has_ended(status) => Error::AlreadyFinished(Box::new(run)),
+        // Created or changed between the refused update and the reading.
+        Ok(_) => Error::BadInput(format!(
+            "run {} was being changed by another: try again",
+            run.id
+        )),
+        Err(unknown) => Error::BadInput(format!(
+            "the status stored for run {} is `{}`, which this server does not know; correct it \
+             in the database first",
+            run.id, unknown.text
+        )),
+    }
+}
