@@ -8,8 +8,10 @@ use sqlx::Error as Sqlx;
 pub enum Failure {
     /// A row refers to one that does not exist.
     ForeignKey,
-    /// Nothing is wrong with the request: the database is away, busy, full or read-only, or the
-    /// statement ran out of time. Worth repeating.
+    /// Another writer was in the way. Worth repeating at once.
+    Busy,
+    /// Nothing is wrong with the request: the database is away, full or read-only, or the statement
+    /// ran out of time. Worth repeating later.
     Unavailable,
     /// Anything else: a defect of this server, or data it does not expect.
     Other,
@@ -30,9 +32,7 @@ pub fn classify(error: &DbErr) -> Failure {
 fn classify_sqlx(error: &Sqlx) -> Failure {
     match error {
         Sqlx::Database(error) if error.is_foreign_key_violation() => Failure::ForeignKey,
-        Sqlx::Database(error) if error.code().is_some_and(|code| is_passing(&code)) => {
-            Failure::Unavailable
-        }
+        Sqlx::Database(error) => classify_code(&error.code().unwrap_or_default()),
         Sqlx::Io(_)
         | Sqlx::Tls(_)
         | Sqlx::PoolTimedOut
@@ -42,38 +42,47 @@ fn classify_sqlx(error: &Sqlx) -> Failure {
     }
 }
 
-/// Whether a code of the database's stands for a condition that passes by itself or by an
-/// operator's hand. PostgreSQL's codes have five characters, SQLite's are numbers whose low byte
-/// is the kind.
-fn is_passing(code: &str) -> bool {
-    // Connection lost, out of resources, operator intervention (cancelled by time-out or shut
-    // down), serialization and deadlock, read-only, lock not available.
-    const POSTGRES_CLASSES: [&str; 4] = ["08", "53", "57", "40"];
-    const POSTGRES: [&str; 2] = ["25006", "55P03"];
-    // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
-    const SQLITE: [u32; 6] = [5, 6, 8, 10, 13, 14];
-
+/// Tells what a code of the database's means. PostgreSQL's codes have five characters, SQLite's are
+/// numbers whose low byte is the kind.
+fn classify_code(code: &str) -> Failure {
     if code.len() == 5 {
-        POSTGRES.contains(&code) || POSTGRES_CLASSES.iter().any(|class| code.starts_with(class))
-    } else {
-        code.parse::<u32>()
-            .is_ok_and(|code| SQLITE.contains(&(code & 0xff)))
+        return match (&code[..2], code) {
+            // Serialization failure and deadlock; lock not available.
+            ("40", _) | (_, "55P03") => Failure::Busy,
+            // Connection lost; out of resources; cancelled by time-out or shut down; read-only.
+            ("08" | "53" | "57", _) | (_, "25006") => Failure::Unavailable,
+            _ => Failure::Other,
+        };
+    }
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        // BUSY, LOCKED.
+        Ok(5 | 6) => Failure::Busy,
+        // READONLY, IOERR, FULL, CANTOPEN.
+        Ok(8 | 10 | 13 | 14) => Failure::Unavailable,
+        _ => Failure::Other,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_passing;
+    use super::{
+        Failure::{Busy, Other, Unavailable},
+        classify_code,
+    };
 
     #[test]
     fn passing_conditions_are_told_from_defects() {
-        for code in [
-            "57014", "57P01", "25006", "55P03", "40P01", "08006", "5", "517", "13", "1032",
+        for (expected, codes) in [
+            (Busy, ["55P03", "40P01", "40001", "5", "517", "262"]),
+            (
+                Unavailable,
+                ["57014", "57P01", "25006", "08006", "13", "1032"],
+            ),
+            (Other, ["42P01", "22P05", "23505", "1", "19", ""]),
         ] {
-            assert!(is_passing(code), "{code}");
-        }
-        for code in ["42P01", "22P05", "23505", "1", "19", "1555"] {
-            assert!(!is_passing(code), "{code}");
+            for code in codes {
+                assert_eq!(classify_code(code), expected, "{code}");
+            }
         }
     }
 }

@@ -74,7 +74,7 @@ async fn migrate_alone(connection: &DatabaseConnection) -> Result<(), DbErr> {
     }
     for attempt in 1..ATTEMPTS {
         match Migrator::up(connection, None).await {
-            Err(error) if classify(&error) == Failure::Unavailable => {
+            Err(error) if classify(&error) == Failure::Busy => {
                 if attempt == 1 {
                     warn!(%error, "another writer's open transaction is in the way; trying on");
                 }

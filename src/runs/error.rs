@@ -52,7 +52,7 @@ pub enum Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match classify(&error) {
-            Failure::Unavailable => Self::Unavailable(error),
+            Failure::Busy | Failure::Unavailable => Self::Unavailable(error),
             Failure::ForeignKey | Failure::Other => Self::Internal(error),
         }
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use entity::{SyncEntityType, SyncSource, SyncStatus, sync_event, sync_history::Column};
 use regex::Regex;
 use sea_orm::sea_query::extension::postgres::PgExpr;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, LikeExpr};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, DbBackend};
 use strum::VariantArray;
 use uuid::Uuid;
@@ -106,11 +106,12 @@ fn pattern(text: &str) -> String {
 fn contains(column: Expr, text: &str, backend: DbBackend) -> Expr {
     match backend {
         DbBackend::Postgres => {
+            // The backslash is LIKE's escape unless told otherwise.
             let escaped = text
                 .replace('\\', "\\\\")
                 .replace('%', "\\%")
                 .replace('_', "\\_");
-            column.ilike(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
+            column.ilike(format!("%{escaped}%"))
         }
         _ => Expr::cust_with_exprs("? REGEXP ?", [column, Expr::val(pattern(text))]),
     }

@@ -1,1 +1,26 @@
-fn main() {}
+//! Tests of the whole server: the real router over a real database that belongs to the test, on
+//! SQLite and on PostgreSQL. One file per subject; a test's name says what is promised.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod support;
+
+mod adoption;
+mod bad_input;
+mod clients;
+mod durability;
+mod events;
+mod filters;
+mod foreign_writers;
+mod health;
+mod lifecycle;
+mod lists;
+mod process;
+mod readme;
+mod schema;
+mod statements;
+mod subscriptions;

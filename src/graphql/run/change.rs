@@ -59,7 +59,7 @@ impl SyncRunChange {
         SyncStatus::stored(&self.0.change.row.status)
     }
 
-    /// False when the run has left the filter: take it out of the list.
+    /// False when the run has left the filter by this change: take it out of the list.
     async fn matches_filter(&self) -> bool {
         self.0.matches_filter
     }

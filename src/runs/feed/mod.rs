@@ -45,6 +45,10 @@ pub struct Change {
     pub row: sync_change::Model,
     /// The run as it was when the change was read: as it is now.
     pub run: Arc<Run>,
+    /// The run as the change found it, as far as a filter looks at it; none if it made it.
+    pub before: Option<Arc<Run>>,
+    /// The run as the change left it, as far as a filter looks at it.
+    pub after: Arc<Run>,
 }
 
 impl Change {

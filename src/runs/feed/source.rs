@@ -1,6 +1,6 @@
 //! Reading the change table: what each database can say about moments and what lies between them.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use entity::sync_change;
 use sea_orm::{
@@ -13,7 +13,10 @@ use super::{
     Change,
     cursor::{Cursor, Head},
 };
-use crate::{db::Database, runs::reads};
+use crate::{
+    db::Database,
+    runs::{Run, lifecycle, reads},
+};
 
 /// The change table of one database.
 #[derive(Debug)]
@@ -70,8 +73,8 @@ impl Source {
         })
     }
 
-    /// The changes behind `cursor` in its interval, at most `limit`. A run that another writer has
-    /// deleted since has no changes any more.
+    /// The changes behind `cursor` in its interval, at most `limit`, and where to read on if that
+    /// many were found.
     pub(super) async fn read(
         &self,
         cursor: &Cursor,
@@ -91,16 +94,7 @@ impl Source {
         } else {
             reads::find_runs(self.database.read(), &ids).await?
         };
-        let runs: std::collections::HashMap<Uuid, _> = runs
-            .into_iter()
-            .map(|run| (run.id, Arc::new(run)))
-            .collect();
-        let changes = rows.into_iter().filter_map(|row| {
-            let run = Arc::clone(runs.get(&row.run_id)?);
-            let cursor = cursor.behind(row.seq);
-            Some(Arc::new(Change { cursor, row, run }))
-        });
-        Ok((changes.collect(), last))
+        Ok((changes(cursor, rows, runs), last))
     }
 
     async fn rows(&self, cursor: &Cursor, limit: u64) -> Result<Vec<sync_change::Model>, DbErr> {
@@ -140,4 +134,66 @@ impl Source {
             _ => Ok(Vec::new()),
         }
     }
+}
+
+/// The changes of `rows`, each with its run now, before and after. Read backwards, since what a
+/// change left is what the next change of its run found.
+fn changes(cursor: &Cursor, rows: Vec<sync_change::Model>, runs: Vec<Run>) -> Vec<Arc<Change>> {
+    let now: HashMap<Uuid, Arc<Run>> = runs
+        .into_iter()
+        .map(|run| (run.id, Arc::new(run)))
+        .collect();
+    let mut found_by_next: HashMap<Uuid, Arc<Run>> = HashMap::new();
+    let mut changes = Vec::with_capacity(rows.len());
+    for row in rows.into_iter().rev() {
+        // A run that another writer has deleted since has no changes any more.
+        let Some(run) = now.get(&row.run_id) else {
+            continue;
+        };
+        let after = found_by_next.remove(&row.run_id);
+        let after = after.unwrap_or_else(|| left_by(&row, run));
+        let before = found_by(&row, &after).map(Arc::new);
+        if let Some(before) = &before {
+            found_by_next.insert(row.run_id, Arc::clone(before));
+        }
+        let cursor = cursor.behind(row.seq);
+        let run = Arc::clone(run);
+        changes.push(Arc::new(Change {
+            cursor,
+            row,
+            run,
+            before,
+            after,
+        }));
+    }
+    changes.reverse();
+    changes
+}
+
+/// The run as its latest change that was read left it. If it has moved on since, in a change that is
+/// yet to be read, its status is known of it and the rest is as it is now.
+fn left_by(row: &sync_change::Model, run: &Arc<Run>) -> Arc<Run> {
+    if run.version == row.version {
+        return Arc::clone(run);
+    }
+    let mut after = Run::clone(run);
+    after.status.clone_from(&row.status);
+    if row
+        .status()
+        .is_ok_and(|status| !lifecycle::has_ended(status))
+    {
+        after.completed_at = None;
+    }
+    Arc::new(after)
+}
+
+/// The run as a change found it; none if it made it.
+fn found_by(row: &sync_change::Model, after: &Run) -> Option<Run> {
+    let mut before = after.clone();
+    before.status = row.previous_status.clone()?;
+    before.completed_at = row.previous_completed_at;
+    before.records_processed = row.previous_records_processed?;
+    before.records_failed = row.previous_records_failed?;
+    before.error_message.clone_from(&row.previous_error_message);
+    Some(before)
 }

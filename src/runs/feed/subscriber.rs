@@ -10,7 +10,7 @@ use super::{
     cursor::{Cursor, Head},
     tail::{Attached, BATCH, Batch},
 };
-use crate::runs::{Run, error::Result, filter::RunFilter, lifecycle};
+use crate::runs::{error::Result, filter::RunFilter};
 
 /// Which changes are wanted.
 #[derive(Clone, Debug)]
@@ -26,52 +26,30 @@ pub struct Interest {
 pub struct Delivery {
     /// The change.
     pub change: Arc<Change>,
-    /// Whether the run matches now.
+    /// Whether the change left the run matching.
     pub matches_filter: bool,
 }
 
 impl Interest {
-    /// Whether to deliver `change`: the run matches now, or did right behind the change, or did
-    /// right before it and has left.
+    /// Whether to deliver `change`: it left the run matching, or found it so. Both are judged by what
+    /// the change did, not by what became of the run since, so that whoever reads it later, or
+    /// through another replica, is told the same.
     fn takes(&self, change: &Arc<Change>) -> Option<Delivery> {
         if !self.kinds.contains(&change.kind()) {
             return None;
         }
-        let matches_filter = self.filter.matches(&change.run);
-        let wanted = matches_filter
-            || self.filter.matches(&right_after(change))
-            || right_before(change).is_some_and(|run| self.filter.matches(&run));
-        wanted.then(|| Delivery {
+        let matches_filter = self.filter.matches(&change.after);
+        let did_match = || {
+            change
+                .before
+                .as_ref()
+                .is_some_and(|run| self.filter.matches(run))
+        };
+        (matches_filter || did_match()).then(|| Delivery {
             change: Arc::clone(change),
             matches_filter,
         })
     }
-}
-
-/// The run as the change left it, as far as its status goes: it may have moved on since.
-fn right_after(change: &Change) -> Run {
-    let mut run = Run::clone(&change.run);
-    run.status.clone_from(&change.row.status);
-    if change
-        .row
-        .status()
-        .is_ok_and(|status| !lifecycle::has_ended(status))
-    {
-        run.completed_at = None;
-    }
-    run
-}
-
-/// The run as the change found it; none if it made it.
-fn right_before(change: &Change) -> Option<Run> {
-    let row = &change.row;
-    let mut run = Run::clone(&change.run);
-    run.status = row.previous_status.clone()?;
-    run.completed_at = row.previous_completed_at;
-    run.records_processed = row.previous_records_processed?;
-    run.records_failed = row.previous_records_failed?;
-    run.error_message.clone_from(&row.previous_error_message);
-    Some(run)
 }
 
 /// A subscription: [`Subscriber::next`] gives one delivery after the other.

@@ -118,6 +118,9 @@ async fn follow(source: Arc<Source>, shared: Arc<Shared>) {
         }
         // Taken before looking: whoever waits is promised a moment that is not before its asking.
         let waiting = std::mem::take(&mut *shared.waiting());
+        if waiting.is_empty() && !shared.is_watched() {
+            continue;
+        }
         match advance(&source, &shared, reached.clone()).await {
             Ok(head) => {
                 for subscriber in waiting {

@@ -1,0 +1,265 @@
+//! The predecessor's database, adopted in place.
+
+use std::process::Command;
+
+use crate::support::{Cluster, Kind, Ledger, Value, database_name, json, lacking};
+
+/// The predecessor's columns of every row, as text.
+fn rows(cluster: &Cluster, database: &str) -> String {
+    cluster.psql(
+        database,
+        &[
+            "-c",
+            "SELECT id, entity_type, source, status, started_at, completed_at, records_processed,
+            records_created, records_updated, records_failed, sync_duration, triggered_by_id,
+            error_message, details FROM sync_history.sync_history ORDER BY id",
+            "-c",
+            "SELECT id, sync_id, event_type, timestamp, message, details
+            FROM sync_history.sync_event ORDER BY id",
+            "-c",
+            "SELECT * FROM \"user\".\"user\" ORDER BY id",
+        ],
+    )
+}
+
+#[tokio::test]
+async fn every_row_of_the_existing_database_is_kept_unchanged() {
+    let Some(cluster) = Cluster::get() else {
+        return;
+    };
+    let url = cluster.existing_database().await;
+    let name = database_name(&url);
+    let before = rows(cluster, name);
+    assert_eq!(before.lines().count(), 1376 + 4857 + 3);
+    // Twice, the second time with nothing left to do.
+    for _ in 0..2 {
+        sync_history::db::connect(&url)
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
+    }
+    assert!(rows(cluster, name) == before, "rows were changed");
+}
+
+#[tokio::test]
+async fn the_existing_runs_are_listed_with_their_users_and_events() {
+    let Some(ledger) = Ledger::start_on_existing().await else {
+        return;
+    };
+    let page = "query($after: String) { syncRuns(first: 100, after: $after) { totalCount
+        pageInfo { hasNextPage endCursor } nodes { id status startedAt completedAt updatedAt
+        durationSeconds version errorMessage details triggeredById triggeredBy { id fullName }
+        events { totalCount nodes { eventType details } } } } }";
+    let (mut runs, mut events, mut after) = (0, 0, Value::Null);
+    let mut users = std::collections::HashSet::new();
+    loop {
+        let data = ledger.data(page, json!({"after": after})).await["syncRuns"].take();
+        assert_eq!(data["totalCount"], 1376);
+        for run in data["nodes"].as_array().unwrap() {
+            runs += 1;
+            events += run["events"]["totalCount"].as_u64().unwrap();
+            assert_eq!(run["version"], 1);
+            assert!(run["details"].is_object());
+            assert_eq!(run["completedAt"].is_null(), run["status"] == "RUNNING");
+            assert_eq!(run["durationSeconds"].is_null(), run["status"] == "RUNNING");
+            assert_eq!(run["triggeredBy"]["id"], run["triggeredById"]);
+            users.insert(run["triggeredBy"]["fullName"].to_string());
+            // The predecessor stored JSON null where there were no details.
+            let nodes = run["events"]["nodes"].as_array().unwrap();
+            assert!(
+                nodes
+                    .iter()
+                    .all(|event| event["details"].is_null() == (event["eventType"] == "start"))
+            );
+        }
+        after = data["pageInfo"]["endCursor"].clone();
+        if data["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    assert_eq!((runs, events, users.len()), (1376, 4857, 3));
+}
+
+#[tokio::test]
+async fn the_existing_runs_are_filtered_and_counted() {
+    let Some(ledger) = Ledger::start_on_existing().await else {
+        return;
+    };
+    let data = ledger
+        .data(
+            "{ failed: syncRuns(filter: {status: FAILED}) { totalCount }
+            active: syncRuns(filter: {status: [PENDING, RUNNING]}) { nodes { entityType source status } }
+            autocare: syncRuns(filter: {entityType: AUTOCARE, source: EXTERNAL}) { totalCount }
+            checksum: syncRuns(filter: {errorContains: \"CHECKSUM MISMATCH\"}) { totalCount }
+            slow: syncRuns(first: 1, orderBy: {field: DURATION}) { nodes { durationSeconds } }
+            errors: syncEvents(filter: {eventType: \"error\"}) { totalCount }
+            latest: syncRuns(first: 1) { nodes { id startedAt triggeredBy { email }
+                details events { nodes { message } } } } }",
+            json!({}),
+        )
+        .await;
+    assert_eq!(
+        data,
+        json!({
+            "failed": {"totalCount": 88},
+            "active": {"nodes": [
+                {"entityType": "ORDER", "source": "API", "status": "RUNNING"},
+                {"entityType": "MEASUREMENT", "source": "AS400", "status": "RUNNING"},
+                {"entityType": "PRODUCT", "source": "AS400", "status": "RUNNING"},
+            ]},
+            "autocare": {"totalCount": 9},
+            "checksum": {"totalCount": 14},
+            "slow": {"nodes": [{"durationSeconds": 616.966_526}]},
+            "errors": {"totalCount": 88},
+            "latest": {"nodes": [{"id": "24b3e54f-7f70-4373-a1ac-4eb4affc910a",
+                "startedAt": "2026-11-20T05:51:00.000000Z", "triggeredBy": {"email": "integration@example.test"},
+                "details": {"batch_size": 1000, "host": "edge-2"},
+                "events": {"nodes": [{"message": "Extraction started"}]}}]},
+        })
+    );
+}
+
+#[tokio::test]
+async fn an_existing_run_goes_on_under_the_new_server() {
+    let Some(ledger) = Ledger::start_on_existing().await else {
+        return;
+    };
+    let id = "c3821561-d593-44bd-9ca3-a6a8003faf7b";
+    let completed = ledger
+        .complete(
+            id,
+            json!({"details": {"closed": "by hand"}, "counts": {"recordsProcessed": 25100}}),
+        )
+        .await;
+    let run = &completed["data"]["completeSyncRun"]["run"];
+    assert_eq!(run["status"], "COMPLETED");
+    assert_eq!(
+        run["details"],
+        json!({"batch_size": 1000, "host": "edge-1", "closed": "by hand"})
+    );
+    assert_eq!(run["version"], 2);
+    // Readers of the predecessor's column find the duration too.
+    let cluster = Cluster::get().unwrap();
+    let query = format!(
+        "SELECT sync_duration = extract(epoch FROM completed_at - started_at)
+        FROM sync_history.sync_history WHERE id = '{id}'"
+    );
+    assert_eq!(
+        cluster
+            .psql(database_name(&ledger.database_url), &["-c", &query])
+            .trim(),
+        "t"
+    );
+}
+
+#[tokio::test]
+async fn servers_that_start_together_adopt_it_once() {
+    let Some(cluster) = Cluster::get() else {
+        return;
+    };
+    let url = cluster.existing_database().await;
+    let starts = (0..4).map(|_| sync_history::db::connect(&url));
+    for database in futures_util::future::join_all(starts).await {
+        database.unwrap().close().await.unwrap();
+    }
+}
+
+/// A worker's transaction is open while the server starts, and holds locks on the tables.
+#[tokio::test]
+async fn adoption_waits_for_an_open_transaction_without_disturbing_its_writer() {
+    use sea_orm::ConnectionTrait;
+    let Some(cluster) = Cluster::get() else {
+        return;
+    };
+    let url = cluster.existing_database().await;
+    let worker = || async {
+        let mut options = sea_orm::ConnectOptions::new(&url);
+        options.max_connections(1).sqlx_logging(false);
+        sea_orm::Database::connect(options).await.unwrap()
+    };
+    let (long, short) = (worker().await, worker().await);
+    let run = "24b3e54f-7f70-4373-a1ac-4eb4affc910a";
+    long.execute_unprepared("BEGIN").await.unwrap();
+    let event = |text: &str| {
+        format!(
+            "INSERT INTO sync_history.sync_event (id, sync_id, event_type, message)
+            VALUES (gen_random_uuid(), '{run}', 'chunk', '{text}')"
+        )
+    };
+    long.execute_unprepared(&event("before")).await.unwrap();
+    let connecting = tokio::spawn({
+        let url = url.clone();
+        async move { sync_history::db::connect(&url).await }
+    });
+    // Other workers go on meanwhile: nobody queues behind the waiting server for long.
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        short.execute_unprepared(&event("meanwhile")).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_secs(15));
+    assert!(!connecting.is_finished());
+    // The very statement that would deadlock with a server that waited for both tables.
+    let update =
+        format!("UPDATE sync_history.sync_history SET records_processed = 150 WHERE id = '{run}'");
+    long.execute_unprepared(&update).await.unwrap();
+    long.execute_unprepared("COMMIT").await.unwrap();
+    connecting.await.unwrap().unwrap();
+}
+
+/// SQLAlchemy with the predecessor's models, which know the old columns alone.
+#[tokio::test]
+async fn the_predecessors_models_go_on_writing() {
+    let installed = Command::new("python3")
+        .args(["-c", "import sqlalchemy, psycopg2"])
+        .status();
+    if !installed.is_ok_and(|status| status.success()) {
+        return lacking("Python with SQLAlchemy and psycopg2");
+    }
+    let Some(ledger) = Ledger::start_on_existing().await else {
+        return;
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/predecessor.py");
+    let url = ledger.database_url.replace("postgres://", "postgresql://");
+    let output = Command::new("python3")
+        .args([script, &url])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let id = String::from_utf8(output.stdout).unwrap();
+    let data = ledger
+        .data(
+            "query($id: ID!) { syncRun(id: $id) { entityType source status version recordsProcessed
+            durationSeconds details events { nodes { eventType message details } } } }",
+            json!({"id": id.trim()}),
+        )
+        .await;
+    assert_eq!(
+        data["syncRun"],
+        json!({"entityType": "PRICING", "source": "FILE", "status": "COMPLETED", "version": 3,
+        "recordsProcessed": 12, "durationSeconds": 2.5, "details": {"sheet": "A"},
+        "events": {"nodes": [
+            {"eventType": "start", "message": "Extraction started", "details": null},
+            {"eventType": "chunk", "message": "Chunk 1/1 imported", "details": {"rows": 12}},
+        ]}})
+    );
+}
+
+#[tokio::test]
+async fn an_empty_database_becomes_what_an_adopted_one_is() {
+    let Some(adopted) = Ledger::start_on_existing().await else {
+        return;
+    };
+    let fresh = Ledger::start(Kind::Postgres).await.unwrap();
+    let columns = "SELECT table_name, column_name, data_type, character_maximum_length FROM information_schema.columns
+        WHERE table_schema = 'sync_history' ORDER BY 1, 2";
+    let cluster = Cluster::get().unwrap();
+    let of = |ledger: &Ledger| cluster.psql(database_name(&ledger.database_url), &["-c", columns]);
+    assert_eq!(of(&fresh), of(&adopted));
+}

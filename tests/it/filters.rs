@@ -1,0 +1,195 @@
+//! Filters of runs.
+
+use std::collections::HashSet;
+
+use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, json, rstest};
+
+/// Runs of every sort, in the order they are made: number 0 to 5.
+async fn seeded(kind: Kind) -> Option<(Ledger, Vec<String>)> {
+    let ledger = Ledger::start(kind).await?;
+    let mut ids = Vec::new();
+    for (minute, entity, source, status) in [
+        (0, "STOCK", "AS400", "PENDING"),
+        (1, "STOCK", "AS400", "RUNNING"),
+        (2, "ORDER", "API", "RUNNING"),
+        (3, "PRICING", "FILE", "RUNNING"),
+        (4, "CUSTOMER", "FILEMAKER", "RUNNING"),
+        (5, "AUTOCARE", "EXTERNAL", "RUNNING"),
+    ] {
+        let started = format!("2026-11-23T08:0{minute}:00Z");
+        let input =
+            json!({"entityType": entity, "source": source, "status": status, "startedAt": started});
+        ids.push(ledger.create(input).await);
+    }
+    for (index, outcome) in [
+        (
+            2,
+            json!({"completedAt": "2026-11-23T08:02:01.5Z", "counts": {"recordsProcessed": 10}}),
+        ),
+        (
+            3,
+            json!({"status": "FAILED", "errorMessage": "Prüfsumme 100% FALSCH_", "completedAt": "2026-11-23T08:13:00Z",
+            "counts": {"recordsProcessed": 5, "recordsFailed": 5}}),
+        ),
+        (
+            4,
+            json!({"status": "CANCELLED", "completedAt": "2026-11-23T08:04:00Z"}),
+        ),
+    ] {
+        let answer = ledger.complete(&ids[index], outcome).await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+    }
+    Some((ledger, ids))
+}
+
+const LIST: &str =
+    "query($filter: SyncRunFilter) { syncRuns(filter: $filter) { totalCount nodes { id } } }";
+
+fn cases(ids: &[String]) -> Vec<(Value, Vec<usize>)> {
+    vec![
+        (json!(null), vec![0, 1, 2, 3, 4, 5]),
+        (json!({}), vec![0, 1, 2, 3, 4, 5]),
+        (json!({"id": [ids[1], ids[4]]}), vec![1, 4]),
+        (json!({"status": "RUNNING"}), vec![1, 5]),
+        (json!({"status": ["PENDING", "FAILED"]}), vec![0, 3]),
+        (json!({"status": []}), vec![]),
+        (
+            json!({"status": null, "source": null}),
+            vec![0, 1, 2, 3, 4, 5],
+        ),
+        (json!({"status": "UNKNOWN"}), vec![]),
+        (json!({"source": ["AS400", "API"]}), vec![0, 1, 2]),
+        (
+            json!({"entityType": ["STOCK"], "status": ["RUNNING"]}),
+            vec![1],
+        ),
+        (
+            json!({"triggeredById": ["0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f"]}),
+            vec![],
+        ),
+        (
+            json!({"startedAt": {"gte": "2026-11-23T08:01:00Z", "lt": "2026-11-23T08:03:00Z"}}),
+            vec![1, 2],
+        ),
+        (json!({"startedAt": {}}), vec![0, 1, 2, 3, 4, 5]),
+        (
+            json!({"completedAt": {"gte": "2026-11-23T08:02:01.5Z"}}),
+            vec![2, 3, 4],
+        ),
+        (
+            json!({"completedAt": {"lt": "2026-11-23T08:04:00Z"}}),
+            vec![2],
+        ),
+        (
+            json!({"durationSeconds": {"gte": 1.5, "lte": 1.5}}),
+            vec![2],
+        ),
+        (json!({"durationSeconds": {"lte": 0}}), vec![4]),
+        (
+            json!({"durationSeconds": {"gte": -1e300, "lte": 1e300}}),
+            vec![2, 3, 4],
+        ),
+        (
+            json!({"recordsProcessed": {"gte": 5, "lte": 10}}),
+            vec![2, 3],
+        ),
+        (json!({"recordsFailed": {"gte": 1}}), vec![3]),
+        (json!({"recordsFailed": {"gte": 3, "lte": 1}}), vec![]),
+        (json!({"errorContains": "prüfSUMME"}), vec![3]),
+        (json!({"errorContains": "PRÜF"}), vec![3]),
+        (json!({"errorContains": "100% falsch_"}), vec![3]),
+        (json!({"errorContains": "100_"}), vec![]),
+        (json!({"errorContains": ".*"}), vec![]),
+        (json!({"errorContains": ""}), vec![3]),
+        (
+            json!({"anyOf": [{"status": "PENDING"}, {"source": "API"}]}),
+            vec![0, 2],
+        ),
+        (json!({"anyOf": [{}]}), vec![0, 1, 2, 3, 4, 5]),
+        (json!({"anyOf": []}), vec![]),
+        (json!({"anyOf": [{"status": []}], "source": "API"}), vec![]),
+        (json!({"not": {"status": "RUNNING"}}), vec![0, 2, 3, 4]),
+        (
+            json!({"not": {"errorContains": "falsch"}}),
+            vec![0, 1, 2, 4, 5],
+        ),
+        (
+            json!({"not": {"durationSeconds": {"gte": 1}}}),
+            vec![0, 1, 4, 5],
+        ),
+        (
+            json!({"not": {"not": {"completedAt": {"gte": "2026-11-23T08:04:00Z"}}}}),
+            vec![3, 4],
+        ),
+        (json!({"not": {}}), vec![]),
+        (json!({"not": {"anyOf": []}}), vec![0, 1, 2, 3, 4, 5]),
+        (
+            json!({"source": ["AS400", "FILE"], "not": {"anyOf": [{"status": "PENDING"}, {"recordsFailed": {"gte": 1}}]}}),
+            vec![1],
+        ),
+    ]
+}
+
+#[rstest]
+#[tokio::test]
+async fn every_filter_finds_exactly_its_runs(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some((ledger, ids)) = seeded(kind).await else {
+        return;
+    };
+    for (filter, expected) in cases(&ids) {
+        let data = ledger.data(LIST, json!({"filter": filter})).await;
+        let found: HashSet<&str> = data["syncRuns"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["id"].as_str().unwrap())
+            .collect();
+        let expected: HashSet<&str> = expected.iter().map(|index| ids[*index].as_str()).collect();
+        assert_eq!(found, expected, "{filter}");
+        assert_eq!(data["syncRuns"]["totalCount"], found.len(), "{filter}");
+    }
+}
+
+/// The change feed asks the filter in memory, lists ask it of the database; both must agree.
+#[rstest]
+#[tokio::test]
+async fn the_feed_and_the_lists_agree_on_every_filter(#[values(Sqlite, Postgres)] kind: Kind) {
+    use crate::support::socket::Socket;
+    let Some((ledger, ids)) = seeded(kind).await else {
+        return;
+    };
+    let before = ledger.data("{ syncRuns { feedCursor } }", json!({})).await;
+    let after = &before["syncRuns"]["feedCursor"];
+    // A change that no filter looks at, of every run.
+    ledger
+        .sql(&format!(
+            "UPDATE {} SET records_created = 77",
+            ledger.table("sync_history")
+        ))
+        .await;
+    let end = ledger.create_stock().await;
+    for (filter, expected) in cases(&ids) {
+        let mut socket = Socket::open(&ledger.url).await;
+        let filter_or_end =
+            json!({"anyOf": [filter.as_object().cloned().unwrap_or_default(), {"id": end}]});
+        socket
+            .subscribe(
+                "subscription($filter: SyncRunFilter, $after: String) {
+                    syncRunChanged(filter: $filter, after: $after, kinds: [PROGRESS, CREATED]) { matchesFilter run { id } } }",
+                json!({"filter": filter_or_end, "after": after}),
+            )
+            .await;
+        let mut found = HashSet::new();
+        loop {
+            let change = socket.data().await["syncRunChanged"].take();
+            assert_eq!(change["matchesFilter"], true);
+            let id = change["run"]["id"].as_str().unwrap().to_owned();
+            if id == end {
+                break;
+            }
+            found.insert(id);
+        }
+        let expected: HashSet<String> = expected.iter().map(|index| ids[*index].clone()).collect();
+        assert_eq!(found, expected, "{filter}");
+    }
+}

@@ -1,0 +1,78 @@
+//! What an operator's probes are told.
+
+use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, database_name, json, rstest};
+
+#[rstest]
+#[tokio::test]
+async fn a_server_with_its_database_is_alive_and_ready(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let (statements, alive) = ledger.statements_of(ledger.get("/livez")).await;
+    assert_eq!((alive.status().as_u16(), statements), (200, 0));
+    let ready = ledger.get("/readyz").await;
+    assert_eq!(ready.status(), 200);
+    assert_eq!(
+        ready.json::<Value>().await.unwrap(),
+        json!({"ready": true, "reasons": []})
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_missing_migration_is_named(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let table = ledger.table("seaql_migrations");
+    ledger
+        .sql(&format!(
+            "DELETE FROM {table} WHERE version LIKE '%indexes'"
+        ))
+        .await;
+    let ready = ledger.get("/readyz").await;
+    assert_eq!(ready.status(), 503);
+    assert_eq!(
+        ready.json::<Value>().await.unwrap(),
+        json!({"ready": false, "reasons": ["migrations are missing: m20261123_000003_indexes"]})
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_not_ready(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let blocker = ledger.foreign().await;
+    if kind == Postgres {
+        let name = database_name(&ledger.database_url);
+        let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+        sea_orm::ConnectionTrait::execute_unprepared(&blocker, &read_only)
+            .await
+            .unwrap();
+        // Connections made from now on are read-only, as after a switch of the primary.
+        let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sea_orm::ConnectionTrait::execute_unprepared(&blocker, terminate)
+            .await
+            .unwrap();
+    } else {
+        // Another process holds the file's only write lock.
+        sea_orm::ConnectionTrait::execute_unprepared(&blocker, "BEGIN IMMEDIATE")
+            .await
+            .unwrap();
+    }
+    let mut reasons = Value::Null;
+    for _ in 0..20 {
+        let ready = ledger.get("/readyz").await;
+        if ready.status() == 503 {
+            reasons = ready.json::<Value>().await.unwrap()["reasons"].take();
+            if reasons[0] != "the database does not answer in time" || kind == Sqlite {
+                break;
+            }
+        }
+    }
+    let reason = reasons[0].as_str().unwrap();
+    assert!(reason.starts_with("the database"), "{reasons}");
+}

@@ -1,0 +1,416 @@
+//! The rules of a run.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest};
+
+const CREATE: &str = "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) {
+    replayed run { id entityType source status startedAt completedAt durationSeconds
+    recordsProcessed recordsExpected progress details triggeredById version events { totalCount } }
+    runEdge { cursor node { id } } } }";
+const START: &str =
+    "mutation($id: ID!) { startSyncRun(runId: $id) { replayed run { status version } } }";
+const PROGRESS: &str = "mutation($input: ReportSyncProgressInput!) {
+    reportSyncProgress(input: $input) { run { status version recordsProcessed recordsCreated
+    recordsUpdated recordsFailed recordsExpected progress details } } }";
+const CANCEL: &str = "mutation($input: CancelSyncRunInput!) { cancelSyncRun(input: $input) {
+    replayed run { status errorMessage completedAt } } }";
+const CANCEL_ACTIVE: &str = "mutation($input: CancelActiveSyncRunsInput!) {
+    cancelActiveSyncRuns(input: $input) { runs { id status errorMessage } } }";
+
+#[rstest]
+#[tokio::test]
+async fn a_run_goes_from_pending_to_completed(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let created = ledger
+        .data(
+            CREATE,
+            json!({"input": {"entityType": "ORDER", "source": "API",
+            "recordsExpected": 8, "details": {"host": "edge-1"}}}),
+        )
+        .await;
+    let run = &created["createSyncRun"]["run"];
+    assert_eq!(
+        *run,
+        json!({
+            "id": "01a207a2-3280-7000-8000-000000000001", "entityType": "ORDER", "source": "API",
+            "status": "PENDING", "startedAt": "2026-11-23T09:00:00.000000Z", "completedAt": null,
+            "durationSeconds": null, "recordsProcessed": 0, "recordsExpected": 8, "progress": 0.0,
+            "details": {"host": "edge-1"}, "triggeredById": null, "version": 1,
+            "events": {"totalCount": 0},
+        })
+    );
+    assert_eq!(created["createSyncRun"]["replayed"], false);
+    assert_eq!(created["createSyncRun"]["runEdge"]["node"]["id"], run["id"]);
+
+    let id = run["id"].as_str().unwrap();
+    let started = ledger.data(START, json!({"id": id})).await;
+    assert_eq!(
+        started["startSyncRun"],
+        json!({"replayed": false, "run": {"status": "RUNNING", "version": 2}})
+    );
+
+    let progress =
+        json!({"input": {"runId": id, "counts": {"recordsProcessed": 4, "recordsFailed": 1}}});
+    let progress = ledger.data(PROGRESS, progress).await;
+    assert_eq!(progress["reportSyncProgress"]["run"]["progress"], 0.5);
+
+    ledger.clock.advance(Duration::from_micros(2_500_001));
+    let counts = json!({"recordsProcessed": 8, "recordsCreated": 3, "recordsUpdated": 4, "recordsFailed": 1});
+    let completed = ledger
+        .complete(id, json!({"counts": counts, "details": {"tries": 2}}))
+        .await;
+    assert_eq!(
+        completed["data"]["completeSyncRun"],
+        json!({"replayed": false, "run": {
+            "id": id, "status": "COMPLETED", "version": 4,
+            "completedAt": "2026-11-23T09:00:02.500001Z", "durationSeconds": 2.500001,
+            "errorMessage": null, "details": {"host": "edge-1", "tries": 2},
+            "recordsProcessed": 8, "recordsCreated": 3, "recordsUpdated": 4, "recordsFailed": 1,
+        }})
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_same_creation_repeated_is_answered_as_the_first_was(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let input = json!({"id": "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f", "entityType": "STOCK",
+        "source": "AS400", "startedAt": "2026-11-23T08:00:00+01:00", "details": {"a": 1, "b": [null]}});
+    let first = ledger.data(CREATE, json!({"input": input})).await;
+    assert_eq!(
+        first["createSyncRun"]["run"]["startedAt"],
+        "2026-11-23T07:00:00.000000Z"
+    );
+
+    // Later, in another spelling, and after the run has moved on.
+    ledger.clock.advance(Duration::from_secs(60));
+    ledger
+        .complete(input["id"].as_str().unwrap(), json!({"details": {"a": 2}}))
+        .await;
+    let again = json!({"id": "0197D2C48A3E7C1B9F003B5A1C2D4E6F", "entityType": "STOCK",
+        "source": "AS400", "startedAt": "2026-11-23T07:00:00Z", "details": {"b": [null], "a": 1}});
+    let again = ledger.data(CREATE, json!({"input": again})).await;
+    assert_eq!(again["createSyncRun"]["replayed"], true);
+    assert_eq!(again["createSyncRun"]["run"]["status"], "COMPLETED");
+
+    for (field, value) in [
+        ("entityType", json!("ORDER")),
+        ("source", json!("FILE")),
+        ("status", json!("RUNNING")),
+        ("startedAt", json!("2026-11-23T07:00:01Z")),
+        ("startedAt", Value::Null),
+        ("recordsExpected", json!(1)),
+        ("details", json!({"a": 1})),
+        ("details", Value::Null),
+    ] {
+        let mut other = input.clone();
+        other[field] = value;
+        let error = ledger.error(CREATE, json!({"input": other})).await;
+        assert_eq!(code(&error), "ID_CONFLICT", "{field}: {error}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn starting_a_running_run_is_a_repetition(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let id = ledger.create_stock().await;
+    ledger.data(START, json!({"id": id})).await;
+    let again = ledger.data(START, json!({"id": id})).await;
+    assert_eq!(
+        again["startSyncRun"],
+        json!({"replayed": true, "run": {"status": "RUNNING", "version": 2}})
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_same_completion_repeated_is_answered_as_the_first_was(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let id = ledger.create_stock().await;
+    let outcome = json!({"status": "FAILED", "errorMessage": "read timed out", "counts": {"recordsProcessed": 5},
+        "details": {"x": {"y": [1.5, null]}}});
+    let first = ledger.complete(&id, outcome.clone()).await;
+    ledger.clock.advance(Duration::from_secs(5));
+    let again = ledger.complete(&id, outcome.clone()).await;
+    assert_eq!(again["data"]["completeSyncRun"]["replayed"], true);
+    assert_eq!(
+        again["data"]["completeSyncRun"]["run"],
+        first["data"]["completeSyncRun"]["run"]
+    );
+
+    for (field, value) in [
+        ("status", json!("COMPLETED")),
+        ("errorMessage", json!("other")),
+        ("counts", json!({"recordsProcessed": 6})),
+        ("details", json!({"x": 1})),
+        ("completedAt", json!("2026-11-23T10:00:00Z")),
+    ] {
+        let mut other = outcome.clone();
+        other[field] = value;
+        let answer = ledger.complete(&id, other).await;
+        let error = &answer["errors"][0];
+        assert_eq!(code(error), "ALREADY_FINISHED", "{field}");
+        assert_eq!(
+            error["extensions"]["run"],
+            json!({"id": id, "status": "FAILED", "version": 2})
+        );
+    }
+    assert_eq!(ledger.run(&id).await["version"], 2);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_ended_run_stays_as_it_is(
+    #[values(Sqlite, Postgres)] kind: Kind,
+    #[values("COMPLETED", "FAILED", "CANCELLED")] outcome: &str,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let id = ledger.create_stock().await;
+    ledger.complete(&id, json!({"status": outcome})).await;
+    let before = ledger.run(&id).await;
+    assert_eq!(before["status"], outcome);
+    let start = ledger.error(START, json!({"id": id})).await;
+    assert_eq!(code(&start), "ALREADY_FINISHED");
+    let progress = json!({"input": {"runId": id, "counts": {"recordsProcessed": 1}}});
+    assert_eq!(
+        code(&ledger.error(PROGRESS, progress).await),
+        "ALREADY_FINISHED"
+    );
+    let cancel = json!({"input": {"runId": id, "reason": "too late"}});
+    assert_eq!(
+        code(&ledger.error(CANCEL, cancel).await),
+        "ALREADY_FINISHED"
+    );
+    assert_eq!(ledger.run(&id).await, before);
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_two_completions_at_once_one_wins_and_the_other_is_told(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    for _ in 0..10 {
+        let id = ledger.create_stock().await;
+        let outcomes = (0..8).map(|index| {
+            let status = ["COMPLETED", "FAILED"][index % 2];
+            ledger.complete(
+                &id,
+                json!({"status": status, "counts": {"recordsProcessed": index}}),
+            )
+        });
+        let answers = join_all(outcomes).await;
+        let (won, told): (Vec<_>, Vec<_>) = answers
+            .iter()
+            .partition(|answer| answer.get("errors").is_none());
+        assert_eq!(won.len(), 1);
+        let winner = &won[0]["data"]["completeSyncRun"]["run"];
+        assert_eq!(
+            ledger.run(&id).await["recordsProcessed"],
+            winner["recordsProcessed"]
+        );
+        for answer in told {
+            let error = &answer["errors"][0];
+            assert_eq!(code(error), "ALREADY_FINISHED");
+            assert_eq!(error["extensions"]["run"]["status"], winner["status"]);
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_several_equal_creations_at_once_one_is_no_repetition(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let input = json!({"id": "0197d2c4-8a3e-7c1b-9f00-000000000001", "entityType": "STOCK", "source": "AS400"});
+    let answers = join_all((0..8).map(|_| ledger.data(CREATE, json!({"input": input})))).await;
+    let firsts = answers
+        .iter()
+        .filter(|answer| answer["createSyncRun"]["replayed"] == false);
+    assert_eq!(firsts.count(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn progress_that_arrives_late_or_twice_ends_in_the_same_row(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let id = ledger
+        .create(json!({"entityType": "STOCK", "source": "AS400", "status": "RUNNING"}))
+        .await;
+    let report = async |processed: i32| {
+        let input =
+            json!({"runId": id, "recordsExpected": 30, "counts": {"recordsProcessed": processed}});
+        ledger.data(PROGRESS, json!({"input": input})).await["reportSyncProgress"]["run"].clone()
+    };
+    assert_eq!(report(20).await["version"], 2);
+    let late = report(10).await;
+    assert_eq!(
+        (&late["recordsProcessed"], &late["version"]),
+        (&json!(20), &json!(2))
+    );
+    assert_eq!(report(20).await["version"], 2);
+    assert_eq!(report(30).await["version"], 3);
+    let empty = ledger.data(PROGRESS, json!({"input": {"runId": id}})).await;
+    assert_eq!(empty["reportSyncProgress"]["run"]["version"], 3);
+}
+
+#[rstest]
+#[tokio::test]
+async fn details_are_merged_key_by_key(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let id = ledger
+        .create(json!({"entityType": "STOCK", "source": "AS400", "details": {"keep": {"a": 1}, "set": 1}}))
+        .await;
+    let input = json!({"runId": id, "details": {"set": {"b": 2}, "k\"ey$": null}});
+    let reported = ledger.data(PROGRESS, json!({"input": input})).await;
+    let merged = json!({"keep": {"a": 1}, "set": {"b": 2}, "k\"ey$": null});
+    assert_eq!(reported["reportSyncProgress"]["run"]["details"], merged);
+    let completed = ledger.complete(&id, json!({"details": {"keep": []}})).await;
+    assert_eq!(
+        completed["data"]["completeSyncRun"]["run"]["details"],
+        json!({"keep": [], "set": {"b": 2}, "k\"ey$": null})
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_run_never_ends_before_it_began(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    // The worker's clock is ahead of the server's.
+    let input =
+        json!({"entityType": "STOCK", "source": "AS400", "startedAt": "2026-11-23T09:00:30Z"});
+    let id = ledger.create(input.clone()).await;
+    let early = ledger
+        .complete(&id, json!({"completedAt": "2026-11-23T09:00:29.999999Z"}))
+        .await;
+    assert_eq!(code(&early["errors"][0]), "BAD_INPUT");
+    assert_eq!(ledger.run(&id).await["status"], "PENDING");
+    let completed = ledger.complete(&id, json!({})).await;
+    let run = &completed["data"]["completeSyncRun"]["run"];
+    assert_eq!(run["completedAt"], "2026-11-23T09:00:30.000000Z");
+    assert_eq!(run["durationSeconds"], 0.0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn cancelling_says_why_and_may_be_repeated(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let id = ledger.create_stock().await;
+    let input = json!({"input": {"runId": id, "reason": "wrong warehouse"}});
+    let first = ledger.data(CANCEL, input.clone()).await;
+    assert_eq!(
+        first["cancelSyncRun"],
+        json!({"replayed": false, "run": {"status": "CANCELLED", "errorMessage": "wrong warehouse",
+            "completedAt": "2026-11-23T09:00:00.000000Z"}})
+    );
+    let again = ledger.data(CANCEL, input).await;
+    assert_eq!(again["cancelSyncRun"]["replayed"], true);
+}
+
+#[rstest]
+#[tokio::test]
+async fn all_active_runs_are_cancelled_or_those_of_some_kind(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let run = async |entity: &str, source: &str, status: &str| {
+        ledger
+            .create(json!({"entityType": entity, "source": source, "status": status}))
+            .await
+    };
+    let stock = run("STOCK", "AS400", "PENDING").await;
+    let order = run("ORDER", "API", "RUNNING").await;
+    let price = run("PRICING", "AS400", "RUNNING").await;
+    let ended = run("STOCK", "AS400", "RUNNING").await;
+    ledger.complete(&ended, json!({})).await;
+
+    let cancel = async |input: Value| {
+        let data = ledger.data(CANCEL_ACTIVE, json!({"input": input})).await;
+        let runs = data["cancelActiveSyncRuns"]["runs"]
+            .as_array()
+            .unwrap()
+            .clone();
+        runs.iter()
+            .map(|run| run["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert!(cancel(json!({"entityType": []})).await.is_empty());
+    assert_eq!(
+        cancel(json!({"source": "AS400", "entityType": ["STOCK"], "reason": "stop"})).await,
+        [stock.clone()]
+    );
+    assert_eq!(ledger.run(&stock).await["errorMessage"], "stop");
+    assert_eq!(cancel(json!({})).await, [order, price]);
+    assert_eq!(ledger.run(&ended).await["status"], "COMPLETED");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_run_is_triggered_by_a_user_there_is(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let user = "6513270e-269e-4d37-b2a7-4de452e6b438";
+    let input = json!({"entityType": "STOCK", "source": "AS400", "triggeredById": user});
+    let error = ledger.error(CREATE, json!({"input": input})).await;
+    assert_eq!(code(&error), "NOT_FOUND");
+    assert_eq!(
+        error["message"],
+        format!("there is no user with the id {user}")
+    );
+
+    let table = if kind == Postgres {
+        "\"user\".\"user\""
+    } else {
+        "\"user\""
+    };
+    ledger
+        .sql(&format!(
+            "INSERT INTO {table} VALUES ({}, 'ops@example.test', 'Operations')",
+            ledger.id(user)
+        ))
+        .await;
+    let id = ledger.create(input).await;
+    let data = ledger
+        .data("query($id: ID!) { syncRun(id: $id) { triggeredById triggeredBy { id email fullName } } }", json!({"id": id}))
+        .await;
+    assert_eq!(
+        data["syncRun"],
+        json!({"triggeredById": user, "triggeredBy": {"id": user, "email": "ops@example.test", "fullName": "Operations"}})
+    );
+}

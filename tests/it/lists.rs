@@ -1,0 +1,211 @@
+//! Lists: their orders and pages.
+
+use std::time::Duration;
+
+use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, json, rstest};
+
+const PAGE: &str =
+    "query($filter: SyncRunFilter, $order: SyncRunOrder, $first: Int, $after: String,
+    $last: Int, $before: String) { syncRuns(filter: $filter, orderBy: $order, first: $first,
+    after: $after, last: $last, before: $before) { edges { cursor node { id } } nodes { id }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+
+/// Twelve runs, of which some have not ended and several are equal in every order.
+async fn seeded(kind: Kind) -> Option<Ledger> {
+    let ledger = Ledger::start(kind).await?;
+    for index in 0..12 {
+        let started = format!("2026-11-23T08:{:02}:00.000001Z", index / 3);
+        let id = ledger
+            .create(json!({"entityType": "STOCK", "source": "AS400", "startedAt": started}))
+            .await;
+        if index % 4 != 0 {
+            let completed = format!("2026-11-23T08:{:02}:00.5Z", 10 + index / 2);
+            let counts = json!({"recordsProcessed": index % 5, "recordsFailed": index % 2});
+            ledger
+                .complete(&id, json!({"completedAt": completed, "counts": counts}))
+                .await;
+        }
+        ledger.clock.advance(Duration::from_millis(1));
+    }
+    Some(ledger)
+}
+
+fn ids(connection: &Value) -> Vec<String> {
+    let nodes = connection["nodes"].as_array().unwrap();
+    nodes
+        .iter()
+        .map(|node| node["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[rstest]
+#[tokio::test]
+async fn every_order_is_the_same_in_one_page_and_in_many_forwards_and_backwards(
+    #[values(Sqlite, Postgres)] kind: Kind,
+    #[values(
+        "STARTED_AT",
+        "COMPLETED_AT",
+        "DURATION",
+        "RECORDS_PROCESSED",
+        "RECORDS_FAILED"
+    )]
+    field: &str,
+    #[values("ASC", "DESC")] direction: &str,
+) {
+    let Some(ledger) = seeded(kind).await else {
+        return;
+    };
+    let order = json!({"field": field, "direction": direction});
+    let page = async |mut variables: Value| {
+        variables["order"] = order.clone();
+        ledger.data(PAGE, variables).await["syncRuns"].take()
+    };
+    let whole = page(json!({"first": 100})).await;
+    assert_eq!(whole["pageInfo"]["hasNextPage"], false);
+    assert_eq!(whole["pageInfo"]["hasPreviousPage"], false);
+    let all = ids(&whole);
+    assert_eq!(all.len(), 12);
+    assert_ordered(&ledger, &all, field, direction).await;
+
+    let mut forwards = Vec::new();
+    let mut after = Value::Null;
+    loop {
+        let part = page(json!({"first": 5, "after": after})).await;
+        forwards.extend(ids(&part));
+        assert_eq!(part["pageInfo"]["hasPreviousPage"], !after.is_null());
+        after = part["pageInfo"]["endCursor"].clone();
+        if part["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    assert_eq!(forwards, all);
+
+    let mut backwards = Vec::new();
+    let mut before = Value::Null;
+    loop {
+        let part = page(json!({"last": 5, "before": before})).await;
+        backwards.splice(0..0, ids(&part));
+        assert_eq!(part["pageInfo"]["hasNextPage"], !before.is_null());
+        before = part["pageInfo"]["startCursor"].clone();
+        if part["pageInfo"]["hasPreviousPage"] == false {
+            break;
+        }
+    }
+    assert_eq!(backwards, all);
+
+    let cursor = |index: usize| whole["edges"][index]["cursor"].clone();
+    let between = page(json!({"after": cursor(2), "before": cursor(9)})).await;
+    assert_eq!(ids(&between), all[3..9]);
+    let last = page(json!({"after": cursor(2), "before": cursor(9), "last": 2})).await;
+    assert_eq!(ids(&last), all[7..9]);
+}
+
+/// Runs without a value come last in both directions; ties are broken by id.
+async fn assert_ordered(ledger: &Ledger, ids: &[String], field: &str, direction: &str) {
+    let mut keys = Vec::new();
+    for id in ids {
+        let run = ledger.run(id).await;
+        let value = match field {
+            "STARTED_AT" => run["startedAt"].clone(),
+            "COMPLETED_AT" => run["completedAt"].clone(),
+            "DURATION" => run["durationSeconds"].clone(),
+            "RECORDS_PROCESSED" => run["recordsProcessed"].clone(),
+            _ => run["recordsFailed"].clone(),
+        };
+        let number = value.as_f64().map(|number| format!("{number:020.6}"));
+        let text = number.or_else(|| value.as_str().map(str::to_owned));
+        keys.push((text.is_none(), text, id.clone()));
+    }
+    let mut sorted = keys.clone();
+    sorted.sort_by(|one, other| {
+        let (one_key, other_key) = ((&one.1, &one.2), (&other.1, &other.2));
+        let by_key = if direction == "DESC" {
+            other_key.cmp(&one_key)
+        } else {
+            one_key.cmp(&other_key)
+        };
+        one.0.cmp(&other.0).then(by_key)
+    });
+    assert_eq!(keys, sorted);
+}
+
+#[rstest]
+#[tokio::test]
+async fn lists_are_newest_first_and_25_long_unless_asked_otherwise(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let mut made = Vec::new();
+    for _ in 0..30 {
+        ledger.clock.advance(Duration::from_secs(1));
+        made.push(ledger.create_stock().await);
+    }
+    made.reverse();
+    let page = ledger.data(PAGE, json!({})).await;
+    assert_eq!(ids(&page["syncRuns"]), made[..25]);
+    assert_eq!(page["syncRuns"]["pageInfo"]["hasNextPage"], true);
+}
+
+#[rstest]
+#[tokio::test]
+async fn counting_stops_at_its_bound(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = seeded(kind).await else {
+        return;
+    };
+    let data = ledger
+        .data("{ syncRuns { all: totalCount some: totalCount(upTo: 5) exactly: totalCount(upTo: 12) } }", json!({}))
+        .await;
+    assert_eq!(
+        data["syncRuns"],
+        json!({"all": 12, "some": 5, "exactly": 12})
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn pages_of_a_runs_events_are_read_from_either_end(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let run = ledger.create_stock().await;
+    let events: Vec<Value> = (0..7)
+        .map(|n| {
+            json!({"eventType": "x", "message": n.to_string(),
+        "timestamp": format!("2026-11-23T09:00:0{}Z", n / 2)})
+        })
+        .collect();
+    ledger
+        .data("mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }",
+            json!({"input": {"runId": run, "events": events}}))
+        .await;
+    let data = ledger
+        .data("query($id: ID!) { syncRun(id: $id) {
+            head: events(first: 3) { nodes { message } pageInfo { endCursor hasNextPage } }
+            tail: events(last: 3) { nodes { message } pageInfo { startCursor hasPreviousPage } totalCount }
+            none: events(filter: {eventType: []}) { nodes { message } totalCount } } }", json!({"id": run}))
+        .await;
+    let messages = |connection: &Value| -> Vec<String> {
+        connection["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["message"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let run_data = &data["syncRun"];
+    assert_eq!(messages(&run_data["head"]), ["0", "1", "2"]);
+    assert_eq!(messages(&run_data["tail"]), ["4", "5", "6"]);
+    assert_eq!(run_data["tail"]["totalCount"], 7);
+    assert_eq!(run_data["none"], json!({"nodes": [], "totalCount": 0}));
+    let rest = ledger
+        .data(
+            "query($id: ID!, $after: String, $before: String) { syncRun(id: $id) {
+            events(after: $after, before: $before) { nodes { message } } } }",
+            json!({"id": run, "after": run_data["head"]["pageInfo"]["endCursor"],
+                "before": run_data["tail"]["pageInfo"]["startCursor"]}),
+        )
+        .await;
+    assert_eq!(messages(&rest["syncRun"]["events"]), ["3"]);
+}

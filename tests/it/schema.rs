@@ -1,0 +1,51 @@
+//! The schema explains itself.
+
+use crate::support::{Ledger, Sqlite, Value, json, rstest};
+
+#[rstest]
+#[tokio::test]
+async fn everything_in_the_schema_is_described() {
+    let Some(ledger) = Ledger::start(Sqlite).await else {
+        return;
+    };
+    let data = ledger
+        .data(
+            "{ __schema { types { name description
+                fields { name description args { name description } }
+                inputFields { name description } enumValues { name description } } } }",
+            json!({}),
+        )
+        .await;
+    let mut silent = Vec::new();
+    for named in data["__schema"]["types"].as_array().unwrap() {
+        let name = named["name"].as_str().unwrap();
+        let built_in = ["ID", "Int", "Float", "String", "Boolean"].contains(&name);
+        if built_in || name.starts_with("__") {
+            continue;
+        }
+        check(name, named, &mut silent);
+        for list in ["fields", "inputFields", "enumValues"] {
+            for member in named[list].as_array().into_iter().flatten() {
+                let name = format!("{name}.{}", member["name"].as_str().unwrap());
+                check(&name, member, &mut silent);
+                for argument in member["args"].as_array().into_iter().flatten() {
+                    check(
+                        &format!("{name}({})", argument["name"]),
+                        argument,
+                        &mut silent,
+                    );
+                }
+            }
+        }
+    }
+    assert!(silent.is_empty(), "without a description: {silent:#?}");
+}
+
+fn check(name: &str, described: &Value, silent: &mut Vec<String>) {
+    if described["description"]
+        .as_str()
+        .is_none_or(|text| text.trim().is_empty())
+    {
+        silent.push(name.to_owned());
+    }
+}

@@ -1,0 +1,306 @@
+//! Live views.
+
+use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest, socket::Socket};
+
+const WATCH: &str = "subscription($filter: SyncRunFilter, $kinds: [SyncChangeKind!]! = [CREATED, STATUS], $after: String) {
+    syncRunChanged(filter: $filter, kinds: $kinds, after: $after) {
+        cursor kind previousStatus status matchesFilter run { id status version } } }";
+
+async fn now(ledger: &Ledger) -> Value {
+    ledger.data("{ syncRuns { feedCursor } }", json!({})).await["syncRuns"]["feedCursor"].take()
+}
+
+async fn start(ledger: &Ledger, id: &str) {
+    ledger
+        .data(
+            "mutation($id: ID!) { startSyncRun(runId: $id) { replayed } }",
+            json!({"id": id}),
+        )
+        .await;
+}
+
+async fn progress(ledger: &Ledger, id: &str, counts: Value) {
+    let input = json!({"runId": id, "counts": counts});
+    ledger
+        .data("mutation($input: ReportSyncProgressInput!) { reportSyncProgress(input: $input) { run { id } } }", json!({"input": input}))
+        .await;
+}
+
+/// The next `count` changes, without their cursors and runs.
+async fn changes(socket: &mut Socket, count: usize) -> Vec<Value> {
+    let mut changes = Vec::new();
+    for _ in 0..count {
+        let mut change = socket.data().await["syncRunChanged"].take();
+        change
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| name != "cursor" && name != "run");
+        changes.push(change);
+    }
+    changes
+}
+
+fn change(kind: &str, previous: Option<&str>, status: &str, matches: bool) -> Value {
+    json!({"kind": kind, "previousStatus": previous, "status": status, "matchesFilter": matches})
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_subscriber_sees_a_run_created_started_and_completed(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let mut socket = Socket::open(&ledger.url).await;
+    socket
+        .subscribe(WATCH, json!({"after": now(&ledger).await}))
+        .await;
+    let id = ledger.create_stock().await;
+    start(&ledger, &id).await;
+    progress(&ledger, &id, json!({"recordsProcessed": 3})).await;
+    ledger.complete(&id, json!({})).await;
+    assert_eq!(
+        changes(&mut socket, 3).await,
+        [
+            change("CREATED", None, "PENDING", true),
+            change("STATUS", Some("PENDING"), "RUNNING", true),
+            change("STATUS", Some("RUNNING"), "COMPLETED", true),
+        ]
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn without_a_cursor_a_subscriber_sees_what_happens_from_now_on(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let before = ledger.create_stock().await;
+    let mut socket = Socket::open(&ledger.url).await;
+    socket.subscribe(WATCH, json!({})).await;
+    // When exactly it begins is not told; one of these is behind that.
+    let mut after = Vec::new();
+    for _ in 0..20 {
+        after.push(ledger.create_stock().await);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let first = socket.data().await;
+    let id = first["syncRunChanged"]["run"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_ne!(id, before);
+    assert!(after.contains(&id));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_cursor_of_any_change_resumes_exactly_behind_it(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let begin = now(&ledger).await;
+    let mut versions = Vec::new();
+    for _ in 0..3 {
+        let id = ledger.create_stock().await;
+        start(&ledger, &id).await;
+        ledger.complete(&id, json!({})).await;
+    }
+    let mut socket = Socket::open(&ledger.url).await;
+    socket.subscribe(WATCH, json!({"after": begin})).await;
+    for _ in 0..9 {
+        let change = socket.data().await["syncRunChanged"].take();
+        versions.push((
+            change["cursor"].clone(),
+            change["run"]["id"].clone(),
+            change["status"].clone(),
+        ));
+    }
+    for index in 0..9 {
+        let mut socket = Socket::open(&ledger.url).await;
+        socket
+            .subscribe(WATCH, json!({"after": versions[index].0}))
+            .await;
+        for (_, id, status) in &versions[index + 1..] {
+            let change = socket.data().await["syncRunChanged"].take();
+            assert_eq!((&change["run"]["id"], &change["status"]), (id, status));
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_filter_delivers_what_enters_stays_and_leaves(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let after = now(&ledger).await;
+    let watch = async |filter: Value, kinds: Value| {
+        let mut socket = Socket::open(&ledger.url).await;
+        socket
+            .subscribe(
+                WATCH,
+                json!({"filter": filter, "kinds": kinds, "after": after}),
+            )
+            .await;
+        socket
+    };
+    let status = json!(["CREATED", "STATUS"]);
+    let all = json!(["CREATED", "STATUS", "PROGRESS"]);
+    let mut running = watch(json!({"status": "RUNNING"}), status.clone()).await;
+    let mut failing = watch(json!({"recordsFailed": {"gte": 1, "lte": 9}}), all).await;
+    let mut orders = watch(json!({"entityType": "ORDER"}), status).await;
+
+    let stock = ledger.create_stock().await;
+    start(&ledger, &stock).await;
+    assert_eq!(
+        changes(&mut running, 1).await,
+        [change("STATUS", Some("PENDING"), "RUNNING", true)]
+    );
+    for failed in [0, 5, 10] {
+        progress(
+            &ledger,
+            &stock,
+            json!({"recordsProcessed": 20, "recordsFailed": failed}),
+        )
+        .await;
+        if failed == 5 {
+            assert_eq!(
+                changes(&mut failing, 1).await,
+                [change("PROGRESS", Some("RUNNING"), "RUNNING", true)]
+            );
+        }
+    }
+    assert_eq!(
+        changes(&mut failing, 1).await,
+        [change("PROGRESS", Some("RUNNING"), "RUNNING", false)]
+    );
+    ledger.complete(&stock, json!({})).await;
+    assert_eq!(
+        changes(&mut running, 1).await,
+        [change("STATUS", Some("RUNNING"), "COMPLETED", false)]
+    );
+    // Of all that, the subscriber to orders got nothing.
+    ledger
+        .create(json!({"entityType": "ORDER", "source": "API", "status": "RUNNING"}))
+        .await;
+    assert_eq!(
+        changes(&mut orders, 1).await,
+        [change("CREATED", None, "RUNNING", true)]
+    );
+    assert_eq!(
+        changes(&mut running, 1).await,
+        [change("CREATED", None, "RUNNING", true)]
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_others_write_and_another_replica_does_is_delivered(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let replica = ledger.replica().await;
+    let mut socket = Socket::open(&replica.url).await;
+    socket
+        .subscribe(WATCH, json!({"after": now(&ledger).await}))
+        .await;
+    let id = ledger.create_stock().await;
+    assert_eq!(
+        changes(&mut socket, 1).await,
+        [change("CREATED", None, "PENDING", true)]
+    );
+    let table = ledger.table("sync_history");
+    ledger
+        .sql(&format!(
+            "UPDATE {table} SET status = 'running' WHERE id = {}",
+            ledger.id(&id)
+        ))
+        .await;
+    assert_eq!(
+        changes(&mut socket, 1).await,
+        [change("STATUS", Some("PENDING"), "RUNNING", true)]
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_subscriber_that_is_far_behind_gets_every_change_once(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let after = now(&ledger).await;
+    let mut slow = Socket::open(&ledger.url).await;
+    slow.subscribe(WATCH, json!({"after": after})).await;
+    // More than a batch each, and more batches than are kept.
+    let mut expected = Vec::new();
+    for _ in 0..150 {
+        let id = ledger.create_stock().await;
+        ledger.complete(&id, json!({})).await;
+        expected.extend([(id.clone(), "PENDING"), (id, "COMPLETED")]);
+    }
+    let table = ledger.table("sync_history");
+    ledger
+        .sql(&format!("UPDATE {table} SET status = 'failed'"))
+        .await;
+    let mut late = Socket::open(&ledger.url).await;
+    late.subscribe(WATCH, json!({"after": after})).await;
+    for socket in [&mut slow, &mut late] {
+        for (id, status) in &expected {
+            let change = socket.data().await["syncRunChanged"].take();
+            assert_eq!(
+                (change["run"]["id"].as_str(), change["status"].as_str()),
+                (Some(id.as_str()), Some(*status))
+            );
+        }
+        for _ in 0..150 {
+            assert_eq!(socket.data().await["syncRunChanged"]["status"], "FAILED");
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_cursor_of_another_database_is_expired_and_a_mangled_one_is_bad(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let other = Ledger::start(kind).await.unwrap();
+    let mut own = now(&ledger).await.as_str().unwrap().to_owned();
+    let foreign = now(&other).await;
+    own.replace_range(8..9, if &own[8..9] == "A" { "B" } else { "A" });
+    for (cursor, expected) in [
+        (foreign, "CURSOR_EXPIRED"),
+        (json!(own), "BAD_CURSOR"),
+        (json!("x"), "BAD_CURSOR"),
+    ] {
+        let mut socket = Socket::open(&ledger.url).await;
+        socket.subscribe(WATCH, json!({"after": cursor})).await;
+        let error = socket.hear().await;
+        assert_eq!(error["type"], "error", "{error}");
+        assert_eq!(code(&error["payload"][0]), expected);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_server_that_stops_closes_its_sockets_so_that_clients_come_back(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(mut ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let mut socket = Socket::open(&ledger.url).await;
+    socket.subscribe(WATCH, json!({})).await;
+    let (code, ()) = tokio::join!(socket.close_code(), ledger.stop());
+    assert_eq!(code, 1001);
+}

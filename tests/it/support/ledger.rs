@@ -1,0 +1,255 @@
+//! A server of the test's own.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use serde_json::{Value, json};
+use sync_history::{
+    clock::Clock,
+    config::Limits,
+    db,
+    runs::Runs,
+    server::{self, Services},
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use super::{Cluster, Kind, TestClock};
+
+pub(crate) struct Ledger {
+    pub(crate) url: String,
+    pub(crate) database_url: String,
+    pub(crate) clock: Arc<TestClock>,
+    statements: Arc<AtomicUsize>,
+    client: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<()>>,
+    _folder: TempDir,
+}
+
+impl Ledger {
+    /// A server over a fresh database; None where PostgreSQL is not installed.
+    pub(crate) async fn start(kind: Kind) -> Option<Self> {
+        Self::start_with(kind, Limits::default()).await
+    }
+
+    pub(crate) async fn start_with(kind: Kind, limits: Limits) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let url = match kind {
+            Kind::Sqlite => sqlite_url(&folder),
+            Kind::Postgres => Cluster::get()?.empty_database().await,
+        };
+        Some(Self::over(url, folder, limits).await)
+    }
+
+    /// A server over a copy of the predecessor's database; None where PostgreSQL is not installed.
+    pub(crate) async fn start_on_existing() -> Option<Self> {
+        let url = Cluster::get()?.existing_database().await;
+        Some(Self::over(url, tempfile::tempdir().unwrap(), Limits::default()).await)
+    }
+
+    /// Another server over the same database.
+    pub(crate) async fn replica(&self) -> Self {
+        Self::over(
+            self.database_url.clone(),
+            tempfile::tempdir().unwrap(),
+            Limits::default(),
+        )
+        .await
+    }
+
+    async fn over(database_url: String, folder: TempDir, limits: Limits) -> Self {
+        let mut database = db::connect(&database_url).await.unwrap();
+        let statements = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&statements);
+        database.observe_statements(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        let clock = Arc::new(TestClock::default());
+        let injected: Arc<dyn Clock> = clock.clone();
+        let runs = Runs::open(database.clone(), injected.clone(), limits.runs.clone())
+            .await
+            .unwrap();
+        let services = Services::new(database, runs, injected, &limits);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(async move {
+            let stopped = async {
+                // Dropping the ledger stops its server too.
+                let _ = stopped.await;
+            };
+            server::serve(listener, services, stopped).await.unwrap();
+        });
+        Self {
+            url,
+            database_url,
+            clock,
+            statements,
+            client: reqwest::Client::builder()
+                .timeout(Duration::from_secs(30))
+                .build()
+                .unwrap(),
+            stop: Some(stop),
+            served: Some(served),
+            _folder: folder,
+        }
+    }
+
+    /// Stops the server in order.
+    pub(crate) async fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(served) = self.served.take() {
+            served.await.unwrap();
+        }
+    }
+
+    /// The whole answer to an operation.
+    pub(crate) async fn answer(&self, query: &str, variables: Value) -> Value {
+        let request = json!({"query": query, "variables": variables});
+        let response = self.post("application/json", request.to_string()).await;
+        assert_eq!(response.status(), 200);
+        response.json().await.unwrap()
+    }
+
+    /// The data of an operation that succeeds.
+    pub(crate) async fn data(&self, query: &str, variables: Value) -> Value {
+        let mut answer = self.answer(query, variables).await;
+        assert!(answer.get("errors").is_none(), "{answer:#}");
+        answer["data"].take()
+    }
+
+    /// The one error of an operation that fails.
+    pub(crate) async fn error(&self, query: &str, variables: Value) -> Value {
+        let mut answer = self.answer(query, variables).await;
+        let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+        assert_eq!(errors.len(), 1, "{answer:#}");
+        answer["errors"][0].take()
+    }
+
+    pub(crate) async fn post(
+        &self,
+        accept: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::Response {
+        self.client
+            .post(format!("{}/graphql", self.url))
+            .header("content-type", "application/json")
+            .header("accept", accept)
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        self.client
+            .get(format!("{}{path}", self.url))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Creates a run; tells its id.
+    pub(crate) async fn create(&self, input: Value) -> String {
+        let created = self
+            .data(
+                "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) { run { id } } }",
+                json!({"input": input}),
+            )
+            .await;
+        created["createSyncRun"]["run"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Creates a run of stock from the AS/400; tells its id.
+    pub(crate) async fn create_stock(&self) -> String {
+        self.create(json!({"entityType": "STOCK", "source": "AS400"}))
+            .await
+    }
+
+    /// Completes a run, with these fields of the input.
+    pub(crate) async fn complete(&self, run_id: &str, mut input: Value) -> Value {
+        input["runId"] = json!(run_id);
+        self.answer(
+            "mutation($input: CompleteSyncRunInput!) { completeSyncRun(input: $input) {
+                replayed run { id status version completedAt durationSeconds errorMessage details
+                    recordsProcessed recordsCreated recordsUpdated recordsFailed } } }",
+            json!({"input": input}),
+        )
+        .await
+    }
+
+    /// Everything about a run that its row holds.
+    pub(crate) async fn run(&self, id: &str) -> Value {
+        let data = self
+            .data(
+                "query($id: ID!) { syncRun(id: $id) { id entityType source status startedAt
+                    completedAt durationSeconds recordsProcessed recordsCreated recordsUpdated
+                    recordsFailed recordsExpected progress errorMessage details triggeredById
+                    version } }",
+                json!({"id": id}),
+            )
+            .await;
+        data["syncRun"].clone()
+    }
+
+    /// How many statements `work` executes.
+    pub(crate) async fn statements_of<T>(&self, work: impl Future<Output = T>) -> (usize, T) {
+        let before = self.statements.load(Ordering::SeqCst);
+        let done = work.await;
+        (self.statements.load(Ordering::SeqCst) - before, done)
+    }
+
+    /// A connection beside the server's, as another program has it.
+    pub(crate) async fn foreign(&self) -> DatabaseConnection {
+        let mut options = sea_orm::ConnectOptions::new(&self.database_url);
+        options.max_connections(1).sqlx_logging(false);
+        sea_orm::Database::connect(options).await.unwrap()
+    }
+
+    /// Executes SQL as another program would.
+    pub(crate) async fn sql(&self, sql: &str) {
+        let connection = self.foreign().await;
+        connection.execute_unprepared(sql).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// The name of a table of the ledger, as another program writes it.
+    pub(crate) fn table(&self, name: &str) -> String {
+        if self.database_url.starts_with("postgres") {
+            format!("sync_history.{name}")
+        } else {
+            name.to_owned()
+        }
+    }
+
+    /// An id as a literal of SQL.
+    pub(crate) fn id(&self, id: &str) -> String {
+        if self.database_url.starts_with("postgres") {
+            format!("'{id}'")
+        } else {
+            format!("x'{}'", id.replace('-', ""))
+        }
+    }
+}
+
+pub(crate) fn sqlite_url(folder: &TempDir) -> String {
+    format!(
+        "sqlite://{}?mode=rwc",
+        folder.path().join("ledger.db").display()
+    )
+}
+
+/// The code of an error.
+pub(crate) fn code(error: &Value) -> &str {
+    error["extensions"]["code"].as_str().unwrap_or("none")
+}

@@ -1,0 +1,155 @@
+//! Databases of a throw-away PostgreSQL cluster.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{ChildStdin, Command, Stdio},
+    sync::OnceLock,
+};
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use uuid::Uuid;
+
+use super::lacking;
+
+/// A running cluster: the one that `SYNC_HISTORY_TEST_POSTGRES` names the socket folder of, or one
+/// of this process's own, which ends when the process does and its standard input closes.
+pub(crate) struct Cluster {
+    folder: String,
+    _stdin: Option<ChildStdin>,
+}
+
+/// The database that a URL of this cluster names.
+pub(crate) fn database_name(url: &str) -> &str {
+    url.split(['/', '?']).nth(3).unwrap()
+}
+
+impl Cluster {
+    /// The cluster; None where PostgreSQL is not installed.
+    pub(crate) fn get() -> Option<&'static Self> {
+        static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
+        let cluster = CLUSTER.get_or_init(Self::start).as_ref();
+        if cluster.is_none() {
+            lacking("PostgreSQL's server");
+        }
+        cluster
+    }
+
+    fn start() -> Option<Self> {
+        if let Ok(folder) = std::env::var("SYNC_HISTORY_TEST_POSTGRES") {
+            return Some(Self {
+                folder,
+                _stdin: None,
+            });
+        }
+        let mut child = Command::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/postgres-cluster"
+        ))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+        let stdin = child.stdin.take();
+        let mut folder = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut folder)
+            .unwrap();
+        let folder = folder.trim().to_owned();
+        (!folder.is_empty()).then_some(Self {
+            folder,
+            _stdin: stdin,
+        })
+    }
+
+    /// The URL of a database in it.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://postgres@localhost/{database}?host={}",
+            self.folder
+        )
+    }
+
+    /// A new, empty database's URL.
+    pub(crate) async fn empty_database(&self) -> String {
+        self.create_database("template0").await
+    }
+
+    /// The URL of a new copy of the predecessor's database.
+    pub(crate) async fn existing_database(&self) -> String {
+        const TEMPLATE: &str = "existing";
+        // One test makes the template, the others wait for it. The lock is the session's.
+        let admin = self.admin().await;
+        admin
+            .execute_unprepared("SELECT pg_advisory_lock(1)")
+            .await
+            .unwrap();
+        let there = "SELECT 1 FROM pg_database WHERE datname = 'existing'";
+        let there = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, there);
+        if admin.query_one_raw(there).await.unwrap().is_none() {
+            admin
+                .execute_unprepared("CREATE DATABASE loading")
+                .await
+                .unwrap();
+            self.psql(
+                "loading",
+                &[
+                    "-f",
+                    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/existing-database.sql"),
+                ],
+            );
+            admin
+                .execute_unprepared("ALTER DATABASE loading RENAME TO existing")
+                .await
+                .unwrap();
+        }
+        admin.close().await.unwrap();
+        self.create_database(TEMPLATE).await
+    }
+
+    /// Runs psql, as a foreign writer would.
+    pub(crate) fn psql(&self, database: &str, arguments: &[&str]) -> String {
+        let output = Command::new("psql")
+            .args([
+                "-h",
+                &self.folder,
+                "-U",
+                "postgres",
+                "-qAtX",
+                "-d",
+                database,
+            ])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    async fn create_database(&self, template: &str) -> String {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "names must differ between processes"
+        )]
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        let admin = self.admin().await;
+        // A template is copied by one at a time.
+        admin
+            .execute_unprepared("SELECT pg_advisory_lock(2)")
+            .await
+            .unwrap();
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        admin.execute_unprepared(&create).await.unwrap();
+        admin.close().await.unwrap();
+        self.url(&name)
+    }
+
+    async fn admin(&self) -> sea_orm::DatabaseConnection {
+        let mut options = ConnectOptions::new(self.url("postgres"));
+        options.max_connections(1).sqlx_logging(false);
+        Database::connect(options).await.unwrap()
+    }
+}
