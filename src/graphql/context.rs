@@ -12,7 +12,7 @@ pub(super) trait LedgerContext {
     /// Lookups that are gathered into one statement.
     fn loaders(&self) -> &Loaders;
     /// How large a page may be.
-    fn pages(&self) -> &PageLimits;
+    fn pages(&self) -> PageLimits;
 }
 
 impl LedgerContext for Context<'_> {
@@ -24,7 +24,7 @@ impl LedgerContext for Context<'_> {
         self.data_unchecked()
     }
 
-    fn pages(&self) -> &PageLimits {
-        self.data_unchecked()
+    fn pages(&self) -> PageLimits {
+        *self.data_unchecked()
     }
 }

@@ -105,10 +105,9 @@ pub fn seal(mut response: Response, request_id: &str) -> Response {
             Some(Error::Unavailable(cause)) => {
                 tracing::warn!(request_id, path = ?error.path, %cause, "the database could not answer");
             }
-            Some(_) => {}
             // What has no source comes from the library: syntax, validation, coercion of input.
             None if error.extensions.is_none() => set_code(error, ErrorCode::BadInput),
-            None => {}
+            _ => {}
         }
     }
     response

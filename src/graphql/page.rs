@@ -37,15 +37,15 @@ pub(super) struct PageArguments {
 
 impl PageArguments {
     /// The page that is asked for.
-    pub(super) fn page(&self, list: List, limits: &PageLimits) -> Result<Page> {
+    pub(super) fn page(&self, list: List, limits: PageLimits) -> Result<Page> {
         let (name, size) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
                 return Err(Error::BadInput(
                     "both first and last are given; ask for the first rows or for the last".into(),
                 ));
             }
-            (first, None) => ("first", first),
-            (None, last) => ("last", last),
+            (size, None) => ("first", size),
+            (None, size) => ("last", size),
         };
         let limit = match size {
             None => limits.default,

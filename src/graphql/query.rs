@@ -77,7 +77,6 @@ impl Query {
     }
 
     /// Events across runs, newest first. Pages of 25 by default, 100 at most.
-    #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn sync_events(
         &self,
         ctx: &Context<'_>,

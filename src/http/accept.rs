@@ -57,20 +57,12 @@ fn read_range(range: &str) -> Option<(f32, MediaType)> {
         _ => return None,
     };
     let mut quality = 1.0;
-    for parameter in parts {
-        match parameter
-            .split_once('=')
-            .map(|(name, value)| (name.trim(), value.trim()))
-        {
-            Some((name, value)) if name.eq_ignore_ascii_case("q") => {
-                quality = value.parse().ok()?
-            }
+    for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
+        let value = value.trim().trim_matches('"');
+        match name.trim().to_ascii_lowercase().as_str() {
+            "q" => quality = value.parse().ok()?,
             // Answers are UTF-8 and nothing else.
-            Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
-                if !value.trim_matches('"').eq_ignore_ascii_case("utf-8") {
-                    return None;
-                }
-            }
+            "charset" if !value.eq_ignore_ascii_case("utf-8") => return None,
             _ => {}
         }
     }

@@ -118,11 +118,14 @@ async fn execute_caught(
     request_id: &str,
 ) -> GraphQlResponse {
     let execution = AssertUnwindSafe(schema.execute(request)).catch_unwind();
-    execution.await.unwrap_or_else(|_| {
-        error!(request_id, "a resolver panicked");
-        let message = format!("internal error; the log has it under request {request_id}");
-        refused(ErrorCode::Internal, message)
-    })
+    execution.await.unwrap_or_else(|_| panicked(request_id))
+}
+
+/// The answer to a request that met a defect.
+pub(super) fn panicked(request_id: &str) -> GraphQlResponse {
+    error!(request_id, "a resolver panicked");
+    let message = format!("internal error; the log has it under request {request_id}");
+    refused(ErrorCode::Internal, message)
 }
 
 /// The response as JSON.

@@ -30,6 +30,8 @@ pub struct HttpLimits {
     pub init_time: Duration,
     /// How long one message may take to be taken by a socket's client.
     pub send_time: Duration,
+    /// How long a socket's client may take to agree that it is closed.
+    pub close_time: Duration,
 }
 
 impl Default for HttpLimits {
@@ -39,6 +41,7 @@ impl Default for HttpLimits {
             body_time: Duration::from_secs(30),
             init_time: Duration::from_secs(10),
             send_time: Duration::from_secs(30),
+            close_time: Duration::from_secs(3),
         }
     }
 }

@@ -6,6 +6,11 @@
 
 use std::{collections::HashMap, panic::AssertUnwindSafe};
 
+use super::{
+    graphql::{Body, panicked, was_executed},
+    request::Envelope,
+};
+use crate::{graphql::seal, server::Services};
 use async_graphql::{Response as GraphQlResponse, Value as GraphQlValue};
 use axum::{
     extract::{
@@ -21,16 +26,6 @@ use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
     time,
-};
-use tracing::error;
-
-use super::{
-    graphql::{Body, was_executed},
-    request::Envelope,
-};
-use crate::{
-    graphql::{ErrorCode, refused, seal},
-    server::Services,
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -117,9 +112,16 @@ type Bare<'a> = ServerMessage<'a, ()>;
 
 /// An operation's message, and whether it is its last.
 struct Outgoing {
-    id: String,
+    operation: Operation,
     message: Message,
     last: bool,
+}
+
+/// An operation: the client's id for it, and a number of its own, since the client may use an id again.
+#[derive(Clone)]
+struct Operation {
+    id: String,
+    number: u64,
 }
 
 /// Makes a socket of a request.
@@ -134,25 +136,32 @@ pub(super) fn upgrade(upgrade: WebSocketUpgrade, services: Services) -> Response
 }
 
 async fn serve(mut socket: WebSocket, services: Services) {
-    let reason = if socket
+    let close_time = services.limits.close_time;
+    let speaks = socket
         .protocol()
-        .is_some_and(|protocol| protocol == PROTOCOL)
-    {
-        let send_time = services.limits.send_time;
-        let mut session = Session::new(services);
-        let ended = session.run(&mut socket).await;
-        session.operations.tasks.abort_all();
-        let Some(reason) = ended else { return };
-        let close = socket.send(Message::Close(Some(reason.frame())));
-        let _ = time::timeout(send_time, close).await;
-        reason
+        .is_some_and(|protocol| protocol == PROTOCOL);
+    let reason = if speaks {
+        // Its operations end with it, before the goodbye.
+        Session::new(services).run(&mut socket).await
     } else {
-        let _ = socket
-            .send(Message::Close(Some(Close::BadProtocol.frame())))
-            .await;
-        Close::BadProtocol
+        Some(Close::BadProtocol)
     };
-    tracing::debug!(?reason, "closed a socket");
+    tracing::debug!(?reason, "closing a socket");
+    let _ = time::timeout(close_time, say_goodbye(socket, reason)).await;
+}
+
+/// Closes a socket in order: says why if it is this side that closes, and hears the client out, since
+/// a connection that is cut while something is unread loses what was sent last.
+async fn say_goodbye(mut socket: WebSocket, reason: Option<Close>) {
+    if let Some(reason) = reason
+        && socket
+            .send(Message::Close(Some(reason.frame())))
+            .await
+            .is_err()
+    {
+        return;
+    }
+    while let Some(Ok(_)) = socket.recv().await {}
 }
 
 /// One socket's conversation.
@@ -165,7 +174,8 @@ struct Session {
 
 /// The operations under way on one socket.
 struct Operations {
-    running: HashMap<String, AbortHandle>,
+    running: HashMap<String, (u64, AbortHandle)>,
+    started: u64,
     tasks: JoinSet<()>,
     outbox: mpsc::Sender<Outgoing>,
 }
@@ -178,6 +188,7 @@ impl Session {
             initialised: false,
             operations: Operations {
                 running: HashMap::new(),
+                started: 0,
                 tasks: JoinSet::new(),
                 outbox,
             },
@@ -207,11 +218,7 @@ impl Session {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 },
                 Some(outgoing) = self.inbox.recv() => {
-                    // A message of an operation that the client has completed is not sent.
-                    if self.operations.running.contains_key(&outgoing.id) {
-                        if outgoing.last {
-                            self.operations.running.remove(&outgoing.id);
-                        }
+                    if self.operations.may_send(&outgoing) {
                         self.send(socket, outgoing.message).await?;
                     }
                 }
@@ -249,8 +256,8 @@ impl Session {
                 Ok(None)
             }
             ClientMessage::Complete { id } => {
-                if let Some(operation) = self.operations.running.remove(&id) {
-                    operation.abort();
+                if let Some((_, task)) = self.operations.running.remove(&id) {
+                    task.abort();
                 }
                 Ok(None)
             }
@@ -273,19 +280,49 @@ impl Operations {
         let request = payload
             .into_request()
             .map_err(|_| Close::BadMessage("the payload of subscribe is no request"))?;
-        let operation = execute(id.clone(), request, services.clone(), self.outbox.clone());
-        self.running.insert(id, self.tasks.spawn(operation));
+        self.started += 1;
+        let number = self.started;
+        let operation = Operation {
+            id: id.clone(),
+            number,
+        };
+        let execution = execute(operation, request, services.clone(), self.outbox.clone());
+        self.running
+            .insert(id, (number, self.tasks.spawn(execution)));
         Ok(())
+    }
+
+    /// Whether a message is of an operation that is still running: the client may have completed it
+    /// while the message waited. An operation's last message ends it.
+    fn may_send(&mut self, outgoing: &Outgoing) -> bool {
+        let Operation { id, number } = &outgoing.operation;
+        let is_running = self
+            .running
+            .get(id)
+            .is_some_and(|(running, _)| running == number);
+        if is_running && outgoing.last {
+            self.running.remove(id);
+        }
+        is_running
     }
 }
 
 /// Executes an operation, and says what comes of it until it ends.
 async fn execute(
-    id: String,
+    operation: Operation,
     request: async_graphql::Request,
     services: Services,
     outbox: mpsc::Sender<Outgoing>,
 ) {
+    let id = operation.id.as_str();
+    let say = |message, last| {
+        let operation = operation.clone();
+        outbox.send(Outgoing {
+            operation,
+            message,
+            last,
+        })
+    };
     let request_id = services.clock.new_id().to_string();
     let mut responses = services.schema.execute_stream(request);
     loop {
@@ -293,47 +330,28 @@ async fn execute(
         let response = match next {
             Ok(Some(response)) => seal(response, &request_id),
             Ok(None) => break,
-            Err(_) => {
-                error!(request_id, "a resolver panicked");
-                let message = format!("internal error; the log has it under request {request_id}");
-                refused(ErrorCode::Internal, message)
-            }
+            Err(_) => panicked(&request_id),
         };
-        let last = has_failed(&response);
-        let message = if last {
+        let failed = has_failed(&response);
+        let message = if failed {
             ServerMessage::Error {
-                id: &id,
+                id,
                 payload: &response.errors,
             }
             .write()
         } else {
             ServerMessage::Next {
-                id: &id,
+                id,
                 payload: Body::from(&response),
             }
             .write()
         };
-        if outbox
-            .send(Outgoing {
-                id: id.clone(),
-                message,
-                last,
-            })
-            .await
-            .is_err()
-            || last
-        {
+        if say(message, failed).await.is_err() || failed {
             return;
         }
     }
-    let message = Bare::Complete { id: &id }.write();
-    let _ = outbox
-        .send(Outgoing {
-            id,
-            message,
-            last: true,
-        })
-        .await;
+    // A socket that is gone needs no goodbye.
+    let _ = say(Bare::Complete { id }.write(), true).await;
 }
 
 /// Whether an operation ends with this response: it was not executed, or its source failed.

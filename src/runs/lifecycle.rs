@@ -8,8 +8,9 @@ use strum::VariantArray;
 pub const fn may_become(from: SyncStatus, to: SyncStatus) -> bool {
     match (from, to) {
         (Pending, Running) | (Pending | Running, Completed | Failed | Cancelled) => true,
-        (Pending | Running, Pending) | (Running, Running) => false,
-        (Completed | Failed | Cancelled, _) => false,
+        (Pending | Running, Pending) | (Running, Running) | (Completed | Failed | Cancelled, _) => {
+            false
+        }
     }
 }
 

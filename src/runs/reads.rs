@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use entity::{sync_event, sync_history, user};
 use sea_orm::sea_query::{Expr, Query, UnionType};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable, QueryFilter,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -322,9 +322,4 @@ fn event_order(descending: bool) -> Order {
 fn instant(micros: i64) -> Expr {
     // A place outside of chrono's range lies in a mangled cursor, whose checksum has failed before.
     Expr::val(chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default())
-}
-
-/// All columns of a run, for statements that return rows.
-pub(super) fn run_columns() -> impl Iterator<Item = sync_history::Column> {
-    sync_history::Column::iter()
 }

@@ -10,7 +10,7 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr,
-    EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait,
+    EntityTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect, QueryTrait,
 };
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -360,25 +360,18 @@ impl Runs {
 
     /// Executes a statement that writes runs, and answers them as they then are.
     async fn write_runs(&self, statement: impl Returning) -> std::result::Result<Vec<Run>, DbErr> {
-        match self.database.backend() {
-            DbBackend::Postgres => {
-                let columns = Query::returning().columns(reads::run_columns());
-                let rows = self
-                    .database
-                    .write()
-                    .query_all(&statement.that_returns(columns))
-                    .await?;
-                rows.iter()
-                    .map(|row| Run::from_query_result(row, ""))
-                    .collect()
-            }
-            _ => {
-                let transaction = self.database.begin().await?;
-                let runs = execute_and_read(&transaction, statement).await?;
-                transaction.commit().await?;
-                Ok(runs)
-            }
+        if self.database.backend() == DbBackend::Postgres {
+            let statement = statement.that_returns(Query::returning().columns(Column::iter()));
+            let rows = self.database.write().query_all(&statement).await?;
+            return rows
+                .iter()
+                .map(|row| Run::from_query_result(row, ""))
+                .collect();
         }
+        let transaction = self.database.begin().await?;
+        let runs = execute_and_read(&transaction, statement).await?;
+        transaction.commit().await?;
+        Ok(runs)
     }
 }
 
@@ -390,24 +383,18 @@ enum Attempt {
 
 /// A statement that can tell what it wrote.
 trait Returning: Send {
-    fn that_returns(self, clause: ReturningClause) -> impl sea_orm::StatementBuilder + Send + Sync;
+    fn that_returns(self, clause: ReturningClause) -> impl sea_orm::StatementBuilder + Send;
 }
 
 impl Returning for InsertStatement {
-    fn that_returns(
-        mut self,
-        clause: ReturningClause,
-    ) -> impl sea_orm::StatementBuilder + Send + Sync {
+    fn that_returns(mut self, clause: ReturningClause) -> impl sea_orm::StatementBuilder + Send {
         Self::returning(&mut self, clause);
         self
     }
 }
 
 impl Returning for UpdateStatement {
-    fn that_returns(
-        mut self,
-        clause: ReturningClause,
-    ) -> impl sea_orm::StatementBuilder + Send + Sync {
+    fn that_returns(mut self, clause: ReturningClause) -> impl sea_orm::StatementBuilder + Send {
         Self::returning(&mut self, clause);
         self
     }

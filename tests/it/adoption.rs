@@ -1,6 +1,6 @@
 //! The predecessor's database, adopted in place.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::{Cluster, Kind, Ledger, Value, database_name, json, lacking};
 
@@ -96,7 +96,7 @@ async fn the_existing_runs_are_filtered_and_counted() {
             slow: syncRuns(first: 1, orderBy: {field: DURATION}) { nodes { durationSeconds } }
             errors: syncEvents(filter: {eventType: \"error\"}) { totalCount }
             latest: syncRuns(first: 1) { nodes { id startedAt triggeredBy { email }
-                details events { nodes { message } } } } }",
+                details events(first: 1) { nodes { message } } } } }",
             json!({}),
         )
         .await;
@@ -209,24 +209,30 @@ async fn adoption_waits_for_an_open_transaction_without_disturbing_its_writer() 
     connecting.await.unwrap().unwrap();
 }
 
+/// The first Python, the user's or Debian's, that has what the predecessor's models need.
+fn python_with_sqlalchemy() -> Option<&'static str> {
+    ["python3", "/usr/bin/python3"].into_iter().find(|python| {
+        let modules = ["-c", "import sqlalchemy, psycopg2"];
+        let tried = Command::new(python)
+            .args(modules)
+            .stderr(Stdio::null())
+            .status();
+        tried.is_ok_and(|status| status.success())
+    })
+}
+
 /// SQLAlchemy with the predecessor's models, which know the old columns alone.
 #[tokio::test]
 async fn the_predecessors_models_go_on_writing() {
-    let installed = Command::new("python3")
-        .args(["-c", "import sqlalchemy, psycopg2"])
-        .status();
-    if !installed.is_ok_and(|status| status.success()) {
+    let Some(python) = python_with_sqlalchemy() else {
         return lacking("Python with SQLAlchemy and psycopg2");
-    }
+    };
     let Some(ledger) = Ledger::start_on_existing().await else {
         return;
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/predecessor.py");
     let url = ledger.database_url.replace("postgres://", "postgresql://");
-    let output = Command::new("python3")
-        .args([script, &url])
-        .output()
-        .unwrap();
+    let output = Command::new(python).args([script, &url]).output().unwrap();
     assert!(
         output.status.success(),
         "{}",

@@ -28,7 +28,6 @@ fn check(folder: &str, script: &str) {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(output.status.success(), "{said}");
-    println!("{said}");
 }
 
 #[test]

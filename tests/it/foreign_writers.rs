@@ -74,7 +74,7 @@ async fn version_and_times_are_true_whoever_writes(#[values(Sqlite, Postgres)] k
     let update = async |set: &str| {
         ledger
             .sql(&format!("UPDATE {table} SET {set} WHERE id = {id}"))
-            .await
+            .await;
     };
     let run = ledger.run(ID).await;
     assert_eq!(

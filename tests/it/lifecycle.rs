@@ -68,7 +68,7 @@ async fn a_run_goes_from_pending_to_completed(#[values(Sqlite, Postgres)] kind: 
         completed["data"]["completeSyncRun"],
         json!({"replayed": false, "run": {
             "id": id, "status": "COMPLETED", "version": 4,
-            "completedAt": "2026-11-23T09:00:02.500001Z", "durationSeconds": 2.500001,
+            "completedAt": "2026-11-23T09:00:02.500001Z", "durationSeconds": 2.500_001,
             "errorMessage": null, "details": {"host": "edge-1", "tries": 2},
             "recordsProcessed": 8, "recordsCreated": 3, "recordsUpdated": 4, "recordsFailed": 1,
         }})
@@ -92,7 +92,7 @@ async fn the_same_creation_repeated_is_answered_as_the_first_was(
     );
 
     // Later, in another spelling, and after the run has moved on.
-    ledger.clock.advance(Duration::from_secs(60));
+    ledger.clock.advance(Duration::from_mins(1));
     ledger
         .complete(input["id"].as_str().unwrap(), json!({"details": {"a": 2}}))
         .await;
@@ -372,7 +372,7 @@ async fn all_active_runs_are_cancelled_or_those_of_some_kind(
     assert!(cancel(json!({"entityType": []})).await.is_empty());
     assert_eq!(
         cancel(json!({"source": "AS400", "entityType": ["STOCK"], "reason": "stop"})).await,
-        [stock.clone()]
+        [stock.as_str()]
     );
     assert_eq!(ledger.run(&stock).await["errorMessage"], "stop");
     assert_eq!(cancel(json!({})).await, [order, price]);

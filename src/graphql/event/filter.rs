@@ -26,7 +26,14 @@ impl SyncEventFilter {
         let timestamp = self.timestamp.unwrap_or_default();
         Ok(EventFilter {
             run_id: ids("runId", self.run_id)?,
-            event_type: values("eventType", self.event_type)?,
+            event_type: values("eventType", self.event_type)?
+                .map(|types| {
+                    types
+                        .into_iter()
+                        .map(|text| search_text("eventType", text))
+                        .collect()
+                })
+                .transpose()?,
             timestamp_from: timestamp.gte.map(|at| at.0),
             timestamp_to: timestamp.lt.map(|at| at.0),
             message_contains: self

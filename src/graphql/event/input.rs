@@ -14,7 +14,7 @@ use crate::{
 /// An event to add.
 #[derive(Debug, InputObject)]
 pub(in crate::graphql) struct SyncEventInput {
-    /// The worker's own UUID makes the call safe to repeat; without one the server picks a UUIDv7.
+    /// The worker's own UUID makes the call safe to repeat; without one the server picks one of version 7.
     id: Option<ID>,
     /// An open set, such as `start`, `chunk`, `error`; at most 50 characters.
     event_type: String,

@@ -18,7 +18,7 @@ use crate::{
 /// A run to create.
 #[derive(Debug, InputObject)]
 pub(in crate::graphql) struct CreateSyncRunInput {
-    /// The worker's own UUID makes the call safe to repeat; without one the server picks a UUIDv7.
+    /// The worker's own UUID makes the call safe to repeat; without one the server picks one of version 7.
     id: Option<ID>,
     /// What is synchronised.
     entity_type: SyncEntityType,
@@ -56,6 +56,7 @@ impl CreateSyncRunInput {
 
 /// Totals so far, not increments. Absent means unchanged.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
+#[expect(clippy::struct_field_names, reason = "the contract's")]
 pub(in crate::graphql) struct SyncCountsInput {
     /// Records read.
     records_processed: Option<i32>,

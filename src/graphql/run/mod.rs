@@ -197,7 +197,6 @@ impl SyncRun {
     }
 
     /// The run's events, oldest first. Pages of 25 by default, 100 at most.
-    #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn events(
         &self,
         ctx: &Context<'_>,

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{ChildStdin, Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::OnceLock,
 };
 
@@ -15,7 +15,7 @@ use super::lacking;
 /// of this process's own, which ends when the process does and its standard input closes.
 pub(crate) struct Cluster {
     folder: String,
-    _stdin: Option<ChildStdin>,
+    _starter: Option<Child>,
 }
 
 /// The database that a URL of this cluster names.
@@ -38,7 +38,7 @@ impl Cluster {
         if let Ok(folder) = std::env::var("SYNC_HISTORY_TEST_POSTGRES") {
             return Some(Self {
                 folder,
-                _stdin: None,
+                _starter: None,
             });
         }
         let mut child = Command::new(concat!(
@@ -49,7 +49,6 @@ impl Cluster {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-        let stdin = child.stdin.take();
         let mut folder = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut folder)
@@ -57,7 +56,7 @@ impl Cluster {
         let folder = folder.trim().to_owned();
         (!folder.is_empty()).then_some(Self {
             folder,
-            _stdin: stdin,
+            _starter: Some(child),
         })
     }
 
