@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::Limits,
     db::Database,
-    graphql::{LedgerSchema, schema},
+    graphql::Executor,
     http::{self, HttpLimits},
     runs::Runs,
 };
@@ -28,7 +28,7 @@ pub struct Services {
     /// To tell whether it can be written.
     pub(crate) database: Database,
     /// To execute operations on.
-    pub(crate) schema: LedgerSchema,
+    pub(crate) graphql: Executor,
     /// For request ids.
     pub(crate) clock: Arc<dyn Clock>,
     /// Of requests and sockets.
@@ -45,7 +45,7 @@ impl Services {
     pub fn new(database: Database, runs: Runs, clock: Arc<dyn Clock>, limits: &Limits) -> Self {
         Self {
             database,
-            schema: schema(runs, limits.pages),
+            graphql: Executor::new(runs, limits.pages),
             clock,
             limits: limits.http.clone(),
             stopping: CancellationToken::new(),

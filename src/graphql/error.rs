@@ -93,8 +93,7 @@ pub fn refused(code: ErrorCode, message: impl Into<String>) -> Response {
 
 /// Makes an answer fit to leave the server: each error has its code, and a failure of the server
 /// or its database is told to the log while the client learns the request's id alone.
-#[must_use]
-pub fn seal(mut response: Response, request_id: &str) -> Response {
+pub(super) fn seal(mut response: Response, request_id: &str) -> Response {
     for error in &mut response.errors {
         match error.source::<Error>() {
             Some(Error::Internal(cause)) => {

@@ -8,6 +8,7 @@ mod context;
 mod cursor;
 mod error;
 mod event;
+mod executor;
 mod loaders;
 mod mutation;
 mod node;
@@ -15,10 +16,12 @@ mod page;
 mod query;
 mod run;
 mod scalars;
+mod shape;
 mod subscription;
 mod user;
 
-pub use error::{ErrorCode, refused, seal};
+pub use error::{ErrorCode, refused};
+pub use executor::{Executor, operation_type, was_executed};
 pub use page::PageLimits;
 
 use crate::runs::Runs;
@@ -26,12 +29,11 @@ use mutation::Mutation;
 use query::Query;
 use subscription::Subscription;
 
-/// The schema, ready to execute.
-pub type LedgerSchema = Schema<Query, Mutation, Subscription>;
+/// The schema.
+type LedgerSchema = Schema<Query, Mutation, Subscription>;
 
 /// The schema over a ledger.
-#[must_use]
-pub fn schema(runs: Runs, pages: PageLimits) -> LedgerSchema {
+fn schema(runs: Runs, pages: PageLimits) -> LedgerSchema {
     builder()
         .data(loaders::Loaders::new(runs.clone()))
         .data(runs)

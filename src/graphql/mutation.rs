@@ -16,7 +16,7 @@ use super::{
 
 /// What workers report and people do.
 #[derive(Debug)]
-pub struct Mutation;
+pub(super) struct Mutation;
 
 /// What workers report and people do. Every call is safe to repeat: the same call is answered as the first was, with `replayed: true`.
 #[Object]

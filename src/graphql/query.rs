@@ -13,7 +13,7 @@ use crate::runs::Error;
 
 /// What can be asked of the ledger.
 #[derive(Debug)]
-pub struct Query;
+pub(super) struct Query;
 
 /// What can be asked of the ledger.
 #[Object]

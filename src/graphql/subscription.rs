@@ -12,7 +12,7 @@ use crate::runs::feed::{Interest, Subscriber};
 
 /// What can be watched.
 #[derive(Debug)]
-pub struct Subscription;
+pub(super) struct Subscription;
 
 /// What can be watched.
 #[Subscription]

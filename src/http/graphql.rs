@@ -1,7 +1,5 @@
 //! GraphQL over HTTP: one operation a request, answered whole.
 
-use std::panic::AssertUnwindSafe;
-
 use async_graphql::{
     Response as GraphQlResponse, ServerError, Value, parser::types::OperationType,
 };
@@ -10,16 +8,14 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures_util::FutureExt;
 use serde::Serialize;
-use tracing::error;
 
 use super::{
     accept::MediaType,
     request::{self, Refusal},
 };
 use crate::{
-    graphql::{ErrorCode, LedgerSchema, refused, seal},
+    graphql::{operation_type, refused, was_executed},
     server::Services,
 };
 
@@ -45,13 +41,6 @@ impl<'a> From<&'a GraphQlResponse> for Body<'a> {
     }
 }
 
-/// Whether execution began: an error of a resolver's has a path, one of the request's has none.
-pub(super) fn was_executed(response: &GraphQlResponse) -> bool {
-    response.data != Value::Null
-        || response.errors.is_empty()
-        || response.errors.iter().any(|error| !error.path.is_empty())
-}
-
 /// Answers a GET or POST.
 pub(super) async fn execute(services: Services, http: Request) -> Response {
     let request_id = services.clock.new_id().to_string();
@@ -66,10 +55,7 @@ pub(super) async fn execute(services: Services, http: Request) -> Response {
         }
         Some(media) => match read(http, &services).await {
             Ok(request) => {
-                let response = seal(
-                    execute_caught(&services.schema, request, &request_id).await,
-                    &request_id,
-                );
+                let response = services.graphql.execute(request, &request_id).await;
                 let status = if was_executed(&response) || media == MediaType::Json {
                     StatusCode::OK
                 } else {
@@ -102,30 +88,13 @@ async fn read(http: Request, services: &Services) -> Result<async_graphql::Reque
     } else {
         request::from_body(&parts.headers, body, &services.limits).await?
     };
-    if request::operation_type(&mut request) == Some(OperationType::Subscription) {
+    if operation_type(&mut request) == Some(OperationType::Subscription) {
         return Err(Refusal::new(
             StatusCode::BAD_REQUEST,
             "a subscription needs a WebSocket with the sub-protocol graphql-transport-ws",
         ));
     }
     Ok(request)
-}
-
-/// A defect in one resolver must neither cut the connection nor go unlogged.
-async fn execute_caught(
-    schema: &LedgerSchema,
-    request: async_graphql::Request,
-    request_id: &str,
-) -> GraphQlResponse {
-    let execution = AssertUnwindSafe(schema.execute(request)).catch_unwind();
-    execution.await.unwrap_or_else(|_| panicked(request_id))
-}
-
-/// The answer to a request that met a defect.
-pub(super) fn panicked(request_id: &str) -> GraphQlResponse {
-    error!(request_id, "a resolver panicked");
-    let message = format!("internal error; the log has it under request {request_id}");
-    refused(ErrorCode::Internal, message)
 }
 
 /// The response as JSON.

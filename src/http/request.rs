@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::time;
 
 use super::HttpLimits;
-use crate::graphql::ErrorCode;
+use crate::graphql::{ErrorCode, operation_type};
 
 /// Why a request is not executed.
 #[derive(Debug)]
@@ -169,17 +169,4 @@ pub(super) fn from_uri(uri: &Uri) -> Result<Request, Refusal> {
         ));
     }
     Ok(request)
-}
-
-/// The type of the operation that will be executed; None if that cannot be told, which execution
-/// will say better.
-pub(super) fn operation_type(request: &mut Request) -> Option<OperationType> {
-    let name = request.operation_name.clone();
-    let document = request.parsed_query().ok()?;
-    let mut operations = document.operations.iter();
-    let operation = match name {
-        Some(name) => operations.find(|(other, _)| other.is_some_and(|other| *other == name)),
-        None => operations.next(),
-    };
-    operation.map(|(_, operation)| operation.node.ty)
 }

@@ -4,13 +4,10 @@
 //! 1001, 1006, 1012, 1013 and 4408, and give up for good on 4400, 4401, 4409 and 4429. Hence a
 //! defect of the client's gets one of the latter, and anything that passes one of the former.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe};
+use std::{collections::HashMap, pin::pin};
 
-use super::{
-    graphql::{Body, panicked, was_executed},
-    request::Envelope,
-};
-use crate::{graphql::seal, server::Services};
+use super::{graphql::Body, request::Envelope};
+use crate::{graphql::was_executed, server::Services};
 use async_graphql::{Response as GraphQlResponse, Value as GraphQlValue};
 use axum::{
     extract::{
@@ -19,7 +16,7 @@ use axum::{
     },
     response::Response,
 };
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::{
@@ -324,14 +321,9 @@ async fn execute(
         })
     };
     let request_id = services.clock.new_id().to_string();
-    let mut responses = services.schema.execute_stream(request);
-    loop {
-        let next = AssertUnwindSafe(responses.next()).catch_unwind().await;
-        let response = match next {
-            Ok(Some(response)) => seal(response, &request_id),
-            Ok(None) => break,
-            Err(_) => panicked(&request_id),
-        };
+    let responses = services.graphql.execute_stream(request, request_id);
+    let mut responses = pin!(responses);
+    while let Some(response) = responses.next().await {
         let failed = has_failed(&response);
         let message = if failed {
             ServerMessage::Error {

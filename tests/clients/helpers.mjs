@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 const base = process.argv[2]
 if (!/^https?:\/\//.test(base ?? '')) {
   console.error(`usage: node ${process.argv[1]} http://HOST:PORT`)
-  process.exit(2)
+  process.exit(1)
 }
 
 /** The endpoint for requests, and the same for sockets. */
@@ -157,6 +157,8 @@ export async function untilLive(inbox, runOf, input) {
   const arrived = inbox.find(item => marks.has(runOf(item)), 'the first change')
   let live = false
   const settled = arrived.finally(() => (live = true))
+  // Heard below, unless a mark fails first.
+  settled.catch(() => {})
   while (!live) {
     marks.add(await makeMark(input))
     const pause = new Promise(resolve => setTimeout(resolve, 100))
