@@ -25,7 +25,12 @@ impl MigrationTrait for Migration {
             connection
                 .execute_unprepared("SET lock_timeout = 0")
                 .await?;
-            for (name, table, on) in RUNS.iter().chain(EVENTS).chain(DURATION_POSTGRES) {
+            for (name, table, on) in RUNS
+                .iter()
+                .chain(EVENTS)
+                .chain(DURATION_POSTGRES)
+                .chain(FEED_POSTGRES)
+            {
                 create_concurrently(manager, name, table, on).await?;
             }
         } else {
@@ -129,6 +134,14 @@ const RUNS: &[Index] = &[
         "(records_failed, id)",
     ),
 ];
+
+// The feed of events reads what was written since it last looked; events from before adoption have
+// no seq and are not in it. On SQLite seq is the table's own order.
+const FEED_POSTGRES: &[Index] = &[(
+    "ix_sync_event_xid_seq",
+    "sync_event",
+    "(xid, seq) WHERE seq IS NOT NULL",
+)];
 
 const DURATION_POSTGRES: &[Index] = &[(
     "ix_sync_history_duration",

@@ -19,7 +19,8 @@ pub(super) enum List {
     Events,
 }
 
-const FEED: u8 = 0;
+const CHANGES: u8 = 0;
+const ADDED_EVENTS: u8 = 7;
 /// The longest list of open transactions that a place in the feed may hold.
 const LONGEST: usize = 64 * 1024;
 const BAD: &str = "this cursor is not one of this list: pass on a cursor as an answer gave it, \
@@ -74,14 +75,30 @@ pub(super) fn decode_position(list: List, text: &str) -> Result<Position> {
     Ok(Position { value, id })
 }
 
-/// A place in the change feed as text.
-pub(super) fn encode_feed(cursor: &feed::Cursor) -> String {
-    encode(FEED, cursor)
+/// A place in the feed of changes as text.
+pub(super) fn encode_changes(cursor: &feed::Cursor) -> String {
+    encode(CHANGES, cursor)
 }
 
-/// The place in the change feed that `text` holds.
-pub(super) fn decode_feed(text: &str) -> Result<feed::Cursor> {
-    decode(FEED, text)
+/// The place in the feed of changes that `text` holds.
+pub(super) fn decode_changes(text: &str) -> Result<feed::Cursor> {
+    decode(CHANGES, text)
+}
+
+/// A place in the feed of a run's events as text.
+pub(super) fn encode_added_events(cursor: &feed::EventCursor) -> String {
+    encode(ADDED_EVENTS, cursor)
+}
+
+/// The place in the feed of a run's events that `text` holds.
+pub(super) fn decode_added_events(text: &str) -> Result<feed::EventCursor> {
+    let cursor = decode(ADDED_EVENTS, text)?;
+    match cursor {
+        feed::EventCursor::Adopted(micros, _) if !List::Events.allows(Some(micros)) => {
+            Err(Error::BadCursor(BAD))
+        }
+        cursor => Ok(cursor),
+    }
 }
 
 fn encode(tag: u8, content: &impl Serialize) -> String {
@@ -137,7 +154,7 @@ mod tests {
         );
         assert!(decode_position(List::Events, &text).is_err());
         assert!(decode_position(List::Runs(RunOrderField::Duration), &text).is_err());
-        assert!(decode_feed(&text).is_err());
+        assert!(decode_changes(&text).is_err());
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! What can be watched.
 
-use async_graphql::{Context, Result, Subscription};
+use async_graphql::{Context, ID, Result, Subscription};
 use futures_util::{Stream, stream};
 
 use super::{
     context::LedgerContext,
-    cursor::decode_feed,
+    cursor::{decode_added_events, decode_changes},
+    event::SyncEventAdded,
+    node::uuid,
     run::{SyncChangeKind, SyncRunChange, SyncRunFilter},
 };
-use crate::runs::feed::{Interest, Subscriber};
+use crate::runs::feed::Interest;
 
 /// What can be watched.
 #[derive(Debug)]
@@ -36,15 +38,30 @@ impl Subscription {
             filter: filter.unwrap_or_default().parse()?,
             kinds: kinds.into_iter().map(Into::into).collect(),
         };
-        let after = after.as_deref().map(decode_feed).transpose()?;
-        let subscriber = ctx.runs().feed().subscribe(interest, after).await?;
-        Ok(deliveries(subscriber))
+        let after = after.as_deref().map(decode_changes).transpose()?;
+        let subscriber = ctx.runs().feed().changes(interest, after).await?;
+        Ok(stream::try_unfold(subscriber, async |mut subscriber| {
+            let delivery = subscriber.next().await?;
+            Ok(delivery.map(|delivery| (SyncRunChange::from(delivery), subscriber)))
+        }))
     }
-}
 
-fn deliveries(subscriber: Subscriber) -> impl Stream<Item = Result<SyncRunChange>> {
-    stream::try_unfold(subscriber, async |mut subscriber| {
-        let delivery = subscriber.next().await?;
-        Ok(delivery.map(|delivery| (delivery.into(), subscriber)))
-    })
+    /// The run's events from `after` (or from its first) on; ends when the run has ended and all is delivered.
+    async fn sync_event_added(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The run.")] run_id: ID,
+        #[graphql(
+            desc = "Behind this place: a `cursor` of this subscription's, or a `feedCursor` of a list of events."
+        )]
+        after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<SyncEventAdded>>> {
+        let after = after.as_deref().map(decode_added_events).transpose()?;
+        let run_id = uuid("runId", &run_id)?;
+        let subscriber = ctx.runs().feed().events(run_id, after).await?;
+        Ok(stream::try_unfold(subscriber, async |mut subscriber| {
+            let added = subscriber.next().await?;
+            Ok(added.map(|added| (SyncEventAdded::from(added), subscriber)))
+        }))
+    }
 }

@@ -309,7 +309,7 @@ pub(super) async fn find_runs(
         .await
 }
 
-fn event_order(descending: bool) -> Order {
+pub(super) fn event_order(descending: bool) -> Order {
     Order {
         by: Expr::col(sync_event::Column::Timestamp),
         id: Expr::col(sync_event::Column::Id),

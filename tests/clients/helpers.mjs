@@ -2,10 +2,11 @@
 // and making changes to watch.
 
 import { randomUUID } from 'node:crypto'
+import { basename } from 'node:path'
 
 const base = process.argv[2]
 if (!/^https?:\/\//.test(base ?? '')) {
-  console.error(`usage: node ${process.argv[1]} http://HOST:PORT`)
+  console.error(`usage: node ${basename(process.argv[1])} http://HOST:PORT`)
   process.exit(1)
 }
 
@@ -39,10 +40,10 @@ export async function report(title, checks) {
 function describe(reason) {
   // Clients also reject with the event of a socket's end, or with the errors of an answer.
   if (typeof reason?.code === 'number') return `the socket was closed with ${reason.code} ${reason.reason ?? ''}`
-  if (!(reason instanceof Error)) return JSON.stringify(reason)
-  const place = reason.stack?.split('\n').find(line => /\/(audits|subscribe|protocol)\.mjs:/.test(line))
+  if (!reason?.message) return JSON.stringify(reason)
+  const [place] = /\b(audits|subscribe|protocol)\.mjs:\d+/.exec(reason.stack) ?? []
   const cause = reason.cause ? ` (${reason.cause.message ?? reason.cause})` : ''
-  return `${reason.message}${cause}${place ? `\n  ${place.trim().replace(/\S*\//, '')}` : ''}`
+  return `${reason.message}${cause}${place ? `\n  at ${place}` : ''}`
 }
 
 /** What `promise` resolves to, or a failure that says what was waited for; `seen` tells what came instead. */

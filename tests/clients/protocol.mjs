@@ -175,7 +175,14 @@ await report('protocol', {
     }),
 
   'what is no message closes with 4400 before init, too': () =>
-    closing(4400, { 'no JSON': 'garbage', 'init with a payload that is no object': { type: 'connection_init', payload: 1 } }, Socket.open),
+    closing(
+      4400,
+      {
+        'no JSON': 'garbage',
+        'init with a payload that is no object': { type: 'connection_init', payload: 1 },
+      },
+      Socket.open,
+    ),
 
   // Whatever is still on its way to the server must not cost the client the code.
   'the code arrives even if the client goes on talking': () =>
@@ -277,7 +284,10 @@ await report('protocol', {
       const { items } = socket.messages
       return items.slice(items.findIndex(({ type }) => type === 'pong')).filter(({ id }) => id === 'again')
     }
-    await socket.messages.find(() => second().some(({ type }) => type === 'complete'), 'the second operation to complete')
+    await socket.messages.find(
+      () => second().some(({ type }) => type === 'complete'),
+      'the second operation to complete',
+    )
     const gist = second().map(({ type, payload }) => (payload ? `${type} ${Object.keys(payload.data)}` : type))
     assert.equal(gist.join(', '), 'next __typename, complete')
     await socket.close()
@@ -337,7 +347,11 @@ await report('protocol', {
 
   'an error ends its operation, not the socket': async () => {
     const socket = await Socket.initialised()
-    const refused = { syntax: '{', validation: '{ nothing }', cursor: 'subscription { syncRunChanged(after: "x") { kind } }' }
+    const refused = {
+      syntax: '{',
+      validation: '{ nothing }',
+      cursor: 'subscription { syncRunChanged(after: "x") { kind } }',
+    }
     for (const [id, query] of Object.entries(refused)) socket.subscribe(id, query)
     for (const id of Object.keys(refused)) {
       const { payload } = await socket.got('error', id)
@@ -355,11 +369,13 @@ await report('protocol', {
   'many operations share a socket': async () => {
     const socket = await Socket.initialised()
     const ids = Array.from({ length: 100 }, (_, index) => `query ${index}`)
-    for (const id of ids) socket.subscribe(id, 'query Named($id: ID!) { syncRun(id: $id) { id } }', {
-      operationName: 'Named',
-      variables: { id: '00000000-0000-0000-0000-000000000000' },
-      extensions: { some: 'thing' },
-    })
+    for (const id of ids) {
+      socket.subscribe(id, 'query Named($id: ID!) { syncRun(id: $id) { id } }', {
+        operationName: 'Named',
+        variables: { id: '00000000-0000-0000-0000-000000000000' },
+        extensions: { some: 'thing' },
+      })
+    }
     for (const id of ids) {
       await socket.got('complete', id)
       const [next, complete, ...more] = socket.ofOperation(id)

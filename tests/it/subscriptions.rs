@@ -304,3 +304,149 @@ async fn a_server_that_stops_closes_its_sockets_so_that_clients_come_back(
     let (code, ()) = tokio::join!(socket.close_code(), ledger.stop());
     assert_eq!(code, 1001);
 }
+
+const FOLLOW: &str = "subscription($run: ID!, $after: String) {
+    syncEventAdded(runId: $run, after: $after) { cursor event { message } } }";
+
+async fn add(ledger: &Ledger, run: &str, messages: &[&str]) {
+    let events: Vec<Value> = messages
+        .iter()
+        .map(|message| json!({"eventType": "chunk", "message": message}))
+        .collect();
+    ledger
+        .data(
+            "mutation($input: AddSyncEventsInput!) {
+                addSyncEvents(input: $input) { replayedCount } }",
+            json!({"input": {"runId": run, "events": events}}),
+        )
+        .await;
+}
+
+/// Follows the events of a run until the subscription ends by itself: messages and cursors.
+async fn to_the_end(socket: &mut Socket) -> Vec<(String, Value)> {
+    let mut added = Vec::new();
+    loop {
+        let mut message = socket.hear().await;
+        if message["type"] == "complete" {
+            return added;
+        }
+        let mut next = message["payload"]["data"]["syncEventAdded"].take();
+        let text = next["event"]["message"].as_str().unwrap().to_owned();
+        added.push((text, next["cursor"].take()));
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn events_are_replayed_from_the_first_followed_and_ended_with_the_run(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let (run, other) = (ledger.create_stock().await, ledger.create_stock().await);
+    add(&ledger, &run, &["1", "2"]).await;
+    add(&ledger, &other, &["x"]).await;
+    let mut socket = Socket::open(&ledger.url).await;
+    socket.subscribe(FOLLOW, json!({"run": run})).await;
+    for expected in ["1", "2"] {
+        assert_eq!(
+            socket.data().await["syncEventAdded"]["event"]["message"],
+            expected
+        );
+    }
+    // Whatever happens at once with the end is delivered before it.
+    add(&ledger, &run, &["3"]).await;
+    ledger.complete(&other, json!({})).await;
+    add(&ledger, &run, &["4", "5"]).await;
+    ledger.complete(&run, json!({})).await;
+    let added = to_the_end(&mut socket).await;
+    let messages: Vec<&str> = added.iter().map(|(message, _)| message.as_str()).collect();
+    assert_eq!(messages, ["3", "4", "5"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn events_resume_behind_any_cursor(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let run = ledger.create_stock().await;
+    add(&ledger, &run, &["1"]).await;
+    let list = "query($id: ID!) { syncRun(id: $id) { events { feedCursor } } }";
+    let listed = ledger.data(list, json!({"id": run})).await;
+    add(&ledger, &run, &["2", "3"]).await;
+    ledger.complete(&run, json!({})).await;
+    let follow = async |after: &Value| {
+        let mut socket = Socket::open(&ledger.url).await;
+        socket
+            .subscribe(FOLLOW, json!({"run": run, "after": after}))
+            .await;
+        to_the_end(&mut socket).await
+    };
+    let all = follow(&Value::Null).await;
+    assert_eq!(all.len(), 3);
+    for (index, (_, cursor)) in all.iter().enumerate() {
+        assert_eq!(follow(cursor).await, all[index + 1..]);
+    }
+    let from_list = follow(&listed["syncRun"]["events"]["feedCursor"]).await;
+    assert_eq!(
+        from_list
+            .iter()
+            .map(|(message, _)| message)
+            .collect::<Vec<_>>(),
+        ["2", "3"]
+    );
+}
+
+#[tokio::test]
+async fn events_from_before_adoption_are_replayed_before_those_behind_it() {
+    let Some(ledger) = Ledger::start_on_existing().await else {
+        return;
+    };
+    let run = "c3821561-d593-44bd-9ca3-a6a8003faf7b";
+    add(&ledger, run, &["after adoption"]).await;
+    ledger.complete(run, json!({})).await;
+    let follow = async |after: &Value| {
+        let mut socket = Socket::open(&ledger.url).await;
+        socket
+            .subscribe(FOLLOW, json!({"run": run, "after": after}))
+            .await;
+        to_the_end(&mut socket).await
+    };
+    let all = follow(&Value::Null).await;
+    let messages: Vec<&str> = all.iter().map(|(message, _)| message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["Extraction started", "Chunk 1/1 imported", "after adoption"]
+    );
+    for (index, (_, cursor)) in all.iter().enumerate() {
+        assert_eq!(follow(cursor).await, all[index + 1..]);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_events_of_no_run_cannot_be_followed(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let run = ledger.create_stock().await;
+    let changes = now(&ledger).await;
+    for (run, after, expected) in [
+        (
+            "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f",
+            Value::Null,
+            "NOT_FOUND",
+        ),
+        ("x", Value::Null, "BAD_INPUT"),
+        (&run, json!("x"), "BAD_CURSOR"),
+        (&run, changes, "BAD_CURSOR"),
+    ] {
+        let mut socket = Socket::open(&ledger.url).await;
+        socket
+            .subscribe(FOLLOW, json!({"run": run, "after": after}))
+            .await;
+        assert_eq!(code(&socket.hear().await["payload"][0]), expected);
+    }
+}

@@ -7,10 +7,10 @@ use crate::{
     db::page::{Page, Rows},
     graphql::{
         context::LedgerContext,
-        cursor::{List, encode_feed, encode_position},
+        cursor::{List, encode_added_events, encode_position},
         page::{PageArguments, PageInfo, count_bound},
     },
-    runs::{Event, EventsOfRun, event_position, filter::EventFilter},
+    runs::{Event, EventsOfRun, event_position, feed::EventCursor, filter::EventFilter},
 };
 
 /// A page of events.
@@ -89,10 +89,16 @@ impl SyncEventConnection {
 /// The place in the feed, if it is selected; read before the page, so that nothing falls between.
 async fn feed_cursor(ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
     if ctx.look_ahead().field("feedCursor").exists() {
-        Ok(Some(encode_feed(&ctx.runs().feed().now().await?)))
+        Ok(Some(now(ctx).await?))
     } else {
         Ok(None)
     }
+}
+
+/// The place in the feed of events behind all that is committed.
+async fn now(ctx: &Context<'_>) -> async_graphql::Result<String> {
+    let cursor = ctx.runs().feed().now().await?;
+    Ok(encode_added_events(&EventCursor::Fed(cursor)))
 }
 
 /// A page of events.
@@ -143,11 +149,11 @@ impl SyncEventConnection {
         }
     }
 
-    /// The position in the change feed at which this page was read.
+    /// The position at which this page was read: pass it to `syncEventAdded(after:)` and nothing falls between list and live view.
     async fn feed_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
         match &self.feed_cursor {
             Some(cursor) => Ok(cursor.clone()),
-            None => Ok(encode_feed(&ctx.runs().feed().now().await?)),
+            None => now(ctx).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Events: the type, its filter, what is handed in, and what comes back.
 
+mod added;
 mod connection;
 mod filter;
 mod input;
@@ -7,6 +8,7 @@ mod payload;
 
 use async_graphql::{Context, ID, Object};
 
+pub(super) use added::SyncEventAdded;
 pub(super) use connection::SyncEventConnection;
 pub(super) use filter::SyncEventFilter;
 pub(super) use input::{AddSyncEventInput, AddSyncEventsInput};

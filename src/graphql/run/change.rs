@@ -4,7 +4,7 @@ use async_graphql::{Enum, Object};
 
 use super::{SyncRun, SyncStatus};
 use crate::{
-    graphql::{cursor::encode_feed, scalars::DateTime},
+    graphql::{cursor::encode_changes, scalars::DateTime},
     runs::feed::Delivery,
 };
 
@@ -35,7 +35,7 @@ impl From<Delivery> for SyncRunChange {
 impl SyncRunChange {
     /// Where to resume: pass it as `after`.
     async fn cursor(&self) -> String {
-        encode_feed(&self.0.change.cursor)
+        encode_changes(&self.0.change.cursor)
     }
 
     /// What changed.

@@ -7,7 +7,7 @@ use crate::{
     db::page::Rows,
     graphql::{
         context::LedgerContext,
-        cursor::{List, encode_feed, encode_position},
+        cursor::{List, encode_changes, encode_position},
         page::{PageArguments, PageInfo, count_bound},
     },
     runs::{Run, RunOrder, RunOrderField, filter::RunFilter},
@@ -58,7 +58,7 @@ impl SyncRunConnection {
         let page = arguments.page(List::Runs(order.field), ctx.pages())?;
         // Before the page, so that nothing falls between the two.
         let feed_cursor = if ctx.look_ahead().field("feedCursor").exists() {
-            Some(encode_feed(&ctx.runs().feed().now().await?))
+            Some(encode_changes(&ctx.runs().feed().now().await?))
         } else {
             None
         };
@@ -105,7 +105,7 @@ impl SyncRunConnection {
     async fn feed_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
         match &self.feed_cursor {
             Some(cursor) => Ok(cursor.clone()),
-            None => Ok(encode_feed(&ctx.runs().feed().now().await?)),
+            None => Ok(encode_changes(&ctx.runs().feed().now().await?)),
         }
     }
 }

@@ -10,8 +10,46 @@ use uuid::Uuid;
 pub(super) enum Head {
     /// PostgreSQL: which transactions had.
     Snapshot(Snapshot),
-    /// SQLite, which has one writer at a time: the highest `seq`.
-    Sequence(i64),
+    /// SQLite, which has one writer at a time: the highest `seq` of each table.
+    Sequence {
+        /// Of `sync_change`.
+        changes: i64,
+        /// Of `sync_event`.
+        events: i64,
+    },
+}
+
+/// What the feed is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    Changes,
+    Events,
+}
+
+impl Head {
+    /// The highest `seq` of a table at this moment, where that alone tells the moment.
+    pub(super) fn seq(&self, table: Table) -> i64 {
+        match (self, table) {
+            (Self::Snapshot(_), _) => 0,
+            (Self::Sequence { changes, .. }, Table::Changes) => *changes,
+            (Self::Sequence { events, .. }, Table::Events) => *events,
+        }
+    }
+
+    /// The moment before anything was committed, on the kind of database that this moment is of.
+    pub(super) fn beginning(&self) -> Self {
+        match self {
+            Self::Snapshot(_) => Self::Snapshot(Snapshot {
+                xmin: 1,
+                xmax: 1,
+                in_progress: Vec::new(),
+            }),
+            Self::Sequence { .. } => Self::Sequence {
+                changes: 0,
+                events: 0,
+            },
+        }
+    }
 }
 
 /// PostgreSQL's `pg_snapshot`: transactions below `xmin` had ended, those from `xmax` on had not
@@ -23,9 +61,10 @@ pub(super) struct Snapshot {
     in_progress: Vec<u64>,
 }
 
-/// A place in the feed: behind the change `seq` among those committed between two moments, in the
-/// order of `seq`. A run's changes follow one another in that order, since each transaction that
-/// changes a run waits for the one before it to end.
+/// A place in the feed: behind the row `seq` among those committed between two moments, in the order
+/// of `seq`. The rows are changes or events; a cursor is of one or the other. A run's changes follow
+/// one another in that order, since each transaction that changes a run waits for the one before it
+/// to end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// Identity of the feed, so that no cursor is taken for one of another database's.
@@ -53,7 +92,17 @@ impl Cursor {
         self.feed
     }
 
-    /// The place behind the change `seq` of the same interval.
+    /// The place before all that was ever committed, in the interval up to `head`.
+    pub(super) fn beginning(feed: Uuid, head: Head) -> Self {
+        Self {
+            feed,
+            base: head.beginning(),
+            upto: head,
+            seq: 0,
+        }
+    }
+
+    /// The place behind the row `seq` of the same interval.
     pub(super) fn behind(&self, seq: i64) -> Self {
         Self {
             seq,
@@ -76,7 +125,13 @@ impl Cursor {
     pub(super) fn is_ahead_of(&self, head: &Head) -> bool {
         match (&self.upto, head) {
             (Head::Snapshot(upto), Head::Snapshot(head)) => upto.xmax > head.xmax,
-            (Head::Sequence(upto), Head::Sequence(head)) => upto > head || self.seq > *head,
+            (
+                Head::Sequence { changes, events },
+                Head::Sequence {
+                    changes: head_changes,
+                    events: head_events,
+                },
+            ) => changes > head_changes || events > head_events,
             // Made on the other kind of database.
             _ => true,
         }
@@ -148,8 +203,10 @@ mod tests {
         let snapshot = |text: &str| Head::Snapshot(text.parse().unwrap());
         assert!(at(snapshot("10:20:")).is_ahead_of(&snapshot("10:19:")));
         assert!(!at(snapshot("10:20:")).is_ahead_of(&snapshot("20:20:")));
-        assert!(at(Head::Sequence(3)).is_ahead_of(&Head::Sequence(2)));
-        assert!(!at(Head::Sequence(2)).is_ahead_of(&Head::Sequence(2)));
-        assert!(at(Head::Sequence(2)).is_ahead_of(&snapshot("10:20:")));
+        let sequence = |changes, events| Head::Sequence { changes, events };
+        assert!(at(sequence(3, 0)).is_ahead_of(&sequence(2, 9)));
+        assert!(at(sequence(0, 3)).is_ahead_of(&sequence(9, 2)));
+        assert!(!at(sequence(2, 2)).is_ahead_of(&sequence(2, 2)));
+        assert!(at(sequence(2, 2)).is_ahead_of(&snapshot("10:20:")));
     }
 }

@@ -1,7 +1,7 @@
 //! The change feed: each committed change of a run once, in order, to whoever watches.
 //!
 //! Triggers write every change to `sync_change`, whoever makes it; that table is the feed's only
-//! source. One task per process, the `tail`, reads it and hands what it reads to all subscribers
+//! source of changes, and `sync_event` itself, whose rows never change, that of events. One task per process, the `tail`, reads it and hands what it reads to all subscribers
 //! in memory. A subscriber that comes with an older cursor, or that fell behind, reads the table by
 //! its own cursor until it has reached the tail, and then follows.
 //!
@@ -9,23 +9,28 @@
 //! skipped by whoever remembers only the highest `seq` seen. Hence a [`Cursor`] names two moments,
 //! and the rows that were committed between them; see `cursor`.
 
+mod changes;
 mod cursor;
+mod events;
 mod source;
-mod subscriber;
 mod tail;
 
 use std::sync::Arc;
 
 use entity::{SyncChangeKind, sync_change};
+use uuid::Uuid;
 
+pub use changes::{ChangeSubscriber, Delivery, Interest};
 pub use cursor::Cursor;
-pub use subscriber::{Delivery, Interest, Subscriber};
+pub use events::{EventCursor, EventSubscriber};
 
 use super::{
-    Run,
+    Event, Run,
     error::{Error, Result},
+    lifecycle,
 };
 use crate::db::Database;
+use cursor::Head;
 use source::Source;
 use tail::Tail;
 
@@ -51,7 +56,21 @@ pub struct Change {
     pub after: Arc<Run>,
 }
 
+/// A committed event.
+#[derive(Debug)]
+pub struct AddedEvent {
+    /// Where to resume behind it.
+    pub cursor: Cursor,
+    /// As stored.
+    pub event: Event,
+}
+
 impl Change {
+    /// Whether the run ended by this change.
+    fn has_ended_its_run(&self) -> bool {
+        self.row.status().is_ok_and(lifecycle::has_ended)
+    }
+
     /// What changed; a kind no release of this server has written counts as progress.
     #[must_use]
     pub fn kind(&self) -> SyncChangeKind {
@@ -88,13 +107,49 @@ impl Feed {
     ///
     /// # Errors
     /// The cursor is of another database, or newer than this one; or the database does not answer.
-    pub async fn subscribe(&self, interest: Interest, after: Option<Cursor>) -> Result<Subscriber> {
-        let attached = self.tail.attach().await?;
-        if let Some(cursor) = &after
-            && (cursor.feed() != self.source.feed() || cursor.is_ahead_of(&attached.head))
-        {
+    pub async fn changes(
+        &self,
+        interest: Interest,
+        after: Option<Cursor>,
+    ) -> Result<ChangeSubscriber> {
+        let attached = self.tail.attach_to_changes().await?;
+        if let Some(cursor) = &after {
+            self.check(cursor, &attached.head)?;
+        }
+        Ok(ChangeSubscriber::new(
+            self.clone(),
+            interest,
+            after,
+            attached,
+        ))
+    }
+
+    /// Subscribes to the events of a run behind `after`, or from its first on.
+    ///
+    /// # Errors
+    /// There is no such run; the cursor is of another database, or newer than this one; or the
+    /// database does not answer.
+    pub async fn events(
+        &self,
+        run_id: Uuid,
+        after: Option<EventCursor>,
+    ) -> Result<EventSubscriber> {
+        if self.source.status(run_id).await?.is_none() {
+            return Err(Error::NotFound {
+                what: "run",
+                id: run_id,
+            });
+        }
+        if let Some(EventCursor::Fed(cursor)) = &after {
+            self.check(cursor, &self.source.head().await?)?;
+        }
+        Ok(EventSubscriber::new(self.clone(), run_id, after))
+    }
+
+    fn check(&self, cursor: &Cursor, head: &Head) -> Result<()> {
+        if cursor.feed() != self.source.feed() || cursor.is_ahead_of(head) {
             return Err(Error::CursorExpired);
         }
-        Ok(Subscriber::new(self.clone(), interest, after, attached))
+        Ok(())
     }
 }

@@ -1,24 +1,32 @@
-//! Reading the change table: what each database can say about moments and what lies between them.
+//! Reading the tables behind the feed: what each database can say about moments, and what lies
+//! between them.
 
 use std::{collections::HashMap, sync::Arc};
 
-use entity::sync_change;
+use entity::{sync_change, sync_event, sync_history};
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    QueryResult, QuerySelect, Statement,
 };
 use uuid::Uuid;
 
 use super::{
-    Change,
-    cursor::{Cursor, Head},
+    AddedEvent, Change,
+    cursor::{Cursor, Head, Table},
 };
 use crate::{
-    db::Database,
-    runs::{Run, lifecycle, reads},
+    db::{
+        Database,
+        page::{Page, Position},
+    },
+    runs::{Event, Run, lifecycle, reads},
 };
 
-/// The change table of one database.
+/// What lies between two moments, in order; and where to read on, if there may be more.
+pub(super) type Part<T> = (Vec<Arc<T>>, Option<Cursor>);
+
+/// The tables of one database.
 #[derive(Debug)]
 pub(super) struct Source {
     database: Database,
@@ -35,9 +43,7 @@ impl Source {
             }
             _ => "SELECT id, '' AS cluster FROM sync_feed",
         };
-        let statement = Statement::from_string(database.backend(), sql);
-        let row = database.read().query_one_raw(statement).await?;
-        let row = row.ok_or_else(|| DbErr::RecordNotFound("sync_feed is empty".into()))?;
+        let row = query_one(&database, sql).await?;
         let id: Uuid = row.try_get("", "id")?;
         let cluster: String = row.try_get("", "cluster")?;
         let feed = Uuid::new_v5(&id, cluster.as_bytes());
@@ -50,42 +56,33 @@ impl Source {
 
     /// This moment.
     pub(super) async fn head(&self) -> Result<Head, DbErr> {
+        if self.database.backend() == DbBackend::Postgres {
+            let row =
+                query_one(&self.database, "SELECT pg_current_snapshot()::text AS head").await?;
+            let snapshot: String = row.try_get("", "head")?;
+            let snapshot = snapshot
+                .parse()
+                .map_err(|error| DbErr::Type(format!("{error}")))?;
+            return Ok(Head::Snapshot(snapshot));
+        }
         // sqlite_sequence remembers the highest seq ever given, also when its row is pruned.
-        let sql = match self.database.backend() {
-            DbBackend::Postgres => "SELECT pg_current_snapshot()::text AS head",
-            _ => {
-                "SELECT coalesce(max(seq), 0) AS head FROM sqlite_sequence \
-                 WHERE name = 'sync_change'"
-            }
-        };
-        let statement = Statement::from_string(self.database.backend(), sql);
-        let row = self.database.read().query_one_raw(statement).await?;
-        let row = row.ok_or_else(|| DbErr::RecordNotFound("no current moment".into()))?;
-        Ok(match self.database.backend() {
-            DbBackend::Postgres => {
-                let snapshot: String = row.try_get("", "head")?;
-                let snapshot = snapshot
-                    .parse()
-                    .map_err(|error| DbErr::Type(format!("{error}")))?;
-                Head::Snapshot(snapshot)
-            }
-            _ => Head::Sequence(row.try_get("", "head")?),
+        let sql = "SELECT coalesce(max(seq) FILTER (WHERE name = 'sync_change'), 0) AS changes, \
+            coalesce(max(seq) FILTER (WHERE name = 'sync_event'), 0) AS events FROM sqlite_sequence";
+        let row = query_one(&self.database, sql).await?;
+        Ok(Head::Sequence {
+            changes: row.try_get("", "changes")?,
+            events: row.try_get("", "events")?,
         })
     }
 
-    /// The changes behind `cursor` in its interval, at most `limit`, and where to read on if that
-    /// many were found.
-    pub(super) async fn read(
-        &self,
-        cursor: &Cursor,
-        limit: u64,
-    ) -> Result<(Vec<Arc<Change>>, Option<Cursor>), DbErr> {
-        let rows = self.rows(cursor, limit).await?;
-        let full = rows.len() as u64 == limit;
-        let last = rows
-            .last()
-            .map(|row| cursor.behind(row.seq))
-            .filter(|_| full);
+    /// The changes behind `cursor` in its interval, at most `limit`.
+    pub(super) async fn changes(&self, cursor: &Cursor, limit: u32) -> Result<Part<Change>, DbErr> {
+        let select = Query::select().from(sync_change::Entity).take();
+        let (rows, last) = self.between(Table::Changes, select, cursor, limit).await?;
+        let rows = rows
+            .iter()
+            .map(|row| sync_change::Model::from_query_result(row, ""))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut ids: Vec<Uuid> = rows.iter().map(|row| row.run_id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -97,43 +94,102 @@ impl Source {
         Ok((changes(cursor, rows, runs), last))
     }
 
-    async fn rows(&self, cursor: &Cursor, limit: u64) -> Result<Vec<sync_change::Model>, DbErr> {
-        match (&cursor.base, &cursor.upto) {
-            (Head::Snapshot(base), Head::Snapshot(upto)) => {
-                // The first condition lets the index skip what had ended before; the second holds
-                // for transactions that were open then.
-                let statement = Statement::from_sql_and_values(
-                    DbBackend::Postgres,
-                    "SELECT * FROM sync_change \
-                     WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
-                     AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
-                     AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) \
-                     AND seq > $3 ORDER BY seq LIMIT $4",
-                    [
-                        base.to_string().into(),
-                        upto.to_string().into(),
-                        cursor.seq.into(),
-                        limit.into(),
-                    ],
-                );
-                let rows = self.database.read().query_all_raw(statement).await?;
-                rows.iter()
-                    .map(|row| sync_change::Model::from_query_result(row, ""))
-                    .collect()
-            }
-            (Head::Sequence(base), Head::Sequence(upto)) => {
-                use sync_change::Column::Seq;
-                sync_change::Entity::find()
-                    .filter(Seq.gt(cursor.seq.max(*base)))
-                    .filter(Seq.lte(*upto))
-                    .order_by_asc(Seq)
-                    .limit(limit)
-                    .all(self.database.read())
-                    .await
-            }
-            _ => Ok(Vec::new()),
+    /// The events behind `cursor` in its interval, at most `limit`; of all runs, or of one.
+    pub(super) async fn events(
+        &self,
+        cursor: &Cursor,
+        run_id: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Part<AddedEvent>, DbErr> {
+        let mut select = Query::select().from(sync_event::Entity).take();
+        if let Some(run_id) = run_id {
+            select.and_where(Expr::col(sync_event::Column::SyncId).eq(run_id));
         }
+        let (rows, last) = self.between(Table::Events, select, cursor, limit).await?;
+        let events = rows.iter().map(|row| {
+            let cursor = cursor.behind(row.try_get("", "seq")?);
+            let event = Event::from_query_result(row, "")?;
+            Ok(Arc::new(AddedEvent { cursor, event }))
+        });
+        Ok((events.collect::<Result<_, DbErr>>()?, last))
     }
+
+    /// Events of a run that were there before this server, oldest first, behind a place.
+    pub(super) async fn adopted_events(
+        &self,
+        run_id: Uuid,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Result<Vec<Event>, DbErr> {
+        if self.database.backend() != DbBackend::Postgres {
+            return Ok(Vec::new());
+        }
+        let select = sync_event::Entity::find()
+            .filter(sync_event::Column::SyncId.eq(run_id))
+            .filter(Expr::col("seq").is_null());
+        let page = Page {
+            limit,
+            after,
+            before: None,
+            from_end: false,
+        };
+        let rows = reads::event_order(false)
+            .read(self.database.read(), select, &page)
+            .await?;
+        Ok(rows.rows)
+    }
+
+    /// The status of a run; none if it does not exist.
+    pub(super) async fn status(&self, run_id: Uuid) -> Result<Option<String>, DbErr> {
+        sync_history::Entity::find_by_id(run_id)
+            .select_only()
+            .column(sync_history::Column::Status)
+            .into_tuple()
+            .one(self.database.read())
+            .await
+    }
+
+    /// The rows of `select`, which is of `table`, behind `cursor` in its interval.
+    async fn between(
+        &self,
+        table: Table,
+        mut select: SelectStatement,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<(Vec<QueryResult>, Option<Cursor>), DbErr> {
+        let seq = || Expr::col("seq");
+        let interval = match (&cursor.base, &cursor.upto) {
+            // The first condition lets the index skip what had ended before; the second holds for
+            // transactions that were open then.
+            (Head::Snapshot(base), Head::Snapshot(upto)) => Expr::cust_with_values(
+                "xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
+                 AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
+                 AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot)",
+                [base.to_string(), upto.to_string()],
+            ),
+            (base, upto) => seq().gt(base.seq(table)).and(seq().lte(upto.seq(table))),
+        };
+        select
+            .expr(Expr::cust("*"))
+            .and_where(interval)
+            .and_where(seq().gt(cursor.seq))
+            .order_by("seq", Order::Asc)
+            .limit(u64::from(limit));
+        let rows = self.database.read().query_all(&select).await?;
+        let last = match rows.last() {
+            Some(row) if rows.len() == limit as usize => {
+                Some(cursor.behind(row.try_get("", "seq")?))
+            }
+            _ => None,
+        };
+        Ok((rows, last))
+    }
+}
+
+async fn query_one(database: &Database, sql: &str) -> Result<QueryResult, DbErr> {
+    let statement = Statement::from_string(database.backend(), sql);
+    let row = database.read().query_one_raw(statement).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("the feed has no identity or moment".into()))
 }
 
 /// The changes of `rows`, each with its run now, before and after. Read backwards, since what a

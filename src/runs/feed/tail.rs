@@ -1,7 +1,7 @@
 //! The one reader of the change table in this process.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -12,11 +12,12 @@ use tokio::{
     time,
 };
 use tracing::warn;
+use uuid::Uuid;
 
 use super::{
-    Change,
+    AddedEvent, Change,
     cursor::{Cursor, Head},
-    source::Source,
+    source::{Part, Source},
 };
 use crate::runs::error::{Error, Result};
 
@@ -27,24 +28,40 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How long a subscriber waits for the database before it is told to come back.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Changes in one batch.
-pub(super) const BATCH: u64 = 500;
+pub(super) const BATCH: u32 = 500;
 /// Batches kept for subscribers that are slow; one that falls behind reads the table itself.
 const BACKLOG: usize = 64;
 
-/// Changes that follow one another, and the moment reached with the last of them if they complete
-/// an interval.
+/// Changes or events that follow one another.
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) changes: Vec<Arc<Change>>,
-    pub(super) reached: Option<Head>,
+pub(super) struct Batch<T> {
+    pub(super) items: Vec<Arc<T>>,
+    /// Set with the last of an interval.
+    pub(super) reached: Option<Reached>,
 }
 
-/// A subscriber's hold on the tail: all that was committed by `head` is behind it, and all later
-/// changes come in batches.
-#[derive(Debug)]
-pub(super) struct Attached {
+/// The end of an interval.
+#[derive(Clone, Debug)]
+pub(super) struct Reached {
+    /// The moment.
     pub(super) head: Head,
-    pub(super) batches: broadcast::Receiver<Arc<Batch>>,
+    /// The runs that have ended since the moment before.
+    pub(super) ended: Arc<[Uuid]>,
+}
+
+/// A subscriber's hold on the tail: all that was committed by `head` is behind it, and all that is
+/// later comes in batches.
+#[derive(Debug)]
+pub(super) struct Attached<T> {
+    pub(super) head: Head,
+    pub(super) batches: broadcast::Receiver<Arc<Batch<T>>>,
+}
+
+/// One who waits to attach.
+#[derive(Debug)]
+enum Waiting {
+    Changes(oneshot::Sender<Attached<Change>>),
+    Events(oneshot::Sender<Attached<AddedEvent>>),
 }
 
 /// The handle of the task that reads.
@@ -57,8 +74,9 @@ pub(super) struct Tail {
 #[derive(Debug)]
 struct Shared {
     bell: Notify,
-    waiting: Mutex<Vec<oneshot::Sender<Attached>>>,
-    batches: broadcast::Sender<Arc<Batch>>,
+    waiting: Mutex<Vec<Waiting>>,
+    changes: broadcast::Sender<Arc<Batch<Change>>>,
+    events: broadcast::Sender<Arc<Batch<AddedEvent>>>,
 }
 
 impl Tail {
@@ -66,7 +84,8 @@ impl Tail {
         let shared = Arc::new(Shared {
             bell: Notify::new(),
             waiting: Mutex::default(),
-            batches: broadcast::Sender::new(BACKLOG),
+            changes: broadcast::Sender::new(BACKLOG),
+            events: broadcast::Sender::new(BACKLOG),
         });
         let task = tokio::spawn(follow(source, Arc::clone(&shared)));
         Self { shared, task }
@@ -77,15 +96,27 @@ impl Tail {
         self.shared.bell.notify_one();
     }
 
-    /// Waits until the tail has reached this moment, and holds on to it there.
-    pub(super) async fn attach(&self) -> Result<Attached> {
+    /// Waits until the tail has reached this moment, and holds on to its changes there.
+    pub(super) async fn attach_to_changes(&self) -> Result<Attached<Change>> {
+        self.attach(Waiting::Changes).await
+    }
+
+    /// The same for its events.
+    pub(super) async fn attach_to_events(&self) -> Result<Attached<AddedEvent>> {
+        self.attach(Waiting::Events).await
+    }
+
+    async fn attach<T>(
+        &self,
+        waiting: fn(oneshot::Sender<Attached<T>>) -> Waiting,
+    ) -> Result<Attached<T>> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.waiting().push(sender);
+        self.shared.waiting().push(waiting(sender));
         self.ring();
         match time::timeout(ATTACH_TIMEOUT, receiver).await {
             Ok(Ok(attached)) => Ok(attached),
             _ => Err(Error::Unavailable(DbErr::Custom(
-                "the change feed is not being read".into(),
+                "the feed is not being read".into(),
             ))),
         }
     }
@@ -98,12 +129,12 @@ impl Drop for Tail {
 }
 
 impl Shared {
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<oneshot::Sender<Attached>>> {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_watched(&self) -> bool {
-        self.batches.receiver_count() > 0
+        self.changes.receiver_count() + self.events.receiver_count() > 0
     }
 }
 
@@ -123,14 +154,8 @@ async fn follow(source: Arc<Source>, shared: Arc<Shared>) {
         }
         match advance(&source, &shared, reached.clone()).await {
             Ok(head) => {
-                for subscriber in waiting {
-                    let batches = shared.batches.subscribe();
-                    let attached = Attached {
-                        head: head.clone(),
-                        batches,
-                    };
-                    // One that no longer waits has gone away.
-                    let _ = subscriber.send(attached);
+                for waiting in waiting {
+                    waiting.serve(&shared, head.clone());
                 }
                 reached = Some(head);
             }
@@ -159,23 +184,72 @@ async fn advance(
     }
     // Read whole before any of it is published, so that an attempt that fails half-way can be
     // repeated without telling anything twice.
-    let mut batches = Vec::new();
-    let mut cursor = Cursor::at(source.feed(), reached).next_interval(&head);
-    loop {
-        let (changes, more) = source.read(&cursor, BATCH).await?;
-        let last = more.is_none();
-        batches.push(Batch {
-            changes,
-            reached: last.then(|| head.clone()),
-        });
-        match more {
-            Some(next) => cursor = next,
-            None => break,
+    let interval = Cursor::at(source.feed(), reached).next_interval(&head);
+    let changes = |cursor| async move { source.changes(&cursor, BATCH).await };
+    let changes = read_whole(interval.clone(), changes).await?;
+    let events = if shared.events.receiver_count() > 0 {
+        let events = |cursor| async move { source.events(&cursor, None, BATCH).await };
+        read_whole(interval, events).await?
+    } else {
+        Vec::new()
+    };
+    let ended = changes
+        .iter()
+        .flatten()
+        .filter(|change| change.has_ended_its_run());
+    let reached = Reached {
+        head: head.clone(),
+        ended: ended.map(|change| change.row.run_id).collect(),
+    };
+    publish(&shared.changes, changes, &reached);
+    publish(&shared.events, events, &reached);
+    Ok(head)
+}
+
+/// All parts of an interval.
+async fn read_whole<T, F>(
+    interval: Cursor,
+    read: impl Fn(Cursor) -> F,
+) -> std::result::Result<Vec<Vec<Arc<T>>>, DbErr>
+where
+    F: Future<Output = std::result::Result<Part<T>, DbErr>>,
+{
+    let mut parts = Vec::new();
+    let mut from = Some(interval);
+    while let Some(cursor) = from {
+        let (items, more) = read(cursor).await?;
+        parts.push(items);
+        from = more;
+    }
+    Ok(parts)
+}
+
+/// Hands the parts of an interval to whoever listens; the last tells that it is whole.
+fn publish<T>(
+    channel: &broadcast::Sender<Arc<Batch<T>>>,
+    parts: Vec<Vec<Arc<T>>>,
+    reached: &Reached,
+) {
+    let count = parts.len();
+    for (index, items) in parts.into_iter().enumerate() {
+        let reached = (index + 1 == count).then(|| reached.clone());
+        // Nobody listening is no failure.
+        let _ = channel.send(Arc::new(Batch { items, reached }));
+    }
+}
+
+impl Waiting {
+    /// Gives what is waited for; one that no longer waits has gone away.
+    fn serve(self, shared: &Shared, head: Head) {
+        match self {
+            Self::Changes(sender) => {
+                let batches = shared.changes.subscribe();
+                let _ = sender.send(Attached { head, batches });
+            }
+            Self::Events(sender) => {
+                let batches = shared.events.subscribe();
+                let _ = sender.send(Attached { head, batches });
+            }
         }
     }
-    for batch in batches {
-        // Nobody listening is no failure.
-        let _ = shared.batches.send(Arc::new(batch));
-    }
-    Ok(head)
 }

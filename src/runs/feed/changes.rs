@@ -1,4 +1,4 @@
-//! One who watches: what it wants, and where it stands.
+//! One who watches changes: what it wants, and where it stands.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -8,7 +8,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use super::{
     Change, Feed,
     cursor::{Cursor, Head},
-    tail::{Attached, BATCH, Batch},
+    tail::{Attached, BATCH, Batch, Reached},
 };
 use crate::runs::{error::Result, filter::RunFilter};
 
@@ -52,9 +52,9 @@ impl Interest {
     }
 }
 
-/// A subscription: [`Subscriber::next`] gives one delivery after the other.
+/// A subscription: [`ChangeSubscriber::next`] gives one delivery after the other.
 #[derive(Debug)]
-pub struct Subscriber {
+pub struct ChangeSubscriber {
     feed: Feed,
     interest: Interest,
     /// Behind all that was looked at.
@@ -68,17 +68,17 @@ enum State {
     /// Fell behind the tail, and holds on to it anew.
     Detached,
     /// Reads the table from its cursor to where it holds on to the tail.
-    CatchingUp(Attached),
+    CatchingUp(Attached<Change>),
     /// Takes what the tail reads.
-    Following(Receiver<Arc<Batch>>),
+    Following(Receiver<Arc<Batch<Change>>>),
 }
 
-impl Subscriber {
+impl ChangeSubscriber {
     pub(super) fn new(
         feed: Feed,
         interest: Interest,
         after: Option<Cursor>,
-        attached: Attached,
+        attached: Attached<Change>,
     ) -> Self {
         let (cursor, state) = match after {
             Some(cursor) => (cursor, State::CatchingUp(attached)),
@@ -107,7 +107,7 @@ impl Subscriber {
             }
             match &mut self.state {
                 State::Detached => {
-                    self.state = State::CatchingUp(self.feed.tail.attach().await?);
+                    self.state = State::CatchingUp(self.feed.tail.attach_to_changes().await?);
                 }
                 State::CatchingUp(attached) => {
                     let head = attached.head.clone();
@@ -125,7 +125,7 @@ impl Subscriber {
     /// Reads one batch towards `head`: first what is left of the cursor's own interval, then the
     /// interval from there.
     async fn catch_up(&mut self, head: &Head) -> Result<()> {
-        let (changes, more) = self.feed.source.read(&self.cursor, BATCH).await?;
+        let (changes, more) = self.feed.source.changes(&self.cursor, BATCH).await?;
         self.take(&changes);
         match more {
             Some(cursor) => self.cursor = cursor,
@@ -142,12 +142,12 @@ impl Subscriber {
         Ok(())
     }
 
-    fn follow(&mut self, batch: &Batch) {
-        self.take(&batch.changes);
-        if let Some(last) = batch.changes.last() {
+    fn follow(&mut self, batch: &Batch<Change>) {
+        self.take(&batch.items);
+        if let Some(last) = batch.items.last() {
             self.cursor = last.cursor.clone();
         }
-        if let Some(head) = &batch.reached {
+        if let Some(Reached { head, .. }) = &batch.reached {
             self.cursor = Cursor::at(self.cursor.feed(), head.clone());
         }
     }

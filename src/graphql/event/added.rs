@@ -1,0 +1,27 @@
+//! Events, as they are added.
+
+use async_graphql::SimpleObject;
+
+use super::SyncEvent;
+use crate::{
+    graphql::cursor::encode_added_events,
+    runs::{Event, feed::EventCursor},
+};
+
+/// A committed event of a run.
+#[derive(Debug, SimpleObject)]
+pub(in crate::graphql) struct SyncEventAdded {
+    /// Where to resume: pass it as `after`.
+    cursor: String,
+    /// The event.
+    event: SyncEvent,
+}
+
+impl From<(EventCursor, Event)> for SyncEventAdded {
+    fn from((cursor, event): (EventCursor, Event)) -> Self {
+        Self {
+            cursor: encode_added_events(&cursor),
+            event: event.into(),
+        }
+    }
+}
