@@ -4,7 +4,11 @@ use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
 
-use crate::{graphql::PageLimits, http::HttpLimits, runs};
+use crate::{
+    graphql::{DocumentLimits, PageLimits},
+    http::HttpLimits,
+    runs,
+};
 
 /// Settings of every command. Their names are fixed: clients and scripts use them.
 #[derive(Debug, Clone, Args)]
@@ -69,6 +73,8 @@ pub struct Limits {
     pub runs: runs::Limits,
     /// Of lists.
     pub pages: PageLimits,
+    /// Of documents.
+    pub documents: DocumentLimits,
     /// Of requests and sockets.
     pub http: HttpLimits,
 }

@@ -45,7 +45,7 @@ impl Services {
     pub fn new(database: Database, runs: Runs, clock: Arc<dyn Clock>, limits: &Limits) -> Self {
         Self {
             database,
-            graphql: Executor::new(runs, limits.pages),
+            graphql: Executor::new(runs, limits.pages, limits.documents),
             clock,
             limits: limits.http.clone(),
             stopping: CancellationToken::new(),

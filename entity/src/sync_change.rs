@@ -7,9 +7,10 @@ use crate::words::{SyncChangeKind, SyncStatus, UnknownWord, read};
 /// A change as stored. On PostgreSQL the table also holds `xid`, the writing transaction, which
 /// only the feed's own statements read.
 ///
-/// The `previous_*` columns are what the run held before the change, of the values that a filter
-/// looks at and that may change: they tell whether the run has just left a filter. All are NULL
-/// for [`SyncChangeKind::Created`].
+/// Of the values that a filter looks at and that may change, it holds what the run had behind the
+/// change, and as `previous_*` what it had before: so whether the run entered or left a filter by this
+/// change is told the same whenever it is read. All `previous_*` are NULL for
+/// [`SyncChangeKind::Created`].
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_change")]
 pub struct Model {
@@ -28,6 +29,15 @@ pub struct Model {
     pub version: i32,
     /// When, by the database's clock.
     pub changed_at: DateTimeUtc,
+    /// The run's, behind the change.
+    pub completed_at: Option<DateTimeUtc>,
+    /// The run's, behind the change.
+    pub records_processed: i32,
+    /// The run's, behind the change.
+    pub records_failed: i32,
+    /// The run's, behind the change.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error_message: Option<String>,
     /// What `completed_at` was.
     pub previous_completed_at: Option<DateTimeUtc>,
     /// What `records_processed` was.

@@ -43,6 +43,10 @@ CREATE TABLE sync_history.sync_change (
     status varchar(20) NOT NULL,
     version integer NOT NULL,
     changed_at timestamptz NOT NULL,
+    completed_at timestamptz,
+    records_processed integer NOT NULL,
+    records_failed integer NOT NULL,
+    error_message text,
     previous_completed_at timestamptz,
     previous_records_processed integer,
     previous_records_failed integer,
@@ -69,17 +73,21 @@ CREATE FUNCTION sync_history.sync_history_record() RETURNS trigger LANGUAGE plpg
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO sync_history.sync_change (run_id, kind, status, version, changed_at)
+        INSERT INTO sync_history.sync_change (run_id, kind, status, version, changed_at,
+            completed_at, records_processed, records_failed, error_message)
         VALUES (NEW.id, 'created', NEW.status, NEW.version,
-            coalesce(NEW.updated_at, clock_timestamp()));
+            coalesce(NEW.updated_at, clock_timestamp()),
+            NEW.completed_at, NEW.records_processed, NEW.records_failed, NEW.error_message);
     ELSE
         INSERT INTO sync_history.sync_change (run_id, kind, previous_status, status, version,
-            changed_at, previous_completed_at, previous_records_processed,
-            previous_records_failed, previous_error_message)
+            changed_at, completed_at, records_processed, records_failed, error_message,
+            previous_completed_at, previous_records_processed, previous_records_failed,
+            previous_error_message)
         VALUES (NEW.id,
             CASE WHEN OLD.status IS DISTINCT FROM NEW.status THEN 'status' ELSE 'progress' END,
-            OLD.status, NEW.status, NEW.version, NEW.updated_at, OLD.completed_at,
-            OLD.records_processed, OLD.records_failed, OLD.error_message);
+            OLD.status, NEW.status, NEW.version, NEW.updated_at,
+            NEW.completed_at, NEW.records_processed, NEW.records_failed, NEW.error_message,
+            OLD.completed_at, OLD.records_processed, OLD.records_failed, OLD.error_message);
     END IF;
     RETURN NULL;
 END $$;
@@ -158,6 +166,10 @@ CREATE TABLE sync_change (
     status text NOT NULL,
     version integer NOT NULL,
     changed_at text NOT NULL,
+    completed_at text,
+    records_processed integer NOT NULL,
+    records_failed integer NOT NULL,
+    error_message text,
     previous_completed_at text,
     previous_records_processed integer,
     previous_records_failed integer,
@@ -169,8 +181,11 @@ BEGIN
     UPDATE sync_history SET started_at = {started_at}, completed_at = {completed_at},
         updated_at = {NOW}
     WHERE id = NEW.id AND updated_at IS NULL;
-    INSERT INTO sync_change (run_id, kind, status, version, changed_at)
-    SELECT id, 'created', status, version, updated_at FROM sync_history WHERE id = NEW.id;
+    INSERT INTO sync_change (run_id, kind, status, version, changed_at, completed_at,
+        records_processed, records_failed, error_message)
+    SELECT id, 'created', status, version, updated_at, completed_at, records_processed,
+        records_failed, error_message
+    FROM sync_history WHERE id = NEW.id;
 END;
 
 CREATE TRIGGER sync_history_record_update AFTER UPDATE OF status, entity_type, source, started_at,
@@ -189,11 +204,13 @@ BEGIN
         version = OLD.version + 1, updated_at = {NOW}
     WHERE id = NEW.id;
     INSERT INTO sync_change (run_id, kind, previous_status, status, version, changed_at,
+        completed_at, records_processed, records_failed, error_message,
         previous_completed_at, previous_records_processed, previous_records_failed,
         previous_error_message)
     SELECT id, CASE WHEN OLD.status IS NEW.status THEN 'progress' ELSE 'status' END,
-        OLD.status, status, version, updated_at, OLD.completed_at,
-        OLD.records_processed, OLD.records_failed, OLD.error_message
+        OLD.status, status, version, updated_at,
+        completed_at, records_processed, records_failed, error_message,
+        OLD.completed_at, OLD.records_processed, OLD.records_failed, OLD.error_message
     FROM sync_history WHERE id = NEW.id;
 END;
 

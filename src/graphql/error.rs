@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, ErrorExtensions, Response, ServerError, Value, value};
+use async_graphql::{Enum, ErrorExtensions, Pos, Response, ServerError, Value, value};
 use tracing::error;
 
 use super::run::SyncStatus;
 use crate::runs::Error;
+
+/// Errors in one answer; more of them help nobody.
+const MOST_ERRORS: usize = 20;
+/// Characters of a message of the library's.
+const LONGEST_MESSAGE: usize = 1000;
 
 /// What stands in `errors[].extensions.code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -86,14 +91,24 @@ impl From<Arc<Error>> for Error {
 /// An answer to a request that was not executed.
 #[must_use]
 pub fn refused(code: ErrorCode, message: impl Into<String>) -> Response {
-    let mut error = ServerError::new(message, None);
+    Response::from_errors(vec![refusal(code, message, None)])
+}
+
+/// Why a request is not executed.
+pub(super) fn refusal(
+    code: ErrorCode,
+    message: impl Into<String>,
+    pos: Option<Pos>,
+) -> ServerError {
+    let mut error = ServerError::new(message, pos);
     set_code(&mut error, code);
-    Response::from_errors(vec![error])
+    error
 }
 
 /// Makes an answer fit to leave the server: each error has its code, and a failure of the server
 /// or its database is told to the log while the client learns the request's id alone.
 pub(super) fn seal(mut response: Response, request_id: &str) -> Response {
+    response.errors.truncate(MOST_ERRORS);
     for error in &mut response.errors {
         match error.source::<Error>() {
             Some(Error::Internal(cause)) => {
@@ -105,11 +120,22 @@ pub(super) fn seal(mut response: Response, request_id: &str) -> Response {
                 tracing::warn!(request_id, path = ?error.path, %cause, "the database could not answer");
             }
             // What has no source comes from the library: syntax, validation, coercion of input.
-            None if error.extensions.is_none() => set_code(error, ErrorCode::BadInput),
+            None if error.extensions.is_none() => {
+                set_code(error, ErrorCode::BadInput);
+                shorten(&mut error.message);
+            }
             _ => {}
         }
     }
     response
+}
+
+/// The library quotes the request as long as it is.
+fn shorten(message: &mut String) {
+    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+        message.truncate(end);
+        message.push('…');
+    }
 }
 
 fn set_code(error: &mut ServerError, code: ErrorCode) {

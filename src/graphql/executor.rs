@@ -8,36 +8,80 @@ use tracing::error;
 
 use super::{
     LedgerSchema, PageLimits,
+    document::{self, DocumentLimits},
     error::{ErrorCode, refused, seal},
     sdl,
     shape::{FieldTypes, Shape},
+    variables::InputTypes,
 };
 use crate::runs::Runs;
 
-/// The schema over a ledger, and what its answers look like.
+/// The schema over a ledger, and what may be asked of it and answered.
 #[derive(Clone)]
 pub struct Executor {
     schema: LedgerSchema,
-    types: Arc<FieldTypes>,
+    fields: Arc<FieldTypes>,
+    inputs: Arc<InputTypes>,
+    limits: DocumentLimits,
+}
+
+/// A request that may be executed.
+pub struct Prepared {
+    request: Request,
+    shape: Shape,
+    /// None if it cannot be told which operation is meant; execution will say so.
+    pub operation: Option<OperationType>,
 }
 
 impl Executor {
     /// Makes requests executable on a ledger.
     #[must_use]
-    pub fn new(runs: Runs, pages: PageLimits) -> Self {
+    pub fn new(runs: Runs, pages: PageLimits, limits: DocumentLimits) -> Self {
+        let sdl = sdl();
         Self {
             schema: super::schema(runs, pages),
-            types: Arc::new(FieldTypes::of(&sdl())),
+            fields: Arc::new(FieldTypes::of(&sdl)),
+            inputs: Arc::new(InputTypes::of(&sdl)),
+            limits,
         }
     }
 
+    /// Checks a request as far as can be done without executing it.
+    ///
+    /// # Errors
+    /// The answer to a request that will not be executed.
+    pub fn prepare(
+        &self,
+        mut request: Request,
+        request_id: &str,
+    ) -> Result<Prepared, Box<Response>> {
+        let refused = |error| Box::new(seal(Response::from_errors(vec![error]), request_id));
+        document::check_text(&request.query, self.limits).map_err(refused)?;
+        request.parsed_query().map_err(refused)?;
+        let name = request.operation_name.clone();
+        let variables = std::mem::take(&mut request.variables);
+        let document = request.parsed_query().map_err(refused)?;
+        document::check(document, self.limits).map_err(refused)?;
+        let operation = document::operation(document, name.as_deref());
+        if let Some(operation) = operation {
+            self.inputs.check(operation, &variables).map_err(refused)?;
+        }
+        let operation = operation.map(|operation| operation.ty);
+        let shape = Shape::of(document, name.as_deref(), &self.fields);
+        request.variables = variables;
+        Ok(Prepared {
+            request,
+            shape,
+            operation,
+        })
+    }
+
     /// Executes a query or mutation. Failures of the server are logged under `request_id`.
-    pub async fn execute(&self, mut request: Request, request_id: &str) -> Response {
-        let shape = self.shape(&mut request);
+    pub async fn execute(&self, prepared: Prepared, request_id: &str) -> Response {
         // A defect in one resolver must neither cut the connection nor go unlogged.
-        let execution = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
+        let execution = AssertUnwindSafe(self.schema.execute(prepared.request)).catch_unwind();
         match execution.await {
-            Ok(response) => finished(response, &shape, request_id),
+            Ok(response) => finished(response, &prepared.shape, request_id),
             Err(_) => panicked(request_id),
         }
     }
@@ -45,12 +89,11 @@ impl Executor {
     /// Executes any operation, response by response.
     pub fn execute_stream(
         &self,
-        mut request: Request,
+        prepared: Prepared,
         request_id: String,
     ) -> impl Stream<Item = Response> + Send + use<> {
-        let shape = self.shape(&mut request);
-        let responses = Some(self.schema.execute_stream(request));
-        stream::unfold((responses, shape, request_id), async |state| {
+        let responses = Some(self.schema.execute_stream(prepared.request));
+        stream::unfold((responses, prepared.shape, request_id), async |state| {
             let (responses, shape, request_id) = state;
             let mut responses = responses?;
             match AssertUnwindSafe(responses.next()).catch_unwind().await {
@@ -63,28 +106,6 @@ impl Executor {
             }
         })
     }
-
-    fn shape(&self, request: &mut Request) -> Shape {
-        let operation = request.operation_name.clone();
-        match request.parsed_query() {
-            Ok(document) => Shape::of(document, operation.as_deref(), &self.types),
-            // Execution will say what is wrong with it.
-            Err(_) => Shape::default(),
-        }
-    }
-}
-
-/// The type of the operation that would be executed; None if that cannot be told, which execution
-/// will say better.
-pub fn operation_type(request: &mut Request) -> Option<OperationType> {
-    let name = request.operation_name.clone();
-    let document = request.parsed_query().ok()?;
-    let mut operations = document.operations.iter();
-    let operation = match name {
-        Some(name) => operations.find(|(other, _)| other.is_some_and(|other| *other == name)),
-        None => operations.next(),
-    };
-    operation.map(|(_, operation)| operation.node.ty)
 }
 
 /// Whether execution began: an error of a resolver's has a path, one of the request's has none.

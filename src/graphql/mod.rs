@@ -6,6 +6,7 @@ use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
 
 mod context;
 mod cursor;
+mod document;
 mod error;
 mod event;
 mod executor;
@@ -19,9 +20,11 @@ mod scalars;
 mod shape;
 mod subscription;
 mod user;
+mod variables;
 
+pub use document::DocumentLimits;
 pub use error::{ErrorCode, refused};
-pub use executor::{Executor, operation_type, was_executed};
+pub use executor::{Executor, Prepared, was_executed};
 pub use page::PageLimits;
 
 use crate::runs::Runs;

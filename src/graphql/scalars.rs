@@ -1,7 +1,7 @@
 //! The contract's scalars.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{DateTime as ChronoDateTime, SecondsFormat, Utc};
+use chrono::{DateTime as ChronoDateTime, Datelike, SecondsFormat, Utc};
 
 use crate::clock::to_microseconds;
 
@@ -16,19 +16,30 @@ impl ScalarType for DateTime {
         let Value::String(text) = &value else {
             return Err(InputValueError::expected_type(value));
         };
-        match ChronoDateTime::parse_from_rfc3339(text) {
-            Ok(instant) => Ok(Self(to_microseconds(instant.to_utc()))),
-            Err(_) => Err(InputValueError::custom(format!(
-                "`{}` is not an instant of RFC 3339 with an offset, such as 2026-11-23T09:30:00Z or \
-                 2026-11-23T10:30:00+01:00",
-                text.chars().take(50).collect::<String>()
-            ))),
-        }
+        read_instant(text)
+            .map(Self)
+            .map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.to_rfc3339_opts(SecondsFormat::Micros, true))
     }
+}
+
+/// Reads an instant, or tells what is wrong with it. In UTC it must have a year of four digits, as
+/// the answer will.
+pub(super) fn read_instant(text: &str) -> Result<ChronoDateTime<Utc>, String> {
+    let instant = ChronoDateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc());
+    let instant = instant
+        .ok()
+        .filter(|instant| (0..=9999).contains(&instant.year()));
+    instant.map(to_microseconds).ok_or_else(|| {
+        let text: String = text.chars().take(50).collect();
+        format!(
+            "`{text}` is not an instant of RFC 3339 with an offset, such as 2026-11-23T09:30:00Z or \
+             2026-11-23T10:30:00+01:00"
+        )
+    })
 }
 
 /// A JSON object.

@@ -12,8 +12,8 @@ use async_graphql::{
     Name, PathSegment, Response, Value,
     indexmap::IndexMap,
     parser::types::{
-        BaseType, DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet,
-        Type, TypeKind, TypeSystemDefinition,
+        BaseType, ExecutableDocument, OperationType, Selection, SelectionSet, Type, TypeKind,
+        TypeSystemDefinition,
     },
 };
 
@@ -73,24 +73,15 @@ impl Shape {
         operation: Option<&str>,
         types: &FieldTypes,
     ) -> Self {
-        let operation = match (&document.operations, operation) {
-            (DocumentOperations::Single(operation), _) => Some(operation),
-            (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-            (DocumentOperations::Multiple(operations), None) => operations.values().next(),
-        };
-        let Some(operation) = operation else {
+        let Some(operation) = super::document::operation(document, operation) else {
             return Self::default();
         };
-        let root = match operation.node.ty {
+        let root = match operation.ty {
             OperationType::Query => "Query",
             OperationType::Mutation => "Mutation",
             OperationType::Subscription => "Subscription",
         };
-        Self::merged(
-            document,
-            types,
-            vec![(&operation.node.selection_set.node, root)],
-        )
+        Self::merged(document, types, vec![(&operation.selection_set.node, root)])
     }
 
     /// The fields of several selections on one object. A fragment is looked at once, however often
@@ -143,8 +134,8 @@ impl Shape {
 
     /// Gives `response` this shape.
     pub(super) fn apply(&self, response: &mut Response) {
-        let has_failed = response.errors.iter().any(|error| !error.path.is_empty());
-        if has_failed && response.data == Value::Null {
+        // The library's answer where all fields failed, or all were skipped.
+        if response.data == Value::Null {
             response.data = Value::Object(IndexMap::new());
         }
         for error in &response.errors {

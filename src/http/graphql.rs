@@ -15,7 +15,7 @@ use super::{
     request::{self, Refusal},
 };
 use crate::{
-    graphql::{operation_type, refused, was_executed},
+    graphql::{refused, was_executed},
     server::Services,
 };
 
@@ -53,16 +53,11 @@ pub(super) async fn execute(services: Services, http: Request) -> Response {
             );
             (refusal.status, refused(refusal.code, refusal.message))
         }
-        Some(media) => match read(http, &services).await {
-            Ok(request) => {
-                let response = services.graphql.execute(request, &request_id).await;
-                let status = if was_executed(&response) || media == MediaType::Json {
-                    StatusCode::OK
-                } else {
-                    StatusCode::BAD_REQUEST
-                };
-                (status, response)
+        Some(media) => match answer(http, &services, &request_id).await {
+            Ok(response) if was_executed(&response) || media == MediaType::Json => {
+                (StatusCode::OK, response)
             }
+            Ok(response) => (StatusCode::BAD_REQUEST, response),
             Err(refusal) => (refusal.status, refused(refusal.code, refusal.message)),
         },
     };
@@ -81,20 +76,34 @@ pub(super) async fn execute(services: Services, http: Request) -> Response {
     answer
 }
 
-async fn read(http: Request, services: &Services) -> Result<async_graphql::Request, Refusal> {
+/// Reads a request and executes it, if it may be executed here.
+async fn answer(
+    http: Request,
+    services: &Services,
+    request_id: &str,
+) -> Result<GraphQlResponse, Refusal> {
     let (parts, body) = http.into_parts();
-    let mut request = if parts.method == Method::GET {
+    let by_get = parts.method == Method::GET;
+    let request = if by_get {
         request::from_uri(&parts.uri)?
     } else {
         request::from_body(&parts.headers, body, &services.limits).await?
     };
-    if operation_type(&mut request) == Some(OperationType::Subscription) {
-        return Err(Refusal::new(
+    let prepared = match services.graphql.prepare(request, request_id) {
+        Ok(prepared) => prepared,
+        Err(response) => return Ok(*response),
+    };
+    match prepared.operation {
+        Some(OperationType::Mutation) if by_get => Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "a mutation is sent by POST",
+        )),
+        Some(OperationType::Subscription) => Err(Refusal::new(
             StatusCode::BAD_REQUEST,
             "a subscription needs a WebSocket with the sub-protocol graphql-transport-ws",
-        ));
+        )),
+        _ => Ok(services.graphql.execute(prepared, request_id).await),
     }
-    Ok(request)
 }
 
 /// The response as JSON.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::{
     Router,
     extract::{FromRequestParts, Request, State, WebSocketUpgrade},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -26,6 +26,8 @@ pub struct HttpLimits {
     pub body_bytes: usize,
     /// How long a request's body may take to arrive.
     pub body_time: Duration,
+    /// Operations under way at once on one socket.
+    pub operations_per_socket: usize,
     /// How long a new socket may take to say `connection_init`.
     pub init_time: Duration,
     /// How long one message may take to be taken by a socket's client.
@@ -39,6 +41,7 @@ impl Default for HttpLimits {
         Self {
             body_bytes: 1024 * 1024,
             body_time: Duration::from_secs(30),
+            operations_per_socket: 20,
             init_time: Duration::from_secs(10),
             send_time: Duration::from_secs(30),
             close_time: Duration::from_secs(3),
@@ -61,8 +64,15 @@ pub fn router(services: Services) -> Router {
 /// operation by POST.
 async fn endpoint(State(services): State<Services>, request: Request) -> Response {
     match *request.method() {
-        Method::GET if request.headers().contains_key(header::UPGRADE) => {
+        Method::GET if asks_for_socket(request.headers()) => {
             let (mut parts, _) = request.into_parts();
+            if is_from_another_site(&parts.headers) {
+                return (
+                    StatusCode::FORBIDDEN,
+                    "this page may not open a socket here",
+                )
+                    .into_response();
+            }
             match WebSocketUpgrade::from_request_parts(&mut parts, &services).await {
                 Ok(upgrade) => websocket::upgrade(upgrade, services),
                 Err(rejection) => rejection.into_response(),
@@ -74,4 +84,29 @@ async fn endpoint(State(services): State<Services>, request: Request) -> Respons
             (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()
         }
     }
+}
+
+fn asks_for_socket(headers: &HeaderMap) -> bool {
+    let upgrade = headers
+        .get(header::UPGRADE)
+        .and_then(|value| value.to_str().ok());
+    upgrade.is_some_and(|protocols| {
+        protocols
+            .split(',')
+            .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+    })
+}
+
+/// Whether a browser's page of another site asks. A browser sends any page's request for a socket,
+/// with its origin, and leaves it to the server to refuse; other clients send no origin.
+fn is_from_another_site(headers: &HeaderMap) -> bool {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    headers.contains_key(header::ORIGIN)
+        && text(header::ORIGIN)
+            .and_then(|origin| origin.split_once("://"))
+            .is_none_or(|(_, origin)| text(header::HOST) != Some(origin))
 }

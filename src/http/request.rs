@@ -1,16 +1,19 @@
 //! Reading a GraphQL request out of an HTTP request, by the rules of GraphQL over HTTP.
 
-use async_graphql::{Request, Variables, parser::types::OperationType};
+use async_graphql::{Request, Variables};
 use axum::{
     body::{Body, to_bytes},
-    http::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, StatusCode, Uri,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::time;
 
 use super::HttpLimits;
-use crate::graphql::{ErrorCode, operation_type};
+use crate::graphql::ErrorCode;
 
 /// Why a request is not executed.
 #[derive(Debug)]
@@ -59,9 +62,29 @@ impl Envelope {
             _ => return Err(Refusal::bad("`operationName` must be a string")),
         }
         let variables = object("variables", self.variables)?;
+        if variables
+            .values()
+            .any(|value| is_deeper_than(DEEPEST, value))
+        {
+            return Err(Refusal::bad(format!(
+                "`variables` is more than {DEEPEST} levels deep"
+            )));
+        }
         object("extensions", self.extensions)?;
         Ok(request.variables(Variables::from_json(Value::Object(variables))))
     }
+}
+
+/// Levels of a variable: what is stored as details must be read again, with what is around it.
+const DEEPEST: usize = 64;
+
+fn is_deeper_than(depth: usize, value: &Value) -> bool {
+    let mut inner: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Array(items) => Box::new(items.iter()),
+        Value::Object(fields) => Box::new(fields.values()),
+        _ => return false,
+    };
+    depth == 0 || inner.any(|value| is_deeper_than(depth - 1, value))
 }
 
 fn object(name: &str, value: Value) -> Result<Map<String, Value>, Refusal> {
@@ -79,6 +102,15 @@ pub(super) async fn from_body(
     limits: &HttpLimits,
 ) -> Result<Request, Refusal> {
     check_content_type(headers)?;
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
+    {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send the request's body without a content encoding",
+        ));
+    }
     let bytes = match time::timeout(limits.body_time, to_bytes(body, limits.body_bytes)).await {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(_)) => {
@@ -136,7 +168,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// The request in a GET's URL: a query, never a mutation.
+/// The request in a GET's URL.
 pub(super) fn from_uri(uri: &Uri) -> Result<Request, Refusal> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -157,16 +189,10 @@ pub(super) fn from_uri(uri: &Uri) -> Result<Request, Refusal> {
     };
     let envelope = Envelope {
         query: text(parameters.query),
-        operation_name: text(parameters.operation_name),
+        // A form leaves its field in the URL when it is empty.
+        operation_name: text(parameters.operation_name.filter(|name| !name.is_empty())),
         variables: json("variables", parameters.variables)?,
         extensions: json("extensions", parameters.extensions)?,
     };
-    let mut request = envelope.into_request()?;
-    if operation_type(&mut request) == Some(OperationType::Mutation) {
-        return Err(Refusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "a mutation is sent by POST",
-        ));
-    }
-    Ok(request)
+    envelope.into_request()
 }

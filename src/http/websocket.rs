@@ -7,7 +7,10 @@
 use std::{collections::HashMap, pin::pin};
 
 use super::{graphql::Body, request::Envelope};
-use crate::{graphql::was_executed, server::Services};
+use crate::{
+    graphql::{ErrorCode, refused, was_executed},
+    server::Services,
+};
 use async_graphql::{Response as GraphQlResponse, Value as GraphQlValue};
 use axum::{
     extract::{
@@ -28,6 +31,8 @@ use tokio::{
 const PROTOCOL: &str = "graphql-transport-ws";
 /// Messages of operations that wait for the client to take them; their operations wait with them.
 const OUTBOX: usize = 16;
+/// Bytes of an operation's id, which is said again with each of its messages.
+const LONGEST_ID: usize = 256;
 /// The library's default of 128 KiB is zeroed again and again.
 const READ_BUFFER: usize = 4096;
 
@@ -36,6 +41,7 @@ const READ_BUFFER: usize = 4096;
 enum Close {
     GoingAway,
     BadMessage(&'static str),
+    TooLarge,
     Unauthorized,
     BadProtocol,
     InitTimeout,
@@ -47,6 +53,7 @@ impl Close {
     fn frame(self) -> CloseFrame {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "the server is stopping"),
+            Self::TooLarge => (1009, "Message too big"),
             Self::BadMessage(reason) => (4400, reason),
             Self::Unauthorized => (4401, "Unauthorized"),
             Self::BadProtocol => (4406, "Subprotocol not acceptable"),
@@ -127,8 +134,9 @@ pub(super) fn upgrade(upgrade: WebSocketUpgrade, services: Services) -> Response
     upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(READ_BUFFER)
-        .max_message_size(services.limits.body_bytes)
-        .max_frame_size(services.limits.body_bytes)
+        // Twice what is taken, so that a message somewhat too large is told to be.
+        .max_message_size(2 * services.limits.body_bytes)
+        .max_frame_size(2 * services.limits.body_bytes)
         .on_upgrade(move |socket| tracker.track_future(serve(socket, services)))
 }
 
@@ -203,6 +211,9 @@ impl Session {
                 () = stopping.cancelled() => return Some(Close::GoingAway),
                 () = &mut init_deadline, if !self.initialised => return Some(Close::InitTimeout),
                 received = socket.recv() => match received {
+                    Some(Ok(Message::Text(text))) if text.len() > self.services.limits.body_bytes => {
+                        return Some(Close::TooLarge);
+                    }
                     Some(Ok(Message::Text(text))) => match self.answer(&text) {
                         Ok(Some(message)) => self.send(socket, message).await?,
                         Ok(None) => {}
@@ -249,8 +260,7 @@ impl Session {
             ClientMessage::Pong { payload } => check_payload(&payload).map(|()| None),
             ClientMessage::Subscribe { .. } if !self.initialised => Err(Close::Unauthorized),
             ClientMessage::Subscribe { id, payload } => {
-                self.operations.start(id, payload, &self.services)?;
-                Ok(None)
+                self.operations.start(id, payload, &self.services)
             }
             ClientMessage::Complete { id } => {
                 if let Some((_, task)) = self.operations.running.remove(&id) {
@@ -270,9 +280,31 @@ fn check_payload(payload: &Value) -> Result<(), Close> {
 }
 
 impl Operations {
-    fn start(&mut self, id: String, payload: Envelope, services: &Services) -> Result<(), Close> {
+    /// Starts an operation; tells what to answer at once.
+    fn start(
+        &mut self,
+        id: String,
+        payload: Envelope,
+        services: &Services,
+    ) -> Result<Option<Message>, Close> {
         if self.running.contains_key(&id) {
             return Err(Close::DuplicateOperation);
+        }
+        if id.len() > LONGEST_ID {
+            return Err(Close::BadMessage("the id of the operation is too long"));
+        }
+        let most = services.limits.operations_per_socket;
+        if self.running.len() >= most {
+            let message =
+                format!("{most} operations are under way on this socket; that is all it takes");
+            let errors = refused(ErrorCode::RateLimited, message).errors;
+            return Ok(Some(
+                ServerMessage::Error {
+                    id: &id,
+                    payload: errors,
+                }
+                .write(),
+            ));
         }
         let request = payload
             .into_request()
@@ -284,9 +316,9 @@ impl Operations {
             number,
         };
         let execution = execute(operation, request, services.clone(), self.outbox.clone());
-        self.running
-            .insert(id, (number, self.tasks.spawn(execution)));
-        Ok(())
+        let task = self.tasks.spawn(execution);
+        self.running.insert(id, (number, task));
+        Ok(None)
     }
 
     /// Whether a message is of an operation that is still running: the client may have completed it
@@ -321,7 +353,22 @@ async fn execute(
         })
     };
     let request_id = services.clock.new_id().to_string();
-    let responses = services.graphql.execute_stream(request, request_id);
+    let prepared = match services.graphql.prepare(request, &request_id) {
+        Ok(prepared) => prepared,
+        Err(response) => {
+            let _ = say(
+                ServerMessage::Error {
+                    id,
+                    payload: &response.errors,
+                }
+                .write(),
+                true,
+            )
+            .await;
+            return;
+        }
+    };
+    let responses = services.graphql.execute_stream(prepared, request_id);
     let mut responses = pin!(responses);
     while let Some(response) = responses.next().await {
         let failed = has_failed(&response);

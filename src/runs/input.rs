@@ -235,16 +235,22 @@ fn check_details(details: Option<&Json>, limits: &Limits) -> Result<()> {
             limits.details_bytes
         )));
     }
-    check_texts(details)
+    check_texts(details, limits.details_depth)
 }
 
-fn check_texts(json: &Json) -> Result<()> {
+/// Checks the texts in a value, which has at most so many levels.
+fn check_texts(json: &Json, depth: usize) -> Result<()> {
+    let Some(inner) = depth.checked_sub(1) else {
+        return Err(Error::BadInput(
+            "details has too many levels; store it flatter".into(),
+        ));
+    };
     match json {
         Json::String(text) => check_text("details", text),
-        Json::Array(items) => items.iter().try_for_each(check_texts),
+        Json::Array(items) => items.iter().try_for_each(|item| check_texts(item, inner)),
         Json::Object(fields) => fields.iter().try_for_each(|(key, value)| {
             check_text("details", key)?;
-            check_texts(value)
+            check_texts(value, inner)
         }),
         Json::Null | Json::Bool(_) | Json::Number(_) => Ok(()),
     }

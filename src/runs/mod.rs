@@ -32,6 +32,8 @@ pub struct Limits {
     pub event_type_chars: usize,
     /// Bytes of one `details` as JSON.
     pub details_bytes: usize,
+    /// Levels of objects and lists in one `details`: it must be read again with what is around it.
+    pub details_depth: usize,
     /// Events in one call.
     pub events_per_call: usize,
 }
@@ -41,6 +43,7 @@ impl Default for Limits {
         Self {
             event_type_chars: 50,
             details_bytes: 64 * 1024,
+            details_depth: 64,
             events_per_call: 1000,
         }
     }

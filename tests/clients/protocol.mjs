@@ -224,13 +224,32 @@ await report('protocol', {
       ['1', TYPENAME],
       ['', WATCH],
       // Too long to be told in the reason.
-      ['x'.repeat(100_000), WATCH],
+      ['x'.repeat(256), WATCH],
     ]) {
       const socket = await Socket.initialised()
       socket.subscribe(id, WATCH)
       socket.subscribe(id, query)
       await socket.closedWith(4409)
     }
+  },
+
+  'an id of more than 256 bytes closes with 4400': async () => {
+    const socket = await Socket.initialised()
+    socket.subscribe('x'.repeat(100_000), TYPENAME)
+    await socket.closedWith(4400)
+  },
+
+  'a socket takes 20 operations at once': async () => {
+    const socket = await Socket.initialised()
+    for (let index = 0; index < 20; index += 1) socket.subscribe(`watch ${index}`, WATCH)
+    socket.subscribe('one more', TYPENAME)
+    await socket.got('error', 'one more')
+    const [error] = socket.ofOperation('one more')
+    assert.equal(error.payload[0].extensions.code, 'RATE_LIMITED')
+    socket.send({ type: 'complete', id: 'watch 7' })
+    socket.subscribe('one more', TYPENAME)
+    await socket.got('complete', 'one more')
+    await socket.close()
   },
 
   'an id can be used again': async () => {
@@ -368,7 +387,7 @@ await report('protocol', {
 
   'many operations share a socket': async () => {
     const socket = await Socket.initialised()
-    const ids = Array.from({ length: 100 }, (_, index) => `query ${index}`)
+    const ids = Array.from({ length: 20 }, (_, index) => `query ${index}`)
     for (const id of ids) {
       socket.subscribe(id, 'query Named($id: ID!) { syncRun(id: $id) { id } }', {
         operationName: 'Named',

@@ -13,7 +13,9 @@ use crate::{
 
 /// How deep filters may stand in one another.
 const DEPTH: usize = 8;
-/// How many filters may stand in one, and values in a list.
+/// How many filters may stand in one, itself counted.
+const FILTERS: usize = 100;
+/// How many values a list may have.
 const VALUES: usize = 1000;
 /// Characters of a text to search for.
 const SEARCH_CHARS: usize = 500;
@@ -81,25 +83,32 @@ pub(in crate::graphql) struct SyncRunFilter {
 impl SyncRunFilter {
     /// The filter as the domain knows it.
     pub(in crate::graphql) fn parse(self) -> Result<RunFilter> {
-        self.parse_at(1)
+        let mut left = FILTERS;
+        self.parse_at(1, &mut left)
     }
 
-    fn parse_at(self, depth: usize) -> Result<RunFilter> {
+    /// The filter at this depth, of which `left` may follow.
+    fn parse_at(self, depth: usize, left: &mut usize) -> Result<RunFilter> {
         if depth > DEPTH {
             return Err(Error::BadInput(format!(
                 "filters stand in one another more than {DEPTH} deep; write the filter flatter"
             )));
         }
-        check_length("anyOf", self.any_of.as_deref())?;
+        *left = left.checked_sub(1).ok_or_else(|| {
+            Error::BadInput(format!(
+                "more than {FILTERS} filters in one; ask in several requests"
+            ))
+        })?;
         let any_of = self.any_of.map(|filters| {
+            let filters = filters.into_iter();
             filters
-                .into_iter()
-                .map(|filter| filter.parse_at(depth + 1))
+                .map(|filter| filter.parse_at(depth + 1, left))
                 .collect()
         });
+        let any_of = any_of.transpose()?;
         let not = self
             .not
-            .map(|filter| filter.parse_at(depth + 1).map(Box::new));
+            .map(|filter| filter.parse_at(depth + 1, left).map(Box::new));
         Ok(RunFilter {
             id: ids("id", self.id)?,
             status: values("status", self.status)?.as_deref().map(words),
@@ -117,7 +126,7 @@ impl SyncRunFilter {
                 .error_contains
                 .map(|text| search("errorContains", text))
                 .transpose()?,
-            any_of: any_of.transpose()?,
+            any_of,
             not: not.transpose()?,
         })
     }

@@ -20,7 +20,7 @@ use crate::{
         Database,
         page::{Page, Position},
     },
-    runs::{Event, Run, lifecycle, reads},
+    runs::{Event, Run, reads},
 };
 
 /// What lies between two moments, in order; and where to read on, if there may be more.
@@ -192,64 +192,47 @@ async fn query_one(database: &Database, sql: &str) -> Result<QueryResult, DbErr>
     row.ok_or_else(|| DbErr::RecordNotFound("the feed has no identity or moment".into()))
 }
 
-/// The changes of `rows`, each with its run now, before and after. Read backwards, since what a
-/// change left is what the next change of its run found.
+/// The changes of `rows`, each with its run now, before and after. A run that another writer has
+/// deleted since has no changes any more.
 fn changes(cursor: &Cursor, rows: Vec<sync_change::Model>, runs: Vec<Run>) -> Vec<Arc<Change>> {
-    let now: HashMap<Uuid, Arc<Run>> = runs
+    let runs: HashMap<Uuid, Arc<Run>> = runs
         .into_iter()
         .map(|run| (run.id, Arc::new(run)))
         .collect();
-    let mut found_by_next: HashMap<Uuid, Arc<Run>> = HashMap::new();
-    let mut changes = Vec::with_capacity(rows.len());
-    for row in rows.into_iter().rev() {
-        // A run that another writer has deleted since has no changes any more.
-        let Some(run) = now.get(&row.run_id) else {
-            continue;
-        };
-        let after = found_by_next.remove(&row.run_id);
-        let after = after.unwrap_or_else(|| left_by(&row, run));
-        let before = found_by(&row, &after).map(Arc::new);
-        if let Some(before) = &before {
-            found_by_next.insert(row.run_id, Arc::clone(before));
-        }
-        let cursor = cursor.behind(row.seq);
-        let run = Arc::clone(run);
-        changes.push(Arc::new(Change {
-            cursor,
-            row,
+    let changes = rows.into_iter().filter_map(|row| {
+        let run = Arc::clone(runs.get(&row.run_id)?);
+        Some(Arc::new(Change {
+            cursor: cursor.behind(row.seq),
+            before: found_by(&row, &run),
+            after: left_by(&row, &run),
             run,
-            before,
-            after,
-        }));
-    }
-    changes.reverse();
-    changes
+            row,
+        }))
+    });
+    changes.collect()
 }
 
-/// The run as its latest change that was read left it. If it has moved on since, in a change that is
-/// yet to be read, its status is known of it and the rest is as it is now.
+/// The run as a change left it.
 fn left_by(row: &sync_change::Model, run: &Arc<Run>) -> Arc<Run> {
     if run.version == row.version {
         return Arc::clone(run);
     }
     let mut after = Run::clone(run);
     after.status.clone_from(&row.status);
-    if row
-        .status()
-        .is_ok_and(|status| !lifecycle::has_ended(status))
-    {
-        after.completed_at = None;
-    }
+    after.completed_at = row.completed_at;
+    after.records_processed = row.records_processed;
+    after.records_failed = row.records_failed;
+    after.error_message.clone_from(&row.error_message);
     Arc::new(after)
 }
 
 /// The run as a change found it; none if it made it.
-fn found_by(row: &sync_change::Model, after: &Run) -> Option<Run> {
-    let mut before = after.clone();
+fn found_by(row: &sync_change::Model, run: &Run) -> Option<Arc<Run>> {
+    let mut before = run.clone();
     before.status = row.previous_status.clone()?;
     before.completed_at = row.previous_completed_at;
     before.records_processed = row.previous_records_processed?;
     before.records_failed = row.previous_records_failed?;
     before.error_message.clone_from(&row.previous_error_message);
-    Some(before)
+    Some(Arc::new(before))
 }
