@@ -13,8 +13,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENT_TIMEOUT: &str = "30s";
 /// How long a statement waits for a row that another writer holds.
 const LOCK_TIMEOUT: &str = "10s";
-/// A connection that rested longer is asked whether its server still takes writes.
-const IDLE_BEFORE_CHECK: Duration = Duration::from_secs(1);
+/// A connection that rested longer is asked whether its server still takes writes. One that did not
+/// rest is not, for the round trip; while the server is not ready, it comes to rest.
+const IDLE_BEFORE_CHECK: Duration = Duration::from_secs(30);
+/// After so long a connection is replaced in any case.
+const LONGEST_LIFE: Duration = Duration::from_mins(5);
 const POSTGRES_CONNECTIONS: u32 = 16;
 const SQLITE_READERS: u32 = 4;
 
@@ -61,6 +64,7 @@ async fn connect_postgres(url: &str) -> Result<Database, ConnectError> {
     migrate::postgres(url).await?;
     let mut options = options(url, POSTGRES_CONNECTIONS);
     options
+        .max_lifetime(LONGEST_LIFE)
         .set_schema_search_path(migrate::SEARCH_PATH)
         .map_sqlx_postgres_opts(|options| {
             options.options([

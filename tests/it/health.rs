@@ -9,7 +9,7 @@ async fn a_server_with_its_database_is_alive_and_ready(#[values(Sqlite, Postgres
         return;
     };
     let (statements, alive) = ledger.statements_of(ledger.get("/livez")).await;
-    assert_eq!((alive.status().as_u16(), statements), (200, 0));
+    assert_eq!((alive.status().as_u16(), statements.len()), (200, 0));
     let ready = ledger.get("/readyz").await;
     assert_eq!(ready.status(), 200);
     assert_eq!(

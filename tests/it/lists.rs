@@ -209,3 +209,41 @@ async fn pages_of_a_runs_events_are_read_from_either_end(#[values(Sqlite, Postgr
         .await;
     assert_eq!(messages(&rest["syncRun"]["events"]), ["3"]);
 }
+
+#[rstest]
+#[tokio::test]
+async fn fields_are_answered_in_the_order_of_the_request(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let request = json!({"query": "{ two: syncRuns { totalCount nodes { id } pageInfo { hasNextPage
+        hasPreviousPage } } one: __typename }"});
+    let response = ledger.post("application/json", request.to_string()).await;
+    assert_eq!(
+        response.text().await.unwrap(),
+        r#"{"data":{"two":{"totalCount":0,"nodes":[],"pageInfo":{"hasNextPage":false,"hasPreviousPage":false}},"one":"Query"}}"#
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_failed_is_null_or_takes_its_parent_with_it(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let answer = ledger
+        .answer("{ syncRun(id: \"x\") { id } __typename }", json!({}))
+        .await;
+    assert_eq!(
+        answer["data"],
+        json!({"syncRun": null, "__typename": "Query"})
+    );
+    let answer = ledger
+        .answer("{ __typename syncRuns { totalCount(upTo: 0) } }", json!({}))
+        .await;
+    assert_eq!(answer["data"], Value::Null);
+    assert_eq!(
+        answer["errors"][0]["path"],
+        json!(["syncRuns", "totalCount"])
+    );
+}

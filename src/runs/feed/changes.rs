@@ -9,6 +9,7 @@ use super::{
     Change, Feed,
     cursor::{Cursor, Head},
     tail::{Attached, BATCH, Batch, Reached},
+    wait_out,
 };
 use crate::runs::{error::Result, filter::RunFilter};
 
@@ -99,27 +100,38 @@ impl ChangeSubscriber {
     /// The next change of interest; None when the server stops.
     ///
     /// # Errors
-    /// The database does not answer; what was delivered stays delivered, and its cursors good.
+    /// A defect; what was delivered stays delivered, and its cursors good.
     pub async fn next(&mut self) -> Result<Option<Delivery>> {
         loop {
             if let Some(delivery) = self.ready.pop_front() {
                 return Ok(Some(delivery));
             }
-            match &mut self.state {
-                State::Detached => {
-                    self.state = State::CatchingUp(self.feed.tail.attach_to_changes().await?);
-                }
-                State::CatchingUp(attached) => {
-                    let head = attached.head.clone();
-                    self.catch_up(&head).await?;
-                }
-                State::Following(batches) => match batches.recv().await {
-                    Ok(batch) => self.follow(&batch),
-                    Err(RecvError::Lagged(_)) => self.state = State::Detached,
-                    Err(RecvError::Closed) => return Ok(None),
-                },
+            match self.advance().await {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                // Where it stands has not changed.
+                Err(error) => wait_out(error).await?,
             }
         }
+    }
+
+    /// Takes one step; false when there is none any more.
+    async fn advance(&mut self) -> Result<bool> {
+        match &mut self.state {
+            State::Detached => {
+                self.state = State::CatchingUp(self.feed.tail.attach_to_changes().await?);
+            }
+            State::CatchingUp(attached) => {
+                let head = attached.head.clone();
+                self.catch_up(&head).await?;
+            }
+            State::Following(batches) => match batches.recv().await {
+                Ok(batch) => self.follow(&batch),
+                Err(RecvError::Lagged(_)) => self.state = State::Detached,
+                Err(RecvError::Closed) => return Ok(false),
+            },
+        }
+        Ok(true)
     }
 
     /// Reads one batch towards `head`: first what is left of the cursor's own interval, then the

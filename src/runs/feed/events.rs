@@ -10,6 +10,7 @@ use super::{
     AddedEvent, Feed,
     cursor::{Cursor, Head},
     tail::{Attached, BATCH, Batch},
+    wait_out,
 };
 use crate::{
     db::page::Position,
@@ -81,43 +82,52 @@ impl EventSubscriber {
     /// to then are delivered, or when the server stops.
     ///
     /// # Errors
-    /// The database does not answer; what was delivered stays delivered, and its cursors good.
+    /// A defect; what was delivered stays delivered, and its cursors good.
     pub async fn next(&mut self) -> Result<Option<(EventCursor, Event)>> {
         loop {
             if let Some(next) = self.ready.pop_front() {
                 return Ok(Some(next));
             }
-            // An error leaves the state it arose in, so that the next call tries again.
-            let next = match &mut self.state {
-                State::Ended => return Ok(None),
-                State::Adopted(after) => {
-                    let after = *after;
-                    self.read_adopted(after).await?
-                }
-                State::Detached { cursor, ended } => {
-                    let (cursor, ended) = (cursor.clone(), *ended);
-                    self.attach(cursor, ended).await?
-                }
-                State::CatchingUp {
-                    cursor,
-                    attached,
-                    ended,
-                } => {
-                    let (cursor, head, ended) = (cursor.clone(), attached.head.clone(), *ended);
-                    self.catch_up(cursor, &head, ended).await?
-                }
-                State::Following { cursor, batches } => match batches.recv().await {
-                    Ok(batch) => self.follow(&batch),
-                    Err(RecvError::Lagged(_)) => Some(State::Detached {
-                        cursor: Some(cursor.clone()),
-                        ended: false,
-                    }),
-                    Err(RecvError::Closed) => Some(State::Ended),
-                },
-            };
-            if let Some(next) = next {
-                self.state = next;
+            if matches!(self.state, State::Ended) {
+                return Ok(None);
             }
+            match self.advance().await {
+                Ok(Some(state)) => self.state = state,
+                Ok(None) => {}
+                // Where it stands has not changed.
+                Err(error) => wait_out(error).await?,
+            }
+        }
+    }
+
+    /// Takes one step; tells the state that follows if it is another.
+    async fn advance(&mut self) -> Result<Option<State>> {
+        match &mut self.state {
+            State::Ended => Ok(None),
+            State::Adopted(after) => {
+                let after = *after;
+                self.read_adopted(after).await
+            }
+            State::Detached { cursor, ended } => {
+                let (cursor, ended) = (cursor.clone(), *ended);
+                self.attach(cursor, ended).await
+            }
+            State::CatchingUp {
+                cursor,
+                attached,
+                ended,
+            } => {
+                let (cursor, head, ended) = (cursor.clone(), attached.head.clone(), *ended);
+                self.catch_up(cursor, &head, ended).await
+            }
+            State::Following { cursor, batches } => match batches.recv().await {
+                Ok(batch) => Ok(self.follow(&batch)),
+                Err(RecvError::Lagged(_)) => Ok(Some(State::Detached {
+                    cursor: Some(cursor.clone()),
+                    ended: false,
+                })),
+                Err(RecvError::Closed) => Ok(Some(State::Ended)),
+            },
         }
     }
 

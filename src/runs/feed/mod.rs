@@ -15,9 +15,10 @@ mod events;
 mod source;
 mod tail;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use entity::{SyncChangeKind, sync_change};
+use tracing::warn;
 use uuid::Uuid;
 
 pub use changes::{ChangeSubscriber, Delivery, Interest};
@@ -63,6 +64,22 @@ pub struct AddedEvent {
     pub cursor: Cursor,
     /// As stored.
     pub event: Event,
+}
+
+/// How long a subscriber lets a database that does not answer rest before it asks again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// What a subscriber does about a failure: one that passes is waited out, since a live view that
+/// ends with it would have to be begun again by hand.
+async fn wait_out(error: Error) -> Result<()> {
+    match error {
+        Error::Unavailable(cause) => {
+            warn!(%cause, "a subscriber cannot read on; trying on");
+            tokio::time::sleep(RETRY).await;
+            Ok(())
+        }
+        other => Err(other),
+    }
 }
 
 impl Change {

@@ -1,10 +1,7 @@
 //! A server of the test's own.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -26,7 +23,7 @@ pub(crate) struct Ledger {
     pub(crate) url: String,
     pub(crate) database_url: String,
     pub(crate) clock: Arc<TestClock>,
-    statements: Arc<AtomicUsize>,
+    statements: Arc<Mutex<Vec<String>>>,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
@@ -66,10 +63,10 @@ impl Ledger {
 
     async fn over(database_url: String, folder: TempDir, limits: Limits) -> Self {
         let mut database = db::connect(&database_url).await.unwrap();
-        let statements = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&statements);
-        database.observe_statements(move |_| {
-            counter.fetch_add(1, Ordering::SeqCst);
+        let statements = Arc::new(Mutex::new(Vec::new()));
+        let recorded = Arc::clone(&statements);
+        database.observe_statements(move |info| {
+            recorded.lock().unwrap().push(info.statement.to_string());
         });
         let clock = Arc::new(TestClock::default());
         let injected: Arc<dyn Clock> = clock.clone();
@@ -202,11 +199,11 @@ impl Ledger {
         data["syncRun"].clone()
     }
 
-    /// How many statements `work` executes.
-    pub(crate) async fn statements_of<T>(&self, work: impl Future<Output = T>) -> (usize, T) {
-        let before = self.statements.load(Ordering::SeqCst);
+    /// The statements that `work` executes, their values written out.
+    pub(crate) async fn statements_of<T>(&self, work: impl Future<Output = T>) -> (Vec<String>, T) {
+        self.statements.lock().unwrap().clear();
         let done = work.await;
-        (self.statements.load(Ordering::SeqCst) - before, done)
+        (self.statements.lock().unwrap().clone(), done)
     }
 
     /// A connection beside the server's, as another program has it.
