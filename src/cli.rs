@@ -10,9 +10,10 @@ use crate::{
     clock::SystemClock,
     config::{Config, Limits},
     db::{self, ConnectError},
-    graphql,
+    graphql::{self, Executor},
+    http::Services,
     runs::{self, Runs},
-    server::{self, Services},
+    server,
 };
 
 /// The ledger of data synchronisation: keeps every run and its events, and pushes each change to
@@ -90,7 +91,8 @@ async fn serve(config: &Config) -> Result<(), CliError> {
             source,
         })?;
     print(&format!("listening on http://{}\n", listener.local_addr()?))?;
-    let services = Services::new(database, runs, clock, &limits);
+    let graphql = Executor::new(runs, limits.pages, limits.documents);
+    let services = Services::new(database, graphql, clock, limits.http);
     server::serve(listener, services, shutdown).await?;
     info!("stopped");
     Ok(())

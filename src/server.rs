@@ -1,58 +1,18 @@
 //! Serving, from the first connection to the last.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     time,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use crate::{
-    clock::Clock,
-    config::Limits,
-    db::Database,
-    graphql::Executor,
-    http::{self, HttpLimits},
-    runs::Runs,
-};
+use crate::http::{self, Services};
 
 /// How long requests in flight may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(25);
-
-/// What requests are served from.
-#[derive(Clone)]
-pub struct Services {
-    /// To tell whether it can be written.
-    pub(crate) database: Database,
-    /// To execute operations on.
-    pub(crate) graphql: Executor,
-    /// For request ids.
-    pub(crate) clock: Arc<dyn Clock>,
-    /// Of requests and sockets.
-    pub(crate) limits: HttpLimits,
-    /// Cancelled when the server is told to stop.
-    pub(crate) stopping: CancellationToken,
-    /// Sockets, which end by themselves once `stopping` is cancelled.
-    pub(crate) sockets: TaskTracker,
-}
-
-impl Services {
-    /// Everything over one ledger.
-    #[must_use]
-    pub fn new(database: Database, runs: Runs, clock: Arc<dyn Clock>, limits: &Limits) -> Self {
-        Self {
-            database,
-            graphql: Executor::new(runs, limits.pages, limits.documents),
-            clock,
-            limits: limits.http.clone(),
-            stopping: CancellationToken::new(),
-            sockets: TaskTracker::new(),
-        }
-    }
-}
 
 /// Serves until `shutdown` resolves, then finishes what is in flight: no new connections, sockets
 /// are closed with a code on which clients come back, requests get their answers.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, DatabaseConnection};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
-use super::{Database, migrate};
+use super::{Database, SEARCH_PATH, error::ConnectError, migrate};
 
 /// How long a request waits for a connection, and SQLite for a lock of another process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,28 +20,6 @@ const IDLE_BEFORE_CHECK: Duration = Duration::from_secs(30);
 const LONGEST_LIFE: Duration = Duration::from_mins(5);
 const POSTGRES_CONNECTIONS: u32 = 16;
 const SQLITE_READERS: u32 = 4;
-
-/// Why the database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The URL names neither database.
-    #[error(
-        "the database URL begins with `{0}`; it must begin with `sqlite://` or `postgres://`, \
-         as in sqlite://sync-history.db?mode=rwc or postgres://user:password@host/database"
-    )]
-    Scheme(String),
-    /// SQLite without a file has neither durability nor readers beside the writer.
-    #[error(
-        "SQLite in memory would lose the ledger; name a file, as in sqlite://sync-history.db?mode=rwc"
-    )]
-    InMemory,
-    /// The database refused or did not answer.
-    #[error("cannot open the database: {0}")]
-    Open(#[source] DbErr),
-    /// The tables could not be brought up to date.
-    #[error("cannot bring the tables up to date: {0}")]
-    Migrate(#[source] DbErr),
-}
 
 /// Opens the database named by `url` and brings its tables up to date.
 ///
@@ -65,7 +43,7 @@ async fn connect_postgres(url: &str) -> Result<Database, ConnectError> {
     let mut options = options(url, POSTGRES_CONNECTIONS);
     options
         .max_lifetime(LONGEST_LIFE)
-        .set_schema_search_path(migrate::SEARCH_PATH)
+        .set_schema_search_path(SEARCH_PATH)
         .map_sqlx_postgres_opts(|options| {
             options.options([
                 ("statement_timeout", STATEMENT_TIMEOUT),

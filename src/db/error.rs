@@ -1,7 +1,30 @@
-//! What a database error means: the one place where [`DbErr`] is classified.
+//! What a database error means: the one place where [`DbErr`] is classified; and why the database
+//! could not be opened.
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::Error as Sqlx;
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL names neither database.
+    #[error(
+        "the database URL begins with `{0}`; it must begin with `sqlite://` or `postgres://`, \
+         as in sqlite://sync-history.db?mode=rwc or postgres://user:password@host/database"
+    )]
+    Scheme(String),
+    /// SQLite without a file has neither durability nor readers beside the writer.
+    #[error(
+        "SQLite in memory would lose the ledger; name a file, as in sqlite://sync-history.db?mode=rwc"
+    )]
+    InMemory,
+    /// The database refused or did not answer.
+    #[error("cannot open the database: {0}")]
+    Open(#[source] DbErr),
+    /// The tables could not be brought up to date.
+    #[error("cannot bring the tables up to date: {0}")]
+    Migrate(#[source] DbErr),
+}
 
 /// The kinds of failure that callers treat differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

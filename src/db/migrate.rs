@@ -7,13 +7,10 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statem
 use tracing::warn;
 
 use super::{
-    Database,
-    connect::ConnectError,
-    error::{Failure, classify},
+    Database, SEARCH_PATH,
+    error::{ConnectError, Failure, classify},
 };
 
-/// Where PostgreSQL looks for tables that are named without their schema.
-pub(super) const SEARCH_PATH: &str = "sync_history,user";
 /// The advisory lock that servers starting together take in turn; the bytes of `syncledg`.
 const LOCK_KEY: i64 = 0x7379_6e63_6c65_6467;
 /// Shorter than PostgreSQL's deadlock time-out of a second: a migration that meets a worker's

@@ -11,7 +11,11 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-pub use connect::{ConnectError, connect};
+pub use connect::connect;
+pub use error::ConnectError;
+
+/// Where PostgreSQL looks for tables that are named without their schema.
+const SEARCH_PATH: &str = "sync_history,user";
 
 /// Connections to read and to write with. On PostgreSQL both are one pool; SQLite has one writer,
 /// whom several readers do not disturb.

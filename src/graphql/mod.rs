@@ -2,7 +2,13 @@
 //! noun has its folder with its type, filter and inputs. Nothing here decides anything: a resolver
 //! reads its arguments, makes one call to the domain, and maps the answer.
 
-use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{
+    SDLExportOptions, Schema, SchemaBuilder,
+    parser::{
+        parse_schema,
+        types::{TypeKind, TypeSystemDefinition},
+    },
+};
 
 mod context;
 mod cursor;
@@ -49,6 +55,20 @@ fn schema(runs: Runs, pages: PageLimits) -> LedgerSchema {
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().prefer_single_line_descriptions();
     builder().finish().sdl_with_options(options)
+}
+
+/// The types that a schema's text defines, by name.
+fn definitions(sdl: &str) -> impl Iterator<Item = (String, TypeKind)> {
+    let document = parse_schema(sdl).into_iter();
+    document
+        .flat_map(|document| document.definitions)
+        .filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(definition) => {
+                let definition = definition.node;
+                Some((definition.name.node.to_string(), definition.kind))
+            }
+            _ => None,
+        })
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {

@@ -13,9 +13,10 @@ use async_graphql::{
     indexmap::IndexMap,
     parser::types::{
         BaseType, ExecutableDocument, OperationType, Selection, SelectionSet, Type, TypeKind,
-        TypeSystemDefinition,
     },
 };
+
+use super::definitions;
 
 /// The type of each field of each type.
 #[derive(Debug, Default)]
@@ -24,25 +25,17 @@ pub(super) struct FieldTypes(HashMap<String, HashMap<String, Type>>);
 impl FieldTypes {
     /// Reads them from the schema.
     pub(super) fn of(sdl: &str) -> Self {
-        let mut types = HashMap::new();
-        let document = async_graphql::parser::parse_schema(sdl);
-        for definition in document
-            .into_iter()
-            .flat_map(|document| document.definitions)
-        {
-            let TypeSystemDefinition::Type(definition) = definition else {
-                continue;
-            };
-            let fields = match definition.node.kind {
+        let types = definitions(sdl).filter_map(|(name, kind)| {
+            let fields = match kind {
                 TypeKind::Object(object) => object.fields,
                 TypeKind::Interface(interface) => interface.fields,
-                _ => continue,
+                _ => return None,
             };
             let fields = fields.into_iter().map(|field| field.node);
             let fields = fields.map(|field| (field.name.node.to_string(), field.ty.node));
-            types.insert(definition.node.name.node.to_string(), fields.collect());
-        }
-        Self(types)
+            Some((name, fields.collect()))
+        });
+        Self(types.collect())
     }
 
     fn get(&self, parent: &str, field: &str) -> Option<&Type> {

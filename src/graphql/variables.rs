@@ -6,12 +6,11 @@ use std::collections::HashMap;
 
 use async_graphql::{
     Pos, ServerError, Value, Variables,
-    parser::types::{
-        BaseType, InputObjectType, OperationDefinition, Type, TypeKind, TypeSystemDefinition,
-    },
+    parser::types::{BaseType, InputObjectType, OperationDefinition, Type, TypeKind},
 };
 
 use super::{
+    definitions,
     error::{ErrorCode, refusal},
     scalars::read_instant,
 };
@@ -30,26 +29,18 @@ enum InputType {
 impl InputTypes {
     /// Reads them from the schema.
     pub(super) fn of(sdl: &str) -> Self {
-        let mut types = HashMap::new();
-        let document = async_graphql::parser::parse_schema(sdl);
-        for definition in document
-            .into_iter()
-            .flat_map(|document| document.definitions)
-        {
-            let TypeSystemDefinition::Type(definition) = definition else {
-                continue;
-            };
-            let ty = match definition.node.kind {
+        let types = definitions(sdl).filter_map(|(name, kind)| {
+            let ty = match kind {
                 TypeKind::Enum(words) => {
                     let words = words.values.into_iter();
                     InputType::Enum(words.map(|word| word.node.value.node.to_string()).collect())
                 }
                 TypeKind::InputObject(object) => InputType::Object(fields(object)),
-                _ => continue,
+                _ => return None,
             };
-            types.insert(definition.node.name.node.to_string(), ty);
-        }
-        Self(types)
+            Some((name, ty))
+        });
+        Self(types.collect())
     }
 
     /// Checks what is given for the variables of an operation.

@@ -11,13 +11,11 @@ use axum::{
 use serde::Serialize;
 
 use super::{
+    Services,
     accept::MediaType,
     request::{self, Refusal},
 };
-use crate::{
-    graphql::{refused, was_executed},
-    server::Services,
-};
+use crate::graphql::{refused, was_executed};
 
 /// Tells client and log the same request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

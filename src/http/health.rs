@@ -5,7 +5,8 @@ use serde::Serialize;
 use tokio::time;
 use tracing::warn;
 
-use crate::{db::migrate, server::Services};
+use super::Services;
+use crate::db::migrate;
 
 /// How long the database may take to prove itself.
 const PATIENCE: time::Duration = time::Duration::from_secs(3);

@@ -5,19 +5,20 @@ mod graphiql;
 mod graphql;
 mod health;
 mod request;
+mod services;
 mod websocket;
 
 use std::time::Duration;
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 
-use crate::server::Services;
+pub use services::Services;
 
 /// Limits of requests and sockets.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ pub fn router(services: Services) -> Router {
 async fn endpoint(State(services): State<Services>, request: Request) -> Response {
     match *request.method() {
         Method::GET if asks_for_socket(request.headers()) => {
-            let (mut parts, _) = request.into_parts();
+            let (parts, _) = request.into_parts();
             if is_from_another_site(&parts.headers) {
                 return (
                     StatusCode::FORBIDDEN,
@@ -73,10 +74,7 @@ async fn endpoint(State(services): State<Services>, request: Request) -> Respons
                 )
                     .into_response();
             }
-            match WebSocketUpgrade::from_request_parts(&mut parts, &services).await {
-                Ok(upgrade) => websocket::upgrade(upgrade, services),
-                Err(rejection) => rejection.into_response(),
-            }
+            websocket::upgrade(parts, services).await
         }
         Method::GET | Method::POST => graphql::execute(services, request).await,
         _ => {

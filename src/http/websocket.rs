@@ -6,18 +6,17 @@
 
 use std::{collections::HashMap, pin::pin};
 
-use super::{graphql::Body, request::Envelope};
-use crate::{
-    graphql::{ErrorCode, refused, was_executed},
-    server::Services,
-};
+use super::{Services, graphql::Body, request::Envelope};
+use crate::graphql::{ErrorCode, refused, was_executed};
 use async_graphql::{Response as GraphQlResponse, Value as GraphQlValue};
+use async_graphql_axum::GraphQLProtocol;
 use axum::{
     extract::{
-        WebSocketUpgrade,
+        FromRequestParts, WebSocketUpgrade,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
     },
-    response::Response,
+    http::request::Parts,
+    response::{IntoResponse, Response},
 };
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -43,7 +42,7 @@ enum Close {
     BadMessage(&'static str),
     TooLarge,
     Unauthorized,
-    BadProtocol,
+    BadProtocol(&'static str),
     InitTimeout,
     DuplicateOperation,
     SecondInit,
@@ -56,7 +55,7 @@ impl Close {
             Self::TooLarge => (1009, "Message too big"),
             Self::BadMessage(reason) => (4400, reason),
             Self::Unauthorized => (4401, "Unauthorized"),
-            Self::BadProtocol => (4406, "Subprotocol not acceptable"),
+            Self::BadProtocol(reason) => (4406, reason),
             Self::InitTimeout => (4408, "Connection initialisation timeout"),
             Self::DuplicateOperation => (4409, "Subscriber for this id already exists"),
             Self::SecondInit => (4429, "Too many initialisation requests"),
@@ -129,7 +128,12 @@ struct Operation {
 }
 
 /// Makes a socket of a request.
-pub(super) fn upgrade(upgrade: WebSocketUpgrade, services: Services) -> Response {
+pub(super) async fn upgrade(mut parts: Parts, services: Services) -> Response {
+    let offered = GraphQLProtocol::from_request_parts(&mut parts, &services).await;
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &services).await {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
     let tracker = services.sockets.clone();
     upgrade
         .protocols([PROTOCOL])
@@ -137,10 +141,11 @@ pub(super) fn upgrade(upgrade: WebSocketUpgrade, services: Services) -> Response
         // Twice what is taken, so that a message somewhat too large is told to be.
         .max_message_size(2 * services.limits.body_bytes)
         .max_frame_size(2 * services.limits.body_bytes)
-        .on_upgrade(move |socket| tracker.track_future(serve(socket, services)))
+        .on_upgrade(move |socket| tracker.track_future(serve(socket, offered.is_ok(), services)))
 }
 
-async fn serve(mut socket: WebSocket, services: Services) {
+/// Serves a socket, whose client offered some sub-protocol of GraphQL's or none.
+async fn serve(mut socket: WebSocket, offered: bool, services: Services) {
     let close_time = services.limits.close_time;
     let speaks = socket
         .protocol()
@@ -148,8 +153,14 @@ async fn serve(mut socket: WebSocket, services: Services) {
     let reason = if speaks {
         // Its operations end with it, before the goodbye.
         Session::new(services).run(&mut socket).await
+    } else if offered {
+        Some(Close::BadProtocol(
+            "speak graphql-transport-ws instead of the older graphql-ws",
+        ))
     } else {
-        Some(Close::BadProtocol)
+        Some(Close::BadProtocol(
+            "offer the sub-protocol graphql-transport-ws",
+        ))
     };
     tracing::debug!(?reason, "closing a socket");
     let _ = time::timeout(close_time, say_goodbye(socket, reason)).await;

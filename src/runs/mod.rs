@@ -1,9 +1,9 @@
 //! The domain: what a run is, how it may change, and what can be asked of the ledger. It knows
 //! neither GraphQL nor HTTP.
 //!
-//! [`Runs`] is the whole of it to its callers: `reads` and `writes` hold its methods, `lifecycle`
-//! the rules of a run's status, `input` and `filter` what is handed in, `feed` how changes reach
-//! those who watch.
+//! [`Runs`] is the whole of it to its callers: `reads`, `writes` and `events` hold its methods,
+//! `lifecycle` the rules of a run's status, `input` and `filter` what is handed in, `feed` how changes
+//! reach those who watch.
 
 use std::sync::Arc;
 
@@ -11,17 +11,20 @@ use crate::{clock::Clock, db::Database};
 
 pub mod duration;
 mod error;
+mod events;
 pub mod feed;
 pub mod filter;
 pub mod input;
 pub mod lifecycle;
 mod reads;
+mod statement;
 mod writes;
 
 pub use entity::{sync_event::Model as Event, sync_history::Model as Run, user::Model as User};
 pub use error::{Error, Result};
+pub use events::AddedEvents;
 pub use reads::{EventsOfRun, RunOrder, RunOrderField, event_position};
-pub use writes::{AddedEvents, Written};
+pub use writes::Written;
 
 use feed::Feed;
 

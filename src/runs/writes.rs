@@ -1,25 +1,20 @@
 //! How the ledger changes. Each rule stands in the condition of the statement that writes, so that
 //! it holds whoever else writes at the same time; what was read before decides nothing.
 
-use entity::{
-    SyncEntityType, SyncSource, SyncStatus, sync_event, sync_history, sync_history::Column,
-};
-use sea_orm::sea_query::{
-    Expr, ExprTrait, Func, InsertStatement, LockType, OnConflict, Query, ReturningClause,
-    UpdateStatement,
-};
+use entity::{SyncEntityType, SyncSource, SyncStatus, sync_history, sync_history::Column};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LockType, OnConflict, Query, UpdateStatement};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr,
-    EntityTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, DbBackend, DbErr, EntityTrait, QuerySelect, QueryTrait,
 };
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::{
-    Event, Run, Runs,
+    Run, Runs,
     error::{Error, Result},
-    input::{Counts, NewEvent, NewRun, Outcome, Progress, check_text},
-    lifecycle, reads,
+    input::{Counts, NewRun, Outcome, Progress, check_text},
+    lifecycle,
+    statement::execute_and_read,
 };
 use crate::db::error::{Failure, classify};
 
@@ -30,15 +25,6 @@ pub struct Written {
     pub run: Run,
     /// The very call had been made before; nothing was changed.
     pub replayed: bool,
-}
-
-/// Events as a call left them.
-#[derive(Clone, Debug)]
-pub struct AddedEvents {
-    /// In the order they were given.
-    pub events: Vec<Event>,
-    /// How many of them had been stored before.
-    pub replayed: usize,
 }
 
 impl Runs {
@@ -233,67 +219,6 @@ impl Runs {
         Ok(runs)
     }
 
-    /// Adds an event to a run, ended or not.
-    ///
-    /// # Errors
-    /// Bad input, no such run, an id that a different event has, or the database does not answer.
-    pub async fn add_event(&self, run_id: Uuid, new: NewEvent) -> Result<(Event, bool)> {
-        let mut added = self.add_events(run_id, vec![new]).await?;
-        let event = added
-            .events
-            .pop()
-            .unwrap_or_else(|| unreachable!("one was added"));
-        Ok((event, added.replayed == 1))
-    }
-
-    /// Adds events to a run, ended or not: all of them or none.
-    ///
-    /// # Errors
-    /// Bad input, no such run, an id that a different event has, or the database does not answer.
-    pub async fn add_events(&self, run_id: Uuid, new: Vec<NewEvent>) -> Result<AddedEvents> {
-        if new.len() > self.limits.events_per_call {
-            return Err(Error::BadInput(format!(
-                "{} events in one call; at most {} are taken, so send them in several",
-                new.len(),
-                self.limits.events_per_call
-            )));
-        }
-        new.iter().try_for_each(|event| event.check(&self.limits))?;
-        if new.is_empty() {
-            self.get(run_id).await?;
-            return Ok(AddedEvents {
-                events: Vec::new(),
-                replayed: 0,
-            });
-        }
-        // Events without an id of the worker's cannot be there already, and one alone is all or
-        // none by itself.
-        let may_conflict = new.len() > 1 && new.iter().any(|event| event.id.is_some());
-        let given: Vec<bool> = new.iter().map(|event| event.timestamp.is_some()).collect();
-        let events: Vec<Event> = new.into_iter().map(|new| self.event(run_id, new)).collect();
-        let added = if may_conflict {
-            let transaction = self.database.begin().await?;
-            let added = insert_events(&transaction, events, &given).await?;
-            transaction.commit().await?;
-            added
-        } else {
-            insert_events(self.database.write(), events, &given).await?
-        };
-        self.feed.ring();
-        Ok(added)
-    }
-
-    fn event(&self, run_id: Uuid, new: NewEvent) -> Event {
-        Event {
-            id: new.id.unwrap_or_else(|| self.clock.new_id()),
-            sync_id: run_id,
-            event_type: new.event_type,
-            timestamp: new.timestamp.unwrap_or_else(|| self.clock.now()),
-            message: new.message,
-            details: new.details,
-        }
-    }
-
     /// Executes an update of one run whose condition holds the rule, and reads the run if the rule
     /// said no.
     async fn write_open_run(
@@ -345,133 +270,12 @@ impl Runs {
         self.feed.ring();
         Ok(run)
     }
-
-    /// Executes a statement that writes one run at most, and answers the run as it then is.
-    async fn write_run(
-        &self,
-        statement: impl Returning,
-    ) -> std::result::Result<Option<Run>, DbErr> {
-        let run = self.write_runs(statement).await?.pop();
-        if run.is_some() {
-            self.feed.ring();
-        }
-        Ok(run)
-    }
-
-    /// Executes a statement that writes runs, and answers them as they then are.
-    async fn write_runs(&self, statement: impl Returning) -> std::result::Result<Vec<Run>, DbErr> {
-        if self.database.backend() == DbBackend::Postgres {
-            let statement = statement.that_returns(Query::returning().columns(Column::iter()));
-            let rows = self.database.write().query_all(&statement).await?;
-            return rows
-                .iter()
-                .map(|row| Run::from_query_result(row, ""))
-                .collect();
-        }
-        let transaction = self.database.begin().await?;
-        let runs = execute_and_read(&transaction, statement).await?;
-        transaction.commit().await?;
-        Ok(runs)
-    }
 }
 
 /// What became of an update that its own condition may refuse.
 enum Attempt {
     Written(Run),
     Refused(Run),
-}
-
-/// A statement that can tell what it wrote.
-trait Returning: Send {
-    fn that_returns(self, clause: ReturningClause) -> impl sea_orm::StatementBuilder + Send;
-}
-
-impl Returning for InsertStatement {
-    fn that_returns(mut self, clause: ReturningClause) -> impl sea_orm::StatementBuilder + Send {
-        Self::returning(&mut self, clause);
-        self
-    }
-}
-
-impl Returning for UpdateStatement {
-    fn that_returns(mut self, clause: ReturningClause) -> impl sea_orm::StatementBuilder + Send {
-        Self::returning(&mut self, clause);
-        self
-    }
-}
-
-/// On SQLite a statement returns rows as they were before its triggers; so they are read again.
-async fn execute_and_read(
-    transaction: &impl ConnectionTrait,
-    statement: impl Returning,
-) -> std::result::Result<Vec<Run>, DbErr> {
-    let ids = Query::returning().column(Column::Id);
-    let ids = transaction.query_all(&statement.that_returns(ids)).await?;
-    let ids = ids
-        .iter()
-        .map(|row| row.try_get("", "id"))
-        .collect::<std::result::Result<Vec<Uuid>, _>>()?;
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    reads::find_runs(transaction, &ids).await
-}
-
-/// Inserts events of one run, and compares those that were there before. The caller's transaction
-/// undoes the rest when one of them differs. `given` says which timestamps are the caller's.
-async fn insert_events(
-    connection: &impl ConnectionTrait,
-    mut events: Vec<Event>,
-    given: &[bool],
-) -> Result<AddedEvents> {
-    use sync_event::Column;
-    let rows = events.iter().cloned().map(sync_event::ActiveModel::from);
-    let mut insert = sync_event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
-        .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
-        .into_query();
-    insert.returning(Query::returning().column(Column::Id));
-    let run_id = events[0].sync_id;
-    let inserted = connection
-        .query_all(&insert)
-        .await
-        .map_err(|error| match classify(&error) {
-            Failure::ForeignKey => Error::NotFound {
-                what: "run",
-                id: run_id,
-            },
-            _ => error.into(),
-        })?;
-    let replayed = events.len() - inserted.len();
-    if replayed > 0 {
-        let ids = events.iter().map(|event| event.id);
-        let stored = sync_event::Entity::find()
-            .filter(Column::Id.is_in(ids))
-            .all(connection)
-            .await?;
-        for (event, given) in events.iter_mut().zip(given) {
-            let Some(stored) = stored.iter().find(|stored| stored.id == event.id) else {
-                continue;
-            };
-            if !is_repetition(event, *given, stored) {
-                return Err(Error::IdConflict {
-                    what: "event",
-                    id: event.id,
-                });
-            }
-            *event = stored.clone();
-        }
-    }
-    Ok(AddedEvents { events, replayed })
-}
-
-/// Whether `event` says what `stored` does; a timestamp only if the caller gave one.
-fn is_repetition(event: &Event, timestamp_given: bool, stored: &Event) -> bool {
-    let details = |event: &Event| event.details.clone().filter(|details| !details.is_null());
-    event.sync_id == stored.sync_id
-        && event.event_type == stored.event_type
-        && event.message == stored.message
-        && (!timestamp_given || event.timestamp == stored.timestamp)
-        && details(event) == details(stored)
 }
 
 /// An update of the run with this id, if its status is one of these.
@@ -517,11 +321,9 @@ fn is_open(run: &Run) -> bool {
 fn refusal(run: Run) -> Error {
     match run.status() {
         Ok(status) if lifecycle::has_ended(status) => Error::AlreadyFinished(Box::new(run)),
-        // Created or changed between the refused update and the reading.
-        Ok(_) => Error::BadInput(format!(
-            "run {} was being changed by another: try again",
-            run.id
-        )),
+        // Created or changed between the refused update and the reading; the same call again will
+        // find it so.
+        Ok(_) => Error::Unavailable(DbErr::RecordNotUpdated),
         Err(unknown) => Error::BadInput(format!(
             "the status stored for run {} is `{}`, which this server does not know; correct it \
              in the database first",

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{process::Process, support::lacking};
 
-/// Runs a script of Node's against a server of its own; None where what it needs is not installed.
+/// Runs a script of Node's against a server of its own; told if what it needs is not installed.
 fn check(folder: &str, script: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     if !root.join("node_modules").exists() {
@@ -15,19 +15,20 @@ fn check(folder: &str, script: &str) {
     }
     let ledger = tempfile::tempdir().unwrap();
     let server = Process::start(ledger.path());
-    let output = Command::new("node")
-        .arg(script)
-        .arg(&server.url)
-        .current_dir(&root)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
+    run(Command::new("node")
+        .args([script, &server.url])
+        .current_dir(&root));
+}
+
+/// Runs a command, and tells what it said if it failed.
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said)
     );
-    assert!(output.status.success(), "{said}");
 }
 
 #[test]
@@ -60,15 +61,5 @@ fn the_committed_explorer_is_what_its_source_builds() {
     if !Path::new(web).join("node_modules").exists() {
         return lacking("Node with the packages of web (npm ci)");
     }
-    let output = Command::new("npm")
-        .args(["run", "check"])
-        .current_dir(web)
-        .output()
-        .unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success(), "{said}");
+    run(Command::new("npm").args(["run", "check"]).current_dir(web));
 }

@@ -8,11 +8,7 @@ use std::{
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 use sync_history::{
-    clock::Clock,
-    config::Limits,
-    db,
-    runs::Runs,
-    server::{self, Services},
+    clock::Clock, config::Limits, db, graphql::Executor, http::Services, runs::Runs, server,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -73,7 +69,8 @@ impl Ledger {
         let runs = Runs::open(database.clone(), injected.clone(), limits.runs.clone())
             .await
             .unwrap();
-        let services = Services::new(database, runs, injected, &limits);
+        let graphql = Executor::new(runs, limits.pages, limits.documents);
+        let services = Services::new(database, graphql, injected, limits.http);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
