@@ -14,7 +14,7 @@ use axum::{
     Router,
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::{any, get},
 };
 
@@ -53,6 +53,7 @@ impl Default for HttpLimits {
 /// All paths.
 pub fn router(services: Services) -> Router {
     Router::new()
+        .route("/", get(async || Redirect::to("/graphiql")))
         .route("/graphql", any(endpoint))
         .route("/graphiql", get(graphiql::page))
         .route("/graphiql/{*path}", get(graphiql::asset))

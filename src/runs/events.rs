@@ -5,6 +5,7 @@ use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait,
 };
+use tracing::debug;
 use uuid::Uuid;
 
 use super::{
@@ -71,6 +72,9 @@ impl Runs {
             insert_events(self.database.write(), events, &given).await?
         };
         self.feed.ring();
+        for event in &added.events {
+            debug!(%event, "added");
+        }
         Ok(added)
     }
 

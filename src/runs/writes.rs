@@ -7,6 +7,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, DbBackend, DbErr, EntityTrait, QuerySelect, QueryTrait,
 };
 use serde_json::{Map, Value as Json};
+use tracing::{debug, info};
 use uuid::Uuid;
 
 use super::{
@@ -62,6 +63,7 @@ impl Runs {
             }
         })?;
         if let Some(run) = created {
+            info!(%run, "created");
             return Ok(Written {
                 run,
                 replayed: false,
@@ -86,10 +88,13 @@ impl Runs {
         let mut update = update_run(id, lifecycle::sources_of(SyncStatus::Running));
         update.value(Column::Status, SyncStatus::Running.as_ref());
         match self.write_open_run(id, update, None).await? {
-            Attempt::Written(run) => Ok(Written {
-                run,
-                replayed: false,
-            }),
+            Attempt::Written(run) => {
+                info!(%run, "started");
+                Ok(Written {
+                    run,
+                    replayed: false,
+                })
+            }
             Attempt::Refused(run) if run.status() == Ok(SyncStatus::Running) => Ok(Written {
                 run,
                 replayed: true,
@@ -118,7 +123,10 @@ impl Runs {
             .write_open_run(id, update, progress.details.as_ref())
             .await?
         {
-            Attempt::Written(run) => Ok(run),
+            Attempt::Written(run) => {
+                debug!(%run, "progressed");
+                Ok(run)
+            }
             Attempt::Refused(run) => Err(refusal(run)),
         }
     }
@@ -153,10 +161,13 @@ impl Runs {
             .write_open_run(id, update, outcome.details.as_ref())
             .await?
         {
-            Attempt::Written(run) => Ok(Written {
-                run,
-                replayed: false,
-            }),
+            Attempt::Written(run) => {
+                info!(%run, "ended");
+                Ok(Written {
+                    run,
+                    replayed: false,
+                })
+            }
             Attempt::Refused(run) if outcome.holds_for(&run) => Ok(Written {
                 run,
                 replayed: true,
@@ -216,6 +227,9 @@ impl Runs {
         let mut runs = self.write_runs(update).await?;
         self.feed.ring();
         runs.sort_by_key(|run| (run.started_at, run.id));
+        for run in &runs {
+            info!(%run, "ended");
+        }
         Ok(runs)
     }
 

@@ -413,4 +413,23 @@ async fn a_run_is_triggered_by_a_user_there_is(#[values(Sqlite, Postgres)] kind:
         data["syncRun"],
         json!({"triggeredById": user, "triggeredBy": {"id": user, "email": "ops@example.test", "fullName": "Operations"}})
     );
+    let input = json!({"input": {"runId": id, "event": {"eventType": "start", "message": "x"}}});
+    let add =
+        "mutation($input: AddSyncEventInput!) { addSyncEvent(input: $input) { event { id } } }";
+    let event = ledger.data(add, input).await["addSyncEvent"]["event"]["id"].take();
+    let nodes = ledger
+        .data(
+            "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on User { fullName }
+                ... on SyncEvent { message run { id } } ... on SyncRun { status } } }",
+            json!({"ids": [event, user, id]}),
+        )
+        .await;
+    assert_eq!(
+        nodes["nodes"],
+        json!([
+            {"__typename": "SyncEvent", "id": event, "message": "x", "run": {"id": id}},
+            {"__typename": "User", "id": user, "fullName": "Operations"},
+            {"__typename": "SyncRun", "id": id, "status": "PENDING"},
+        ])
+    );
 }

@@ -20,6 +20,7 @@ mod health;
 mod lifecycle;
 mod lists;
 mod process;
+mod race;
 mod readme;
 mod schema;
 mod statements;

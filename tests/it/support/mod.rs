@@ -6,7 +6,7 @@ mod postgres;
 pub(crate) mod socket;
 
 pub(crate) use clock::TestClock;
-pub(crate) use ledger::{Ledger, code};
+pub(crate) use ledger::{Ledger, code, sqlite_url};
 pub(crate) use postgres::{Cluster, database_name};
 pub(crate) use rstest::rstest;
 pub(crate) use serde_json::{Value, json};

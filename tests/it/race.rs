@@ -1,0 +1,268 @@
+//! The feed under writers that race: each committed change once, in order, through any replica.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use entity::SyncChangeKind;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sync_history::{
+    db,
+    runs::{
+        Limits, Runs,
+        feed::{Cursor, Interest},
+        filter::RunFilter,
+    },
+};
+use uuid::Uuid;
+
+use crate::support::{Cluster, Kind, Postgres, Sqlite, TestClock, rstest, sqlite_url};
+
+/// How long the writers write.
+const TIME: Duration = Duration::from_secs(6);
+const WRITERS: u64 = 16;
+const SUBSCRIBERS: u64 = 6;
+
+/// Numbers that look random and are the same in each run of the test.
+struct Dice(AtomicU64);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1))
+    }
+
+    fn below(&self, bound: u64) -> u64 {
+        let mut x = self.0.load(Ordering::Relaxed);
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.0.store(x, Ordering::Relaxed);
+        x % bound
+    }
+
+    async fn pause(&self, most_millis: u64) {
+        tokio::time::sleep(Duration::from_millis(self.below(most_millis + 1))).await;
+    }
+}
+
+/// A change, as all who look at it name it.
+type Key = (Uuid, i32);
+
+/// A plain-SQL writer of its own connection: transactions of several statements with pauses
+/// between, of which every fifth is rolled back.
+async fn write(kind: Kind, url: String, seed: u64, stop: Arc<AtomicBool>) {
+    let dice = Dice::new(seed);
+    let connection = connect(&url).await;
+    let (table, begin, wait) = match kind {
+        Postgres => ("sync_history.sync_history", "BEGIN", 25),
+        Sqlite => ("sync_history", "BEGIN IMMEDIATE", 1),
+    };
+    let literal = |id: u128| match kind {
+        Postgres => format!("'{}'", Uuid::from_u128(id)),
+        Sqlite => format!("x'{}'", Uuid::from_u128(id).simple()),
+    };
+    while !stop.load(Ordering::Relaxed) {
+        if connection.execute_unprepared(begin).await.is_err() {
+            // SQLite's one lock was taken for too long by the others.
+            continue;
+        }
+        for _ in 0..=dice.below(2) {
+            // Of a hundred runs, in ascending order within a transaction, or none would end.
+            let id = literal(u128::from(dice.below(100)) + 1);
+            let insert = format!(
+                "INSERT INTO {table} (id, entity_type, source, status, started_at,
+                    records_processed, records_created, records_updated, records_failed)
+                VALUES ({id}, 'stock', 'as400', 'running', '2026-11-20T08:00:00+00:00', 0, 0, 0, 0)
+                ON CONFLICT (id) DO UPDATE SET records_processed = {table}.records_processed + 1"
+            );
+            let insert =
+                insert.replace("sync_history.sync_history.records", "sync_history.records");
+            if connection.execute_unprepared(&insert).await.is_err() {
+                // Chosen as a deadlock's victim: the transaction is void.
+                break;
+            }
+            dice.pause(wait).await;
+        }
+        let end = if dice.below(5) == 0 {
+            "ROLLBACK"
+        } else {
+            "COMMIT"
+        };
+        connection.execute_unprepared(end).await.unwrap();
+        dice.pause(wait).await;
+    }
+}
+
+/// Follows the feed, is cut at random, and goes on at any of the replicas by its last cursor.
+async fn watch(
+    replicas: Vec<Runs>,
+    begin: Cursor,
+    seed: u64,
+    stop: Arc<AtomicBool>,
+) -> (Vec<Key>, usize) {
+    let dice = Dice::new(seed);
+    let mut cursor = begin;
+    let (mut received, mut cuts) = (Vec::new(), 0);
+    loop {
+        let replica = &replicas[usize::try_from(dice.below(replicas.len() as u64)).unwrap()];
+        let interest = Interest {
+            filter: RunFilter::default(),
+            kinds: vec![
+                SyncChangeKind::Created,
+                SyncChangeKind::Status,
+                SyncChangeKind::Progress,
+            ],
+        };
+        let mut subscriber = replica
+            .feed()
+            .changes(interest, Some(cursor.clone()))
+            .await
+            .unwrap();
+        for _ in 0..=dice.below(60) {
+            let next = tokio::time::timeout(Duration::from_secs(2), subscriber.next()).await;
+            let Ok(delivery) = next else {
+                // Nothing comes any more.
+                if stop.load(Ordering::Relaxed) {
+                    return (received, cuts);
+                }
+                break;
+            };
+            let change = delivery.unwrap().unwrap().change;
+            received.push((change.row.run_id, change.row.version));
+            cursor = change.cursor.clone();
+        }
+        cuts += 1;
+    }
+}
+
+/// What most would do: remember the highest `seq` seen.
+async fn watch_naively(kind: Kind, url: String, stop: Arc<AtomicBool>) -> Vec<Key> {
+    let connection = connect(&url).await;
+    let (mut last, mut received, mut ended) = (0_i64, Vec::new(), false);
+    loop {
+        let rows = committed(kind, &connection, last).await;
+        last = rows.last().map_or(last, |(seq, _)| *seq);
+        received.extend(rows.into_iter().map(|(_, key)| key));
+        if ended {
+            return received;
+        }
+        ended = stop.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn committed(kind: Kind, connection: &DatabaseConnection, after: i64) -> Vec<(i64, Key)> {
+    let (table, backend) = match kind {
+        Postgres => ("sync_history.sync_change", DbBackend::Postgres),
+        Sqlite => ("sync_change", DbBackend::Sqlite),
+    };
+    let sql = format!("SELECT seq, run_id, version FROM {table} WHERE seq > {after} ORDER BY seq");
+    let rows = connection
+        .query_all_raw(Statement::from_string(backend, sql))
+        .await
+        .unwrap();
+    rows.iter()
+        .map(|row| {
+            let key = (
+                row.try_get("", "run_id").unwrap(),
+                row.try_get("", "version").unwrap(),
+            );
+            (row.try_get("", "seq").unwrap(), key)
+        })
+        .collect()
+}
+
+async fn connect(url: &str) -> DatabaseConnection {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    sea_orm::Database::connect(options).await.unwrap()
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = match (kind, Cluster::get()) {
+        (Postgres, None) => return,
+        (Postgres, Some(cluster)) => cluster.empty_database().await,
+        (Sqlite, _) => sqlite_url(&folder),
+    };
+    let mut replicas = Vec::new();
+    for _ in 0..if kind == Postgres { 2 } else { 1 } {
+        let database = db::connect(&url).await.unwrap();
+        let clock = Arc::new(TestClock::default());
+        replicas.push(
+            Runs::open(database, clock, Limits::default())
+                .await
+                .unwrap(),
+        );
+    }
+    let begin = replicas[0].feed().now().await.unwrap();
+    // A transaction that is open throughout, and has written.
+    let open = (kind == Postgres).then_some(connect(&url).await);
+    if let Some(open) = &open {
+        let write = "BEGIN; INSERT INTO sync_history.sync_history (id, entity_type, source, status,
+            records_processed, records_created, records_updated, records_failed)
+            VALUES (gen_random_uuid(), 'order', 'api', 'running', 0, 0, 0, 0)";
+        open.execute_unprepared(write).await.unwrap();
+    }
+
+    let (writing, watching) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|seed| tokio::spawn(write(kind, url.clone(), seed + 1, Arc::clone(&writing))))
+        .collect();
+    let subscribers: Vec<_> = (0..SUBSCRIBERS)
+        .map(|seed| {
+            let stop = Arc::clone(&watching);
+            tokio::spawn(watch(replicas.clone(), begin.clone(), seed + 100, stop))
+        })
+        .collect();
+    let naive = tokio::spawn(watch_naively(kind, url.clone(), Arc::clone(&watching)));
+    tokio::time::sleep(TIME).await;
+    writing.store(true, Ordering::Relaxed);
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    if let Some(open) = open {
+        open.execute_unprepared("COMMIT").await.unwrap();
+    }
+    watching.store(true, Ordering::Relaxed);
+
+    let expected: Vec<Key> = committed(kind, &connect(&url).await, 0)
+        .await
+        .into_iter()
+        .map(|(_, key)| key)
+        .collect();
+    assert!(expected.len() > 200, "only {} changes", expected.len());
+    for subscriber in subscribers {
+        let (received, cuts) = subscriber.await.unwrap();
+        assert!(cuts > 3);
+        let mut versions: HashMap<Uuid, i32> = HashMap::new();
+        for (run, version) in &received {
+            let before = versions.insert(*run, *version).unwrap_or(0);
+            assert_eq!(*version, before + 1, "of run {run}, after {cuts} cuts");
+        }
+        assert_eq!(
+            received.len(),
+            expected.len(),
+            "lost or invented, after {cuts} cuts"
+        );
+    }
+    let naive = naive.await.unwrap();
+    if kind == Postgres {
+        assert!(
+            naive.len() < expected.len(),
+            "the naive reader lost nothing"
+        );
+    }
+}
