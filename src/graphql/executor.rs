@@ -10,7 +10,7 @@ use super::{
     LedgerSchema, PageLimits,
     document::{self, DocumentLimits},
     error::{ErrorCode, refused, seal},
-    sdl,
+    resume, sdl,
     shape::{FieldTypes, Shape},
     variables::InputTypes,
 };
@@ -31,6 +31,14 @@ pub struct Prepared {
     shape: Shape,
     /// None if it cannot be told which operation is meant; execution will say so.
     pub operation: Option<OperationType>,
+}
+
+impl Prepared {
+    /// Makes a subscription tell its place with each response, for [`super::take_place`], and begin
+    /// behind `last` if there is one.
+    pub fn make_resumable(&mut self, last: Option<&str>) {
+        resume::make_resumable(&mut self.request, last);
+    }
 }
 
 impl Executor {
@@ -57,7 +65,6 @@ impl Executor {
     ) -> Result<Prepared, Box<Response>> {
         let refused = |error| Box::new(seal(Response::from_errors(vec![error]), request_id));
         document::check_text(&request.query, self.limits).map_err(refused)?;
-        request.parsed_query().map_err(refused)?;
         let name = request.operation_name.clone();
         let variables = std::mem::take(&mut request.variables);
         let document = request.parsed_query().map_err(refused)?;

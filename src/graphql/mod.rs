@@ -21,6 +21,7 @@ mod mutation;
 mod node;
 mod page;
 mod query;
+mod resume;
 mod run;
 mod scalars;
 mod shape;
@@ -32,6 +33,7 @@ pub use document::DocumentLimits;
 pub use error::{ErrorCode, refused};
 pub use executor::{Executor, Prepared, was_executed};
 pub use page::PageLimits;
+pub use resume::take_place;
 
 use crate::runs::Runs;
 use mutation::Mutation;

@@ -1,4 +1,4 @@
-//! Which of the two JSON media types to answer in.
+//! Which media type to answer in.
 
 use axum::http::{HeaderMap, HeaderValue, header::ACCEPT};
 
@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, header::ACCEPT};
 pub(super) enum MediaType {
     /// `application/graphql-response+json`: the status tells whether the request was executed.
     GraphQl,
+    /// `text/event-stream`: each response is an event.
+    EventStream,
     /// `application/json`: a well-formed request is answered 200, for clients of old.
     Json,
 }
@@ -16,6 +18,7 @@ impl MediaType {
     pub(super) fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::GraphQl => "application/graphql-response+json; charset=utf-8",
+            Self::EventStream => "text/event-stream",
             Self::Json => "application/json; charset=utf-8",
         })
     }
@@ -53,6 +56,7 @@ fn read_range(range: &str) -> Option<(f32, MediaType)> {
     let mut parts = range.split(';').map(str::trim);
     let media = match parts.next()?.to_ascii_lowercase().as_str() {
         "application/graphql-response+json" => MediaType::GraphQl,
+        "text/event-stream" => MediaType::EventStream,
         "application/json" | "application/*" | "*/*" => MediaType::Json,
         _ => return None,
     };
@@ -107,6 +111,19 @@ mod tests {
         assert_eq!(
             negotiate(&format!("{graphql};charset=utf-8, */*")),
             Some(MediaType::GraphQl)
+        );
+    }
+
+    #[test]
+    fn an_event_stream_is_opened_for_who_prefers_it() {
+        assert_eq!(negotiate("text/event-stream"), Some(MediaType::EventStream));
+        assert_eq!(
+            negotiate("application/json, text/event-stream"),
+            Some(MediaType::Json)
+        );
+        assert_eq!(
+            negotiate("text/event-stream, */*;q=0.5"),
+            Some(MediaType::EventStream)
         );
     }
 

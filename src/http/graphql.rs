@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: one operation a request, answered whole.
+//! GraphQL over HTTP: one operation a request, answered whole, or event by event (see `sse`).
 
 use async_graphql::{
     Response as GraphQlResponse, ServerError, Value, parser::types::OperationType,
@@ -14,8 +14,9 @@ use super::{
     Services,
     accept::MediaType,
     request::{self, Refusal},
+    sse,
 };
-use crate::graphql::{refused, was_executed};
+use crate::graphql::{Prepared, refused, was_executed};
 
 /// Tells client and log the same request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,26 +43,85 @@ impl<'a> From<&'a GraphQlResponse> for Body<'a> {
 /// Answers a GET or POST.
 pub(super) async fn execute(services: Services, http: Request) -> Response {
     let request_id = services.clock.new_id().to_string();
-    let media = MediaType::negotiate(http.headers());
-    let (status, response) = match media {
-        None => {
-            let refusal = Refusal::new(
-                StatusCode::NOT_ACCEPTABLE,
-                "this server answers in application/graphql-response+json or application/json",
-            );
-            (refusal.status, refused(refusal.code, refusal.message))
-        }
-        Some(media) => match answer(http, &services, &request_id).await {
-            Ok(response) if was_executed(&response) || media == MediaType::Json => {
-                (StatusCode::OK, response)
-            }
-            Ok(response) => (StatusCode::BAD_REQUEST, response),
-            Err(refusal) => (refusal.status, refused(refusal.code, refusal.message)),
-        },
+    let Some(media) = MediaType::negotiate(http.headers()) else {
+        let refusal = Refusal::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "this server answers in application/graphql-response+json, application/json or \
+             text/event-stream",
+        );
+        return refuse(refusal, MediaType::Json, &request_id);
     };
-    let mut answer = (status, write(&response)).into_response();
+    let last = sse::last_event_id(http.headers()).map(str::to_owned);
+    let prepared = match prepare(http, &services, &request_id).await {
+        Ok(prepared) => prepared,
+        Err(refusal) => return refuse(refusal, media, &request_id),
+    };
+    let response = match (prepared, media) {
+        (Ok(mut prepared), MediaType::EventStream) => {
+            prepared.make_resumable(last.as_deref());
+            return sse::execute(services, prepared, request_id);
+        }
+        (Err(response), MediaType::EventStream) => return sse::refuse(*response),
+        (Ok(prepared), _) if prepared.operation == Some(OperationType::Subscription) => {
+            let refusal = Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "a subscription needs a WebSocket with the sub-protocol graphql-transport-ws, or a \
+                 request with `Accept: text/event-stream`",
+            );
+            return refuse(refusal, media, &request_id);
+        }
+        (Ok(prepared), _) => services.graphql.execute(prepared, &request_id).await,
+        (Err(response), _) => *response,
+    };
+    let status = if was_executed(&response) || media == MediaType::Json {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    };
+    answer(status, &response, media, &request_id)
+}
+
+/// Reads a request and checks it; within the result is the answer if it will not be executed.
+async fn prepare(
+    http: Request,
+    services: &Services,
+    request_id: &str,
+) -> Result<Result<Prepared, Box<GraphQlResponse>>, Refusal> {
+    let (parts, body) = http.into_parts();
+    let by_get = parts.method == Method::GET;
+    let request = if by_get {
+        request::from_uri(&parts.uri)?
+    } else {
+        request::from_body(&parts.headers, body, &services.limits).await?
+    };
+    let prepared = services.graphql.prepare(request, request_id);
+    match &prepared {
+        Ok(prepared) if by_get && prepared.operation == Some(OperationType::Mutation) => Err(
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation is sent by POST"),
+        ),
+        _ => Ok(prepared),
+    }
+}
+
+fn refuse(refusal: Refusal, media: MediaType, request_id: &str) -> Response {
+    let response = refused(refusal.code, refusal.message);
+    // An event stream is only opened for a request that can be read.
+    let media = if media == MediaType::EventStream {
+        MediaType::Json
+    } else {
+        media
+    };
+    answer(refusal.status, &response, media, request_id)
+}
+
+fn answer(
+    status: StatusCode,
+    response: &GraphQlResponse,
+    media: MediaType,
+    request_id: &str,
+) -> Response {
+    let mut answer = (status, write(response)).into_response();
     let headers = answer.headers_mut();
-    let media = media.unwrap_or(MediaType::Json);
     headers.insert(header::CONTENT_TYPE, media.content_type());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
@@ -72,36 +132,6 @@ pub(super) async fn execute(services: Services, http: Request) -> Response {
         headers.insert(REQUEST_ID, id);
     }
     answer
-}
-
-/// Reads a request and executes it, if it may be executed here.
-async fn answer(
-    http: Request,
-    services: &Services,
-    request_id: &str,
-) -> Result<GraphQlResponse, Refusal> {
-    let (parts, body) = http.into_parts();
-    let by_get = parts.method == Method::GET;
-    let request = if by_get {
-        request::from_uri(&parts.uri)?
-    } else {
-        request::from_body(&parts.headers, body, &services.limits).await?
-    };
-    let prepared = match services.graphql.prepare(request, request_id) {
-        Ok(prepared) => prepared,
-        Err(response) => return Ok(*response),
-    };
-    match prepared.operation {
-        Some(OperationType::Mutation) if by_get => Err(Refusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "a mutation is sent by POST",
-        )),
-        Some(OperationType::Subscription) => Err(Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "a subscription needs a WebSocket with the sub-protocol graphql-transport-ws",
-        )),
-        _ => Ok(services.graphql.execute(prepared, request_id).await),
-    }
 }
 
 /// The response as JSON.

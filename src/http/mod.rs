@@ -6,6 +6,7 @@ mod graphql;
 mod health;
 mod request;
 mod services;
+mod sse;
 mod websocket;
 
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct HttpLimits {
     pub operations_per_socket: usize,
     /// How long a new socket may take to say `connection_init`.
     pub init_time: Duration,
+    /// How often a socket's client is asked whether it is there; silent twice, it is left.
+    pub ping_interval: Duration,
     /// How long one message may take to be taken by a socket's client.
     pub send_time: Duration,
     /// How long a socket's client may take to agree that it is closed.
@@ -44,6 +47,7 @@ impl Default for HttpLimits {
             body_time: Duration::from_secs(30),
             operations_per_socket: 20,
             init_time: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(20),
             send_time: Duration::from_secs(30),
             close_time: Duration::from_secs(3),
         }

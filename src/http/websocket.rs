@@ -30,6 +30,8 @@ use tokio::{
 const PROTOCOL: &str = "graphql-transport-ws";
 /// Messages of operations that wait for the client to take them; their operations wait with them.
 const OUTBOX: usize = 16;
+/// Pings that may go unanswered.
+const PINGS: u32 = 2;
 /// Bytes of an operation's id, which is said again with each of its messages.
 const LONGEST_ID: usize = 256;
 /// The library's default of 128 KiB is zeroed again and again.
@@ -44,6 +46,7 @@ enum Close {
     Unauthorized,
     BadProtocol(&'static str),
     InitTimeout,
+    Silent,
     DuplicateOperation,
     SecondInit,
 }
@@ -57,6 +60,7 @@ impl Close {
             Self::Unauthorized => (4401, "Unauthorized"),
             Self::BadProtocol(reason) => (4406, reason),
             Self::InitTimeout => (4408, "Connection initialisation timeout"),
+            Self::Silent => (4408, "No answer to pings"),
             Self::DuplicateOperation => (4409, "Subscriber for this id already exists"),
             Self::SecondInit => (4429, "Too many initialisation requests"),
         };
@@ -97,6 +101,7 @@ enum ClientMessage {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ServerMessage<'a, P> {
     ConnectionAck,
+    Ping,
     Pong,
     Next { id: &'a str, payload: P },
     Error { id: &'a str, payload: P },
@@ -184,6 +189,8 @@ async fn say_goodbye(mut socket: WebSocket, reason: Option<Close>) {
 struct Session {
     services: Services,
     initialised: bool,
+    /// Pings since the client last said anything.
+    unanswered: u32,
     operations: Operations,
     inbox: mpsc::Receiver<Outgoing>,
 }
@@ -202,6 +209,7 @@ impl Session {
         Self {
             services,
             initialised: false,
+            unanswered: 0,
             operations: Operations {
                 running: HashMap::new(),
                 started: 0,
@@ -217,10 +225,19 @@ impl Session {
         let stopping = self.services.stopping.clone();
         let init_deadline = time::sleep(self.services.limits.init_time);
         tokio::pin!(init_deadline);
+        let every = self.services.limits.ping_interval;
+        let mut ping = time::interval_at(time::Instant::now() + every, every);
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return Some(Close::GoingAway),
                 () = &mut init_deadline, if !self.initialised => return Some(Close::InitTimeout),
+                _ = ping.tick(), if self.initialised => {
+                    if self.unanswered == PINGS {
+                        return Some(Close::Silent);
+                    }
+                    self.unanswered += 1;
+                    self.send(socket, Bare::Ping.write()).await?;
+                }
                 received = socket.recv() => match received {
                     Some(Ok(Message::Text(text))) if text.len() > self.services.limits.body_bytes => {
                         return Some(Close::TooLarge);
@@ -254,6 +271,8 @@ impl Session {
 
     /// Acts on a message; tells what to answer at once.
     fn answer(&mut self, text: &str) -> Result<Option<Message>, Close> {
+        // Whoever talks is there.
+        self.unanswered = 0;
         let message = serde_json::from_str(text)
             .map_err(|_| Close::BadMessage("not a message of graphql-transport-ws"))?;
         match message {

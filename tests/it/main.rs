@@ -13,6 +13,7 @@ mod adoption;
 mod bad_input;
 mod clients;
 mod durability;
+mod event_stream;
 mod events;
 mod filters;
 mod foreign_writers;

@@ -448,3 +448,23 @@ async fn the_events_of_no_run_cannot_be_followed(#[values(Sqlite, Postgres)] kin
         assert_eq!(code(&socket.hear().await["payload"][0]), expected);
     }
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_client_that_answers_no_pings_is_left(#[values(Sqlite, Postgres)] kind: Kind) {
+    let mut limits = sync_history::config::Limits::default();
+    limits.http.ping_interval = std::time::Duration::from_millis(50);
+    let Some(ledger) = Ledger::start_with(kind, limits).await else {
+        return;
+    };
+    let mut there = Socket::open(&ledger.url).await;
+    for _ in 0..5 {
+        assert_eq!(there.hear().await, json!({"type": "ping"}));
+        there.say(&json!({"type": "pong"})).await;
+    }
+    let mut silent = Socket::open(&ledger.url).await;
+    for _ in 0..2 {
+        assert_eq!(silent.hear().await, json!({"type": "ping"}));
+    }
+    assert_eq!(silent.close_code().await, 4408);
+}

@@ -1,0 +1,150 @@
+//! Live views over server-sent events.
+
+use std::time::Duration;
+
+use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest};
+
+const WATCH: &str = "subscription($after: String) { syncRunChanged(after: $after) { status } }";
+
+/// An event stream being read.
+struct Events {
+    response: reqwest::Response,
+    text: String,
+}
+
+#[derive(Debug, PartialEq)]
+struct Event {
+    kind: String,
+    id: Option<String>,
+    data: Value,
+}
+
+impl Events {
+    async fn open(ledger: &Ledger, request: Value, last: Option<&str>) -> Self {
+        let mut post = reqwest::Client::new()
+            .post(format!("{}/graphql", ledger.url))
+            .header("accept", "text/event-stream")
+            .json(&request);
+        if let Some(last) = last {
+            post = post.header("last-event-id", last);
+        }
+        let response = post.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self {
+            response,
+            text: String::new(),
+        }
+    }
+
+    /// The next event; none when the stream ends.
+    async fn next(&mut self) -> Option<Event> {
+        while !self.text.contains("\n\n") {
+            let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk());
+            let chunk = chunk.await.expect("nothing came").ok()??;
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+        let end = self.text.find("\n\n").unwrap() + 2;
+        let event: String = self.text.drain(..end).collect();
+        let field = |name: &str| {
+            event
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .map(|value| value.trim().to_owned())
+        };
+        let data = field("data:").unwrap_or_default();
+        let event = Event {
+            kind: field("event:").unwrap(),
+            id: field("id:"),
+            data: serde_json::from_str(&data).unwrap_or(Value::Null),
+        };
+        Some(event)
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn each_change_is_an_event_whose_id_resumes_behind_it(
+    #[values(Sqlite, Postgres)] kind: Kind,
+    #[values(
+        "subscription($after: String) { syncRunChanged(after: $after) { status } }",
+        "subscription { syncRunChanged { status } }",
+        "subscription { syncRunChanged(after: null) { status } }"
+    )]
+    again: &str,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let now = ledger.data("{ syncRuns { feedCursor } }", json!({})).await;
+    let after = &now["syncRuns"]["feedCursor"];
+    let request = json!({"query": WATCH, "variables": {"after": after}});
+    let mut events = Events::open(&ledger, request, None).await;
+    let run = ledger.create_stock().await;
+    ledger.complete(&run, json!({})).await;
+    let mut ids = Vec::new();
+    for status in ["PENDING", "COMPLETED"] {
+        let event = events.next().await.unwrap();
+        assert_eq!(event.kind, "next");
+        // Nothing but what was selected.
+        assert_eq!(
+            event.data,
+            json!({"data": {"syncRunChanged": {"status": status}}})
+        );
+        ids.push(event.id.unwrap());
+    }
+    drop(events);
+    let request = json!({"query": again, "variables": {"after": after}});
+    let mut resumed = Events::open(&ledger, request, Some(&ids[0])).await;
+    let event = resumed.next().await.unwrap();
+    assert_eq!(event.data["data"]["syncRunChanged"]["status"], "COMPLETED");
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_operation_that_ends_says_so(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let run = ledger.create_stock().await;
+    ledger.complete(&run, json!({})).await;
+    let follow = format!("subscription {{ syncEventAdded(runId: \"{run}\") {{ cursor }} }}");
+    for (query, responses) in [("{ __typename }", 1), ("{ nope }", 1), (&follow, 0)] {
+        let mut events = Events::open(&ledger, json!({"query": query}), None).await;
+        for _ in 0..responses {
+            let event = events.next().await.unwrap();
+            assert_eq!((event.kind.as_str(), event.id), ("next", None));
+            if query == "{ nope }" {
+                assert_eq!(code(&event.data["errors"][0]), "BAD_INPUT");
+            }
+        }
+        assert_eq!(events.next().await.unwrap().kind, "complete");
+        assert_eq!(events.next().await, None);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_server_that_stops_breaks_off_so_that_clients_come_back(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(mut ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let mut events = Events::open(&ledger, json!({"query": WATCH}), None).await;
+    let (next, ()) = tokio::join!(events.next(), ledger.stop());
+    assert_eq!(next, None, "the end was told as if nothing more could come");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_cursor_that_is_none_is_told_in_the_stream(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let mut events = Events::open(&ledger, json!({"query": WATCH}), Some("nonsense")).await;
+    assert_eq!(
+        code(&events.next().await.unwrap().data["errors"][0]),
+        "BAD_CURSOR"
+    );
+}
