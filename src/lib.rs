@@ -5,7 +5,8 @@
 //!
 //! - [`cli`] and [`config`]: what was asked for; [`telemetry`]: what is logged.
 //! - [`server`]: start, serve, drain.
-//! - [`http`]: GraphQL over HTTP and WebSocket, the explorer, probes. Alone imports axum.
+//! - [`http`]: GraphQL over HTTP, WebSocket and server-sent events; the explorer, probes. Alone
+//!   imports axum (with [`server`]).
 //! - [`graphql`]: the contract; `query`, `mutation` and `subscription` are its table of contents.
 //!   Alone imports async-graphql (with `http`, which executes the schema).
 //! - [`runs`]: the domain: the rules of a run, filters, reads, writes, the change feed.

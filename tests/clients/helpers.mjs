@@ -41,7 +41,7 @@ function describe(reason) {
   // Clients also reject with the event of a socket's end, or with the errors of an answer.
   if (typeof reason?.code === 'number') return `the socket was closed with ${reason.code} ${reason.reason ?? ''}`
   if (!reason?.message) return JSON.stringify(reason)
-  const [place] = /\b(audits|subscribe|protocol)\.mjs:\d+/.exec(reason.stack) ?? []
+  const [place] = /\b(audits|subscribe|protocol|stream)\.mjs:\d+/.exec(reason.stack) ?? []
   const cause = reason.cause ? ` (${reason.cause.message ?? reason.cause})` : ''
   return `${reason.message}${cause}${place ? `\n  at ${place}` : ''}`
 }

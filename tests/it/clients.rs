@@ -42,6 +42,11 @@ fn the_common_client_subscribes_resumes_and_filters() {
 }
 
 #[test]
+fn the_common_client_of_event_streams_follows_changes() {
+    check("tests/clients", "stream.mjs");
+}
+
+#[test]
 fn the_socket_speaks_its_protocol_to_the_letter() {
     check("tests/clients", "protocol.mjs");
 }
