@@ -6,10 +6,12 @@
 //! such a row must not take its neighbours down. The accessors of [`sync_history::Model`] read
 //! the word and say so when it is unknown.
 
+mod details;
 pub mod sync_change;
 pub mod sync_event;
 pub mod sync_history;
 pub mod user;
 mod words;
 
+pub use details::Details;
 pub use words::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownWord};

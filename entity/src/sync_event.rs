@@ -4,6 +4,8 @@ use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
+use crate::Details;
+
 /// An event as stored; it never changes.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_event")]
@@ -21,7 +23,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub message: String,
     /// A JSON object; the predecessor also stored JSON `null`.
-    pub details: Option<Json>,
+    pub details: Option<Details>,
 }
 
 /// One line for logs: `event 0197… of run 0197…: [chunk] Chunk 1/4 imported`.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
+use crate::Details;
 use crate::words::{SyncEntityType, SyncSource, SyncStatus, UnknownWord, read};
 
 /// A run as stored.
@@ -39,7 +40,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub error_message: Option<String>,
     /// A JSON object; the predecessor also stored JSON `null`.
-    pub details: Option<Json>,
+    pub details: Option<Details>,
     /// Grows by one with every change, by a trigger.
     pub version: i32,
     /// Time of the latest change, by a trigger; rows from before adoption have none.

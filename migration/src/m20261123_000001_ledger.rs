@@ -22,12 +22,18 @@ impl MigrationTrait for Migration {
     }
 }
 
+// The table of users may belong to others, who let it be read: "create if not exists" asks for the
+// right to create even where it exists.
 const POSTGRES: &str = r#"
-CREATE TABLE IF NOT EXISTS "user"."user" (
-    id uuid NOT NULL CONSTRAINT user_pkey PRIMARY KEY,
-    email varchar(255) NOT NULL CONSTRAINT ix_user_user_email UNIQUE,
-    full_name varchar(255) NOT NULL
-);
+DO $$ BEGIN
+    IF to_regclass('"user"."user"') IS NULL THEN
+        CREATE TABLE "user"."user" (
+            id uuid NOT NULL CONSTRAINT user_pkey PRIMARY KEY,
+            email varchar(255) NOT NULL CONSTRAINT ix_user_user_email UNIQUE,
+            full_name varchar(255) NOT NULL
+        );
+    END IF;
+END $$;
 
 CREATE TABLE IF NOT EXISTS sync_history.sync_history (
     id uuid NOT NULL CONSTRAINT sync_history_pkey PRIMARY KEY,

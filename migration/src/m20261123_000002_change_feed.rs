@@ -1,6 +1,7 @@
 //! The change feed: triggers write every change of a run to `sync_change`, whoever makes it.
 //!
-//! The same triggers keep `version` and `updated_at`, and set `completed_at` when a writer ends a
+//! The same triggers keep `version` and `updated_at`; they clear `completed_at` of a run that has not
+//! ended, and set it when a writer ends a
 //! run without saying when (and on PostgreSQL the predecessor's `sync_duration`). A statement that changes nothing visible leaves no trace.
 
 use sea_orm_migration::prelude::*;
@@ -56,11 +57,15 @@ CREATE INDEX ix_sync_change_xid_seq ON sync_history.sync_change (xid, seq);
 
 CREATE FUNCTION sync_history.sync_history_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.completed_at IS NULL AND NEW.status IN ('completed', 'failed', 'cancelled') THEN
-        NEW.completed_at := greatest(clock_timestamp(), NEW.started_at);
-    END IF;
-    IF NEW.sync_duration IS NULL AND NEW.completed_at IS NOT NULL THEN
-        NEW.sync_duration := greatest(0, extract(epoch FROM NEW.completed_at - NEW.started_at));
+    IF NEW.status IN ('pending', 'running') THEN
+        NEW.completed_at := NULL;
+        NEW.sync_duration := NULL;
+    ELSIF NEW.status IN ('completed', 'failed', 'cancelled') THEN
+        NEW.completed_at := coalesce(NEW.completed_at, greatest(clock_timestamp(), NEW.started_at));
+        IF isfinite(NEW.completed_at) AND isfinite(NEW.started_at) THEN
+            NEW.sync_duration := coalesce(NEW.sync_duration,
+                greatest(0, extract(epoch FROM NEW.completed_at - NEW.started_at)));
+        END IF;
     END IF;
     IF TG_OP = 'UPDATE' THEN
         NEW.version := OLD.version + 1;
@@ -85,7 +90,7 @@ BEGIN
             previous_error_message)
         VALUES (NEW.id,
             CASE WHEN OLD.status IS DISTINCT FROM NEW.status THEN 'status' ELSE 'progress' END,
-            OLD.status, NEW.status, NEW.version, NEW.updated_at,
+            OLD.status, NEW.status, NEW.version, coalesce(NEW.updated_at, clock_timestamp()),
             NEW.completed_at, NEW.records_processed, NEW.records_failed, NEW.error_message,
             OLD.completed_at, OLD.records_processed, OLD.records_failed, OLD.error_message);
     END IF;
@@ -94,7 +99,8 @@ END $$;
 
 CREATE TRIGGER sync_history_stamp_insert BEFORE INSERT ON sync_history.sync_history
 FOR EACH ROW
-WHEN (NEW.status IN ('completed', 'failed', 'cancelled')
+WHEN (NEW.status IN ('pending', 'running') AND NEW.completed_at IS NOT NULL
+    OR NEW.status IN ('completed', 'failed', 'cancelled')
     AND (NEW.completed_at IS NULL OR NEW.sync_duration IS NULL))
 EXECUTE FUNCTION sync_history.sync_history_stamp();
 
@@ -126,22 +132,30 @@ ALTER SEQUENCE sync_history.sync_event_seq_seq OWNED BY sync_history.sync_event.
 GRANT USAGE ON SEQUENCE sync_history.sync_event_seq_seq TO PUBLIC;
 ";
 
-/// Now, in the form that instants are stored in.
-const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00'";
+/// Now, in the form that instants are stored in: as many digits behind the second as there are, by
+/// threes. Instants are compared as texts, so there is one text for each.
+const NOW: &str = "replace(strftime('%Y-%m-%dT%H:%M:%f', 'now'), '.000', '') || '+00:00'";
 
 /// The instant of `column`, brought into the stored form if another writer used a different one.
 fn canonical(column: &str) -> String {
     format!(
-        "CASE WHEN {column} IS NULL OR {column} GLOB '????-??-??T??:??:??*+00:00' THEN {column}
-        ELSE strftime('%Y-%m-%dT%H:%M:%f', {column}) || '000+00:00' END"
+        "CASE
+        WHEN {column} IS NULL OR {column} GLOB '????-??-??T??:??:??+00:00' THEN {column}
+        WHEN {column} GLOB '????-??-??T??:??:??.??????+00:00' THEN substr({column}, 1, 19)
+            || CASE WHEN substr({column}, 21, 6) = '000000' THEN ''
+                WHEN substr({column}, 24, 3) = '000' THEN substr({column}, 20, 4)
+                ELSE substr({column}, 20, 7) END
+            || '+00:00'
+        ELSE replace(strftime('%Y-%m-%dT%H:%M:%f', {column}), '.000', '') || '+00:00' END"
     )
 }
 
-/// `completed_at` in the stored form, and set if the run has ended without one.
+/// `completed_at` in the stored form: none if the run has not ended, and set if it has without one.
 fn completed_at() -> String {
     let given = canonical("completed_at");
     format!(
-        "CASE WHEN completed_at IS NULL AND status IN ('completed', 'failed', 'cancelled')
+        "CASE WHEN status IN ('pending', 'running') THEN NULL
+        WHEN completed_at IS NULL AND status IN ('completed', 'failed', 'cancelled')
         THEN max({NOW}, started_at) ELSE {given} END"
     )
 }
@@ -215,9 +229,9 @@ BEGIN
 END;
 
 CREATE TRIGGER sync_event_canonical AFTER INSERT ON sync_event
-WHEN NEW."timestamp" NOT GLOB '????-??-??T??:??:??*+00:00'
 BEGIN
-    UPDATE sync_event SET "timestamp" = {timestamp} WHERE seq = NEW.seq;
+    UPDATE sync_event SET "timestamp" = {timestamp}
+    WHERE seq = NEW.seq AND "timestamp" IS NOT {timestamp};
 END;
 "#
     )

@@ -146,7 +146,9 @@ const FEED_POSTGRES: &[Index] = &[(
 const DURATION_POSTGRES: &[Index] = &[(
     "ix_sync_history_duration",
     "sync_history",
-    "((CASE WHEN completed_at < started_at THEN interval '0' ELSE completed_at - started_at END), id)",
+    "((CASE WHEN completed_at < started_at THEN interval '0' \
+        WHEN isfinite(completed_at) AND isfinite(started_at) \
+        THEN completed_at - started_at END), id)",
 )];
 
 const DURATION_SQLITE: &[Index] = &[(

@@ -12,13 +12,16 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one statement may take on PostgreSQL.
 const STATEMENT_TIMEOUT: &str = "30s";
 /// How long a statement waits for a row that another writer holds.
-const LOCK_TIMEOUT: &str = "10s";
+const LOCK_TIMEOUT: &str = "3s";
 /// A connection that rested longer is asked whether its server still takes writes. One that did not
 /// rest is not, for the round trip; while the server is not ready, it comes to rest.
 const IDLE_BEFORE_CHECK: Duration = Duration::from_secs(30);
 /// After so long a connection is replaced in any case.
 const LONGEST_LIFE: Duration = Duration::from_mins(5);
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// Writers have connections of their own: those that wait for a worker's long transaction to let go of
+/// a row must not keep readers, the feed and the probes waiting with them.
+const POSTGRES_WRITERS: u32 = 10;
+const POSTGRES_READERS: u32 = 10;
 const SQLITE_READERS: u32 = 4;
 
 /// Opens the database named by `url` and brings its tables up to date.
@@ -40,7 +43,14 @@ pub async fn connect(url: &str) -> Result<Database, ConnectError> {
 
 async fn connect_postgres(url: &str) -> Result<Database, ConnectError> {
     migrate::postgres(url).await?;
-    let mut options = options(url, POSTGRES_CONNECTIONS);
+    Ok(Database {
+        write: open(postgres_options(url, POSTGRES_WRITERS)).await?,
+        read: open(postgres_options(url, POSTGRES_READERS)).await?,
+    })
+}
+
+fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = options(url, connections);
     options
         .max_lifetime(LONGEST_LIFE)
         .set_schema_search_path(SEARCH_PATH)
@@ -61,11 +71,7 @@ async fn connect_postgres(url: &str) -> Result<Database, ConnectError> {
                 writable.fetch_one(connection).await
             })
         });
-    let pool = open(options).await?;
-    Ok(Database {
-        write: pool.clone(),
-        read: pool,
-    })
+    options
 }
 
 async fn connect_sqlite(url: &str) -> Result<Database, ConnectError> {

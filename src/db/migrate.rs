@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statement};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
     Database, SEARCH_PATH,
@@ -18,6 +18,8 @@ const LOCK_KEY: i64 = 0x7379_6e63_6c65_6467;
 const LOCK_TIMEOUT: &str = "500ms";
 /// Between two attempts to get the lock or past a worker's open transaction.
 const PAUSE: Duration = Duration::from_millis(300);
+/// How often a server looks again whether another has made SQLite's tables.
+const SQLITE_ATTEMPTS: u32 = 20;
 /// How often a migration makes way for the workers before it gives up: about ten minutes.
 const ATTEMPTS: u32 = 750;
 
@@ -39,22 +41,39 @@ pub(super) async fn postgres(url: &str) -> Result<(), ConnectError> {
     let connection = sea_orm::Database::connect(options)
         .await
         .map_err(ConnectError::Open)?;
-    let migrated = migrate_alone(&connection).await;
+    // A role that may only read and write serves a database that another has brought up to date.
+    let migrated = match lacking(&connection).await {
+        Ok(steps) if steps.is_empty() => Ok(()),
+        _ => migrate_alone(&connection).await,
+    };
     // Closing the session gives the lock back, however the migration ended.
     let closed = connection.close().await;
     migrated.and(closed).map_err(ConnectError::Migrate)
 }
 
-/// Creates the tables in an SQLite file.
+/// Creates the tables in an SQLite file. Each step is a transaction, so of several servers that start
+/// together each step succeeds in one, and the others find it done when they look again.
 pub(super) async fn sqlite(connection: &DatabaseConnection) -> Result<(), ConnectError> {
-    Migrator::up(connection, None)
-        .await
-        .map_err(ConnectError::Migrate)
+    let mut attempt = 1;
+    loop {
+        match Migrator::up(connection, None).await {
+            Err(error) if attempt < SQLITE_ATTEMPTS => {
+                info!(%error, "the tables are not up to date yet; looking again");
+                attempt += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome.map_err(ConnectError::Migrate),
+        }
+    }
 }
 
 async fn migrate_alone(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let lock = format!("SELECT 1 WHERE pg_try_advisory_lock({LOCK_KEY})");
+    let mut waits = false;
     while !exists(connection, &lock).await? {
+        if !std::mem::replace(&mut waits, true) {
+            info!("another server is bringing the tables up to date; waiting for it");
+        }
         tokio::time::sleep(PAUSE).await;
     }
     for schema in SEARCH_PATH.split(',') {
@@ -86,10 +105,17 @@ async fn migrate_alone(connection: &DatabaseConnection) -> Result<(), DbErr> {
 /// The steps that `database` still lacks, by name.
 ///
 /// # Errors
-/// The database does not answer.
+/// The database does not answer, or has no tables at all.
 pub async fn pending(database: &Database) -> Result<Vec<String>, DbErr> {
-    let select = Statement::from_string(database.backend(), "SELECT version FROM seaql_migrations");
-    let rows = database.read().query_all_raw(select).await?;
+    lacking(database.read()).await
+}
+
+async fn lacking(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let select = Statement::from_string(
+        connection.get_database_backend(),
+        "SELECT version FROM seaql_migrations",
+    );
+    let rows = connection.query_all_raw(select).await?;
     let applied = rows
         .iter()
         .map(|row| row.try_get("", "version"))

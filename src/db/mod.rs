@@ -17,8 +17,8 @@ pub use error::ConnectError;
 /// Where PostgreSQL looks for tables that are named without their schema.
 const SEARCH_PATH: &str = "sync_history,user";
 
-/// Connections to read and to write with. On PostgreSQL both are one pool; SQLite has one writer,
-/// whom several readers do not disturb.
+/// Connections to read and to write with. SQLite has one writer, whom several readers do not disturb;
+/// on PostgreSQL too neither waits for the other's connections.
 #[derive(Clone, Debug)]
 pub struct Database {
     write: DatabaseConnection,
@@ -62,7 +62,11 @@ impl Database {
     /// # Errors
     /// It does not: it is away, read-only, or locked.
     pub async fn probe_write(&self) -> Result<(), DbErr> {
-        let transaction = self.begin().await?;
+        let transaction = match self.backend() {
+            // Not behind the writers: that they wait for one another is no reason not to be ready.
+            DbBackend::Postgres => self.read.begin().await?,
+            _ => self.begin().await?,
+        };
         transaction
             .execute_unprepared("DELETE FROM sync_feed WHERE 1 = 0")
             .await?;

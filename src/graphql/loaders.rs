@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     db::page::{Page, Rows},
-    runs::{Error, Event, EventsOfRun, Result, Run, Runs, User},
+    runs::{Error, Event, EventsOfRun, Result, Run, Runs, User, feed},
 };
 
 /// All lookups; each has a key type of its own.
@@ -22,6 +22,10 @@ pub(super) struct EventKey(pub(super) Uuid);
 /// Key of a user.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct UserKey(pub(super) Uuid);
+
+/// Key of the place behind all that is committed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct NowKey;
 
 struct LedgerLoader(Runs);
 
@@ -42,12 +46,29 @@ impl Loaders {
         Ok(self.0.load_one(UserKey(id)).await?)
     }
 
+    /// The place in the feed behind all that is committed.
+    pub(super) async fn now(&self) -> Result<Option<feed::Cursor>> {
+        Ok(self.0.load_one(NowKey).await?)
+    }
+
     pub(super) async fn events(&self, key: EventsOfRun<Page>) -> Result<Option<Rows<Event>>> {
         Ok(self.0.load_one(key).await?)
     }
 
     pub(super) async fn event_count(&self, key: EventsOfRun<u32>) -> Result<Option<u32>> {
         Ok(self.0.load_one(key).await?)
+    }
+}
+
+impl Loader<NowKey> for LedgerLoader {
+    type Value = feed::Cursor;
+    type Error = Arc<Error>;
+
+    async fn load(
+        &self,
+        _keys: &[NowKey],
+    ) -> std::result::Result<HashMap<NowKey, feed::Cursor>, Arc<Error>> {
+        Ok(HashMap::from([(NowKey, self.0.feed().now().await?)]))
     }
 }
 

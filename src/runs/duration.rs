@@ -9,7 +9,8 @@ pub(super) fn expression(backend: DbBackend) -> Expr {
     match backend {
         DbBackend::Postgres => Expr::cust(
             "(CASE WHEN completed_at < started_at THEN interval '0' \
-             ELSE completed_at - started_at END)",
+             WHEN isfinite(completed_at) AND isfinite(started_at) \
+             THEN completed_at - started_at END)",
         ),
         _ => Expr::cust("duration_us"),
     }

@@ -1,17 +1,21 @@
 //! How events come into the ledger: once each, however often they are sent.
 
-use entity::sync_event::{self, Column};
+use entity::{
+    Details,
+    sync_event::{self, Column},
+};
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait,
 };
+use serde_json::Value as Json;
 use tracing::debug;
 use uuid::Uuid;
 
 use super::{
     Event, Runs,
     error::{Error, Result},
-    input::NewEvent,
+    input::{NewEvent, is_same},
 };
 use crate::db::error::{Failure, classify};
 
@@ -85,7 +89,7 @@ impl Runs {
             event_type: new.event_type,
             timestamp: new.timestamp.unwrap_or_else(|| self.clock.now()),
             message: new.message,
-            details: new.details,
+            details: new.details.map(Details::Json),
         }
     }
 }
@@ -138,10 +142,17 @@ async fn insert_events(
 
 /// Whether `event` says what `stored` does; a timestamp only if the caller gave one.
 fn is_repetition(event: &Event, timestamp_given: bool, stored: &Event) -> bool {
-    let details = |event: &Event| event.details.clone().filter(|details| !details.is_null());
+    let details = |event| -> Option<&Json> {
+        let event: &Event = event;
+        event.details.as_ref().and_then(Details::json)
+    };
+    let same_details = match (details(event), details(stored)) {
+        (Some(one), Some(other)) => is_same(one, other),
+        (one, other) => one == other,
+    };
     event.sync_id == stored.sync_id
         && event.event_type == stored.event_type
         && event.message == stored.message
         && (!timestamp_given || event.timestamp == stored.timestamp)
-        && details(event) == details(stored)
+        && same_details
 }

@@ -1,7 +1,7 @@
 //! What callers hand in, and the checks that need no database.
 
 use chrono::{DateTime, Utc};
-use entity::{SyncEntityType, SyncSource, SyncStatus};
+use entity::{Details, SyncEntityType, SyncSource, SyncStatus};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -183,10 +183,11 @@ impl Outcome {
     /// Whether `run` ended just so, as far as this outcome says: then the call that reports it is
     /// a repetition.
     pub(super) fn holds_for(&self, run: &Run) -> bool {
-        let details_hold = match (&self.details, &run.details) {
+        let stored = run.details.as_ref().and_then(Details::json);
+        let details_hold = match (&self.details, stored) {
             (Some(Json::Object(given)), Some(Json::Object(stored))) => given
                 .iter()
-                .all(|(key, value)| stored.get(key) == Some(value)),
+                .all(|(key, value)| stored.get(key).is_some_and(|stored| is_same(value, stored))),
             (Some(Json::Object(given)), _) => given.is_empty(),
             _ => true,
         };
@@ -197,6 +198,28 @@ impl Outcome {
                 .is_none_or(|at| run.completed_at == Some(at))
             && (self.error_message.is_none() || self.error_message == run.error_message)
             && details_hold
+    }
+}
+
+/// Whether two values are the same, numbers by what they are worth: PostgreSQL gives back a large
+/// float as a whole number.
+pub(super) fn is_same(one: &Json, other: &Json) -> bool {
+    match (one, other) {
+        (Json::Number(one), Json::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Json::Array(one), Json::Array(other)) => {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .zip(other)
+                    .all(|(one, other)| is_same(one, other))
+        }
+        (Json::Object(one), Json::Object(other)) => {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .all(|(key, one)| other.get(key).is_some_and(|other| is_same(one, other)))
+        }
+        _ => one == other,
     }
 }
 

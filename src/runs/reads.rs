@@ -17,6 +17,8 @@ use super::{
 };
 use crate::db::page::{Order, Page, Position, Rows};
 
+/// Ids in one statement; SQLite takes 32,766 values.
+const IDS: usize = 10_000;
 /// Subselects in one statement; SQLite takes 500.
 const SUBSELECTS: usize = 200;
 
@@ -303,10 +305,13 @@ pub(super) async fn find_runs(
     connection: &impl ConnectionTrait,
     ids: &[Uuid],
 ) -> std::result::Result<Vec<Run>, DbErr> {
-    sync_history::Entity::find()
-        .filter(sync_history::Column::Id.is_in(ids.iter().copied()))
-        .all(connection)
-        .await
+    let mut runs = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(IDS) {
+        let select = sync_history::Entity::find()
+            .filter(sync_history::Column::Id.is_in(ids.iter().copied()));
+        runs.extend(select.all(connection).await?);
+    }
+    Ok(runs)
 }
 
 pub(super) fn event_order(descending: bool) -> Order {

@@ -1,7 +1,7 @@
 //! How the ledger changes. Each rule stands in the condition of the statement that writes, so that
 //! it holds whoever else writes at the same time; what was read before decides nothing.
 
-use entity::{SyncEntityType, SyncSource, SyncStatus, sync_history, sync_history::Column};
+use entity::{Details, SyncEntityType, SyncSource, SyncStatus, sync_history, sync_history::Column};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LockType, OnConflict, Query, UpdateStatement};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DbBackend, DbErr, EntityTrait, QuerySelect, QueryTrait,
@@ -48,7 +48,7 @@ impl Runs {
             records_updated: Set(0),
             records_failed: Set(0),
             triggered_by_id: Set(new.triggered_by_id),
-            details: Set(new.details),
+            details: Set(new.details.map(Details::Json)),
             records_expected: Set(new.records_expected),
             creation_digest: Set(Some(digest)),
             ..Default::default()
@@ -267,14 +267,14 @@ impl Runs {
         details: &Map<String, Json>,
     ) -> std::result::Result<Option<Run>, DbErr> {
         let transaction = self.database.begin().await?;
-        let stored: Option<Option<Json>> = sync_history::Entity::find_by_id(id)
+        let stored: Option<Option<Details>> = sync_history::Entity::find_by_id(id)
             .select_only()
             .column(Column::Details)
             .into_tuple()
             .one(&transaction)
             .await?;
         let mut merged = match stored.flatten() {
-            Some(Json::Object(stored)) => stored,
+            Some(Details::Json(Json::Object(stored))) => stored,
             _ => Map::new(),
         };
         merged.extend(details.clone());

@@ -269,3 +269,39 @@ async fn an_empty_database_becomes_what_an_adopted_one_is() {
     let of = |ledger: &Ledger| cluster.psql(database_name(&ledger.database_url), &["-c", columns]);
     assert_eq!(of(&fresh), of(&adopted));
 }
+
+/// One role brings the tables up to date, another that may only read and write serves them.
+#[tokio::test]
+async fn a_role_that_may_only_read_and_write_serves_what_another_has_migrated() {
+    let Some(ledger) = Ledger::start_on_existing().await else {
+        return;
+    };
+    let cluster = Cluster::get().unwrap();
+    let name = database_name(&ledger.database_url);
+    let script = "DO $$ BEGIN CREATE ROLE server LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+        GRANT USAGE ON SCHEMA sync_history, \"user\" TO server;
+        GRANT SELECT ON \"user\".\"user\" TO server;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA sync_history TO server;";
+    cluster.psql(name, &["-v", "ON_ERROR_STOP=1", "-c", script]);
+    let url = ledger.database_url.replace("postgres@", "server@");
+    sync_history::db::connect(&url)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn servers_that_start_together_make_one_sqlite_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = crate::support::sqlite_url(&folder);
+    let starts = (0..4).map(|_| sync_history::db::connect(&url));
+    for database in futures_util::future::join_all(starts).await {
+        let database = database.unwrap();
+        assert_eq!(
+            sync_history::db::migrate::pending(&database).await.unwrap(),
+            [""; 0]
+        );
+    }
+}

@@ -433,3 +433,31 @@ async fn a_run_is_triggered_by_a_user_there_is(#[values(Sqlite, Postgres)] kind:
         ])
     );
 }
+
+#[rstest]
+#[tokio::test]
+async fn numbers_are_the_same_however_the_database_writes_them(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let id = ledger.create_stock().await;
+    let outcome = json!({"details": {"ns": 1.7e18, "list": [1e16, 0.1, -0.0], "whole": 1.0}});
+    for replayed in [false, true] {
+        let answer = ledger.complete(&id, outcome.clone()).await;
+        assert_eq!(
+            answer["data"]["completeSyncRun"]["replayed"], replayed,
+            "{answer}"
+        );
+    }
+    let add = "mutation($input: AddSyncEventInput!) { addSyncEvent(input: $input) { replayed } }";
+    let event = json!({"id": "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f", "eventType": "x", "message": "x",
+        "details": outcome["details"]});
+    for replayed in [false, true] {
+        let data = ledger
+            .data(add, json!({"input": {"runId": id, "event": event}}))
+            .await;
+        assert_eq!(data["addSyncEvent"]["replayed"], replayed);
+    }
+}

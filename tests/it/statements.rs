@@ -58,6 +58,9 @@ async fn twenty_runs_with_user_and_ten_events_each_take_three_statements(
                 .all(|node| node["events"]["pageInfo"]["hasNextPage"] == true)
         );
     }
+    let places = "{ syncRuns(first: 20) { nodes { events(first: 1) { feedCursor } } } }";
+    let (statements, _) = ledger.statements_of(ledger.data(places, json!({}))).await;
+    assert!(statements.len() <= 3, "{statements:#?}");
     let counts = "{ syncRuns(first: 20) { nodes { events(first: 1) { totalCount } } } }";
     let (statements, _) = ledger.statements_of(ledger.data(counts, json!({}))).await;
     assert!(statements.len() <= 3, "{statements:#?}");

@@ -10,7 +10,7 @@ use crate::{
         cursor::{List, encode_added_events, encode_position},
         page::{PageArguments, PageInfo, count_bound},
     },
-    runs::{Event, EventsOfRun, event_position, feed::EventCursor, filter::EventFilter},
+    runs::{Error, Event, EventsOfRun, event_position, feed::EventCursor, filter::EventFilter},
 };
 
 /// A page of events.
@@ -97,7 +97,7 @@ async fn feed_cursor(ctx: &Context<'_>) -> async_graphql::Result<Option<String>>
 
 /// The place in the feed of events behind all that is committed.
 async fn now(ctx: &Context<'_>) -> async_graphql::Result<String> {
-    let cursor = ctx.runs().feed().now().await?;
+    let cursor = ctx.loaders().now().await?.ok_or(Error::CursorExpired)?;
     Ok(encode_added_events(&EventCursor::Fed(cursor)))
 }
 

@@ -8,6 +8,7 @@ mod payload;
 mod words;
 
 use async_graphql::{Context, ID, Object};
+use entity::Details;
 
 pub(super) use change::{SyncChangeKind, SyncRunChange};
 pub(super) use connection::SyncRunConnection;
@@ -47,23 +48,24 @@ impl SyncRun {
         self.0.status().is_ok_and(lifecycle::has_ended)
     }
 
-    /// What is wrong with the stored row, a sentence for each word that is none.
-    fn unknown_words(&self) -> Option<String> {
-        let unknown = [
+    /// What is wrong with the stored row, a sentence for each value that cannot be read.
+    fn unreadable(&self) -> Option<String> {
+        let words = [
             self.0.status().err(),
             self.0.source().err(),
             self.0.entity_type().err(),
         ];
-        let sentences: Vec<String> = unknown
-            .into_iter()
-            .flatten()
-            .map(|word| {
-                format!(
-                    "The stored {} is `{}`, which this server does not know.",
-                    word.column, word.text
-                )
-            })
-            .collect();
+        let words = words.into_iter().flatten().map(|word| {
+            let (column, text) = (word.column, word.text);
+            format!("The stored {column} is `{text}`, which this server does not know.")
+        });
+        let details = match &self.0.details {
+            Some(Details::Unreadable(why)) => {
+                Some(format!("The stored details cannot be read: {why}."))
+            }
+            _ => None,
+        };
+        let sentences: Vec<String> = words.chain(details).collect();
         (!sentences.is_empty()).then(|| sentences.join(" "))
     }
 }
@@ -161,21 +163,17 @@ impl SyncRun {
         }
     }
 
-    /// Why the run failed or was cancelled; or what is wrong with its row, if a status, source or entity type is UNKNOWN.
+    /// Why the run failed or was cancelled; or what is wrong with its row, if a status, source or entity type is UNKNOWN or details cannot be read.
     async fn error_message(&self) -> Option<String> {
-        match (self.unknown_words(), self.0.error_message.clone()) {
-            (Some(unknown), Some(message)) => Some(format!("{unknown} {message}")),
-            (unknown, message) => unknown.or(message),
+        match (self.unreadable(), self.0.error_message.clone()) {
+            (Some(unreadable), Some(message)) => Some(format!("{unreadable} {message}")),
+            (unreadable, message) => unreadable.or(message),
         }
     }
 
     /// What else the worker said of the run.
     async fn details(&self) -> Option<Json> {
-        self.0
-            .details
-            .clone()
-            .filter(|details| !details.is_null())
-            .map(Json)
+        self.0.details.as_ref()?.json().cloned().map(Json)
     }
 
     /// The user who started the run, if a person did.

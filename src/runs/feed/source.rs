@@ -1,7 +1,11 @@
 //! Reading the tables behind the feed: what each database can say about moments, and what lies
 //! between them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use entity::{sync_change, sync_event, sync_history};
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
@@ -9,6 +13,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter,
     QueryResult, QuerySelect, Statement,
 };
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{
@@ -35,11 +40,12 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) async fn open(database: Database) -> Result<Self, DbErr> {
-        // A feed's own id alone would also be that of a dump restored elsewhere, where the
-        // transaction ids of a cursor mean nothing.
+        // A feed's own id alone would also be that of a dump restored elsewhere, where the transaction
+        // ids of a cursor mean nothing, or of a copy beside it.
         let sql = match database.backend() {
             DbBackend::Postgres => {
-                "SELECT id, system_identifier::text AS cluster FROM sync_feed, pg_control_system()"
+                "SELECT sync_feed.id, system_identifier::text || ' ' || pg_database.oid AS cluster \
+                 FROM sync_feed, pg_control_system(), pg_database WHERE datname = current_database()"
             }
             _ => "SELECT id, '' AS cluster FROM sync_feed",
         };
@@ -79,17 +85,14 @@ impl Source {
     pub(super) async fn changes(&self, cursor: &Cursor, limit: u32) -> Result<Part<Change>, DbErr> {
         let select = Query::select().from(sync_change::Entity).take();
         let (rows, last) = self.between(Table::Changes, select, cursor, limit).await?;
-        let rows = rows
-            .iter()
-            .map(|row| sync_change::Model::from_query_result(row, ""))
-            .collect::<Result<Vec<_>, _>>()?;
+        let rows: Vec<sync_change::Model> = rows.iter().filter_map(read).collect();
         let mut ids: Vec<Uuid> = rows.iter().map(|row| row.run_id).collect();
         ids.sort_unstable();
         ids.dedup();
         let runs = if ids.is_empty() {
             Vec::new()
         } else {
-            reads::find_runs(self.database.read(), &ids).await?
+            self.runs(ids).await?
         };
         Ok((changes(cursor, rows, runs), last))
     }
@@ -106,12 +109,22 @@ impl Source {
             select.and_where(Expr::col(sync_event::Column::SyncId).eq(run_id));
         }
         let (rows, last) = self.between(Table::Events, select, cursor, limit).await?;
-        let events = rows.iter().map(|row| {
-            let cursor = cursor.behind(row.try_get("", "seq")?);
-            let event = Event::from_query_result(row, "")?;
-            Ok(Arc::new(AddedEvent { cursor, event }))
+        let events = rows.iter().filter_map(|row| {
+            let cursor = cursor.behind(row.try_get("", "seq").ok()?);
+            let event = read(row)?;
+            Some(Arc::new(AddedEvent { cursor, event }))
         });
-        Ok((events.collect::<Result<_, DbErr>>()?, last))
+        Ok((events.collect(), last))
+    }
+
+    async fn runs(&self, ids: Vec<Uuid>) -> Result<Vec<Run>, DbErr> {
+        let select = Query::select()
+            .expr(Expr::cust("*"))
+            .from(sync_history::Entity)
+            .and_where(Expr::col(sync_history::Column::Id).is_in(ids))
+            .take();
+        let rows = self.database.read().query_all(&select).await?;
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     /// Events of a run that were there before this server, oldest first, behind a place.
@@ -186,6 +199,24 @@ impl Source {
     }
 }
 
+/// Reads a row; none, with a line in the log, if it holds what this server cannot read. What one row
+/// holds must not keep the feed from all that comes behind it.
+fn read<M: FromQueryResult>(row: &QueryResult) -> Option<M> {
+    // An instant beyond what can be counted is a panic of the driver's.
+    let read = catch_unwind(AssertUnwindSafe(|| M::from_query_result(row, "")));
+    match read {
+        Ok(Ok(model)) => Some(model),
+        Ok(Err(error)) => {
+            warn!(%error, "the feed leaves out a row that cannot be read");
+            None
+        }
+        Err(_) => {
+            warn!("the feed leaves out a row that cannot be read");
+            None
+        }
+    }
+}
+
 async fn query_one(database: &Database, sql: &str) -> Result<QueryResult, DbErr> {
     let statement = Statement::from_string(database.backend(), sql);
     let row = database.read().query_one_raw(statement).await?;
@@ -217,7 +248,7 @@ fn left_by(row: &sync_change::Model, run: &Arc<Run>) -> Arc<Run> {
     if run.version == row.version {
         return Arc::clone(run);
     }
-    let mut after = Run::clone(run);
+    let mut after = without_details(run);
     after.status.clone_from(&row.status);
     after.completed_at = row.completed_at;
     after.records_processed = row.records_processed;
@@ -228,11 +259,18 @@ fn left_by(row: &sync_change::Model, run: &Arc<Run>) -> Arc<Run> {
 
 /// The run as a change found it; none if it made it.
 fn found_by(row: &sync_change::Model, run: &Run) -> Option<Arc<Run>> {
-    let mut before = run.clone();
+    let mut before = without_details(run);
     before.status = row.previous_status.clone()?;
     before.completed_at = row.previous_completed_at;
     before.records_processed = row.previous_records_processed?;
     before.records_failed = row.previous_records_failed?;
     before.error_message.clone_from(&row.previous_error_message);
     Some(Arc::new(before))
+}
+
+/// What filters look at; details may be large, and a batch has many changes.
+fn without_details(run: &Run) -> Run {
+    let mut run = run.clone();
+    run.details = None;
+    run
 }

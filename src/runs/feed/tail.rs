@@ -1,10 +1,12 @@
 //! The one reader of the change table in this process.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use sea_orm::DbErr;
 use tokio::{
     sync::{Notify, broadcast, oneshot},
@@ -152,7 +154,9 @@ async fn follow(source: Arc<Source>, shared: Arc<Shared>) {
         if waiting.is_empty() && !shared.is_watched() {
             continue;
         }
-        match advance(&source, &shared, reached.clone()).await {
+        let advance = AssertUnwindSafe(advance(&source, &shared, reached.clone()));
+        let outcome = advance.catch_unwind().await;
+        match outcome.unwrap_or_else(|_| Err(DbErr::Custom("the feed's reader panicked".into()))) {
             Ok(head) => {
                 for waiting in waiting {
                     waiting.serve(&shared, head.clone());
