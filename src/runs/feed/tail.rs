@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     AddedEvent, Change,
     cursor::{Cursor, Head},
-    source::{Part, Source},
+    source::Source,
 };
 use crate::runs::error::{Error, Result};
 
@@ -89,7 +89,13 @@ impl Tail {
             changes: broadcast::Sender::new(BACKLOG),
             events: broadcast::Sender::new(BACKLOG),
         });
-        let task = tokio::spawn(follow(source, Arc::clone(&shared)));
+        let reader = Reader {
+            source,
+            shared: Arc::clone(&shared),
+            reached: None,
+            interval: None,
+        };
+        let task = tokio::spawn(reader.follow());
         Self { shared, task }
     }
 
@@ -140,103 +146,108 @@ impl Shared {
     }
 }
 
-/// Reads on for ever: at each ring of the bell, and every so often while somebody watches.
-async fn follow(source: Arc<Source>, shared: Arc<Shared>) {
-    let mut reached: Option<Head> = None;
-    loop {
-        if shared.is_watched() {
-            let _ = time::timeout(POLL, shared.bell.notified()).await;
-        } else {
-            shared.bell.notified().await;
-        }
-        // Taken before looking: whoever waits is promised a moment that is not before its asking.
-        let waiting = std::mem::take(&mut *shared.waiting());
-        if waiting.is_empty() && !shared.is_watched() {
-            continue;
-        }
-        let advance = AssertUnwindSafe(advance(&source, &shared, reached.clone()));
-        let outcome = advance.catch_unwind().await;
-        match outcome.unwrap_or_else(|_| Err(DbErr::Custom("the feed's reader panicked".into()))) {
-            Ok(head) => {
-                for waiting in waiting {
-                    waiting.serve(&shared, head.clone());
-                }
-                reached = Some(head);
-            }
-            Err(error) => {
-                warn!(%error, "the change feed cannot be read; trying on");
-                shared.waiting().extend(waiting);
-                time::sleep(RETRY).await;
-                shared.bell.notify_one();
-            }
-        }
-    }
-}
-
-/// Publishes what was committed since `reached`, and tells the moment it then is.
-async fn advance(
-    source: &Source,
-    shared: &Shared,
+/// The one that reads.
+struct Reader {
+    source: Arc<Source>,
+    shared: Arc<Shared>,
+    /// All that was committed by then has been published; none before the first look.
     reached: Option<Head>,
-) -> std::result::Result<Head, DbErr> {
-    let head = source.head().await?;
-    let Some(reached) = reached else {
-        return Ok(head);
-    };
-    if reached == head || !shared.is_watched() {
-        return Ok(head);
-    }
-    // Read whole before any of it is published, so that an attempt that fails half-way can be
-    // repeated without telling anything twice.
-    let interval = Cursor::at(source.feed(), reached).next_interval(&head);
-    let changes = |cursor| async move { source.changes(&cursor, BATCH).await };
-    let changes = read_whole(interval.clone(), changes).await?;
-    let events = if shared.events.receiver_count() > 0 {
-        let events = |cursor| async move { source.events(&cursor, None, BATCH).await };
-        read_whole(interval, events).await?
-    } else {
-        Vec::new()
-    };
-    let ended = changes
-        .iter()
-        .flatten()
-        .filter(|change| change.has_ended_its_run());
-    let reached = Reached {
-        head: head.clone(),
-        ended: ended.map(|change| change.row.run_id).collect(),
-    };
-    publish(&shared.changes, changes, &reached);
-    publish(&shared.events, events, &reached);
-    Ok(head)
+    /// The interval that is being published.
+    interval: Option<Interval>,
 }
 
-/// All parts of an interval.
-async fn read_whole<T, F>(
-    interval: Cursor,
-    read: impl Fn(Cursor) -> F,
-) -> std::result::Result<Vec<Vec<Arc<T>>>, DbErr>
-where
-    F: Future<Output = std::result::Result<Part<T>, DbErr>>,
-{
-    let mut parts = Vec::new();
-    let mut from = Some(interval);
-    while let Some(cursor) = from {
-        let (items, more) = read(cursor).await?;
-        parts.push(items);
-        from = more;
-    }
-    Ok(parts)
+/// What lies between two moments and how much of it is published: kept, so that an attempt that fails
+/// half-way is gone on with, and nothing told twice.
+struct Interval {
+    head: Head,
+    /// Where to read on, none at the end.
+    changes: Option<Cursor>,
+    events: Option<Cursor>,
+    ended: Vec<Uuid>,
 }
 
-/// Hands the parts of an interval to whoever listens; the last tells that it is whole.
-fn publish<T>(
-    channel: &broadcast::Sender<Arc<Batch<T>>>,
-    parts: Vec<Vec<Arc<T>>>,
-    reached: &Reached,
-) {
-    let count = parts.len();
-    for (index, items) in parts.into_iter().enumerate() {
-        let reached = (index + 1 == count).then(|| reached.clone());
+impl Reader {
+    /// Reads on for ever: at each ring of the bell, and every so often while somebody watches.
+    async fn follow(mut self) {
+        loop {
+            if self.shared.is_watched() {
+                let _ = time::timeout(POLL, self.shared.bell.notified()).await;
+            } else {
+                self.shared.bell.notified().await;
+            }
+            // Taken before looking: whoever waits is promised a moment that is not before its asking.
+            let waiting = std::mem::take(&mut *self.shared.waiting());
+            if waiting.is_empty() && !self.shared.is_watched() {
+                continue;
+            }
+            let outcome = AssertUnwindSafe(self.advance()).catch_unwind().await;
+            let panicked = |_| Err(DbErr::Custom("the feed's reader panicked".into()));
+            match outcome.unwrap_or_else(panicked) {
+                Ok(head) => {
+                    for waiting in waiting {
+                        waiting.serve(&self.shared, head.clone());
+                    }
+                    self.reached = Some(head);
+                }
+                Err(error) => {
+                    warn!(%error, "the change feed cannot be read; trying on");
+                    self.shared.waiting().extend(waiting);
+                    time::sleep(RETRY).await;
+                    self.shared.bell.notify_one();
+                }
+            }
+        }
+    }
+
+    /// Publishes what was committed since the moment reached, and tells the one that then is.
+    async fn advance(&mut self) -> std::result::Result<Head, DbErr> {
+        if self.interval.is_none() {
+            let head = self.source.head().await?;
+            let reached = match &self.reached {
+                Some(reached) if *reached != head && self.shared.is_watched() => reached.clone(),
+                _ => return Ok(head),
+            };
+            let cursor = Cursor::at(self.source.feed(), reached).next_interval(&head);
+            self.interval = Some(Interval {
+                head,
+                changes: Some(cursor.clone()),
+                events: (self.shared.events.receiver_count() > 0).then_some(cursor),
+                ended: Vec::new(),
+            });
+        }
+        let Some(interval) = &mut self.interval else {
+            unreachable!("an interval was begun");
+        };
+        while let Some(cursor) = &interval.changes {
+            let (changes, more) = self.source.changes(cursor, BATCH).await?;
+            let ended = changes.iter().filter(|change| change.has_ended_its_run());
+            interval.ended.extend(ended.map(|change| change.row.run_id));
+            interval.publish(&self.shared.changes, changes, more.is_none());
+            interval.changes = more;
+        }
+        while let Some(cursor) = &interval.events {
+            let (events, more) = self.source.events(cursor, None, BATCH).await?;
+            interval.publish(&self.shared.events, events, more.is_none());
+            interval.events = more;
+        }
+        let head = interval.head.clone();
+        self.interval = None;
+        Ok(head)
+    }
+}
+
+impl Interval {
+    /// Hands a part to whoever listens; the last tells that the interval is whole.
+    fn publish<T>(
+        &self,
+        channel: &broadcast::Sender<Arc<Batch<T>>>,
+        items: Vec<Arc<T>>,
+        last: bool,
+    ) {
+        let reached = last.then(|| Reached {
+            head: self.head.clone(),
+            ended: self.ended.as_slice().into(),
+        });
         // Nobody listening is no failure.
         let _ = channel.send(Arc::new(Batch { items, reached }));
     }
