@@ -8,7 +8,8 @@
 //! - [`http`]: GraphQL over HTTP, WebSocket and server-sent events; the explorer, probes. Alone
 //!   imports axum (with [`server`]).
 //! - [`graphql`]: the contract; `query`, `mutation` and `subscription` are its table of contents.
-//!   Alone imports async-graphql (with `http`, which executes the schema).
+//!   Alone imports async-graphql (with `http`, which reads requests and writes responses). Its
+//!   `execute` checks what comes in and shapes what goes out.
 //! - [`runs`]: the domain: the rules of a run, filters, reads, writes, the change feed.
 //! - [`db`]: the database opened, migrated, paged; its errors classified.
 //! - [`clock`]: time and ids.

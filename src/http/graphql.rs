@@ -1,44 +1,23 @@
 //! GraphQL over HTTP: one operation a request, answered whole, or event by event (see `sse`).
 
-use async_graphql::{
-    Response as GraphQlResponse, ServerError, Value, parser::types::OperationType,
-};
+use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
     extract::Request,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 
 use super::{
     Services,
     accept::MediaType,
     request::{self, Refusal},
+    response::write,
     sse,
 };
 use crate::graphql::{Prepared, refused, was_executed};
 
 /// Tells client and log the same request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// A response as the specification wants it written: errors first, and no `data` entry where
-/// nothing was executed.
-#[derive(Serialize)]
-pub(super) struct Body<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-}
-
-impl<'a> From<&'a GraphQlResponse> for Body<'a> {
-    fn from(response: &'a GraphQlResponse) -> Self {
-        Self {
-            errors: &response.errors,
-            data: was_executed(response).then_some(&response.data),
-        }
-    }
-}
 
 /// Answers a GET or POST.
 pub(super) async fn execute(services: Services, http: Request) -> Response {
@@ -132,10 +111,4 @@ fn answer(
         headers.insert(REQUEST_ID, id);
     }
     answer
-}
-
-/// The response as JSON.
-pub(super) fn write(response: &GraphQlResponse) -> String {
-    // Strings, numbers and maps with text keys can always be written.
-    serde_json::to_string(&Body::from(response)).unwrap_or_default()
 }

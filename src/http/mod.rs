@@ -5,6 +5,7 @@ mod graphiql;
 mod graphql;
 mod health;
 mod request;
+mod response;
 mod services;
 mod sse;
 mod websocket;

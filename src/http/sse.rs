@@ -14,7 +14,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream};
 
-use super::{Services, graphql::write};
+use super::{Services, response::write};
 use crate::graphql::{Prepared, take_place};
 
 /// How long the line may be silent: clients and what is between take a longer silence for an end.

@@ -13,7 +13,7 @@ use tokio::{
 use super::message::{Bare, Close, ServerMessage};
 use crate::{
     graphql::{ErrorCode, refused, was_executed},
-    http::{Services, graphql::Body, request::Envelope},
+    http::{Services, request::Envelope, response::Body},
 };
 
 /// Messages of operations that wait for the client to take them; their operations wait with them.

@@ -9,8 +9,8 @@ use async_graphql::{
     parser::types::{BaseType, InputObjectType, OperationDefinition, Type, TypeKind},
 };
 
-use super::{
-    definitions,
+use super::definitions;
+use crate::graphql::{
     error::{ErrorCode, refusal},
     scalars::read_instant,
 };

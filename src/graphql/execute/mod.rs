@@ -1,20 +1,33 @@
 //! Executing requests: what leaves here is fit for any transport.
 
+mod document;
+mod resume;
+mod shape;
+mod variables;
+
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use async_graphql::{Request, Response, Value, parser::types::OperationType};
+use async_graphql::{
+    Request, Response, Value,
+    parser::{
+        parse_schema,
+        types::{OperationType, TypeKind, TypeSystemDefinition},
+    },
+};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use tracing::error;
 
 use super::{
     LedgerSchema, PageLimits,
-    document::{self, DocumentLimits},
     error::{ErrorCode, refused, seal},
-    resume, sdl,
-    shape::{FieldTypes, Shape},
-    variables::InputTypes,
+    sdl,
 };
 use crate::runs::Runs;
+use shape::{FieldTypes, Shape};
+use variables::InputTypes;
+
+pub use document::DocumentLimits;
+pub use resume::take_place;
 
 /// The schema over a ledger, and what may be asked of it and answered.
 #[derive(Clone)]
@@ -34,7 +47,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Makes a subscription tell its place with each response, for [`super::take_place`], and begin
+    /// Makes a subscription tell its place with each response, for [`take_place`], and begin
     /// behind `last` if there is one.
     pub fn make_resumable(&mut self, last: Option<&str>) {
         resume::make_resumable(&mut self.request, last);
@@ -134,4 +147,18 @@ fn panicked(request_id: &str) -> Response {
     error!(request_id, "a resolver panicked");
     let message = format!("internal error; the log has it under request {request_id}");
     refused(ErrorCode::Internal, message)
+}
+
+/// The types that a schema's text defines, by name.
+fn definitions(sdl: &str) -> impl Iterator<Item = (String, TypeKind)> {
+    let document = parse_schema(sdl).into_iter();
+    document
+        .flat_map(|document| document.definitions)
+        .filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(definition) => {
+                let definition = definition.node;
+                Some((definition.name.node.to_string(), definition.kind))
+            }
+            _ => None,
+        })
 }

@@ -12,7 +12,7 @@ use async_graphql::{
     },
 };
 
-use super::error::{ErrorCode, refusal};
+use crate::graphql::error::{ErrorCode, refusal};
 
 /// How large a document may be.
 #[derive(Clone, Copy, Debug)]
