@@ -26,3 +26,4 @@ mod readme;
 mod schema;
 mod statements;
 mod subscriptions;
+mod unsound_requests;

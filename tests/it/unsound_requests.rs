@@ -1,0 +1,253 @@
+//! Requests that would cost more than they are worth, be half executed, or come from another site.
+
+use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest};
+
+/// Requests that are small, and would cost the server its stack or seconds of its time.
+#[rstest]
+#[tokio::test]
+async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once() {
+    let Some(ledger) = Ledger::start(Sqlite).await else {
+        return;
+    };
+    let deep = |open: &str, close: &str, n: usize| open.repeat(n) + &close.repeat(n);
+    let literal = |n| format!("{{ __typename @skip(if: {}) }}", deep("[", "]", n));
+    let filter = |n| {
+        format!(
+            "{{ syncRuns(filter: {}) {{ totalCount }} }}",
+            deep("{anyOf: [{not: ", "}]}", n)
+        )
+    };
+    let selection = |n| deep("{ a ", "}", n);
+    let fragment = |n: usize| format!("fragment f{n} on Query {{ ...f{0} ...f{0} }} ", n + 1);
+    let bomb: String = (0..31).map(fragment).collect();
+    let bomb = format!("{{ ...f0 }} {bomb} fragment f31 on Query {{ __typename }}");
+    let chained: String = (0..5000).map(fragment).collect();
+    let cycle = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }".to_owned();
+    let many = format!("{{ {} }}", "a: __typename ".repeat(3000));
+    for (query, expected) in [
+        (literal(100), "QUERY_TOO_COMPLEX"),
+        (literal(100_000), "QUERY_TOO_COMPLEX"),
+        (filter(20_000), "QUERY_TOO_COMPLEX"),
+        (selection(100_000), "QUERY_TOO_COMPLEX"),
+        (bomb, "QUERY_TOO_COMPLEX"),
+        (format!("{{ ...f0 }} {chained}"), "QUERY_TOO_COMPLEX"),
+        (many, "QUERY_TOO_COMPLEX"),
+        (cycle, "BAD_INPUT"),
+    ] {
+        let error = ledger.error(&query, json!({})).await;
+        assert_eq!(code(&error), expected, "{error}");
+    }
+    let list = "query($filter: SyncRunFilter) { syncRuns(filter: $filter) { totalCount } }";
+    let wide = json!({"anyOf": vec![json!({"recordsFailed": {"gte": 1}}); 1000]});
+    let nested = (0..40).fold(json!({}), |inner, _| json!({"anyOf": [{"not": inner}]}));
+    let error = ledger.error(list, json!({"filter": wide})).await;
+    assert!(
+        error["message"].as_str().unwrap().contains("100 filters"),
+        "{error}"
+    );
+    let request = json!({"query": list, "variables": {"filter": nested}});
+    let response = ledger.post("application/json", request.to_string()).await;
+    assert_eq!(response.status(), 400);
+    let answer: Value = response.json().await.unwrap();
+    assert!(
+        answer["errors"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("levels deep")
+    );
+    // Just within what is allowed.
+    let ninety = json!({"anyOf": vec![json!({"not": {"recordsFailed": {"gte": 1}}}); 49]});
+    ledger.data(list, json!({"filter": ninety})).await;
+    ledger
+        .data(
+            &format!("{{ {} }}", "a: __typename ".repeat(2000)),
+            json!({}),
+        )
+        .await;
+}
+
+/// Whatever can be stored can be read again.
+#[rstest]
+#[tokio::test]
+async fn details_that_are_too_deep_to_be_read_are_not_stored(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let run = ledger.create_stock().await;
+    let add = |levels: usize| {
+        let details = format!("{{a: {}{}}}", "[".repeat(levels), "]".repeat(levels));
+        format!(
+            "mutation {{ addSyncEvent(input: {{runId: \"{run}\", event: {{eventType: \"x\",
+                message: \"x\", details: {details}}}}}) {{ replayed }} }}"
+        )
+    };
+    assert!(
+        ledger
+            .answer(&add(40), json!({}))
+            .await
+            .get("errors")
+            .is_none()
+    );
+    assert_eq!(
+        code(&ledger.error(&add(63), json!({})).await),
+        "QUERY_TOO_COMPLEX"
+    );
+    let data = ledger
+        .data("{ syncEvents { nodes { details } } }", json!({}))
+        .await;
+    assert_eq!(data["syncEvents"]["nodes"].as_array().unwrap().len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_request_that_makes_no_sense_is_not_half_executed(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let two = "mutation($a: CreateSyncRunInput!, $b: CreateSyncRunInput!) {
+        a: createSyncRun(input: $a) { replayed } b: createSyncRun(input: $b) { replayed } }";
+    let good = json!({"entityType": "STOCK", "source": "AS400"});
+    for bad in [
+        Value::Null,
+        json!(1),
+        json!({"entityType": "STOCK"}),
+        json!({"entityType": "STOCK", "source": "AS400", "startedAt": "today"}),
+        json!({"entityType": "STOCK", "source": "AS400", "recordsExpected": 3_000_000_000_u32}),
+    ] {
+        let answer = ledger.answer(two, json!({"a": good, "b": bad})).await;
+        assert_eq!(code(&answer["errors"][0]), "BAD_INPUT");
+        assert!(answer.get("data").is_none(), "{answer}");
+    }
+    let twice = "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { replayed }
+        createSyncRun(input: {entityType: STOCK, source: AS400}) { run { id } } }";
+    assert_eq!(code(&ledger.error(twice, json!({})).await), "BAD_INPUT");
+    let data = ledger.data("{ syncRuns { totalCount } }", json!({})).await;
+    assert_eq!(data["syncRuns"]["totalCount"], 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn instants_that_have_no_year_of_four_digits_are_refused(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    let create = "mutation($input: CreateSyncRunInput!) {
+        createSyncRun(input: $input) { run { startedAt } } }";
+    for instant in [
+        "9999-12-31T23:59:59-23:59",
+        "0000-01-01T00:00:00+23:59",
+        "+12026-01-01T00:00:00Z",
+    ] {
+        let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": instant});
+        let error = ledger.error(create, json!({"input": input})).await;
+        assert_eq!(code(&error), "BAD_INPUT", "{instant}");
+    }
+    for (instant, answered) in [
+        (
+            "9999-12-31T23:59:59.9999999Z",
+            "9999-12-31T23:59:59.999999Z",
+        ),
+        ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000000Z"),
+    ] {
+        let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": instant});
+        let data = ledger.data(create, json!({"input": input})).await;
+        assert_eq!(data["createSyncRun"]["run"]["startedAt"], answered);
+    }
+    let pages = "{ syncRuns(first: 1) { pageInfo { endCursor } } }";
+    let after = ledger.data(pages, json!({})).await["syncRuns"]["pageInfo"]["endCursor"].take();
+    let rest = "query($after: String) { syncRuns(after: $after) { nodes { startedAt } } }";
+    let rest = ledger.data(rest, json!({"after": after})).await;
+    assert_eq!(rest["syncRuns"]["nodes"].as_array().unwrap().len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_page_of_another_site_opens_no_socket() {
+    use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
+    let Some(ledger) = Ledger::start(Sqlite).await else {
+        return;
+    };
+    let host = ledger.url.strip_prefix("http://").unwrap();
+    for (origin, opens) in [
+        (format!("http://{host}"), true),
+        ("https://evil.example".to_owned(), false),
+        ("null".to_owned(), false),
+    ] {
+        let mut request = format!("ws://{host}/graphql")
+            .into_client_request()
+            .unwrap();
+        let headers = request.headers_mut();
+        headers.insert(
+            "sec-websocket-protocol",
+            "graphql-transport-ws".parse().unwrap(),
+        );
+        headers.insert("origin", origin.parse().unwrap());
+        assert_eq!(connect_async(request).await.is_ok(), opens, "{origin}");
+    }
+}
+
+/// What a browser sends across sites without asking is not executed.
+#[rstest]
+#[tokio::test]
+async fn nothing_but_json_by_post_changes_anything() {
+    let Some(ledger) = Ledger::start(Sqlite).await else {
+        return;
+    };
+    let mutation =
+        "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { replayed } }";
+    let body = json!({"query": mutation}).to_string();
+    let client = reqwest::Client::new();
+    let url = format!("{}/graphql", ledger.url);
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=utf-16",
+    ] {
+        let post = client
+            .post(&url)
+            .header("content-type", content_type)
+            .body(body.clone());
+        let response = post.send().await.unwrap();
+        assert_eq!(response.status(), 415, "{content_type}");
+        let answer: Value = response.json().await.unwrap();
+        assert_eq!(code(&answer["errors"][0]), "BAD_INPUT");
+    }
+    let zipped = client.post(&url).header("content-type", "application/json");
+    let zipped = zipped.header("content-encoding", "gzip").body(body.clone());
+    assert_eq!(zipped.send().await.unwrap().status(), 415);
+    assert_eq!(
+        client.put(&url).body(body).send().await.unwrap().status(),
+        405
+    );
+    let mut by_get = reqwest::Url::parse(&url).unwrap();
+    by_get.query_pairs_mut().append_pair("query", mutation);
+    let by_get = client.get(by_get).send().await.unwrap();
+    assert_eq!(
+        (by_get.status().as_u16(), &by_get.headers()["allow"]),
+        (405, &"POST".parse().unwrap())
+    );
+    let data = ledger.data("{ syncRuns { totalCount } }", json!({})).await;
+    assert_eq!(data["syncRuns"]["totalCount"], 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_query_may_stand_in_the_url() {
+    let Some(ledger) = Ledger::start(Sqlite).await else {
+        return;
+    };
+    let answer = ledger.get("/graphql?query=query($a:Int!)%7BsyncRuns(first:$a)%7BtotalCount%7D%7D&variables=%7B%22a%22:1%7D&operationName=").await;
+    assert_eq!(answer.status(), 200);
+    let answer: Value = answer.json().await.unwrap();
+    assert_eq!(answer, json!({"data": {"syncRuns": {"totalCount": 0}}}));
+    let page = ledger.get("/").await;
+    assert_eq!(page.url().path(), "/graphiql");
+    assert!(page.text().await.unwrap().contains("GraphiQL"));
+}
