@@ -26,6 +26,14 @@ pub struct Model {
     pub details: Option<Details>,
 }
 
+impl Model {
+    /// The details, where there are some that can be read.
+    #[must_use]
+    pub fn details(&self) -> Option<&Json> {
+        self.details.as_ref()?.json()
+    }
+}
+
 /// One line for logs: `event 0197… of run 0197…: [chunk] Chunk 1/4 imported`.
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

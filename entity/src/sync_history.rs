@@ -77,6 +77,12 @@ impl Model {
         read("status", &self.status)
     }
 
+    /// The details, where there are some that can be read.
+    #[must_use]
+    pub fn details(&self) -> Option<&Json> {
+        self.details.as_ref()?.json()
+    }
+
     /// Microseconds from start to end; none for an open run, never negative.
     #[must_use]
     pub fn duration_micros(&self) -> Option<i64> {

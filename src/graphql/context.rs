@@ -3,7 +3,7 @@
 use async_graphql::Context;
 
 use super::{loaders::Loaders, page::PageLimits};
-use crate::runs::Runs;
+use crate::runs::{Result, Runs, feed};
 
 /// Access to what the schema was built over.
 pub(super) trait LedgerContext {
@@ -26,5 +26,15 @@ impl LedgerContext for Context<'_> {
 
     fn pages(&self) -> PageLimits {
         *self.data_unchecked()
+    }
+}
+
+/// The place in the feed, if the connection being resolved is asked for its `feedCursor`. Called before
+/// the page is read, so that nothing falls between the two.
+pub(super) async fn place_if_selected(ctx: &Context<'_>) -> Result<Option<feed::Cursor>> {
+    if ctx.look_ahead().field("feedCursor").exists() {
+        Ok(Some(ctx.loaders().now().await?))
+    } else {
+        Ok(None)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Enum, ErrorExtensions, Pos, Response, ServerError, Value, value};
 use tracing::error;
 
-use super::run::SyncStatus;
+use super::run::{SyncStatus, stored};
 use crate::runs::Error;
 
 /// Errors in one answer; more of them help nobody.
@@ -67,7 +67,7 @@ impl From<Error> for async_graphql::Error {
         let run = match &error {
             Error::AlreadyFinished(run) => Some(value!({
                 "id": run.id.to_string(),
-                "status": SyncStatus::stored(&run.status).as_ref().to_uppercase(),
+                "status": stored::<SyncStatus>(&run.status).as_ref().to_uppercase(),
                 "version": run.version,
             })),
             _ => None,

@@ -47,8 +47,11 @@ impl Loaders {
     }
 
     /// The place in the feed behind all that is committed.
-    pub(super) async fn now(&self) -> Result<Option<feed::Cursor>> {
-        Ok(self.0.load_one(NowKey).await?)
+    pub(super) async fn now(&self) -> Result<feed::Cursor> {
+        match self.0.load_one(NowKey).await? {
+            Some(cursor) => Ok(cursor),
+            None => self.0.loader().0.feed().now().await,
+        }
     }
 
     pub(super) async fn events(&self, key: EventsOfRun<Page>) -> Result<Option<Rows<Event>>> {

@@ -9,12 +9,12 @@ use axum::{
 
 use super::{
     Services,
-    accept::MediaType,
+    media::MediaType,
     request::{self, Refusal},
     response::write,
     sse,
 };
-use crate::graphql::{Prepared, refused, was_executed};
+use crate::graphql::{ErrorCode, Prepared, refused, was_executed};
 
 /// Tells client and log the same request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -83,7 +83,7 @@ async fn prepare(
 }
 
 fn refuse(refusal: Refusal, media: MediaType, request_id: &str) -> Response {
-    let response = refused(refusal.code, refusal.message);
+    let response = refused(ErrorCode::BadInput, refusal.message);
     // An event stream is only opened for a request that can be read.
     let media = if media == MediaType::EventStream {
         MediaType::Json

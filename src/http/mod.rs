@@ -1,9 +1,9 @@
 //! The ledger over HTTP: one endpoint for GraphQL, its explorer, and what an operator's probes ask.
 
-mod accept;
 mod graphiql;
 mod graphql;
 mod health;
+mod media;
 mod request;
 mod response;
 mod services;

@@ -12,14 +12,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::time;
 
-use super::HttpLimits;
-use crate::graphql::ErrorCode;
+use super::{HttpLimits, media::is_json};
 
-/// Why a request is not executed.
+/// Why a request is not executed: with this status, and as bad input.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
-    pub(super) code: ErrorCode,
     pub(super) message: String,
 }
 
@@ -27,7 +25,6 @@ impl Refusal {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status,
-            code: ErrorCode::BadInput,
             message: message.into(),
         }
     }
@@ -148,17 +145,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    let mut parts = content_type.unwrap_or_default().split(';').map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
-    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        _ => true,
-    });
-    if is_json && is_utf8 {
+    if content_type.is_some_and(is_json) {
         Ok(())
     } else {
         Err(Refusal::new(

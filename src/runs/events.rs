@@ -8,7 +8,6 @@ use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait,
 };
-use serde_json::Value as Json;
 use tracing::debug;
 use uuid::Uuid;
 
@@ -142,11 +141,7 @@ async fn insert_events(
 
 /// Whether `event` says what `stored` does; a timestamp only if the caller gave one.
 fn is_repetition(event: &Event, timestamp_given: bool, stored: &Event) -> bool {
-    let details = |event| -> Option<&Json> {
-        let event: &Event = event;
-        event.details.as_ref().and_then(Details::json)
-    };
-    let same_details = match (details(event), details(stored)) {
+    let same_details = match (event.details(), stored.details()) {
         (Some(one), Some(other)) => is_same(one, other),
         (one, other) => one == other,
     };

@@ -1,7 +1,7 @@
 //! What callers hand in, and the checks that need no database.
 
 use chrono::{DateTime, Utc};
-use entity::{Details, SyncEntityType, SyncSource, SyncStatus};
+use entity::{SyncEntityType, SyncSource, SyncStatus};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -183,8 +183,7 @@ impl Outcome {
     /// Whether `run` ended just so, as far as this outcome says: then the call that reports it is
     /// a repetition.
     pub(super) fn holds_for(&self, run: &Run) -> bool {
-        let stored = run.details.as_ref().and_then(Details::json);
-        let details_hold = match (&self.details, stored) {
+        let details_hold = match (&self.details, run.details()) {
             (Some(Json::Object(given)), Some(Json::Object(stored))) => given
                 .iter()
                 .all(|(key, value)| stored.get(key).is_some_and(|stored| is_same(value, stored))),

@@ -2,7 +2,9 @@
 //! it holds whoever else writes at the same time; what was read before decides nothing.
 
 use entity::{Details, SyncEntityType, SyncSource, SyncStatus, sync_history, sync_history::Column};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, LockType, OnConflict, Query, UpdateStatement};
+use sea_orm::sea_query::{
+    Expr, ExprTrait, Func, FunctionCall, LockType, OnConflict, Query, UpdateStatement,
+};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DbBackend, DbErr, EntityTrait, QuerySelect, QueryTrait,
 };
@@ -147,12 +149,7 @@ impl Runs {
             update.value(Column::CompletedAt, at);
             update.and_where(Column::StartedAt.lte(at));
         } else {
-            // A worker's clock may be ahead of this one; a run does not end before it began.
-            let now = Expr::val(self.clock.now());
-            update.value(
-                Column::CompletedAt,
-                Func::greatest([now, Expr::col(Column::StartedAt)]),
-            );
+            update.value(Column::CompletedAt, self.end());
         }
         if let Some(message) = &outcome.error_message {
             update.value(Column::ErrorMessage, message.as_str());
@@ -217,10 +214,7 @@ impl Runs {
             .table(sync_history::Entity)
             .and_where(Expr::col(Column::Id).in_subquery(select))
             .value(Column::Status, SyncStatus::Cancelled.as_ref())
-            .value(
-                Column::CompletedAt,
-                Func::greatest([Expr::val(self.clock.now()), Expr::col(Column::StartedAt)]),
-            );
+            .value(Column::CompletedAt, self.end());
         if let Some(reason) = reason {
             update.value(Column::ErrorMessage, reason);
         }
@@ -231,6 +225,13 @@ impl Runs {
             info!(%run, "ended");
         }
         Ok(runs)
+    }
+
+    /// The end of a run that ends now. A worker's clock may be ahead of this one; a run does not end
+    /// before it began.
+    fn end(&self) -> FunctionCall {
+        let now = Expr::val(self.clock.now());
+        Func::greatest([now, Expr::col(Column::StartedAt)])
     }
 
     /// Executes an update of one run whose condition holds the rule, and reads the run if the rule

@@ -76,8 +76,7 @@ async fn each_change_is_an_event_whose_id_resumes_behind_it(
     let Some(ledger) = Ledger::start(kind).await else {
         return;
     };
-    let now = ledger.data("{ syncRuns { feedCursor } }", json!({})).await;
-    let after = &now["syncRuns"]["feedCursor"];
+    let after = ledger.now().await;
     let request = json!({"query": WATCH, "variables": {"after": after}});
     let mut events = Events::open(&ledger, request, None).await;
     let run = ledger.create_stock().await;

@@ -160,8 +160,7 @@ async fn details_that_cannot_be_read_take_down_neither_page_nor_feed(
     };
     let mut socket = Socket::open(&ledger.url).await;
     let watch = "subscription($after: String) { syncRunChanged(after: $after) { run { id details errorMessage } } }";
-    let now = ledger.data("{ syncRuns { feedCursor } }", json!({})).await;
-    let after = &now["syncRuns"]["feedCursor"];
+    let after = ledger.now().await;
     socket.subscribe(watch, json!({"after": after})).await;
     insert(&ledger, "stock", "as400", "running").await;
     let bad = if kind == Postgres {
@@ -216,8 +215,7 @@ async fn a_row_that_cannot_be_read_does_not_hold_the_feed() {
     let Some(ledger) = Ledger::start(Postgres).await else {
         return;
     };
-    let now = ledger.data("{ syncRuns { feedCursor } }", json!({})).await;
-    let after = &now["syncRuns"]["feedCursor"];
+    let after = ledger.now().await;
     let mut socket = Socket::open(&ledger.url).await;
     let watch = "subscription($after: String) { syncRunChanged(after: $after) { run { id } } }";
     socket.subscribe(watch, json!({"after": after})).await;

@@ -6,10 +6,6 @@ const WATCH: &str = "subscription($filter: SyncRunFilter, $kinds: [SyncChangeKin
     syncRunChanged(filter: $filter, kinds: $kinds, after: $after) {
         cursor kind previousStatus status matchesFilter run { id status version } } }";
 
-async fn now(ledger: &Ledger) -> Value {
-    ledger.data("{ syncRuns { feedCursor } }", json!({})).await["syncRuns"]["feedCursor"].take()
-}
-
 async fn start(ledger: &Ledger, id: &str) {
     ledger
         .data(
@@ -52,9 +48,8 @@ async fn a_subscriber_sees_a_run_created_started_and_completed(
     let Some(ledger) = Ledger::start(kind).await else {
         return;
     };
-    let mut socket = Socket::open(&ledger.url).await;
-    socket
-        .subscribe(WATCH, json!({"after": now(&ledger).await}))
+    let mut socket = ledger
+        .watch(WATCH, json!({"after": ledger.now().await}))
         .await;
     let id = ledger.create_stock().await;
     start(&ledger, &id).await;
@@ -79,8 +74,7 @@ async fn without_a_cursor_a_subscriber_sees_what_happens_from_now_on(
         return;
     };
     let before = ledger.create_stock().await;
-    let mut socket = Socket::open(&ledger.url).await;
-    socket.subscribe(WATCH, json!({})).await;
+    let mut socket = ledger.watch(WATCH, json!({})).await;
     // When exactly it begins is not told; one of these is behind that.
     let mut after = Vec::new();
     for _ in 0..20 {
@@ -102,15 +96,14 @@ async fn a_cursor_of_any_change_resumes_exactly_behind_it(#[values(Sqlite, Postg
     let Some(ledger) = Ledger::start(kind).await else {
         return;
     };
-    let begin = now(&ledger).await;
+    let begin = ledger.now().await;
     let mut versions = Vec::new();
     for _ in 0..3 {
         let id = ledger.create_stock().await;
         start(&ledger, &id).await;
         ledger.complete(&id, json!({})).await;
     }
-    let mut socket = Socket::open(&ledger.url).await;
-    socket.subscribe(WATCH, json!({"after": begin})).await;
+    let mut socket = ledger.watch(WATCH, json!({"after": begin})).await;
     for _ in 0..9 {
         let change = socket.data().await["syncRunChanged"].take();
         versions.push((
@@ -120,9 +113,8 @@ async fn a_cursor_of_any_change_resumes_exactly_behind_it(#[values(Sqlite, Postg
         ));
     }
     for index in 0..9 {
-        let mut socket = Socket::open(&ledger.url).await;
-        socket
-            .subscribe(WATCH, json!({"after": versions[index].0}))
+        let mut socket = ledger
+            .watch(WATCH, json!({"after": versions[index].0}))
             .await;
         for (_, id, status) in &versions[index + 1..] {
             let change = socket.data().await["syncRunChanged"].take();
@@ -137,16 +129,10 @@ async fn a_filter_delivers_what_enters_stays_and_leaves(#[values(Sqlite, Postgre
     let Some(ledger) = Ledger::start(kind).await else {
         return;
     };
-    let after = now(&ledger).await;
+    let after = ledger.now().await;
     let watch = async |filter: Value, kinds: Value| {
-        let mut socket = Socket::open(&ledger.url).await;
-        socket
-            .subscribe(
-                WATCH,
-                json!({"filter": filter, "kinds": kinds, "after": after}),
-            )
-            .await;
-        socket
+        let variables = json!({"filter": filter, "kinds": kinds, "after": after});
+        ledger.watch(WATCH, variables).await
     };
     let status = json!(["CREATED", "STATUS"]);
     let all = json!(["CREATED", "STATUS", "PROGRESS"]);
@@ -206,9 +192,8 @@ async fn what_others_write_and_another_replica_does_is_delivered(
         return;
     };
     let replica = ledger.replica().await;
-    let mut socket = Socket::open(&replica.url).await;
-    socket
-        .subscribe(WATCH, json!({"after": now(&ledger).await}))
+    let mut socket = replica
+        .watch(WATCH, json!({"after": ledger.now().await}))
         .await;
     let id = ledger.create_stock().await;
     assert_eq!(
@@ -236,9 +221,8 @@ async fn a_subscriber_that_is_far_behind_gets_every_change_once(
     let Some(ledger) = Ledger::start(kind).await else {
         return;
     };
-    let after = now(&ledger).await;
-    let mut slow = Socket::open(&ledger.url).await;
-    slow.subscribe(WATCH, json!({"after": after})).await;
+    let after = ledger.now().await;
+    let mut slow = ledger.watch(WATCH, json!({"after": after})).await;
     // More than a batch each, and more batches than are kept.
     let mut expected = Vec::new();
     for _ in 0..150 {
@@ -250,8 +234,7 @@ async fn a_subscriber_that_is_far_behind_gets_every_change_once(
     ledger
         .sql(&format!("UPDATE {table} SET status = 'failed'"))
         .await;
-    let mut late = Socket::open(&ledger.url).await;
-    late.subscribe(WATCH, json!({"after": after})).await;
+    let mut late = ledger.watch(WATCH, json!({"after": after})).await;
     for socket in [&mut slow, &mut late] {
         for (id, status) in &expected {
             let change = socket.data().await["syncRunChanged"].take();
@@ -275,16 +258,15 @@ async fn a_cursor_of_another_database_is_expired_and_a_mangled_one_is_bad(
         return;
     };
     let other = Ledger::start(kind).await.unwrap();
-    let mut own = now(&ledger).await.as_str().unwrap().to_owned();
-    let foreign = now(&other).await;
+    let mut own = ledger.now().await.as_str().unwrap().to_owned();
+    let foreign = other.now().await;
     own.replace_range(8..9, if &own[8..9] == "A" { "B" } else { "A" });
     for (cursor, expected) in [
         (foreign, "CURSOR_EXPIRED"),
         (json!(own), "BAD_CURSOR"),
         (json!("x"), "BAD_CURSOR"),
     ] {
-        let mut socket = Socket::open(&ledger.url).await;
-        socket.subscribe(WATCH, json!({"after": cursor})).await;
+        let mut socket = ledger.watch(WATCH, json!({"after": cursor})).await;
         let error = socket.hear().await;
         assert_eq!(error["type"], "error", "{error}");
         assert_eq!(code(&error["payload"][0]), expected);
@@ -299,8 +281,7 @@ async fn a_server_that_stops_closes_its_sockets_so_that_clients_come_back(
     let Some(mut ledger) = Ledger::start(kind).await else {
         return;
     };
-    let mut socket = Socket::open(&ledger.url).await;
-    socket.subscribe(WATCH, json!({})).await;
+    let mut socket = ledger.watch(WATCH, json!({})).await;
     let (code, ()) = tokio::join!(socket.close_code(), ledger.stop());
     assert_eq!(code, 1001);
 }
@@ -351,8 +332,7 @@ async fn events_are_replayed_from_the_first_followed_and_ended_with_the_run(
     let (run, other) = (ledger.create_stock().await, ledger.create_stock().await);
     add(&ledger, &run, &["1", "2"]).await;
     add(&ledger, &other, &["x"]).await;
-    let mut socket = Socket::open(&ledger.url).await;
-    socket.subscribe(FOLLOW, json!({"run": run})).await;
+    let mut socket = ledger.watch(FOLLOW, json!({"run": run})).await;
     for expected in ["1", "2"] {
         assert_eq!(
             socket.data().await["syncEventAdded"]["event"]["message"],
@@ -381,9 +361,8 @@ async fn events_resume_behind_any_cursor(#[values(Sqlite, Postgres)] kind: Kind)
     add(&ledger, &run, &["2", "3"]).await;
     ledger.complete(&run, json!({})).await;
     let follow = async |after: &Value| {
-        let mut socket = Socket::open(&ledger.url).await;
-        socket
-            .subscribe(FOLLOW, json!({"run": run, "after": after}))
+        let mut socket = ledger
+            .watch(FOLLOW, json!({"run": run, "after": after}))
             .await;
         to_the_end(&mut socket).await
     };
@@ -406,9 +385,8 @@ async fn events_from_before_adoption_are_replayed_before_those_behind_it() {
     add(&ledger, run, &["after adoption"]).await;
     ledger.complete(run, json!({})).await;
     let follow = async |after: &Value| {
-        let mut socket = Socket::open(&ledger.url).await;
-        socket
-            .subscribe(FOLLOW, json!({"run": run, "after": after}))
+        let mut socket = ledger
+            .watch(FOLLOW, json!({"run": run, "after": after}))
             .await;
         to_the_end(&mut socket).await
     };
@@ -430,7 +408,7 @@ async fn the_events_of_no_run_cannot_be_followed(#[values(Sqlite, Postgres)] kin
         return;
     };
     let run = ledger.create_stock().await;
-    let changes = now(&ledger).await;
+    let changes = ledger.now().await;
     for (run, after, expected) in [
         (
             "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f",
@@ -441,9 +419,8 @@ async fn the_events_of_no_run_cannot_be_followed(#[values(Sqlite, Postgres)] kin
         (&run, json!("x"), "BAD_CURSOR"),
         (&run, changes, "BAD_CURSOR"),
     ] {
-        let mut socket = Socket::open(&ledger.url).await;
-        socket
-            .subscribe(FOLLOW, json!({"run": run, "after": after}))
+        let mut socket = ledger
+            .watch(FOLLOW, json!({"run": run, "after": after}))
             .await;
         assert_eq!(code(&socket.hear().await["payload"][0]), expected);
     }

@@ -6,11 +6,15 @@ use super::{SyncEvent, SyncEventFilter};
 use crate::{
     db::page::{Page, Rows},
     graphql::{
-        context::LedgerContext,
+        context::{LedgerContext, place_if_selected},
         cursor::{List, encode_added_events, encode_position},
         page::{PageArguments, PageInfo, count_bound},
     },
-    runs::{Error, Event, EventsOfRun, event_position, feed::EventCursor, filter::EventFilter},
+    runs::{
+        Event, EventsOfRun, event_position,
+        feed::{self, EventCursor},
+        filter::EventFilter,
+    },
 };
 
 /// A page of events.
@@ -18,7 +22,7 @@ use crate::{
 pub(in crate::graphql) struct SyncEventConnection {
     rows: Rows<Event>,
     list: EventList,
-    feed_cursor: Option<String>,
+    place: Option<feed::Cursor>,
 }
 
 /// What a page is a page of.
@@ -59,14 +63,10 @@ impl SyncEventConnection {
     ) -> async_graphql::Result<Self> {
         let filter = filter.unwrap_or_default().parse()?;
         let page = arguments.page(List::Events, ctx.pages())?;
-        let feed_cursor = feed_cursor(ctx).await?;
+        let place = place_if_selected(ctx).await?;
         let rows = ctx.runs().list_events(&filter, &page).await?;
         let list = EventList::Across(filter);
-        Ok(Self {
-            rows,
-            list,
-            feed_cursor,
-        })
+        Ok(Self { rows, list, place })
     }
 
     /// Reads a page of one run's, together with those of other runs that are asked for.
@@ -74,31 +74,12 @@ impl SyncEventConnection {
         ctx: &Context<'_>,
         of: EventsOfRun<Page>,
     ) -> async_graphql::Result<Self> {
-        let feed_cursor = feed_cursor(ctx).await?;
+        let place = place_if_selected(ctx).await?;
         let rows = ctx.loaders().events(of.clone()).await?;
         let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &of.what));
         let list = EventList::OfRun(of);
-        Ok(Self {
-            rows,
-            list,
-            feed_cursor,
-        })
+        Ok(Self { rows, list, place })
     }
-}
-
-/// The place in the feed, if it is selected; read before the page, so that nothing falls between.
-async fn feed_cursor(ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
-    if ctx.look_ahead().field("feedCursor").exists() {
-        Ok(Some(now(ctx).await?))
-    } else {
-        Ok(None)
-    }
-}
-
-/// The place in the feed of events behind all that is committed.
-async fn now(ctx: &Context<'_>) -> async_graphql::Result<String> {
-    let cursor = ctx.loaders().now().await?.ok_or(Error::CursorExpired)?;
-    Ok(encode_added_events(&EventCursor::Fed(cursor)))
 }
 
 /// A page of events.
@@ -151,9 +132,10 @@ impl SyncEventConnection {
 
     /// The position at which this page was read: pass it to `syncEventAdded(after:)` and nothing falls between list and live view.
     async fn feed_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
-        match &self.feed_cursor {
-            Some(cursor) => Ok(cursor.clone()),
-            None => now(ctx).await,
-        }
+        let place = match &self.place {
+            Some(place) => place.clone(),
+            None => ctx.loaders().now().await?,
+        };
+        Ok(encode_added_events(&EventCursor::Fed(place)))
     }
 }

@@ -56,7 +56,7 @@ impl SyncEvent {
 
     /// What else the worker said of it.
     async fn details(&self) -> Option<Json> {
-        self.0.details.as_ref()?.json().cloned().map(Json)
+        self.0.details().cloned().map(Json)
     }
 
     /// The run it belongs to.

@@ -5,8 +5,10 @@
 
 use async_graphql::{
     Name, Pos, Positioned, Request, Response, Value,
-    parser::types::{DocumentOperations, Field, OperationType, Selection, SelectionSet},
+    parser::types::{Field, OperationType, Selection, SelectionSet},
 };
+
+use super::document::operation_mut;
 
 /// What the place is selected as; no name of the schema's.
 const ALIAS: &str = "__resume";
@@ -17,17 +19,12 @@ pub(super) fn make_resumable(request: &mut Request, last: Option<&str>) {
     let Ok(mut document) = request.parsed_query().cloned() else {
         return;
     };
-    let operation = match (&mut document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name.as_str()),
-        (DocumentOperations::Multiple(operations), None) => operations.values_mut().next(),
-    };
-    let Some(operation) =
-        operation.filter(|operation| operation.node.ty == OperationType::Subscription)
+    let operation = operation_mut(&mut document, name.as_deref());
+    let Some(operation) = operation.filter(|operation| operation.ty == OperationType::Subscription)
     else {
         return;
     };
-    for item in &mut operation.node.selection_set.node.items {
+    for item in &mut operation.selection_set.node.items {
         if let Selection::Field(field) = &mut item.node {
             if let Some(last) = last {
                 begin_behind(&mut field.node, request, last);

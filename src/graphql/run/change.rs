@@ -2,7 +2,7 @@
 
 use async_graphql::{Enum, Object};
 
-use super::{SyncRun, SyncStatus};
+use super::{SyncRun, SyncStatus, stored};
 use crate::{
     graphql::{cursor::encode_changes, scalars::DateTime},
     runs::feed::Delivery,
@@ -51,12 +51,12 @@ impl SyncRunChange {
     /// The status before. Null for CREATED.
     async fn previous_status(&self) -> Option<SyncStatus> {
         let status = self.0.change.row.previous_status.as_deref();
-        status.map(SyncStatus::stored)
+        status.map(stored)
     }
 
     /// The status this change led to.
     async fn status(&self) -> SyncStatus {
-        SyncStatus::stored(&self.0.change.row.status)
+        stored(&self.0.change.row.status)
     }
 
     /// False when the run has left the filter by this change: take it out of the list.

@@ -6,11 +6,11 @@ use super::{SyncRun, SyncRunFilter, SyncRunOrder};
 use crate::{
     db::page::Rows,
     graphql::{
-        context::LedgerContext,
+        context::{LedgerContext, place_if_selected},
         cursor::{List, encode_changes, encode_position},
         page::{PageArguments, PageInfo, count_bound},
     },
-    runs::{Run, RunOrder, RunOrderField, filter::RunFilter},
+    runs::{Run, RunOrder, RunOrderField, feed, filter::RunFilter},
 };
 
 /// A page of runs.
@@ -19,7 +19,7 @@ pub(in crate::graphql) struct SyncRunConnection {
     rows: Rows<Run>,
     filter: RunFilter,
     field: RunOrderField,
-    feed_cursor: Option<String>,
+    place: Option<feed::Cursor>,
 }
 
 /// A run and its place in the list.
@@ -56,19 +56,14 @@ impl SyncRunConnection {
         let filter = filter.unwrap_or_default().parse()?;
         let order = RunOrder::from(order.unwrap_or_default());
         let page = arguments.page(List::Runs(order.field), ctx.pages())?;
-        // Before the page, so that nothing falls between the two.
-        let feed_cursor = if ctx.look_ahead().field("feedCursor").exists() {
-            Some(encode_changes(&ctx.runs().feed().now().await?))
-        } else {
-            None
-        };
+        let place = place_if_selected(ctx).await?;
         let rows = ctx.runs().list(&filter, order, &page).await?;
         let field = order.field;
         Ok(Self {
             rows,
             filter,
             field,
-            feed_cursor,
+            place,
         })
     }
 }
@@ -103,9 +98,9 @@ impl SyncRunConnection {
 
     /// The position in the change feed at which this page was read: pass it to `syncRunChanged(after:)` and nothing falls between list and live view.
     async fn feed_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
-        match &self.feed_cursor {
-            Some(cursor) => Ok(cursor.clone()),
-            None => Ok(encode_changes(&ctx.runs().feed().now().await?)),
+        match &self.place {
+            Some(place) => Ok(encode_changes(place)),
+            None => Ok(encode_changes(&ctx.loaders().now().await?)),
         }
     }
 }

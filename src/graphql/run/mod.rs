@@ -21,7 +21,7 @@ pub(super) use payload::{
     CancelActiveSyncRunsPayload, CancelSyncRunPayload, CompleteSyncRunPayload,
     CreateSyncRunPayload, ReportSyncProgressPayload, StartSyncRunPayload,
 };
-pub(super) use words::{SyncEntityType, SyncSource, SyncStatus};
+pub(super) use words::{SyncEntityType, SyncSource, SyncStatus, stored};
 
 use super::{
     context::LedgerContext,
@@ -80,17 +80,17 @@ impl SyncRun {
 
     /// What is synchronised.
     async fn entity_type(&self) -> SyncEntityType {
-        SyncEntityType::stored(&self.0.entity_type)
+        stored(&self.0.entity_type)
     }
 
     /// The system it is read from.
     async fn source(&self) -> SyncSource {
-        SyncSource::stored(&self.0.source)
+        stored(&self.0.source)
     }
 
     /// Where the run stands.
     async fn status(&self) -> SyncStatus {
-        SyncStatus::stored(&self.0.status)
+        stored(&self.0.status)
     }
 
     /// When the worker began, by its own account.
@@ -173,7 +173,7 @@ impl SyncRun {
 
     /// What else the worker said of the run.
     async fn details(&self) -> Option<Json> {
-        self.0.details.as_ref()?.json().cloned().map(Json)
+        self.0.details().cloned().map(Json)
     }
 
     /// The user who started the run, if a person did.

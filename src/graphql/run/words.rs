@@ -12,7 +12,7 @@ use strum::{AsRefStr, EnumString};
 use crate::runs::{Error, Result, filter::Words};
 
 /// What a run synchronises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, AsRefStr, EnumString)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum SyncEntityType {
     /// Items for sale.
@@ -32,11 +32,12 @@ pub enum SyncEntityType {
     /// Vehicle fitment data of the Auto Care Association.
     Autocare,
     /// The stored text is none of the above; `errorMessage` says which it is. Filters may ask for it.
+    #[default]
     Unknown,
 }
 
 /// The system a run reads from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, AsRefStr, EnumString)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum SyncSource {
     /// The AS/400.
@@ -51,11 +52,12 @@ pub enum SyncSource {
     /// Anything else outside.
     External,
     /// The stored text is none of the above; `errorMessage` says which it is. Filters may ask for it.
+    #[default]
     Unknown,
 }
 
 /// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, AsRefStr, EnumString)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum SyncStatus {
     /// Announced, not started.
@@ -69,6 +71,7 @@ pub enum SyncStatus {
     /// Ended by a person.
     Cancelled,
     /// The stored text is none of the above; `errorMessage` says which it is. Filters may ask for it.
+    #[default]
     Unknown,
 }
 
@@ -83,25 +86,9 @@ pub enum SyncOutcome {
     Cancelled,
 }
 
-impl SyncEntityType {
-    /// The stored text as a value.
-    pub(crate) fn stored(text: &str) -> Self {
-        text.parse().unwrap_or(Self::Unknown)
-    }
-}
-
-impl SyncSource {
-    /// The stored text as a value.
-    pub(crate) fn stored(text: &str) -> Self {
-        text.parse().unwrap_or(Self::Unknown)
-    }
-}
-
-impl SyncStatus {
-    /// The stored text as a value.
-    pub(crate) fn stored(text: &str) -> Self {
-        text.parse().unwrap_or(Self::Unknown)
-    }
+/// The stored text as a value.
+pub(in crate::graphql) fn stored<W: FromStr + Default>(text: &str) -> W {
+    text.parse().unwrap_or_default()
 }
 
 impl From<SyncOutcome> for entity::SyncStatus {

@@ -1,9 +1,10 @@
 //! The change feed: each committed change of a run once, in order, to whoever watches.
 //!
 //! Triggers write every change to `sync_change`, whoever makes it; that table is the feed's only
-//! source of changes, and `sync_event` itself, whose rows never change, that of events. One task per process, the `tail`, reads it and hands what it reads to all subscribers
-//! in memory. A subscriber that comes with an older cursor, or that fell behind, reads the table by
-//! its own cursor until it has reached the tail, and then follows.
+//! source of changes, and `sync_event` itself, whose rows never change, that of events. One task per
+//! process, the `tail`, reads both and hands what it reads to all subscribers in memory. A subscriber
+//! that comes with an older cursor, or that fell behind, reads the table by its own cursor until it has
+//! reached the tail, and then follows.
 //!
 //! The order of writing (`seq`) is not the order of committing: a row that commits late would be
 //! skipped by whoever remembers only the highest `seq` seen. Hence a [`Cursor`] names two moments,
@@ -66,7 +67,7 @@ pub struct AddedEvent {
     pub event: Event,
 }
 
-/// How long a subscriber lets a database that does not answer rest before it asks again.
+/// How long a database that does not answer is let rest before it is asked again.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// What a subscriber does about a failure: one that passes is waited out, since a live view that

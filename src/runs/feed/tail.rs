@@ -17,7 +17,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    AddedEvent, Change,
+    AddedEvent, Change, RETRY,
     cursor::{Cursor, Head},
     source::Source,
 };
@@ -25,8 +25,6 @@ use crate::runs::error::{Error, Result};
 
 /// How often to look for what other writers did, while somebody watches.
 const POLL: Duration = Duration::from_millis(200);
-/// Between two attempts while the database does not answer.
-const RETRY: Duration = Duration::from_millis(500);
 /// How long a subscriber waits for the database before it is told to come back.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Changes in one batch.

@@ -13,7 +13,7 @@ use sync_history::{
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use super::{Cluster, Kind, TestClock};
+use super::{Cluster, Kind, TestClock, socket::Socket};
 
 pub(crate) struct Ledger {
     pub(crate) url: String,
@@ -180,6 +180,19 @@ impl Ledger {
             json!({"input": input}),
         )
         .await
+    }
+
+    /// The place in the feed of changes behind all that is committed.
+    pub(crate) async fn now(&self) -> Value {
+        let data = self.data("{ syncRuns { feedCursor } }", json!({})).await;
+        data["syncRuns"]["feedCursor"].clone()
+    }
+
+    /// A socket on which a subscription has been asked for.
+    pub(crate) async fn watch(&self, query: &str, variables: Value) -> Socket {
+        let mut socket = Socket::open(&self.url).await;
+        socket.subscribe(query, variables).await;
+        socket
     }
 
     /// Everything about a run that its row holds.

@@ -1,4 +1,4 @@
-//! Which media type to answer in.
+//! Media types: which to answer in, and which to take.
 
 use axum::http::{HeaderMap, HeaderValue, header::ACCEPT};
 
@@ -53,17 +53,16 @@ impl MediaType {
 
 /// One entry of an Accept header, if this server can answer in it.
 fn read_range(range: &str) -> Option<(f32, MediaType)> {
-    let mut parts = range.split(';').map(str::trim);
-    let media = match parts.next()?.to_ascii_lowercase().as_str() {
+    let (media, parameters) = split(range);
+    let media = match media.as_str() {
         "application/graphql-response+json" => MediaType::GraphQl,
         "text/event-stream" => MediaType::EventStream,
         "application/json" | "application/*" | "*/*" => MediaType::Json,
         _ => return None,
     };
     let mut quality = 1.0;
-    for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
-        let value = value.trim().trim_matches('"');
-        match name.trim().to_ascii_lowercase().as_str() {
+    for (name, value) in parameters {
+        match name.as_str() {
             "q" => quality = value.parse().ok()?,
             // Answers are UTF-8 and nothing else.
             "charset" if !value.eq_ignore_ascii_case("utf-8") => return None,
@@ -71,6 +70,26 @@ fn read_range(range: &str) -> Option<(f32, MediaType)> {
         }
     }
     Some((quality, media))
+}
+
+/// Whether a `Content-Type` is JSON in UTF-8.
+pub(super) fn is_json(content_type: &str) -> bool {
+    let (media, mut parameters) = split(content_type);
+    let utf8 =
+        |(name, value): (String, &str)| name != "charset" || value.eq_ignore_ascii_case("utf-8");
+    media == "application/json" && parameters.all(utf8)
+}
+
+/// A media type in lower case, and its parameters.
+fn split(text: &str) -> (String, impl Iterator<Item = (String, &str)>) {
+    let mut parts = text.split(';');
+    let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    let parameters = parts.filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        Some((name.trim().to_ascii_lowercase(), value))
+    });
+    (media, parameters)
 }
 
 #[cfg(test)]
