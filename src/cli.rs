@@ -91,7 +91,7 @@ async fn serve(config: &Config) -> Result<(), CliError> {
             source,
         })?;
     print(&format!("listening on http://{}\n", listener.local_addr()?))?;
-    let graphql = Executor::new(runs, limits.pages, limits.documents);
+    let graphql = Executor::new(runs, limits.graphql);
     let services = Services::new(database, graphql, clock, limits.http);
     server::serve(listener, services, shutdown).await?;
     info!("stopped");

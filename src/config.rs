@@ -4,11 +4,7 @@ use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
 
-use crate::{
-    graphql::{DocumentLimits, PageLimits},
-    http::HttpLimits,
-    runs,
-};
+use crate::{graphql, http::HttpLimits, runs};
 
 /// Settings of every command. Their names are fixed: clients and scripts use them.
 #[derive(Debug, Clone, Args)]
@@ -71,10 +67,8 @@ impl Config {
 pub struct Limits {
     /// Of the ledger.
     pub runs: runs::Limits,
-    /// Of lists.
-    pub pages: PageLimits,
-    /// Of documents.
-    pub documents: DocumentLimits,
+    /// Of what may be asked.
+    pub graphql: graphql::Limits,
     /// Of requests and sockets.
     pub http: HttpLimits,
 }

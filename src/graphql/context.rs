@@ -1,8 +1,10 @@
 //! What every resolver may reach for.
 
+use std::sync::Arc;
+
 use async_graphql::Context;
 
-use super::{loaders::Loaders, page::PageLimits};
+use super::{loaders::Loaders, page::PageLimits, watching::Watching};
 use crate::runs::{Result, Runs, feed};
 
 /// Access to what the schema was built over.
@@ -13,6 +15,8 @@ pub(super) trait LedgerContext {
     fn loaders(&self) -> &Loaders;
     /// How large a page may be.
     fn pages(&self) -> PageLimits;
+    /// Which part of what is subscribed to is to be delivered.
+    fn watching(&self) -> Arc<Watching>;
 }
 
 impl LedgerContext for Context<'_> {
@@ -26,6 +30,10 @@ impl LedgerContext for Context<'_> {
 
     fn pages(&self) -> PageLimits {
         *self.data_unchecked()
+    }
+
+    fn watching(&self) -> Arc<Watching> {
+        Arc::clone(self.data_unchecked())
     }
 }
 

@@ -3,6 +3,8 @@
 //! reads its arguments, makes one call to the domain, and maps the answer. `execute` stands between
 //! the library and the transports: what it lets in is sound, what it lets out is as specified.
 
+use std::time::Duration;
+
 use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
 
 mod context;
@@ -15,19 +17,43 @@ mod mutation;
 mod node;
 mod page;
 mod query;
+mod response;
 mod run;
 mod scalars;
 mod subscription;
 mod user;
+mod watching;
 
 pub use error::{ErrorCode, refused};
-pub use execute::{DocumentLimits, Executor, Prepared, take_place, was_executed};
+pub use execute::{DocumentLimits, Executor, Frame, Prepared, Said, was_executed};
 pub use page::PageLimits;
+pub use response::{write, write_errors};
 
 use crate::runs::Runs;
 use mutation::Mutation;
 use query::Query;
 use subscription::Subscription;
+
+/// How much may be asked for at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of lists.
+    pub pages: PageLimits,
+    /// Of documents.
+    pub documents: DocumentLimits,
+    /// How long a subscription's client that fell behind may take to catch up.
+    pub catch_up_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pages: PageLimits::default(),
+            documents: DocumentLimits::default(),
+            catch_up_time: Duration::from_mins(1),
+        }
+    }
+}
 
 /// The schema.
 type LedgerSchema = Schema<Query, Mutation, Subscription>;

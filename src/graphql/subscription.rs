@@ -1,16 +1,16 @@
 //! What can be watched.
 
 use async_graphql::{Context, ID, Result, Subscription};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt};
 
 use super::{
     context::LedgerContext,
-    cursor::{decode_added_events, decode_changes},
+    cursor::{decode_added_events, decode_changes, encode_added_events, encode_changes},
     event::SyncEventAdded,
     node::uuid,
     run::{SyncChangeKind, SyncRunChange, SyncRunFilter},
 };
-use crate::runs::feed::Interest;
+use crate::runs::feed::{EventsOf, Interest};
 
 /// What can be watched.
 #[derive(Debug)]
@@ -33,17 +33,22 @@ impl Subscription {
             desc = "Behind this place of the feed: a `cursor` or `feedCursor` of an earlier answer."
         )]
         after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<SyncRunChange>>> {
+    ) -> Result<impl Stream<Item = Result<SyncRunChange>> + use<>> {
+        let watching = ctx.watching();
         let interest = Interest {
             filter: filter.unwrap_or_default().parse()?,
             kinds: kinds.into_iter().map(Into::into).collect(),
         };
-        let after = after.as_deref().map(decode_changes).transpose()?;
-        let subscriber = ctx.runs().feed().changes(interest, after).await?;
-        Ok(stream::try_unfold(subscriber, async |mut subscriber| {
-            let delivery = subscriber.next().await?;
-            Ok(delivery.map(|delivery| (SyncRunChange::from(delivery), subscriber)))
-        }))
+        let after = watching.after(after).as_deref().map(decode_changes);
+        let changes = watching
+            .watch(
+                ctx.runs().feed(),
+                interest,
+                after.transpose()?,
+                encode_changes,
+            )
+            .await?;
+        Ok(changes.map(|change| Ok(change?.into())))
     }
 
     /// The run's events from `after` (or from its first) on; ends when the run has ended and all is delivered.
@@ -55,13 +60,18 @@ impl Subscription {
             desc = "Behind this place: a `cursor` of this subscription's, or a `feedCursor` of a list of events."
         )]
         after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<SyncEventAdded>>> {
-        let after = after.as_deref().map(decode_added_events).transpose()?;
-        let run_id = uuid("runId", &run_id)?;
-        let subscriber = ctx.runs().feed().events(run_id, after).await?;
-        Ok(stream::try_unfold(subscriber, async |mut subscriber| {
-            let added = subscriber.next().await?;
-            Ok(added.map(|added| (SyncEventAdded::from(added), subscriber)))
-        }))
+    ) -> Result<impl Stream<Item = Result<SyncEventAdded>> + use<>> {
+        let watching = ctx.watching();
+        let events = EventsOf(uuid("runId", &run_id)?);
+        let after = watching.after(after).as_deref().map(decode_added_events);
+        let added = watching
+            .watch(
+                ctx.runs().feed(),
+                events,
+                after.transpose()?,
+                encode_added_events,
+            )
+            .await?;
+        Ok(added.map(|added| Ok(added?.into())))
     }
 }

@@ -11,10 +11,9 @@ use super::{
     Services,
     media::MediaType,
     request::{self, Refusal},
-    response::write,
     sse,
 };
-use crate::graphql::{ErrorCode, Prepared, refused, was_executed};
+use crate::graphql::{ErrorCode, Prepared, refused, was_executed, write};
 
 /// Tells client and log the same request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,11 +35,10 @@ pub(super) async fn execute(services: Services, http: Request) -> Response {
         Err(refusal) => return refuse(refusal, media, &request_id),
     };
     let response = match (prepared, media) {
-        (Ok(mut prepared), MediaType::EventStream) => {
-            prepared.make_resumable(last.as_deref());
-            return sse::execute(services, prepared, request_id);
+        (Ok(prepared), MediaType::EventStream) => {
+            return sse::execute(services, prepared, last, request_id).await;
         }
-        (Err(response), MediaType::EventStream) => return sse::refuse(*response),
+        (Err(response), MediaType::EventStream) => return sse::tell(&response),
         (Ok(prepared), _) if prepared.operation == Some(OperationType::Subscription) => {
             let refusal = Refusal::new(
                 StatusCode::BAD_REQUEST,

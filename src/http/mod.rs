@@ -5,7 +5,6 @@ mod graphql;
 mod health;
 mod media;
 mod request;
-mod response;
 mod services;
 mod sse;
 mod websocket;

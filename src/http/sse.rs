@@ -4,7 +4,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use async_graphql::Response as GraphQlResponse;
+use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
     http::HeaderMap,
     response::{
@@ -12,10 +12,10 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt, future, stream};
 
-use super::{Services, response::write};
-use crate::graphql::{Prepared, take_place};
+use super::Services;
+use crate::graphql::{Prepared, Said, write};
 
 /// How long the line may be silent: clients and what is between take a longer silence for an end.
 const KEEP_ALIVE: Duration = Duration::from_secs(12);
@@ -26,36 +26,60 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
     (!id.is_empty()).then_some(id)
 }
 
-/// Executes an operation, and sends what comes of it until it ends. When the server stops, the stream
-/// breaks off, so that the client comes back.
-pub(super) fn execute(services: Services, prepared: Prepared, request_id: String) -> Response {
-    let responses = services.graphql.execute_stream(prepared, request_id);
+/// Executes an operation, and sends what comes of it until it ends. When the server stops, or the
+/// client does not keep up, the stream breaks off, so that the client comes back.
+pub(super) async fn execute(
+    services: Services,
+    prepared: Prepared,
+    last: Option<String>,
+    request_id: String,
+) -> Response {
+    if prepared.operation != Some(OperationType::Subscription) {
+        return tell(&services.graphql.execute(prepared, &request_id).await);
+    }
+    let said = services.graphql.subscribe(prepared, last, request_id);
     let stopping = services.stopping.cancelled_owned();
-    respond(events(responses).take_until(stopping))
+    // What is behind the end is only reached if nothing broke the stream off.
+    let events = said
+        .map(Some)
+        .chain(stream::iter([None]))
+        .take_while(|said| future::ready(!matches!(said, Some(Said::TooSlow))))
+        .flat_map(|said| stream::iter(said.map_or_else(|| vec![complete()], events)))
+        .take_until(stopping);
+    respond(events)
 }
 
-/// Sends the answer to a request that is not executed; the client is told as of a response, for it
-/// would take an HTTP error for a broken connection and come back.
-pub(super) fn refuse(response: GraphQlResponse) -> Response {
-    respond(events(stream::iter([response])))
+/// Sends one answer. That of a request which is not executed is told as any other, for the client would
+/// take an HTTP error for a broken connection and come back.
+pub(super) fn tell(response: &GraphQlResponse) -> Response {
+    respond(stream::iter([next(write(response)), complete()]))
 }
 
-fn events(
-    responses: impl Stream<Item = GraphQlResponse>,
-) -> impl Stream<Item = Result<Event, Infallible>> {
-    let next = responses.map(|mut response| {
-        let place = take_place(&mut response);
-        let event = Event::default().event("next").data(write(&response));
-        Ok(match place {
+fn events(said: Said) -> Vec<Event> {
+    let Said::Frames(frames, first) = said else {
+        return Vec::new();
+    };
+    let events = frames[first..].iter().map(|frame| {
+        let event = next(&frame.json);
+        match &frame.place {
             Some(place) => event.id(place),
             None => event,
-        })
+        }
     });
-    let complete = Event::default().event("complete").data("");
-    next.chain(stream::iter([Ok(complete)]))
+    events.collect()
 }
 
-fn respond(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+fn next(json: impl AsRef<str>) -> Event {
+    Event::default().event("next").data(json)
+}
+
+fn complete() -> Event {
+    Event::default().event("complete").data("")
+}
+
+fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Sse::new(events).keep_alive(keep_alive).into_response()
+    Sse::new(events.map(Ok::<_, Infallible>))
+        .keep_alive(keep_alive)
+        .into_response()
 }

@@ -206,19 +206,6 @@ pub(super) fn operation<'a>(
     operation.map(|operation| &operation.node)
 }
 
-/// The same, to be altered.
-pub(super) fn operation_mut<'a>(
-    document: &'a mut ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a mut OperationDefinition> {
-    let operation = match (&mut document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name),
-        (DocumentOperations::Multiple(operations), None) => operations.values_mut().next(),
-    };
-    operation.map(|operation| &mut operation.node)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! Executing requests: what leaves here is fit for any transport.
 
 mod document;
-mod resume;
+mod live;
 mod shape;
 mod variables;
 
@@ -14,25 +14,27 @@ use async_graphql::{
         types::{OperationType, TypeKind, TypeSystemDefinition},
     },
 };
-use futures_util::{FutureExt, Stream, StreamExt, stream};
+use futures_util::{FutureExt, Stream};
 use tracing::error;
 
 use super::{
-    LedgerSchema, PageLimits,
+    LedgerSchema, Limits,
     error::{ErrorCode, refused, seal},
     sdl,
 };
 use crate::runs::Runs;
+use live::Live;
 use shape::{FieldTypes, Shape};
 use variables::InputTypes;
 
 pub use document::DocumentLimits;
-pub use resume::take_place;
+pub use live::{Frame, Said};
 
 /// The schema over a ledger, and what may be asked of it and answered.
 #[derive(Clone)]
 pub struct Executor {
     schema: LedgerSchema,
+    live: Arc<Live>,
     fields: Arc<FieldTypes>,
     inputs: Arc<InputTypes>,
     limits: DocumentLimits,
@@ -46,24 +48,19 @@ pub struct Prepared {
     pub operation: Option<OperationType>,
 }
 
-impl Prepared {
-    /// Makes a subscription tell its place with each response, for [`take_place`], and begin
-    /// behind `last` if there is one.
-    pub fn make_resumable(&mut self, last: Option<&str>) {
-        resume::make_resumable(&mut self.request, last);
-    }
-}
-
 impl Executor {
     /// Makes requests executable on a ledger.
     #[must_use]
-    pub fn new(runs: Runs, pages: PageLimits, limits: DocumentLimits) -> Self {
+    pub fn new(runs: Runs, limits: Limits) -> Self {
         let sdl = sdl();
+        let feed = runs.feed().clone();
+        let schema = super::schema(runs, limits.pages);
         Self {
-            schema: super::schema(runs, pages),
+            live: Arc::new(Live::new(schema.clone(), feed, limits.catch_up_time)),
+            schema,
             fields: Arc::new(FieldTypes::of(&sdl)),
             inputs: Arc::new(InputTypes::of(&sdl)),
-            limits,
+            limits: limits.documents,
         }
     }
 
@@ -106,25 +103,16 @@ impl Executor {
         }
     }
 
-    /// Executes any operation, response by response.
-    pub fn execute_stream(
+    /// Executes a subscription; from `last` on, whatever it gives as `after`, if its client has come
+    /// back with that place.
+    pub fn subscribe(
         &self,
         prepared: Prepared,
+        last: Option<String>,
         request_id: String,
-    ) -> impl Stream<Item = Response> + Send + use<> {
-        let responses = Some(self.schema.execute_stream(prepared.request));
-        stream::unfold((responses, prepared.shape, request_id), async |state| {
-            let (responses, shape, request_id) = state;
-            let mut responses = responses?;
-            match AssertUnwindSafe(responses.next()).catch_unwind().await {
-                Ok(None) => None,
-                Ok(Some(response)) => {
-                    let response = finished(response, &shape, &request_id);
-                    Some((response, (Some(responses), shape, request_id)))
-                }
-                Err(_) => Some((panicked(&request_id), (None, shape, request_id))),
-            }
-        })
+    ) -> impl Stream<Item = Said> + Send + use<> {
+        self.live
+            .subscribe(prepared.request, prepared.shape, request_id, last)
     }
 }
 

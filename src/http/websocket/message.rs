@@ -1,7 +1,7 @@
 //! What is said on a socket.
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::http::request::Envelope;
@@ -12,6 +12,7 @@ pub(super) enum Close {
     GoingAway,
     BadMessage(&'static str),
     TooLarge,
+    TooSlow,
     Unauthorized,
     BadProtocol(&'static str),
     InitTimeout,
@@ -26,6 +27,7 @@ impl Close {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "the server is stopping"),
             Self::TooLarge => (1009, "Message too big"),
+            Self::TooSlow => (1013, "Too slow: come back when you keep up"),
             Self::BadMessage(reason) => (4400, reason),
             Self::Unauthorized => (4401, "Unauthorized"),
             Self::BadProtocol(reason) => (4406, reason),
@@ -66,25 +68,58 @@ pub(super) enum ClientMessage {
     },
 }
 
-/// What the server says.
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum ServerMessage<'a, P> {
+/// What the server says without an operation.
+pub(super) enum ServerMessage {
     ConnectionAck,
     Ping,
     Pong,
-    Next { id: &'a str, payload: P },
-    Error { id: &'a str, payload: P },
-    Complete { id: &'a str },
 }
 
-impl<P: Serialize> ServerMessage<'_, P> {
+impl ServerMessage {
     /// The message as it is sent.
     pub(super) fn write(&self) -> Message {
-        // Strings, numbers and maps with text keys can always be written.
-        Message::text(serde_json::to_string(self).unwrap_or_default())
+        Message::Text(Utf8Bytes::from_static(match self {
+            Self::ConnectionAck => r#"{"type":"connection_ack"}"#,
+            Self::Ping => r#"{"type":"ping"}"#,
+            Self::Pong => r#"{"type":"pong"}"#,
+        }))
     }
 }
 
-/// A message without a payload.
-pub(super) type Bare<'a> = ServerMessage<'a, ()>;
+/// An operation, as its messages name it. Their payloads are written once for all who get them, so
+/// they are put together as text.
+pub(super) struct Operation {
+    /// Of a message that says `next`: what stands before the payload.
+    next: String,
+    /// Its id as JSON.
+    id: String,
+}
+
+impl Operation {
+    pub(super) fn new(id: &str) -> Self {
+        let id = Value::from(id).to_string();
+        let next = format!(r#"{{"type":"next","id":{id},"payload":"#);
+        Self { next, id }
+    }
+
+    /// A response.
+    pub(super) fn next(&self, response: &str) -> Message {
+        let mut text = String::with_capacity(self.next.len() + response.len() + 1);
+        text.push_str(&self.next);
+        text.push_str(response);
+        text.push('}');
+        Message::Text(text.into())
+    }
+
+    /// The errors that end it.
+    pub(super) fn error(&self, errors: &str) -> Message {
+        let id = &self.id;
+        Message::Text(format!(r#"{{"type":"error","id":{id},"payload":{errors}}}"#).into())
+    }
+
+    /// That it has come to its end.
+    pub(super) fn complete(&self) -> Message {
+        let id = &self.id;
+        Message::Text(format!(r#"{{"type":"complete","id":{id}}}"#).into())
+    }
+}

@@ -16,11 +16,12 @@ use axum::{
     http::request::Parts,
     response::{IntoResponse, Response},
 };
+use futures_util::SinkExt;
 use serde_json::Value;
-use tokio::{sync::mpsc, time};
+use tokio::time::{self, Instant};
 
 use super::Services;
-use message::{Bare, ClientMessage, Close};
+use message::{ClientMessage, Close, ServerMessage};
 use operations::{Operations, Outgoing};
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -28,6 +29,8 @@ const PROTOCOL: &str = "graphql-transport-ws";
 const PINGS: u32 = 2;
 /// The library's default of 128 KiB is zeroed again and again.
 const READ_BUFFER: usize = 4096;
+/// What is sent at once; a socket keeps as much memory for it.
+const WRITE_BUFFER: usize = 4096;
 
 /// Makes a socket of a request.
 pub(super) async fn upgrade(mut parts: Parts, services: Services) -> Response {
@@ -40,6 +43,7 @@ pub(super) async fn upgrade(mut parts: Parts, services: Services) -> Response {
     upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
         // Twice what is taken, so that a message somewhat too large is told to be.
         .max_message_size(2 * services.limits.body_bytes)
         .max_frame_size(2 * services.limits.body_bytes)
@@ -48,13 +52,13 @@ pub(super) async fn upgrade(mut parts: Parts, services: Services) -> Response {
 
 /// Serves a socket, whose client offered some sub-protocol of GraphQL's or none.
 async fn serve(mut socket: WebSocket, offered: bool, services: Services) {
-    let close_time = services.limits.close_time;
     let speaks = socket
         .protocol()
         .is_some_and(|protocol| protocol == PROTOCOL);
     let reason = if speaks {
         // Its operations end with it, before the goodbye.
-        Session::new(services).run(&mut socket).await
+        let session = Session::new(services.clone());
+        session.run(&mut socket).await
     } else if offered {
         Some(Close::BadProtocol(
             "speak graphql-transport-ws instead of the older graphql-ws",
@@ -65,7 +69,19 @@ async fn serve(mut socket: WebSocket, offered: bool, services: Services) {
         ))
     };
     tracing::debug!(?reason, "closing a socket");
-    let _ = time::timeout(close_time, say_goodbye(socket, reason)).await;
+    let time = match reason {
+        // It must first take what it has not taken so far.
+        Some(Close::TooSlow) => services.limits.send_time,
+        _ => services.limits.close_time,
+    };
+    let stopped = async {
+        services.stopping.cancelled().await;
+        time::sleep(services.limits.close_time).await;
+    };
+    tokio::select! {
+        _ = time::timeout(time, say_goodbye(socket, reason)) => {}
+        () = stopped => {}
+    }
 }
 
 /// Closes a socket in order: says why if it is this side that closes, and hears the client out, since
@@ -89,68 +105,84 @@ struct Session {
     /// Pings since the client last said anything.
     unanswered: u32,
     operations: Operations,
-    inbox: mpsc::Receiver<Outgoing>,
 }
+
+/// The end of a conversation, and why if it is this side that ends it.
+type Ended = Option<Close>;
 
 impl Session {
     fn new(services: Services) -> Self {
-        let (operations, inbox) = Operations::new();
         Self {
             services,
             initialised: false,
             unanswered: 0,
-            operations,
-            inbox,
+            operations: Operations::default(),
         }
     }
 
-    /// Talks until one side has had enough; tells why if it is this one.
-    async fn run(&mut self, socket: &mut WebSocket) -> Option<Close> {
-        let stopping = self.services.stopping.clone();
-        let init_deadline = time::sleep(self.services.limits.init_time);
-        tokio::pin!(init_deadline);
-        let every = self.services.limits.ping_interval;
-        let mut ping = time::interval_at(time::Instant::now() + every, every);
+    /// Talks until one side has had enough.
+    async fn run(mut self, socket: &mut WebSocket) -> Ended {
+        let stopping = self.services.stopping.clone().cancelled_owned();
+        let alarm = time::sleep(self.services.limits.init_time);
+        tokio::pin!(stopping, alarm);
         loop {
-            tokio::select! {
-                () = stopping.cancelled() => return Some(Close::GoingAway),
-                () = &mut init_deadline, if !self.initialised => return Some(Close::InitTimeout),
-                _ = ping.tick(), if self.initialised => {
-                    if self.unanswered == PINGS {
-                        return Some(Close::Silent);
-                    }
-                    self.unanswered += 1;
-                    self.send(socket, Bare::Ping.write()).await?;
+            let step = tokio::select! {
+                () = &mut stopping => return Some(Close::GoingAway),
+                () = &mut alarm => {
+                    let next = Instant::now() + self.services.limits.ping_interval;
+                    alarm.as_mut().reset(next);
+                    self.on_alarm(socket).await
                 }
                 received = socket.recv() => match received {
-                    Some(Ok(Message::Text(text))) if text.len() > self.services.limits.body_bytes => {
-                        return Some(Close::TooLarge);
+                    Some(Ok(message)) => {
+                        let was_initialised = self.initialised;
+                        let heard = self.hear(socket, message).await;
+                        if self.initialised && !was_initialised {
+                            let next = Instant::now() + self.services.limits.ping_interval;
+                            alarm.as_mut().reset(next);
+                        }
+                        heard
                     }
-                    Some(Ok(Message::Text(text))) => match self.answer(&text) {
-                        Ok(Some(message)) => self.send(socket, message).await?,
-                        Ok(None) => {}
-                        Err(reason) => return Some(reason),
-                    },
-                    Some(Ok(Message::Binary(_))) => {
-                        return Some(Close::BadMessage("messages are text"));
-                    }
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                    Some(Err(_)) | None => return None,
                 },
-                Some(outgoing) = self.inbox.recv() => {
-                    if self.operations.may_send(&outgoing) {
-                        self.send(socket, outgoing.message).await?;
+                Some(outgoing) = self.operations.next() => match outgoing {
+                    Outgoing::Messages(messages) | Outgoing::Last(_, messages) => {
+                        send(&self.services, socket, messages).await
                     }
-                }
-                Some(()) = self.operations.ended() => {}
+                    Outgoing::TooSlow => Err(Some(Close::TooSlow)),
+                },
+            };
+            if let Err(ended) = step {
+                return ended;
             }
         }
     }
 
-    /// Sends a message to a client that still takes them; one that does not is left.
-    async fn send(&self, socket: &mut WebSocket, message: Message) -> Option<()> {
-        let sent = time::timeout(self.services.limits.send_time, socket.send(message)).await;
-        sent.ok()?.ok()
+    /// Asks whether the client is there, unless it has not even said hello, or is silent for too long.
+    async fn on_alarm(&mut self, socket: &mut WebSocket) -> Result<(), Ended> {
+        if !self.initialised {
+            return Err(Some(Close::InitTimeout));
+        }
+        if self.unanswered == PINGS {
+            return Err(Some(Close::Silent));
+        }
+        self.unanswered += 1;
+        send(&self.services, socket, [ServerMessage::Ping.write()]).await
+    }
+
+    async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), Ended> {
+        match message {
+            Message::Text(text) if text.len() > self.services.limits.body_bytes => {
+                Err(Some(Close::TooLarge))
+            }
+            Message::Text(text) => {
+                let answer = self.answer(&text).map_err(Some)?;
+                send(&self.services, socket, answer).await
+            }
+            Message::Binary(_) => Err(Some(Close::BadMessage("messages are text"))),
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(None),
+        }
     }
 
     /// Acts on a message; tells what to answer at once.
@@ -165,11 +197,11 @@ impl Session {
                 if std::mem::replace(&mut self.initialised, true) {
                     return Err(Close::SecondInit);
                 }
-                Ok(Some(Bare::ConnectionAck.write()))
+                Ok(Some(ServerMessage::ConnectionAck.write()))
             }
             ClientMessage::Ping { payload } => {
                 check_payload(&payload)?;
-                Ok(Some(Bare::Pong.write()))
+                Ok(Some(ServerMessage::Pong.write()))
             }
             ClientMessage::Pong { payload } => check_payload(&payload).map(|()| None),
             ClientMessage::Subscribe { .. } if !self.initialised => Err(Close::Unauthorized),
@@ -181,6 +213,28 @@ impl Session {
                 Ok(None)
             }
         }
+    }
+}
+
+/// Sends messages to a client that takes them; one that does not for too long is left.
+async fn send(
+    services: &Services,
+    socket: &mut WebSocket,
+    messages: impl IntoIterator<Item = Message>,
+) -> Result<(), Ended> {
+    let sending = async {
+        for message in messages {
+            socket.feed(message).await?;
+        }
+        socket.flush().await
+    };
+    tokio::select! {
+        biased;
+        sent = time::timeout(services.limits.send_time, sending) => match sent {
+            Ok(sent) => sent.map_err(|_| None),
+            Err(_) => Err(Some(Close::TooSlow)),
+        },
+        () = services.stopping.cancelled() => Err(Some(Close::GoingAway)),
     }
 }
 

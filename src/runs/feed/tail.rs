@@ -1,6 +1,7 @@
 //! The one reader of the change table in this process.
 
 use std::{
+    fmt,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -11,7 +12,7 @@ use sea_orm::DbErr;
 use tokio::{
     sync::{Notify, broadcast, oneshot},
     task::JoinHandle,
-    time,
+    time::{self, Instant},
 };
 use tracing::warn;
 use uuid::Uuid;
@@ -20,13 +21,16 @@ use super::{
     AddedEvent, Change, RETRY,
     cursor::{Cursor, Head},
     source::Source,
+    watch::Subject,
 };
 use crate::runs::error::{Error, Result};
 
 /// How often to look for what other writers did, while somebody watches.
 const POLL: Duration = Duration::from_millis(200);
+/// The least time between two looks: what comes closer is read, told and sent together.
+const PACE: Duration = Duration::from_millis(10);
 /// How long a subscriber waits for the database before it is told to come back.
-const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
+const ATTACH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Changes in one batch.
 pub(super) const BATCH: u32 = 500;
 /// Batches kept for subscribers that are slow; one that falls behind reads the table itself.
@@ -34,34 +38,64 @@ const BACKLOG: usize = 64;
 
 /// Changes or events that follow one another.
 #[derive(Debug)]
-pub(super) struct Batch<T> {
+pub struct Batch<T> {
     pub(super) items: Vec<Arc<T>>,
+    /// Of its interval: how many have been published before.
+    pub(super) number: u64,
     /// Set with the last of an interval.
     pub(super) reached: Option<Reached>,
 }
 
 /// The end of an interval.
 #[derive(Clone, Debug)]
-pub(super) struct Reached {
-    /// The moment.
-    pub(super) head: Head,
+pub struct Reached {
+    /// The place behind it.
+    pub(super) place: Cursor,
     /// The runs that have ended since the moment before.
     pub(super) ended: Arc<[Uuid]>,
 }
 
-/// A subscriber's hold on the tail: all that was committed by `head` is behind it, and all that is
-/// later comes in batches.
+/// A moment that the tail has reached: all that was committed by then is published, and nothing that
+/// was committed later.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    pub(super) head: Head,
+    /// How many intervals lie before it.
+    pub(super) number: u64,
+}
+
+/// A hold on the tail: all that is committed later than `moment` comes in batches.
 #[derive(Debug)]
 pub(super) struct Attached<T> {
-    pub(super) head: Head,
+    pub(super) moment: Moment,
     pub(super) batches: broadcast::Receiver<Arc<Batch<T>>>,
 }
 
-/// One who waits to attach.
-#[derive(Debug)]
-enum Waiting {
-    Changes(oneshot::Sender<Attached<Change>>),
-    Events(oneshot::Sender<Attached<AddedEvent>>),
+impl Moment {
+    /// How many moments this process's tail has reached before.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl<T> Batch<T> {
+    /// The place behind it, if it moves one.
+    pub(super) fn end(&self, place: fn(&T) -> &Cursor) -> Option<Cursor> {
+        match &self.reached {
+            Some(reached) => Some(reached.place.clone()),
+            None => self.items.last().map(|last| place(last).clone()),
+        }
+    }
+}
+
+/// What to do for one who waits, once the tail has reached a moment that is not before its asking.
+type Waiting = Box<dyn FnOnce(&Shared, Moment) + Send>;
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 /// The handle of the task that reads.
@@ -71,12 +105,12 @@ pub(super) struct Tail {
     task: JoinHandle<()>,
 }
 
-#[derive(Debug)]
-struct Shared {
+/// What the tail and those who hold on to it share.
+pub struct Shared {
     bell: Notify,
     waiting: Mutex<Vec<Waiting>>,
-    changes: broadcast::Sender<Arc<Batch<Change>>>,
-    events: broadcast::Sender<Arc<Batch<AddedEvent>>>,
+    pub(super) changes: broadcast::Sender<Arc<Batch<Change>>>,
+    pub(super) events: broadcast::Sender<Arc<Batch<AddedEvent>>>,
 }
 
 impl Tail {
@@ -91,6 +125,7 @@ impl Tail {
             source,
             shared: Arc::clone(&shared),
             reached: None,
+            published: 0,
             interval: None,
         };
         let task = tokio::spawn(reader.follow());
@@ -102,25 +137,33 @@ impl Tail {
         self.shared.bell.notify_one();
     }
 
-    /// Waits until the tail has reached this moment, and holds on to its changes there.
-    pub(super) async fn attach_to_changes(&self) -> Result<Attached<Change>> {
-        self.attach(Waiting::Changes).await
+    /// Waits until the tail has reached this moment.
+    pub(super) async fn reach(&self) -> Result<Moment> {
+        self.wait_for(|_, moment| moment).await
     }
 
-    /// The same for its events.
-    pub(super) async fn attach_to_events(&self) -> Result<Attached<AddedEvent>> {
-        self.attach(Waiting::Events).await
+    /// Waits until the tail has reached this moment, and holds on to it there.
+    pub(super) async fn attach<S: Subject>(&self) -> Result<Attached<S::Row>> {
+        self.wait_for(|shared, moment| Attached {
+            moment,
+            batches: S::channel(shared).subscribe(),
+        })
+        .await
     }
 
-    async fn attach<T>(
+    async fn wait_for<T: Send + 'static>(
         &self,
-        waiting: fn(oneshot::Sender<Attached<T>>) -> Waiting,
-    ) -> Result<Attached<T>> {
+        answer: impl FnOnce(&Shared, Moment) -> T + Send + 'static,
+    ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.waiting().push(waiting(sender));
+        let waiting: Waiting = Box::new(|shared, moment| {
+            // One that no longer waits has gone away.
+            let _ = sender.send(answer(shared, moment));
+        });
+        self.shared.waiting().push(waiting);
         self.ring();
         match time::timeout(ATTACH_TIMEOUT, receiver).await {
-            Ok(Ok(attached)) => Ok(attached),
+            Ok(Ok(answer)) => Ok(answer),
             _ => Err(Error::Unavailable(DbErr::Custom(
                 "the feed is not being read".into(),
             ))),
@@ -150,6 +193,8 @@ struct Reader {
     shared: Arc<Shared>,
     /// All that was committed by then has been published; none before the first look.
     reached: Option<Head>,
+    /// Intervals published so far.
+    published: u64,
     /// The interval that is being published.
     interval: Option<Interval>,
 }
@@ -157,7 +202,9 @@ struct Reader {
 /// What lies between two moments and how much of it is published: kept, so that an attempt that fails
 /// half-way is gone on with, and nothing told twice.
 struct Interval {
-    head: Head,
+    number: u64,
+    /// The place behind it.
+    end: Cursor,
     /// Where to read on, none at the end.
     changes: Option<Cursor>,
     events: Option<Cursor>,
@@ -167,12 +214,15 @@ struct Interval {
 impl Reader {
     /// Reads on for ever: at each ring of the bell, and every so often while somebody watches.
     async fn follow(mut self) {
+        let mut rested = Instant::now();
         loop {
             if self.shared.is_watched() {
                 let _ = time::timeout(POLL, self.shared.bell.notified()).await;
             } else {
                 self.shared.bell.notified().await;
             }
+            time::sleep_until(rested).await;
+            rested = Instant::now() + PACE;
             // Taken before looking: whoever waits is promised a moment that is not before its asking.
             let waiting = std::mem::take(&mut *self.shared.waiting());
             if waiting.is_empty() && !self.shared.is_watched() {
@@ -182,8 +232,12 @@ impl Reader {
             let panicked = |_| Err(DbErr::Custom("the feed's reader panicked".into()));
             match outcome.unwrap_or_else(panicked) {
                 Ok(head) => {
+                    let moment = Moment {
+                        head: head.clone(),
+                        number: self.published,
+                    };
                     for waiting in waiting {
-                        waiting.serve(&self.shared, head.clone());
+                        waiting(&self.shared, moment.clone());
                     }
                     self.reached = Some(head);
                 }
@@ -207,7 +261,8 @@ impl Reader {
             };
             let cursor = Cursor::at(self.source.feed(), reached).next_interval(&head);
             self.interval = Some(Interval {
-                head,
+                number: self.published,
+                end: Cursor::at(self.source.feed(), head),
                 changes: Some(cursor.clone()),
                 events: (self.shared.events.receiver_count() > 0).then_some(cursor),
                 ended: Vec::new(),
@@ -228,8 +283,9 @@ impl Reader {
             interval.publish(&self.shared.events, events, more.is_none());
             interval.events = more;
         }
-        let head = interval.head.clone();
+        let head = interval.end.upto.clone();
         self.interval = None;
+        self.published += 1;
         Ok(head)
     }
 }
@@ -243,26 +299,14 @@ impl Interval {
         last: bool,
     ) {
         let reached = last.then(|| Reached {
-            head: self.head.clone(),
+            place: self.end.clone(),
             ended: self.ended.as_slice().into(),
         });
         // Nobody listening is no failure.
-        let _ = channel.send(Arc::new(Batch { items, reached }));
-    }
-}
-
-impl Waiting {
-    /// Gives what is waited for; one that no longer waits has gone away.
-    fn serve(self, shared: &Shared, head: Head) {
-        match self {
-            Self::Changes(sender) => {
-                let batches = shared.changes.subscribe();
-                let _ = sender.send(Attached { head, batches });
-            }
-            Self::Events(sender) => {
-                let batches = shared.events.subscribe();
-                let _ = sender.send(Attached { head, batches });
-            }
-        }
+        let _ = channel.send(Arc::new(Batch {
+            items,
+            number: self.number,
+            reached,
+        }));
     }
 }

@@ -69,7 +69,7 @@ impl Ledger {
         let runs = Runs::open(database.clone(), injected.clone(), limits.runs.clone())
             .await
             .unwrap();
-        let graphql = Executor::new(runs, limits.pages, limits.documents);
+        let graphql = Executor::new(runs, limits.graphql);
         let services = Services::new(database, graphql, injected, limits.http);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,0 +1,93 @@
+//! One execution of a subscription, response by response.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use async_graphql::Response;
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{self, BoxStream},
+};
+
+use super::asked::Asked;
+use crate::{
+    graphql::{
+        LedgerSchema,
+        error::seal,
+        execute::{finished, panicked, was_executed},
+        response::{write, write_errors},
+        watching::{Progress, Stretch, Watching},
+    },
+    runs::{Error, feed::Span},
+};
+
+/// A response of a subscription's, written.
+#[derive(Debug)]
+pub struct Frame {
+    /// The response as JSON.
+    pub json: String,
+    /// Where to resume behind it, as a cursor.
+    pub place: Option<String>,
+    /// Its errors as JSON, if they are all there is to it: then it is the last.
+    pub errors: Option<String>,
+    /// When it was committed, if it is a group's.
+    pub(super) span: Option<Span>,
+}
+
+/// An execution.
+pub(super) struct Execution {
+    pub(super) watching: Arc<Watching>,
+    pub(super) frames: BoxStream<'static, Frame>,
+}
+
+impl Execution {
+    /// Begins to execute what is asked, for a stretch of the feed.
+    pub(super) fn begin(schema: &LedgerSchema, asked: &Arc<Asked>, stretch: Stretch) -> Self {
+        let watching = Arc::new(Watching::new(stretch));
+        let request = asked.request().data(Arc::clone(&watching));
+        let responses = Some(schema.execute_stream(request));
+        let begin = (responses, Arc::clone(asked), Arc::clone(&watching));
+        let frames = stream::unfold(begin, async |(responses, asked, watching)| {
+            let mut responses = responses?;
+            let next = AssertUnwindSafe(responses.next()).catch_unwind().await;
+            let (response, responses) = match next {
+                Ok(None) => return None,
+                Ok(Some(response)) => {
+                    let response = finished(response, &asked.shape, &asked.request_id);
+                    (response, Some(responses))
+                }
+                Err(_) => (panicked(&asked.request_id), None),
+            };
+            let frame = Frame::new(&response, &watching.progress());
+            Some((frame, (responses, asked, watching)))
+        });
+        Self {
+            watching,
+            frames: frames.boxed(),
+        }
+    }
+}
+
+impl Frame {
+    fn new(response: &Response, progress: &Progress) -> Self {
+        let has_failed = !was_executed(response) || has_lost_its_source(response);
+        Self {
+            json: write(response),
+            place: progress.place.clone(),
+            errors: has_failed.then(|| write_errors(response)),
+            span: progress.span,
+        }
+    }
+
+    /// The one frame of a subscription that cannot be begun.
+    pub(super) fn failed(error: Error, request_id: &str) -> Self {
+        let error =
+            async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
+        let response = seal(Response::from_errors(vec![error]), request_id);
+        Self::new(&response, &Progress::default())
+    }
+}
+
+/// Whether a subscription itself failed, not a field of one of its responses.
+fn has_lost_its_source(response: &Response) -> bool {
+    response.errors.iter().any(|error| error.path.len() == 1)
+}
