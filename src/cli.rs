@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::{
     clock::SystemClock,
-    config::{Config, Limits},
+    config::Config,
     db::{self, ConnectError},
     graphql::{self, Executor},
     http::Services,
@@ -81,7 +81,7 @@ impl Cli {
 async fn serve(config: &Config) -> Result<(), CliError> {
     let shutdown = server::shutdown_signal()?;
     let database = db::connect(&config.database_url).await?;
-    let limits = Limits::default();
+    let limits = config.limits();
     let clock = Arc::new(SystemClock::default());
     let runs = Runs::open(database.clone(), clock.clone(), limits.runs.clone()).await?;
     let listener = TcpListener::bind(&config.listen)

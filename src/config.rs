@@ -1,6 +1,6 @@
 //! What can be set: flags, then environment, then defaults.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, time::Duration};
 
 use clap::{Args, ValueEnum};
 
@@ -30,6 +30,17 @@ pub struct Config {
     )]
     pub listen: String,
 
+    /// How long changes are kept for live views that come back; at least a minute
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_CHANGE_RETENTION",
+        default_value = "14days",
+        value_parser = retention,
+        value_name = "DURATION"
+    )]
+    pub change_retention: Duration,
+
     /// How log lines look [default: text on a terminal, else json]
     #[arg(
         long,
@@ -38,6 +49,14 @@ pub struct Config {
         value_name = "FORMAT"
     )]
     log_format: Option<LogFormat>,
+}
+
+fn retention(text: &str) -> Result<Duration, String> {
+    let retention = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if retention < Duration::from_mins(1) {
+        return Err("a live view needs time to come back: keep at least a minute".to_owned());
+    }
+    Ok(retention)
 }
 
 /// How log lines look.
@@ -59,6 +78,14 @@ impl Config {
             LogFormat::Json
         };
         self.log_format.unwrap_or(fitting)
+    }
+
+    /// The limits that were asked for.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.runs.feed.retention = self.change_retention;
+        limits
     }
 }
 

@@ -17,6 +17,8 @@ use sea_orm_migration::sea_orm::{DbBackend, Statement};
 mod m20261123_000001_ledger;
 mod m20261123_000002_change_feed;
 mod m20261123_000003_indexes;
+mod m20261123_000004_feed_upkeep;
+mod m20261123_000005_lean_triggers;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_ledger::Migration),
             Box::new(m20261123_000002_change_feed::Migration),
             Box::new(m20261123_000003_indexes::Migration),
+            Box::new(m20261123_000004_feed_upkeep::Migration),
+            Box::new(m20261123_000005_lean_triggers::Migration),
         ]
     }
 }

@@ -38,6 +38,8 @@ pub struct HttpLimits {
     pub send_time: Duration,
     /// How long a socket's client may take to agree that it is closed.
     pub close_time: Duration,
+    /// The same for one that is closed because it is too slow: it has yet to take what was sent.
+    pub linger_time: Duration,
 }
 
 impl Default for HttpLimits {
@@ -50,6 +52,7 @@ impl Default for HttpLimits {
             ping_interval: Duration::from_secs(20),
             send_time: Duration::from_secs(30),
             close_time: Duration::from_secs(3),
+            linger_time: Duration::from_mins(1),
         }
     }
 }

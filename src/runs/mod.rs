@@ -39,6 +39,8 @@ pub struct Limits {
     pub details_depth: usize,
     /// Events in one call.
     pub events_per_call: usize,
+    /// Of the feed.
+    pub feed: feed::Settings,
 }
 
 impl Default for Limits {
@@ -48,6 +50,7 @@ impl Default for Limits {
             details_bytes: 64 * 1024,
             details_depth: 64,
             events_per_call: 1000,
+            feed: feed::Settings::default(),
         }
     }
 }
@@ -67,7 +70,7 @@ impl Runs {
     /// # Errors
     /// The database does not answer.
     pub async fn open(database: Database, clock: Arc<dyn Clock>, limits: Limits) -> Result<Self> {
-        let feed = Feed::start(database.clone()).await?;
+        let feed = Feed::start(database.clone(), clock.new_id(), limits.feed).await?;
         Ok(Self {
             database,
             clock,

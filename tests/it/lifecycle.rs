@@ -37,7 +37,7 @@ async fn a_run_goes_from_pending_to_completed(#[values(Sqlite, Postgres)] kind: 
     assert_eq!(
         *run,
         json!({
-            "id": "01a207a2-3280-7000-8000-000000000001", "entityType": "ORDER", "source": "API",
+            "id": "01a207a2-3280-7000-8000-000000000002", "entityType": "ORDER", "source": "API",
             "status": "PENDING", "startedAt": "2026-11-23T09:00:00.000000Z", "completedAt": null,
             "durationSeconds": null, "recordsProcessed": 0, "recordsExpected": 8, "progress": 0.0,
             "details": {"host": "edge-1"}, "triggeredById": null, "version": 1,

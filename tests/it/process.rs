@@ -1,6 +1,7 @@
 //! The binary, as an operator runs it.
 
 use std::{
+    ffi::OsStr,
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
@@ -18,11 +19,20 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(folder: &Path) -> Self {
-        Self::start_with(folder, &[])
+        Self::start_with::<String>(folder, &[])
     }
 
-    pub(crate) fn start_with(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(folder, &["--listen", "127.0.0.1:0"])
+    /// On a free port, unless the arguments name one.
+    pub(crate) fn start_with<S: AsRef<OsStr> + PartialEq<str>>(
+        folder: &Path,
+        arguments: &[S],
+    ) -> Self {
+        let free_port: &[&str] = if arguments.iter().any(|argument| *argument == *"--listen") {
+            &[]
+        } else {
+            &["--listen", "127.0.0.1:0"]
+        };
+        let mut child = command(folder, free_port)
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
@@ -37,6 +47,11 @@ impl Process {
             .unwrap()
             .to_owned();
         Self { url, child }
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     pub(crate) fn signal(&self, name: &str) {

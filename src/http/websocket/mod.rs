@@ -28,7 +28,7 @@ const PROTOCOL: &str = "graphql-transport-ws";
 /// Pings that may go unanswered.
 const PINGS: u32 = 2;
 /// The library's default of 128 KiB is zeroed again and again.
-const READ_BUFFER: usize = 4096;
+const READ_BUFFER: usize = 2048;
 /// What is sent at once; a socket keeps as much memory for it.
 const WRITE_BUFFER: usize = 4096;
 
@@ -70,8 +70,7 @@ async fn serve(mut socket: WebSocket, offered: bool, services: Services) {
     };
     tracing::debug!(?reason, "closing a socket");
     let time = match reason {
-        // It must first take what it has not taken so far.
-        Some(Close::TooSlow) => services.limits.send_time,
+        Some(Close::TooSlow) => services.limits.linger_time,
         _ => services.limits.close_time,
     };
     let stopped = async {

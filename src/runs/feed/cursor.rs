@@ -36,6 +36,28 @@ impl Head {
         }
     }
 
+    /// Whether all that was committed by `other` was committed by this moment too.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Snapshot(this), Self::Snapshot(other)) => {
+                this.xmax >= other.xmax
+                    && this
+                        .in_progress
+                        .iter()
+                        .all(|xid| *xid >= other.xmax || other.in_progress.contains(xid))
+            }
+            (
+                Self::Sequence { changes, events },
+                Self::Sequence {
+                    changes: other_changes,
+                    events: other_events,
+                },
+            ) => changes >= other_changes && events >= other_events,
+            // Made on the other kind of database.
+            _ => false,
+        }
+    }
+
     /// The moment before anything was committed, on the kind of database that this moment is of.
     pub(super) fn beginning(&self) -> Self {
         match self {
@@ -138,6 +160,32 @@ impl Cursor {
     }
 }
 
+/// `10:20:10,14,15` as PostgreSQL writes a snapshot, or `10:20` for sequences.
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.fmt(f),
+            Self::Sequence { changes, events } => write!(f, "{changes}:{events}"),
+        }
+    }
+}
+
+impl FromStr for Head {
+    type Err = NoHead;
+
+    fn from_str(text: &str) -> Result<Self, NoHead> {
+        let snapshot = || text.parse().map(Self::Snapshot);
+        let sequence = || {
+            let (changes, events) = text.split_once(':')?;
+            Some(Self::Sequence {
+                changes: changes.parse().ok()?,
+                events: events.parse().ok()?,
+            })
+        };
+        sequence().map_or_else(snapshot, Ok)
+    }
+}
+
 /// As PostgreSQL writes it: `10:20:10,14,15`.
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,15 +198,15 @@ impl fmt::Display for Snapshot {
     }
 }
 
-/// A text that is no snapshot.
+/// A text that is no moment.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a snapshot")]
-pub struct NoSnapshot(String);
+#[error("`{0}` is not a moment of the feed")]
+pub struct NoHead(String);
 
 impl FromStr for Snapshot {
-    type Err = NoSnapshot;
+    type Err = NoHead;
 
-    fn from_str(text: &str) -> Result<Self, NoSnapshot> {
+    fn from_str(text: &str) -> Result<Self, NoHead> {
         let parse = || {
             let mut parts = text.splitn(3, ':');
             let xmin = parts.next()?.parse().ok()?;
@@ -175,7 +223,7 @@ impl FromStr for Snapshot {
                 in_progress,
             })
         };
-        parse().ok_or_else(|| NoSnapshot(text.to_owned()))
+        parse().ok_or_else(|| NoHead(text.to_owned()))
     }
 }
 
@@ -195,6 +243,20 @@ mod tests {
         for text in ["", "1:2", "a:b:", "1:2:3,x"] {
             assert!(text.parse::<Snapshot>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_moment_includes_what_came_before_it() {
+        let head = |text: &str| text.parse::<Head>().unwrap();
+        assert!(head("10:20:").includes(&head("10:20:10,12")));
+        assert!(head("10:20:10").includes(&head("10:18:10,12")));
+        assert!(!head("10:20:12").includes(&head("10:18:10")));
+        assert!(!head("10:18:").includes(&head("10:20:")));
+        // What was still open at the later moment had not begun at the earlier.
+        assert!(head("25:30:25").includes(&head("10:20:")));
+        assert!(head("3:4").includes(&head("3:2")));
+        assert!(!head("3:4").includes(&head("4:2")));
+        assert_eq!(head("3:4").to_string(), "3:4");
     }
 
     #[test]

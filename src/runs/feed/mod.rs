@@ -12,15 +12,20 @@
 
 mod changes;
 mod cursor;
+mod doorbell;
 mod events;
+mod home;
 mod source;
 mod tail;
+mod upkeep;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 use entity::{SyncChangeKind, sync_change};
+use tokio::task::JoinSet;
 use tracing::warn;
+use uuid::Uuid;
 
 pub use changes::{Delivery, Interest};
 pub use cursor::Cursor;
@@ -34,6 +39,7 @@ use super::{
     lifecycle,
 };
 use crate::db::Database;
+use doorbell::Doorbell;
 use source::Source;
 use tail::Tail;
 
@@ -41,7 +47,28 @@ use tail::Tail;
 #[derive(Clone, Debug)]
 pub struct Feed {
     source: Arc<Source>,
-    tail: Arc<Tail>,
+    tail: Tail,
+    doorbell: Option<Doorbell>,
+    /// They end with the last that holds the feed.
+    _tasks: Arc<JoinSet<()>>,
+}
+
+/// How the feed is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How often to look for what other writers did, while somebody watches.
+    pub poll_interval: Duration,
+    /// How long changes are kept, for those who come back with a cursor.
+    pub retention: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_millis(200),
+            retention: Duration::from_hours(14 * 24),
+        }
+    }
 }
 
 /// A committed change.
@@ -98,19 +125,31 @@ impl Change {
 }
 
 impl Feed {
-    /// Starts to follow the changes in `database`.
+    /// Starts to follow the changes in `database`; `own` is this server's name among those on it.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn start(database: Database) -> Result<Self> {
-        let source = Arc::new(Source::open(database).await?);
-        let tail = Arc::new(Tail::start(Arc::clone(&source)));
-        Ok(Self { source, tail })
+    pub async fn start(database: Database, own: Uuid, settings: Settings) -> Result<Self> {
+        let source = Arc::new(Source::open(database.clone()).await?);
+        let mut tasks = JoinSet::new();
+        let tail = Tail::start(Arc::clone(&source), settings.poll_interval, &mut tasks);
+        let heard = tail.clone();
+        let doorbell = Doorbell::hang(&database, own, &mut tasks, move || heard.ring());
+        tasks.spawn(upkeep::keep_up(database, settings.retention));
+        Ok(Self {
+            source,
+            tail,
+            doorbell,
+            _tasks: Arc::new(tasks),
+        })
     }
 
-    /// Tells the tail that this process has written, so that it looks at once.
+    /// Tells all servers that this one has written, so that they look at once.
     pub(super) fn ring(&self) {
         self.tail.ring();
+        if let Some(doorbell) = &self.doorbell {
+            doorbell.pull();
+        }
     }
 
     /// The place behind everything committed so far.

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::{
     AddedEvent, Change,
     cursor::{Cursor, Head, Table},
+    home::{self, Home},
 };
 use crate::{
     db::{
@@ -40,24 +41,18 @@ pub(super) type Part<T> = (Vec<Arc<T>>, Option<Cursor>);
 pub struct Source {
     database: Database,
     feed: Uuid,
+    /// Events up to this `seq` came with a database that has moved.
+    moved_seq: i64,
 }
 
 impl Source {
     pub(super) async fn open(database: Database) -> Result<Self, DbErr> {
-        // A feed's own id alone would also be that of a dump restored elsewhere, where the transaction
-        // ids of a cursor mean nothing, or of a copy beside it.
-        let sql = match database.backend() {
-            DbBackend::Postgres => {
-                "SELECT sync_feed.id, system_identifier::text || ' ' || pg_database.oid AS cluster \
-                 FROM sync_feed, pg_control_system(), pg_database WHERE datname = current_database()"
-            }
-            _ => "SELECT id, '' AS cluster FROM sync_feed",
-        };
-        let row = query_one(&database, sql).await?;
-        let id: Uuid = row.try_get("", "id")?;
-        let cluster: String = row.try_get("", "cluster")?;
-        let feed = Uuid::new_v5(&id, cluster.as_bytes());
-        Ok(Self { database, feed })
+        let Home { feed, moved_seq } = home::find(&database).await?;
+        Ok(Self {
+            database,
+            feed,
+            moved_seq,
+        })
     }
 
     pub(super) fn feed(&self) -> Uuid {
@@ -66,23 +61,7 @@ impl Source {
 
     /// This moment.
     pub(super) async fn head(&self) -> Result<Head, DbErr> {
-        if self.database.backend() == DbBackend::Postgres {
-            let row =
-                query_one(&self.database, "SELECT pg_current_snapshot()::text AS head").await?;
-            let snapshot: String = row.try_get("", "head")?;
-            let snapshot = snapshot
-                .parse()
-                .map_err(|error| DbErr::Type(format!("{error}")))?;
-            return Ok(Head::Snapshot(snapshot));
-        }
-        // sqlite_sequence remembers the highest seq ever given, also when its row is pruned.
-        let sql = "SELECT coalesce(max(seq) FILTER (WHERE name = 'sync_change'), 0) AS changes, \
-            coalesce(max(seq) FILTER (WHERE name = 'sync_event'), 0) AS events FROM sqlite_sequence";
-        let row = query_one(&self.database, sql).await?;
-        Ok(Head::Sequence {
-            changes: row.try_get("", "changes")?,
-            events: row.try_get("", "events")?,
-        })
+        head(self.database.read()).await
     }
 
     /// Makes sure that `cursor` is of this feed as it is at `head`.
@@ -93,10 +72,15 @@ impl Source {
         Ok(())
     }
 
-    /// Makes sure that what lies behind `cursor` was still there when it was read.
+    /// Makes sure that nothing behind `cursor` had been pruned when it was read just now.
     pub(super) async fn check_kept(&self, cursor: &Cursor) -> Outcome<()> {
-        let _ = cursor;
-        Ok(())
+        let sql = "SELECT pruned FROM sync_feed";
+        let row = query_one(self.database.read(), sql).await?;
+        let pruned: Option<String> = row.try_get("", "pruned")?;
+        let is_kept = pruned
+            .and_then(|head| head.parse().ok())
+            .is_none_or(|head| cursor.base.includes(&head));
+        is_kept.then_some(()).ok_or(Error::CursorExpired)
     }
 
     /// The changes behind `cursor` in its interval, at most `limit`.
@@ -157,7 +141,11 @@ impl Source {
         }
         let select = sync_event::Entity::find()
             .filter(sync_event::Column::SyncId.eq(run_id))
-            .filter(Expr::col("seq").is_null());
+            .filter(
+                Expr::col("seq")
+                    .is_null()
+                    .or(Expr::col("seq").lte(self.moved_seq)),
+            );
         let page = Page {
             limit,
             after,
@@ -189,6 +177,10 @@ impl Source {
         limit: u32,
     ) -> Result<(Vec<QueryResult>, Option<Cursor>), DbErr> {
         let seq = || Expr::col("seq");
+        let after = match table {
+            Table::Changes => cursor.seq,
+            Table::Events => Ord::max(cursor.seq, self.moved_seq),
+        };
         let interval = match (&cursor.base, &cursor.upto) {
             // The first condition lets the index skip what had ended before; the second holds for
             // transactions that were open then.
@@ -203,7 +195,7 @@ impl Source {
         select
             .expr(Expr::cust("*"))
             .and_where(interval)
-            .and_where(seq().gt(cursor.seq))
+            .and_where(seq().gt(after))
             .order_by("seq", Order::Asc)
             .limit(u64::from(limit));
         let rows = self.database.read().query_all(&select).await?;
@@ -235,9 +227,28 @@ fn read<M: FromQueryResult>(row: &QueryResult) -> Option<M> {
     }
 }
 
-async fn query_one(database: &Database, sql: &str) -> Result<QueryResult, DbErr> {
-    let statement = Statement::from_string(database.backend(), sql);
-    let row = database.read().query_one_raw(statement).await?;
+/// This moment, as seen by `connection`.
+pub(super) async fn head(connection: &impl ConnectionTrait) -> Result<Head, DbErr> {
+    let sql = match connection.get_database_backend() {
+        DbBackend::Postgres => "SELECT pg_current_snapshot()::text AS head",
+        // sqlite_sequence remembers the highest seq ever given, also when its row is pruned.
+        _ => {
+            "SELECT coalesce(max(seq) FILTER (WHERE name = 'sync_change'), 0) || ':' || \
+             coalesce(max(seq) FILTER (WHERE name = 'sync_event'), 0) AS head FROM sqlite_sequence"
+        }
+    };
+    let head: String = query_one(connection, sql).await?.try_get("", "head")?;
+    head.parse()
+        .map_err(|error| DbErr::Type(format!("{error}")))
+}
+
+/// The one row of `sql`.
+pub(super) async fn query_one(
+    connection: &impl ConnectionTrait,
+    sql: &str,
+) -> Result<QueryResult, DbErr> {
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let row = connection.query_one_raw(statement).await?;
     row.ok_or_else(|| DbErr::RecordNotFound("the feed has no identity or moment".into()))
 }
 

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use sea_orm::DbErr;
 use tokio::{
     sync::{Notify, broadcast, oneshot},
-    task::JoinHandle,
+    task::JoinSet,
     time::{self, Instant},
 };
 use tracing::warn;
@@ -25,8 +25,6 @@ use super::{
 };
 use crate::runs::error::{Error, Result};
 
-/// How often to look for what other writers did, while somebody watches.
-const POLL: Duration = Duration::from_millis(200);
 /// The least time between two looks: what comes closer is read, told and sent together.
 const PACE: Duration = Duration::from_millis(10);
 /// How long a subscriber waits for the database before it is told to come back.
@@ -92,19 +90,6 @@ impl<T> Batch<T> {
 /// What to do for one who waits, once the tail has reached a moment that is not before its asking.
 type Waiting = Box<dyn FnOnce(&Shared, Moment) + Send>;
 
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
-
-/// The handle of the task that reads.
-#[derive(Debug)]
-pub(super) struct Tail {
-    shared: Arc<Shared>,
-    task: JoinHandle<()>,
-}
-
 /// What the tail and those who hold on to it share.
 pub struct Shared {
     bell: Notify,
@@ -113,8 +98,22 @@ pub struct Shared {
     pub(super) events: broadcast::Sender<Arc<Batch<AddedEvent>>>,
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// The handle of the task that reads.
+#[derive(Clone, Debug)]
+pub(super) struct Tail(Arc<Shared>);
+
 impl Tail {
-    pub(super) fn start(source: Arc<Source>) -> Self {
+    pub(super) fn start(
+        source: Arc<Source>,
+        poll_interval: Duration,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             bell: Notify::new(),
             waiting: Mutex::default(),
@@ -124,17 +123,18 @@ impl Tail {
         let reader = Reader {
             source,
             shared: Arc::clone(&shared),
+            poll_interval,
             reached: None,
             published: 0,
             interval: None,
         };
-        let task = tokio::spawn(reader.follow());
-        Self { shared, task }
+        tasks.spawn(reader.follow());
+        Self(shared)
     }
 
     /// Makes the tail look at once.
     pub(super) fn ring(&self) {
-        self.shared.bell.notify_one();
+        self.0.bell.notify_one();
     }
 
     /// Waits until the tail has reached this moment.
@@ -160,7 +160,7 @@ impl Tail {
             // One that no longer waits has gone away.
             let _ = sender.send(answer(shared, moment));
         });
-        self.shared.waiting().push(waiting);
+        self.0.waiting().push(waiting);
         self.ring();
         match time::timeout(ATTACH_TIMEOUT, receiver).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -168,12 +168,6 @@ impl Tail {
                 "the feed is not being read".into(),
             ))),
         }
-    }
-}
-
-impl Drop for Tail {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -191,6 +185,8 @@ impl Shared {
 struct Reader {
     source: Arc<Source>,
     shared: Arc<Shared>,
+    /// How often to look for what other writers did, while somebody watches.
+    poll_interval: Duration,
     /// All that was committed by then has been published; none before the first look.
     reached: Option<Head>,
     /// Intervals published so far.
@@ -217,7 +213,7 @@ impl Reader {
         let mut rested = Instant::now();
         loop {
             if self.shared.is_watched() {
-                let _ = time::timeout(POLL, self.shared.bell.notified()).await;
+                let _ = time::timeout(self.poll_interval, self.shared.bell.notified()).await;
             } else {
                 self.shared.bell.notified().await;
             }

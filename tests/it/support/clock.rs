@@ -28,6 +28,14 @@ impl Default for TestClock {
 }
 
 impl TestClock {
+    /// One whose ids no other's are.
+    pub(crate) fn of_replica(number: u64) -> Self {
+        Self {
+            ids: AtomicU64::new(number << 32),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let micros = i64::try_from(by.as_micros()).unwrap();
         self.micros.fetch_add(micros, Ordering::Relaxed);

@@ -38,33 +38,42 @@ impl Ledger {
             Kind::Sqlite => sqlite_url(&folder),
             Kind::Postgres => Cluster::get()?.empty_database().await,
         };
-        Some(Self::over(url, folder, limits).await)
+        Some(Self::over(url, folder, limits, TestClock::default()).await)
     }
 
     /// A server over a copy of the predecessor's database; None where PostgreSQL is not installed.
     pub(crate) async fn start_on_existing() -> Option<Self> {
         let url = Cluster::get()?.existing_database().await;
-        Some(Self::over(url, tempfile::tempdir().unwrap(), Limits::default()).await)
+        Some(Self::start_on_with(url, TestClock::default()).await)
+    }
+
+    /// A server over a database that is there.
+    pub(crate) async fn start_on(url: String) -> Self {
+        Self::start_on_with(url, TestClock::default()).await
     }
 
     /// Another server over the same database.
     pub(crate) async fn replica(&self) -> Self {
-        Self::over(
-            self.database_url.clone(),
-            tempfile::tempdir().unwrap(),
-            Limits::default(),
-        )
-        .await
+        Self::start_on_with(self.database_url.clone(), TestClock::of_replica(1)).await
     }
 
-    async fn over(database_url: String, folder: TempDir, limits: Limits) -> Self {
+    async fn start_on_with(url: String, clock: TestClock) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::over(url, folder, Limits::default(), clock).await
+    }
+
+    async fn over(database_url: String, folder: TempDir, limits: Limits, clock: TestClock) -> Self {
         let mut database = db::connect(&database_url).await.unwrap();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let recorded = Arc::clone(&statements);
         database.observe_statements(move |info| {
-            recorded.lock().unwrap().push(info.statement.to_string());
+            let statement = info.statement.to_string();
+            // Told to the other servers behind a write, in nobody's way.
+            if !statement.contains("pg_notify") {
+                recorded.lock().unwrap().push(statement);
+            }
         });
-        let clock = Arc::new(TestClock::default());
+        let clock = Arc::new(clock);
         let injected: Arc<dyn Clock> = clock.clone();
         let runs = Runs::open(database.clone(), injected.clone(), limits.runs.clone())
             .await

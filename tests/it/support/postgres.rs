@@ -107,16 +107,22 @@ impl Cluster {
 
     /// Runs psql, as a foreign writer would.
     pub(crate) fn psql(&self, database: &str, arguments: &[&str]) -> String {
-        let output = Command::new("psql")
-            .args([
-                "-h",
-                &self.folder,
-                "-U",
-                "postgres",
-                "-qAtX",
-                "-d",
-                database,
-            ])
+        let quiet = ["-qAtX", "-v", "ON_ERROR_STOP=1", "-d", database];
+        self.run("psql", &[&quiet, arguments].concat())
+    }
+
+    /// Restores one database from a dump of another.
+    pub(crate) fn copy_by_dump(&self, from: &str, to: &str) {
+        let dump = tempfile::NamedTempFile::new().unwrap();
+        let path = dump.path().to_str().unwrap();
+        self.run("pg_dump", &["-f", path, from]);
+        self.psql(to, &["-f", path]);
+    }
+
+    /// Runs a client program of PostgreSQL's.
+    fn run(&self, program: &str, arguments: &[&str]) -> String {
+        let output = Command::new(program)
+            .args(["-h", &self.folder, "-U", "postgres"])
             .args(arguments)
             .output()
             .unwrap();

@@ -1,0 +1,53 @@
+//! Figures of the server under load. They are printed: nothing here passes or fails.
+#![expect(clippy::print_stdout, reason = "figures are what was asked for")]
+
+mod cluster;
+mod crowd;
+mod database;
+mod feed;
+mod floor;
+mod frames;
+mod idle;
+mod measure;
+mod operations;
+mod process;
+mod report;
+mod series;
+mod socket;
+mod stopped;
+mod target;
+mod workload;
+mod writer;
+mod writers;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Figures of the server under load
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Feed(feed::Options),
+    Writers(writers::Options),
+    /// Serve the bare broadcast that the server is compared with
+    #[command(hide = true)]
+    Floor,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Feed(options) => feed::run(options).await,
+        Command::Writers(options) => writers::run(options).await,
+        Command::Floor => floor::serve().await,
+    }
+}

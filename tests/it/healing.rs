@@ -1,0 +1,190 @@
+//! Live views in the common clients heal by themselves, whatever becomes of the server.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    time::Duration,
+};
+
+use crate::{
+    process::Process,
+    support::{
+        Cluster, Kind, Ledger, Postgres, Sqlite, Value, database_name, json, lacking, rstest,
+    },
+};
+
+/// A live view in a process of its own.
+struct View {
+    child: Child,
+    changes: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl View {
+    /// One that goes through these servers in turn, from what is committed by now on; none where Node's
+    /// packages are not installed.
+    async fn open(transport: &str, servers: &[&Process]) -> Option<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+        if !root.join("node_modules").exists() {
+            lacking("Node with the packages of tests/clients (npm ci)");
+            return None;
+        }
+        let answer = servers[0]
+            .ask("{ syncRuns(first: 1) { feedCursor } }")
+            .await;
+        let cursor = answer.unwrap()["data"]["syncRuns"]["feedCursor"].clone();
+        let mut child = Command::new("node")
+            .args(["follow.mjs", transport, cursor.as_str().unwrap()])
+            .args(servers.iter().map(|server| &server.url))
+            .current_dir(root)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, changes) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines {
+                let _ = sender.send(line.unwrap());
+            }
+        });
+        Some(Self {
+            child,
+            changes,
+            seen: Vec::new(),
+        })
+    }
+
+    /// Waits until it shows as many changes as `expected`, and then no more: just these.
+    fn shows(&mut self, expected: &[String]) {
+        while self.seen.len() < expected.len() {
+            let next = self.changes.recv_timeout(Duration::from_secs(30));
+            self.seen.push(next.unwrap_or_else(|_| {
+                panic!("{} of {} changes came", self.seen.len(), expected.len())
+            }));
+        }
+        self.seen.extend(self.changes.try_iter());
+        assert_eq!(self.seen, expected);
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Creates and completes a run by a server; the changes go behind `expected`.
+async fn run(server: &Process, expected: &mut Vec<String>) {
+    let created = server
+        .ask("mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { run { id } } }")
+        .await
+        .unwrap();
+    let id = id(&created["data"]["createSyncRun"]["run"]["id"]);
+    let complete =
+        format!("mutation {{ completeSyncRun(input: {{runId: \"{id}\"}}) {{ replayed }} }}");
+    server.ask(&complete).await.unwrap();
+    expected.extend([format!("{id} PENDING"), format!("{id} COMPLETED")]);
+}
+
+fn id(id: &Value) -> &str {
+    id.as_str().unwrap()
+}
+
+fn database_url(kind: Kind, url: Option<&String>) -> Vec<String> {
+    match (kind, url) {
+        (Postgres, Some(url)) => vec!["--database-url".to_owned(), url.clone()],
+        _ => Vec::new(),
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_live_view_heals_when_its_server_is_killed_or_drained_and_started_again(
+    #[values("ws", "sse")] transport: &str,
+    #[values("-KILL", "-TERM")] signal: &str,
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let url = match (kind, Cluster::get()) {
+        (Postgres, None) => return,
+        (Postgres, Some(cluster)) => Some(cluster.empty_database().await),
+        _ => None,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut arguments = database_url(kind, url.as_ref());
+    let mut server = Process::start_with(folder.path(), &arguments);
+    arguments.extend(["--listen".to_owned(), server.address().to_owned()]);
+    let Some(mut view) = View::open(transport, &[&server]).await else {
+        return;
+    };
+    let mut expected = Vec::new();
+    for _ in 0..2 {
+        run(&server, &mut expected).await;
+        view.shows(&expected);
+        // Written, but perhaps not told any more.
+        run(&server, &mut expected).await;
+        server.signal(signal);
+        server.wait();
+        server = Process::start_with(folder.path(), &arguments);
+        run(&server, &mut expected).await;
+        view.shows(&expected);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_live_view_goes_on_at_another_replica_when_its_own_is_gone(
+    #[values("ws", "sse")] transport: &str,
+) {
+    let Some(cluster) = Cluster::get() else {
+        return;
+    };
+    let url = cluster.empty_database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = database_url(Postgres, Some(&url));
+    let first = Process::start_with(folder.path(), &arguments);
+    let second = Process::start_with(folder.path(), &arguments);
+    let Some(mut view) = View::open(transport, &[&first, &second]).await else {
+        return;
+    };
+    let mut expected = Vec::new();
+    run(&second, &mut expected).await;
+    view.shows(&expected);
+    run(&second, &mut expected).await;
+    first.signal("-KILL");
+    run(&second, &mut expected).await;
+    view.shows(&expected);
+}
+
+#[tokio::test]
+async fn a_live_view_waits_out_a_database_that_does_not_answer() {
+    let Some(ledger) = Ledger::start(Postgres).await else {
+        return;
+    };
+    let cluster = Cluster::get().unwrap();
+    let name = database_name(&ledger.database_url);
+    let watch = "subscription($after: String) { syncRunChanged(after: $after) { run { id } } }";
+    let after = json!({"after": ledger.now().await});
+    let mut socket = ledger.watch(watch, after).await;
+    let first = ledger.create_stock().await;
+    assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], *first);
+
+    let close = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
+    let cut =
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    cluster.psql("postgres", &["-c", &close, "-c", &cut]);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let open = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true");
+    cluster.psql("postgres", &["-c", &open]);
+    // By another program, whose connection is new.
+    let table = ledger.table("sync_history");
+    let id = "0197d2c4-8a3e-7c1b-9f00-00000000000a";
+    let insert = format!(
+        "INSERT INTO {table} (id, entity_type, source, status, records_processed, records_created,
+            records_updated, records_failed) VALUES ('{id}', 'stock', 'as400', 'running', 0, 0, 0, 0)"
+    );
+    cluster.psql(name, &["-c", &insert]);
+    assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], id);
+}
