@@ -1,4 +1,6 @@
-//! The README is true: its operations answer as printed.
+//! The README is true: its operations answer as printed; and what is promised is tested.
+
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -72,4 +74,32 @@ fn masked(mut value: Value) -> Value {
         _ => {}
     }
     value
+}
+
+#[test]
+fn each_promise_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = fs::read_dir(root.join("tests/it")).unwrap();
+    let tests: String = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let promises = fs::read_to_string(root.join("GUARANTEES.md")).unwrap();
+    let is_name = |text: &&str| {
+        text.chars()
+            .all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+    };
+    let names = promises.split('`').skip(1).step_by(2);
+    let names: Vec<_> = names
+        .filter(is_name)
+        .filter(|name| name.matches('_').count() > 2)
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        assert!(
+            tests.contains(&format!("fn {name}(")),
+            "there is no test {name}"
+        );
+    }
 }
