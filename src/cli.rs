@@ -1,15 +1,22 @@
 //! The command line.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use clap::{Parser, Subcommand};
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::{Args, Parser, Subcommand};
+use entity::SyncSource;
+use strum::VariantArray;
 use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::{
-    clock::SystemClock,
+    access::{
+        Access, AccessError, Scopes,
+        keys::{self, Key, KeyError, NewKey},
+    },
+    clock::{Clock, SystemClock},
     config::Config,
-    db::{self, ConnectError},
+    db::{self, ConnectError, Database},
     graphql::{self, Executor},
     http::Services,
     runs::{self, Runs},
@@ -28,7 +35,7 @@ pub struct Cli {
     pub config: Config,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the ledger over HTTP (the default)
     Serve,
@@ -36,6 +43,46 @@ enum Command {
     Migrate,
     /// Print the GraphQL schema, and end
     Schema,
+    /// Make, list and revoke the API keys of workers
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a key, and print it: this once, since it is stored nowhere
+    Create(NewKeyArguments),
+    /// List the keys, without what their holders know
+    List,
+    /// Revoke a key: servers refuse it within seconds, and close what it opened
+    Revoke {
+        /// Its id, or its name if no other has that
+        #[arg(value_name = "ID|NAME")]
+        key: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct NewKeyArguments {
+    /// What its holder is called
+    #[arg(long)]
+    name: String,
+    /// What it allows: read, report, operate, admin; may be given several times
+    #[arg(long = "scope", required = true, value_name = "SCOPE")]
+    scopes: Vec<Scopes>,
+    /// The only sources whose runs it may report on; may be given several times
+    #[arg(long = "source", value_name = "SOURCE", value_parser = source)]
+    sources: Vec<SyncSource>,
+    /// How long it holds, such as 90d; for good unless given
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    expires: Option<Duration>,
+}
+
+fn source(word: &str) -> Result<SyncSource, String> {
+    word.parse().map_err(|_| {
+        let words: Vec<_> = SyncSource::VARIANTS.iter().map(AsRef::as_ref).collect();
+        format!("there are {}", words.join(", "))
+    })
 }
 
 /// Why a command ended badly.
@@ -55,6 +102,12 @@ pub enum CliError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The door would stand open.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// A key cannot be made or revoked.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Something failed while serving.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -74,6 +127,10 @@ impl Cli {
                 Ok(())
             }
             Command::Schema => print(&graphql::sdl()),
+            Command::Key(command) => {
+                let database = db::connect(&self.config.database_url).await?;
+                manage_keys(&database, command).await
+            }
         }
     }
 }
@@ -90,12 +147,62 @@ async fn serve(config: &Config) -> Result<(), CliError> {
             address: config.listen.clone(),
             source,
         })?;
-    print(&format!("listening on http://{}\n", listener.local_addr()?))?;
+    let address = listener.local_addr()?;
+    let (tokens, policy) = (config.access.tokens(), config.access.policy());
+    let access = Access::open(database.clone(), clock.clone(), tokens, policy, address).await?;
+    print(&format!("listening on http://{address}\n"))?;
     let graphql = Executor::new(runs, limits.graphql);
-    let services = Services::new(database, graphql, clock, limits.http);
+    let services = Services::new(database, access, graphql, clock, limits.http);
     server::serve(listener, services, shutdown).await?;
     info!("stopped");
     Ok(())
+}
+
+async fn manage_keys(database: &Database, command: KeyCommand) -> Result<(), CliError> {
+    let clock = SystemClock::default();
+    match command {
+        KeyCommand::Create(new) => {
+            let new = NewKey {
+                name: new.name,
+                scopes: new.scopes.into_iter().flat_map(Scopes::iter).collect(),
+                sources: new.sources,
+                expires: new.expires,
+            };
+            let (key, secret) = keys::create(database, &clock, new).await?;
+            info!(id = %key.id, name = key.name, scopes = key.scopes, "made a key; it is shown this once");
+            print(&format!("{secret}\n"))
+        }
+        KeyCommand::List => {
+            let keys = keys::list(database).await.map_err(KeyError::from)?;
+            print(&keys.iter().map(row).collect::<String>())
+        }
+        KeyCommand::Revoke { key } => {
+            let key = keys::revoke(database, clock.now(), &key).await?;
+            info!(id = %key.id, name = key.name, "revoked a key");
+            Ok(())
+        }
+    }
+}
+
+/// A key as a line of the list: what stands in a column is separated by a tabulator.
+fn row(key: &Key) -> String {
+    let at = |what: &str, instant: Option<DateTime<Utc>>| {
+        let text = instant.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        format!("{what} {}", text.as_deref().unwrap_or("never"))
+    };
+    let columns = [
+        key.id.to_string(),
+        key.name.clone(),
+        key.scopes.clone(),
+        key.sources
+            .clone()
+            .unwrap_or_else(|| "any source".to_owned()),
+        at("made", Some(key.created_at)),
+        at("expires", key.expires_at),
+        at("revoked", key.revoked_at),
+        at("used", key.last_used_at),
+    ];
+    columns.join("\t") + "\n"
 }
 
 /// Writes to standard output, which carries nothing but what was asked for.

@@ -4,7 +4,12 @@ use std::{io::IsTerminal, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use crate::{graphql, http::HttpLimits, runs};
+use crate::{
+    access::{Policy, Scopes, TokenSettings},
+    graphql,
+    http::HttpLimits,
+    runs,
+};
 
 /// Settings of every command. Their names are fixed: clients and scripts use them.
 #[derive(Debug, Clone, Args)]
@@ -30,6 +35,10 @@ pub struct Config {
     )]
     pub listen: String,
 
+    /// Who is let in.
+    #[command(flatten)]
+    pub access: AccessSettings,
+
     /// How long changes are kept for live views that come back; at least a minute
     #[arg(
         long,
@@ -49,6 +58,80 @@ pub struct Config {
         value_name = "FORMAT"
     )]
     log_format: Option<LogFormat>,
+}
+
+/// Who is let in besides the holders of API keys.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Who is let in")]
+pub struct AccessSettings {
+    /// The issuer whose tokens (JWT) people bring; its keys are found by its discovery (`OpenID` Connect)
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_OIDC_ISSUER",
+        value_name = "URL"
+    )]
+    oidc_issuer: Option<String>,
+
+    /// Whom tokens must be for: this must be in their `aud`
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_OIDC_AUDIENCE",
+        value_name = "NAME"
+    )]
+    oidc_audience: Option<String>,
+
+    /// The claim of a token that holds its scopes, as words or a list
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_OIDC_SCOPE_CLAIM",
+        default_value = "scope",
+        value_name = "CLAIM"
+    )]
+    oidc_scope_claim: String,
+
+    /// The keys that tokens are signed with (JWKS), a file or a URL; instead of the issuer's discovery
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_JWKS",
+        value_name = "FILE|URL"
+    )]
+    jwks: Option<String>,
+
+    /// What those may do who bring neither key nor token: read, report, operate, admin, with commas
+    /// between. Unless given: everything on a loopback address while there are neither keys nor an
+    /// issuer, and otherwise nothing
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_ANONYMOUS",
+        value_name = "SCOPES"
+    )]
+    anonymous: Option<Scopes>,
+}
+
+impl AccessSettings {
+    /// How tokens are checked, if any are let in.
+    #[must_use]
+    pub fn tokens(&self) -> Option<TokenSettings> {
+        (self.oidc_issuer.is_some() || self.jwks.is_some()).then(|| TokenSettings {
+            issuer: self.oidc_issuer.clone(),
+            audience: self.oidc_audience.clone(),
+            jwks: self.jwks.clone(),
+            scope_claim: self.oidc_scope_claim.clone(),
+        })
+    }
+
+    /// What else is let in.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy {
+            anonymous: self.anonymous,
+        }
+    }
 }
 
 fn retention(text: &str) -> Result<Duration, String> {

@@ -11,6 +11,7 @@
 //!   Alone imports async-graphql (with `http`, which reads requests and writes responses). Its
 //!   `execute` checks what comes in and shapes what goes out.
 //! - [`runs`]: the domain: the rules of a run, filters, reads, writes, the change feed.
+//! - [`access`]: who is asking, and what they may do: API keys, tokens of an issuer, scopes.
 //! - [`db`]: the database opened, migrated, paged; its errors classified.
 //! - [`clock`]: time and ids.
 //! - The crates `entity` (rows and the words stored in them) and `migration` (frozen history).
@@ -20,6 +21,7 @@
 //! method in `runs/writes.rs`. To add a column: a migration, `entity`, and the noun's type. After
 //! any change of the schema: `cargo run -- schema > schema.graphql`.
 
+pub mod access;
 pub mod cli;
 pub mod clock;
 pub mod config;

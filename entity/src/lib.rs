@@ -10,6 +10,7 @@ mod details;
 pub mod sync_change;
 pub mod sync_event;
 pub mod sync_history;
+pub mod sync_key;
 pub mod user;
 mod words;
 

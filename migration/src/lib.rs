@@ -19,6 +19,7 @@ mod m20261123_000002_change_feed;
 mod m20261123_000003_indexes;
 mod m20261123_000004_feed_upkeep;
 mod m20261123_000005_lean_triggers;
+mod m20261123_000006_keys;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000003_indexes::Migration),
             Box::new(m20261123_000004_feed_upkeep::Migration),
             Box::new(m20261123_000005_lean_triggers::Migration),
+            Box::new(m20261123_000006_keys::Migration),
         ]
     }
 }

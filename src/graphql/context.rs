@@ -5,7 +5,10 @@ use std::sync::Arc;
 use async_graphql::Context;
 
 use super::{loaders::Loaders, page::PageLimits, watching::Watching};
-use crate::runs::{Result, Runs, feed};
+use crate::{
+    access::Principal,
+    runs::{Result, Runs, feed},
+};
 
 /// Access to what the schema was built over.
 pub(super) trait LedgerContext {
@@ -15,6 +18,8 @@ pub(super) trait LedgerContext {
     fn loaders(&self) -> &Loaders;
     /// How large a page may be.
     fn pages(&self) -> PageLimits;
+    /// Who is asking.
+    fn principal(&self) -> &Principal;
     /// Which part of what is subscribed to is to be delivered.
     fn watching(&self) -> Arc<Watching>;
 }
@@ -30,6 +35,10 @@ impl LedgerContext for Context<'_> {
 
     fn pages(&self) -> PageLimits {
         *self.data_unchecked()
+    }
+
+    fn principal(&self) -> &Principal {
+        self.data_unchecked::<Arc<Principal>>()
     }
 
     fn watching(&self) -> Arc<Watching> {

@@ -6,7 +6,10 @@ use async_graphql::{Enum, ErrorExtensions, Pos, Response, ServerError, Value, va
 use tracing::error;
 
 use super::run::{SyncStatus, stored};
-use crate::runs::Error;
+use crate::{
+    access::{Kind, Principal},
+    runs::Error,
+};
 
 /// Errors in one answer; more of them help nobody.
 const MOST_ERRORS: usize = 20;
@@ -86,6 +89,17 @@ impl From<Arc<Error>> for Error {
     fn from(error: Arc<Error>) -> Self {
         Self::clone(&error)
     }
+}
+
+/// Why somebody may not do what they ask for.
+pub(super) fn denied(message: String, principal: &Principal) -> async_graphql::Error {
+    let code = match principal.kind {
+        Kind::Anonymous => ErrorCode::Unauthenticated,
+        Kind::User | Kind::ApiKey => ErrorCode::Forbidden,
+    };
+    async_graphql::Error::new(message).extend_with(|_, extensions| {
+        extensions.set("code", code.value());
+    })
 }
 
 /// An answer to a request that was not executed.

@@ -22,6 +22,7 @@ mod run;
 mod scalars;
 mod subscription;
 mod user;
+mod viewer;
 mod watching;
 
 pub use error::{ErrorCode, refused};

@@ -12,7 +12,9 @@ use super::{
         CreateSyncRunPayload, ReportSyncProgressInput, ReportSyncProgressPayload,
         StartSyncRunPayload,
     },
+    viewer::{Requires, Rights},
 };
+use crate::access::Scope;
 
 /// What workers report and people do.
 #[derive(Debug)]
@@ -22,84 +24,115 @@ pub(super) struct Mutation;
 #[Object]
 impl Mutation {
     /// Creates a run. Safe to repeat under an id of the worker's own.
+    #[graphql(guard = "Requires(Scope::Report)")]
     async fn create_sync_run(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run.")] input: CreateSyncRunInput,
     ) -> Result<CreateSyncRunPayload> {
-        Ok(ctx.runs().create(input.parse()?).await?.into())
+        let mut new = input.parse()?;
+        ctx.check_source(new.source)?;
+        new.triggered_by_id = ctx.triggered_by(new.triggered_by_id)?;
+        let created = ctx.runs().create(new).await?;
+        ctx.audit(&created.run, created.replayed);
+        Ok(created.into())
     }
 
     /// PENDING to RUNNING.
+    #[graphql(guard = "Requires(Scope::Report)")]
     async fn start_sync_run(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run.")] run_id: ID,
     ) -> Result<StartSyncRunPayload> {
-        Ok(ctx.runs().start(uuid("runId", &run_id)?).await?.into())
+        let run_id = uuid("runId", &run_id)?;
+        ctx.check_run(run_id).await?;
+        let started = ctx.runs().start(run_id).await?;
+        ctx.audit(&started.run, started.replayed);
+        Ok(started.into())
     }
 
     /// Adds an event to a run, ended or not. Safe to repeat under an id of the worker's own.
+    #[graphql(guard = "Requires(Scope::Report)")]
     async fn add_sync_event(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run and the event.")] input: AddSyncEventInput,
     ) -> Result<AddSyncEventPayload> {
         let (run_id, event) = input.parse()?;
+        ctx.check_run(run_id).await?;
         let (event, replayed) = ctx.runs().add_event(run_id, event).await?;
         Ok(AddSyncEventPayload::new(event, replayed))
     }
 
     /// Adds up to 1000 events to a run, ended or not: all are stored or none is.
+    #[graphql(guard = "Requires(Scope::Report)")]
     async fn add_sync_events(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run and the events.")] input: AddSyncEventsInput,
     ) -> Result<AddSyncEventsPayload> {
         let (run_id, events) = input.parse()?;
+        ctx.check_run(run_id).await?;
         let added = ctx.runs().add_events(run_id, events).await?;
         Ok(AddSyncEventsPayload::new(run_id, added))
     }
 
     /// Counters of an open run, and a sign of life.
+    #[graphql(guard = "Requires(Scope::Report)")]
     async fn report_sync_progress(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run and its progress.")] input: ReportSyncProgressInput,
     ) -> Result<ReportSyncProgressPayload> {
         let (run_id, progress) = input.parse()?;
+        ctx.check_run(run_id).await?;
         Ok(ctx.runs().report_progress(run_id, &progress).await?.into())
     }
 
     /// Ends an open run: COMPLETED unless `status` says otherwise.
+    #[graphql(guard = "Requires(Scope::Report)")]
     async fn complete_sync_run(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run and its outcome.")] input: CompleteSyncRunInput,
     ) -> Result<CompleteSyncRunPayload> {
         let (run_id, outcome) = input.parse()?;
-        Ok(ctx.runs().complete(run_id, &outcome).await?.into())
+        ctx.check_run(run_id).await?;
+        let ended = ctx.runs().complete(run_id, &outcome).await?;
+        ctx.audit(&ended.run, ended.replayed);
+        Ok(ended.into())
     }
 
     /// Ends an open run CANCELLED.
+    #[graphql(guard = "Requires(Scope::Operate)")]
     async fn cancel_sync_run(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run and the reason.")] input: CancelSyncRunInput,
     ) -> Result<CancelSyncRunPayload> {
         let (run_id, outcome) = input.parse()?;
-        Ok(ctx.runs().complete(run_id, &outcome).await?.into())
+        ctx.check_run(run_id).await?;
+        let ended = ctx.runs().complete(run_id, &outcome).await?;
+        ctx.audit(&ended.run, ended.replayed);
+        Ok(ended.into())
     }
 
     /// Ends all open runs CANCELLED, or those of some entity types and sources.
+    #[graphql(guard = "Requires(Scope::Operate)")]
     async fn cancel_active_sync_runs(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which runs, and the reason.")] input: CancelActiveSyncRunsInput,
     ) -> Result<CancelActiveSyncRunsPayload> {
         let (types, sources, reason) = input.parse()?;
+        let sources = ctx.sources(sources)?;
         let runs = ctx.runs();
         let runs = runs.cancel_active(types.as_deref(), sources.as_deref(), reason.as_deref());
-        Ok(runs.await?.into())
+        let runs = runs.await?;
+        for run in &runs {
+            ctx.audit(run, false);
+        }
+        Ok(runs.into())
     }
 }

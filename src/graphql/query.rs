@@ -8,8 +8,9 @@ use super::{
     node::{Node, uuid, uuids},
     page::PageArguments,
     run::{SyncRun, SyncRunConnection, SyncRunFilter, SyncRunOrder},
+    viewer::{Requires, Viewer},
 };
-use crate::runs::Error;
+use crate::{access::Scope, runs::Error};
 
 /// What can be asked of the ledger.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(super) struct Query;
 #[Object]
 impl Query {
     /// The run, event or user with this id; null if there is none.
+    #[graphql(guard = "Requires(Scope::Read)")]
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -28,6 +30,7 @@ impl Query {
     }
 
     /// The runs, events or users with these ids, in their order; null for an id that nothing has. At most 100.
+    #[graphql(guard = "Requires(Scope::Read)")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
@@ -46,6 +49,7 @@ impl Query {
     }
 
     /// The run with this id; null if there is none.
+    #[graphql(guard = "Requires(Scope::Read)")]
     async fn sync_run(
         &self,
         ctx: &Context<'_>,
@@ -57,6 +61,7 @@ impl Query {
 
     /// The runs that match. Newest first unless `orderBy` says otherwise. Pages of 25 by default, 100 at most.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    #[graphql(guard = "Requires(Scope::Read)")]
     async fn sync_runs(
         &self,
         ctx: &Context<'_>,
@@ -77,6 +82,7 @@ impl Query {
     }
 
     /// Events across runs, newest first. Pages of 25 by default, 100 at most.
+    #[graphql(guard = "Requires(Scope::Read)")]
     async fn sync_events(
         &self,
         ctx: &Context<'_>,
@@ -93,5 +99,10 @@ impl Query {
             before,
         };
         SyncEventConnection::across(ctx, filter, arguments).await
+    }
+
+    /// Who is asking, and what they may do.
+    async fn viewer(&self, ctx: &Context<'_>) -> Viewer {
+        ctx.principal().clone().into()
     }
 }

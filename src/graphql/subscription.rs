@@ -9,8 +9,12 @@ use super::{
     event::SyncEventAdded,
     node::uuid,
     run::{SyncChangeKind, SyncRunChange, SyncRunFilter},
+    viewer::Requires,
 };
-use crate::runs::feed::{EventsOf, Interest};
+use crate::{
+    access::Scope,
+    runs::feed::{EventsOf, Interest},
+};
 
 /// What can be watched.
 #[derive(Debug)]
@@ -20,6 +24,7 @@ pub(super) struct Subscription;
 #[Subscription]
 impl Subscription {
     /// Changes of the runs that match, in order, from `after` (or from now) on: none lost, none twice. Delivers CREATED and STATUS unless `kinds` asks otherwise.
+    #[graphql(guard = "Requires(Scope::Read)")]
     async fn sync_run_changed(
         &self,
         ctx: &Context<'_>,
@@ -52,6 +57,7 @@ impl Subscription {
     }
 
     /// The run's events from `after` (or from its first) on; ends when the run has ended and all is delivered.
+    #[graphql(guard = "Requires(Scope::Read)")]
     async fn sync_event_added(
         &self,
         ctx: &Context<'_>,

@@ -1,5 +1,7 @@
 //! GraphQL over HTTP: one operation a request, answered whole, or event by event (see `sse`).
 
+use std::sync::Arc;
+
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
     extract::Request,
@@ -8,12 +10,15 @@ use axum::{
 };
 
 use super::{
-    Services,
+    Services, access,
     media::MediaType,
     request::{self, Refusal},
     sse,
 };
-use crate::graphql::{ErrorCode, Prepared, refused, was_executed, write};
+use crate::{
+    access::{Denied, Principal},
+    graphql::{ErrorCode, Prepared, refused, was_executed, write},
+};
 
 /// Tells client and log the same request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,14 +34,18 @@ pub(super) async fn execute(services: Services, http: Request) -> Response {
         );
         return refuse(refusal, MediaType::Json, &request_id);
     };
+    let principal = match access::admit(http.headers(), &services.access).await {
+        Ok(principal) => principal,
+        Err(denied) => return deny(denied, media, &request_id),
+    };
     let last = sse::last_event_id(http.headers()).map(str::to_owned);
-    let prepared = match prepare(http, &services, &request_id).await {
+    let prepared = match prepare(http, &services, &principal, &request_id).await {
         Ok(prepared) => prepared,
         Err(refusal) => return refuse(refusal, media, &request_id),
     };
     let response = match (prepared, media) {
         (Ok(prepared), MediaType::EventStream) => {
-            return sse::execute(services, prepared, last, request_id).await;
+            return sse::execute(services, prepared, principal, last, request_id).await;
         }
         (Err(response), MediaType::EventStream) => return sse::tell(&response),
         (Ok(prepared), _) if prepared.operation == Some(OperationType::Subscription) => {
@@ -62,6 +71,7 @@ pub(super) async fn execute(services: Services, http: Request) -> Response {
 async fn prepare(
     http: Request,
     services: &Services,
+    principal: &Arc<Principal>,
     request_id: &str,
 ) -> Result<Result<Prepared, Box<GraphQlResponse>>, Refusal> {
     let (parts, body) = http.into_parts();
@@ -71,7 +81,7 @@ async fn prepare(
     } else {
         request::from_body(&parts.headers, body, &services.limits).await?
     };
-    let prepared = services.graphql.prepare(request, request_id);
+    let prepared = services.graphql.prepare(request, principal, request_id);
     match &prepared {
         Ok(prepared) if by_get && prepared.operation == Some(OperationType::Mutation) => Err(
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation is sent by POST"),
@@ -80,15 +90,23 @@ async fn prepare(
     }
 }
 
+/// Tells one who is not let in.
+fn deny(denied: Denied, media: MediaType, request_id: &str) -> Response {
+    let (status, code) = access::status(denied);
+    let response = refused(code, denied.to_string());
+    let mut answer = answer(status, &response, media.of_one_answer(), request_id);
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer");
+        answer
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    answer
+}
+
 fn refuse(refusal: Refusal, media: MediaType, request_id: &str) -> Response {
     let response = refused(ErrorCode::BadInput, refusal.message);
-    // An event stream is only opened for a request that can be read.
-    let media = if media == MediaType::EventStream {
-        MediaType::Json
-    } else {
-        media
-    };
-    answer(refusal.status, &response, media, request_id)
+    answer(refusal.status, &response, media.of_one_answer(), request_id)
 }
 
 fn answer(

@@ -14,6 +14,14 @@ pub(super) enum MediaType {
 }
 
 impl MediaType {
+    /// The type of one answer: an event stream is only opened for a request that can be executed.
+    pub(super) fn of_one_answer(self) -> Self {
+        match self {
+            Self::EventStream => Self::Json,
+            other => other,
+        }
+    }
+
     /// The value of `Content-Type`.
     pub(super) fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {

@@ -1,5 +1,6 @@
 //! The ledger over HTTP: one endpoint for GraphQL, its explorer, and what an operator's probes ask.
 
+mod access;
 mod graphiql;
 mod graphql;
 mod health;

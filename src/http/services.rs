@@ -5,13 +5,15 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::HttpLimits;
-use crate::{clock::Clock, db::Database, graphql::Executor};
+use crate::{access::Access, clock::Clock, db::Database, graphql::Executor};
 
 /// What requests are served from.
 #[derive(Clone)]
 pub struct Services {
     /// To tell whether it can be written.
     pub(crate) database: Database,
+    /// To tell who is asking.
+    pub(crate) access: Access,
     /// To execute operations on.
     pub(crate) graphql: Executor,
     /// For request ids.
@@ -29,12 +31,14 @@ impl Services {
     #[must_use]
     pub fn new(
         database: Database,
+        access: Access,
         graphql: Executor,
         clock: Arc<dyn Clock>,
         limits: HttpLimits,
     ) -> Self {
         Self {
             database,
+            access,
             graphql,
             clock,
             limits,

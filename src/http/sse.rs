@@ -2,7 +2,7 @@
 //! `id` is its place in the feed, and `Last-Event-ID`, which clients send by themselves when they come
 //! back, resumes behind it.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
@@ -15,7 +15,10 @@ use axum::{
 use futures_util::{Stream, StreamExt, future, stream};
 
 use super::Services;
-use crate::graphql::{Prepared, Said, write};
+use crate::{
+    access::Principal,
+    graphql::{Prepared, Said, write},
+};
 
 /// How long the line may be silent: clients and what is between take a longer silence for an end.
 const KEEP_ALIVE: Duration = Duration::from_secs(12);
@@ -26,11 +29,12 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
     (!id.is_empty()).then_some(id)
 }
 
-/// Executes an operation, and sends what comes of it until it ends. When the server stops, or the
-/// client does not keep up, the stream breaks off, so that the client comes back.
+/// Executes an operation, and sends what comes of it until it ends. When the server stops, the client
+/// does not keep up, or its key or token ends, the stream breaks off, so that the client comes back.
 pub(super) async fn execute(
     services: Services,
     prepared: Prepared,
+    principal: Arc<Principal>,
     last: Option<String>,
     request_id: String,
 ) -> Response {
@@ -38,14 +42,21 @@ pub(super) async fn execute(
         return tell(&services.graphql.execute(prepared, &request_id).await);
     }
     let said = services.graphql.subscribe(prepared, last, request_id);
+    let now = services.access.clock().now();
     let stopping = services.stopping.cancelled_owned();
+    let broken_off = async move {
+        tokio::select! {
+            () = stopping => {}
+            () = principal.ended(now) => {}
+        }
+    };
     // What is behind the end is only reached if nothing broke the stream off.
     let events = said
         .map(Some)
         .chain(stream::iter([None]))
         .take_while(|said| future::ready(!matches!(said, Some(Said::TooSlow))))
         .flat_map(|said| stream::iter(said.map_or_else(|| vec![complete()], events)))
-        .take_until(stopping);
+        .take_until(broken_off);
     respond(events)
 }
 

@@ -9,7 +9,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, DbBackend, DbErr, EntityTrait, QuerySelect, QueryTrait,
 };
 use serde_json::{Map, Value as Json};
-use tracing::{debug, info};
+use tracing::debug;
 use uuid::Uuid;
 
 use super::{
@@ -65,7 +65,7 @@ impl Runs {
             }
         })?;
         if let Some(run) = created {
-            info!(%run, "created");
+            debug!(%run, "created");
             return Ok(Written {
                 run,
                 replayed: false,
@@ -91,7 +91,7 @@ impl Runs {
         update.value(Column::Status, SyncStatus::Running.as_ref());
         match self.write_open_run(id, update, None).await? {
             Attempt::Written(run) => {
-                info!(%run, "started");
+                debug!(%run, "started");
                 Ok(Written {
                     run,
                     replayed: false,
@@ -159,7 +159,7 @@ impl Runs {
             .await?
         {
             Attempt::Written(run) => {
-                info!(%run, "ended");
+                debug!(%run, "ended");
                 Ok(Written {
                     run,
                     replayed: false,
@@ -222,7 +222,7 @@ impl Runs {
         self.feed.ring();
         runs.sort_by_key(|run| (run.started_at, run.id));
         for run in &runs {
-            info!(%run, "ended");
+            debug!(%run, "ended");
         }
         Ok(runs)
     }

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod access;
 mod adoption;
 mod bad_input;
 mod clients;

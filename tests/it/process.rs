@@ -23,11 +23,11 @@ impl Process {
     }
 
     /// On a free port, unless the arguments name one.
-    pub(crate) fn start_with<S: AsRef<OsStr> + PartialEq<str>>(
-        folder: &Path,
-        arguments: &[S],
-    ) -> Self {
-        let free_port: &[&str] = if arguments.iter().any(|argument| *argument == *"--listen") {
+    pub(crate) fn start_with<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Self {
+        let free_port: &[&str] = if arguments
+            .iter()
+            .any(|argument| argument.as_ref() == "--listen")
+        {
             &[]
         } else {
             &["--listen", "127.0.0.1:0"]
@@ -101,8 +101,12 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let output = command(folder.path(), arguments).output().unwrap();
+    run_in(tempfile::tempdir().unwrap().path(), arguments)
+}
+
+/// The status of a command that ends, and what it says on standard output and standard error.
+pub(crate) fn run_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = command(folder, arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (
         output.status.code(),

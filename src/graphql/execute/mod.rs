@@ -22,7 +22,7 @@ use super::{
     error::{ErrorCode, refused, seal},
     sdl,
 };
-use crate::runs::Runs;
+use crate::{access::Principal, runs::Runs};
 use live::Live;
 use shape::{FieldTypes, Shape};
 use variables::InputTypes;
@@ -43,6 +43,7 @@ pub struct Executor {
 /// A request that may be executed.
 pub struct Prepared {
     request: Request,
+    principal: Arc<Principal>,
     shape: Shape,
     /// None if it cannot be told which operation is meant; execution will say so.
     pub operation: Option<OperationType>,
@@ -64,13 +65,14 @@ impl Executor {
         }
     }
 
-    /// Checks a request as far as can be done without executing it.
+    /// Checks a request of this principal's as far as can be done without executing it.
     ///
     /// # Errors
     /// The answer to a request that will not be executed.
     pub fn prepare(
         &self,
         mut request: Request,
+        principal: &Arc<Principal>,
         request_id: &str,
     ) -> Result<Prepared, Box<Response>> {
         let refused = |error| Box::new(seal(Response::from_errors(vec![error]), request_id));
@@ -87,7 +89,8 @@ impl Executor {
         let shape = Shape::of(document, name.as_deref(), &self.fields);
         request.variables = variables;
         Ok(Prepared {
-            request,
+            request: request.data(Arc::clone(principal)),
+            principal: Arc::clone(principal),
             shape,
             operation,
         })
@@ -111,8 +114,7 @@ impl Executor {
         last: Option<String>,
         request_id: String,
     ) -> impl Stream<Item = Said> + Send + use<> {
-        self.live
-            .subscribe(prepared.request, prepared.shape, request_id, last)
+        self.live.subscribe(prepared, request_id, last)
     }
 }
 

@@ -4,7 +4,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::http::request::Envelope;
+use crate::{access::Denied, http::request::Envelope};
 
 /// Why the server closes a socket.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub(super) enum Close {
     TooLarge,
     TooSlow,
     Unauthorized,
+    /// It cannot be told at the moment who the client is.
+    TryAgain,
     BadProtocol(&'static str),
     InitTimeout,
     Silent,
@@ -29,6 +31,7 @@ impl Close {
             Self::TooLarge => (1009, "Message too big"),
             Self::TooSlow => (1013, "Too slow: come back when you keep up"),
             Self::BadMessage(reason) => (4400, reason),
+            Self::TryAgain => (1013, "Try again later"),
             Self::Unauthorized => (4401, "Unauthorized"),
             Self::BadProtocol(reason) => (4406, reason),
             Self::InitTimeout => (4408, "Connection initialisation timeout"),
@@ -39,6 +42,15 @@ impl Close {
         CloseFrame {
             code,
             reason: Utf8Bytes::from_static(reason),
+        }
+    }
+}
+
+impl From<Denied> for Close {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Invalid(_) => Self::Unauthorized,
+            Denied::Unavailable => Self::TryAgain,
         }
     }
 }

@@ -7,20 +7,26 @@
 mod message;
 mod operations;
 
+use std::sync::Arc;
+
 use async_graphql_axum::GraphQLProtocol;
 use axum::{
     extract::{
         FromRequestParts, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
-    http::request::Parts,
+    http::{HeaderMap, request::Parts},
     response::{IntoResponse, Response},
 };
-use futures_util::SinkExt;
+use futures_util::{
+    FutureExt, SinkExt,
+    future::{BoxFuture, pending},
+};
 use serde_json::Value;
 use tokio::time::{self, Instant};
 
-use super::Services;
+use super::{Services, access};
+use crate::access::{Access, Denied, Principal};
 use message::{ClientMessage, Close, ServerMessage};
 use operations::{Operations, Outgoing};
 
@@ -47,19 +53,32 @@ pub(super) async fn upgrade(mut parts: Parts, services: Services) -> Response {
         // Twice what is taken, so that a message somewhat too large is told to be.
         .max_message_size(2 * services.limits.body_bytes)
         .max_frame_size(2 * services.limits.body_bytes)
-        .on_upgrade(move |socket| tracker.track_future(serve(socket, offered.is_ok(), services)))
+        .on_upgrade(move |socket| {
+            let visitor = Visitor {
+                headers: parts.headers,
+                offered: offered.is_ok(),
+            };
+            tracker.track_future(serve(socket, visitor, services))
+        })
 }
 
-/// Serves a socket, whose client offered some sub-protocol of GraphQL's or none.
-async fn serve(mut socket: WebSocket, offered: bool, services: Services) {
+/// Who opens a socket.
+struct Visitor {
+    headers: HeaderMap,
+    /// Some sub-protocol of GraphQL's was offered.
+    offered: bool,
+}
+
+/// Serves a socket.
+async fn serve(mut socket: WebSocket, visitor: Visitor, services: Services) {
     let speaks = socket
         .protocol()
         .is_some_and(|protocol| protocol == PROTOCOL);
     let reason = if speaks {
         // Its operations end with it, before the goodbye.
-        let session = Session::new(services.clone());
+        let session = Session::new(services.clone(), visitor.headers);
         session.run(&mut socket).await
-    } else if offered {
+    } else if visitor.offered {
         Some(Close::BadProtocol(
             "speak graphql-transport-ws instead of the older graphql-ws",
         ))
@@ -100,7 +119,10 @@ async fn say_goodbye(mut socket: WebSocket, reason: Option<Close>) {
 /// One socket's conversation.
 struct Session {
     services: Services,
-    initialised: bool,
+    /// Of the request that opened it, until it has said hello.
+    headers: Option<HeaderMap>,
+    /// Who it is, from then on.
+    principal: Option<Arc<Principal>>,
     /// Pings since the client last said anything.
     unanswered: u32,
     operations: Operations,
@@ -110,10 +132,11 @@ struct Session {
 type Ended = Option<Close>;
 
 impl Session {
-    fn new(services: Services) -> Self {
+    fn new(services: Services, headers: HeaderMap) -> Self {
         Self {
             services,
-            initialised: false,
+            headers: Some(headers),
+            principal: None,
             unanswered: 0,
             operations: Operations::default(),
         }
@@ -124,9 +147,11 @@ impl Session {
         let stopping = self.services.stopping.clone().cancelled_owned();
         let alarm = time::sleep(self.services.limits.init_time);
         tokio::pin!(stopping, alarm);
+        let mut left = pending().boxed();
         loop {
             let step = tokio::select! {
                 () = &mut stopping => return Some(Close::GoingAway),
+                () = &mut left => return Some(Close::Unauthorized),
                 () = &mut alarm => {
                     let next = Instant::now() + self.services.limits.ping_interval;
                     alarm.as_mut().reset(next);
@@ -134,11 +159,12 @@ impl Session {
                 }
                 received = socket.recv() => match received {
                     Some(Ok(message)) => {
-                        let was_initialised = self.initialised;
+                        let was_unknown = self.principal.is_none();
                         let heard = self.hear(socket, message).await;
-                        if self.initialised && !was_initialised {
+                        if let (true, Some(principal)) = (was_unknown, &self.principal) {
                             let next = Instant::now() + self.services.limits.ping_interval;
                             alarm.as_mut().reset(next);
+                            left = ended(Arc::clone(principal), &self.services);
                         }
                         heard
                     }
@@ -159,7 +185,7 @@ impl Session {
 
     /// Asks whether the client is there, unless it has not even said hello, or is silent for too long.
     async fn on_alarm(&mut self, socket: &mut WebSocket) -> Result<(), Ended> {
-        if !self.initialised {
+        if self.principal.is_none() {
             return Err(Some(Close::InitTimeout));
         }
         if self.unanswered == PINGS {
@@ -175,7 +201,7 @@ impl Session {
                 Err(Some(Close::TooLarge))
             }
             Message::Text(text) => {
-                let answer = self.answer(&text).map_err(Some)?;
+                let answer = self.answer(&text).await.map_err(Some)?;
                 send(&self.services, socket, answer).await
             }
             Message::Binary(_) => Err(Some(Close::BadMessage("messages are text"))),
@@ -185,7 +211,7 @@ impl Session {
     }
 
     /// Acts on a message; tells what to answer at once.
-    fn answer(&mut self, text: &str) -> Result<Option<Message>, Close> {
+    async fn answer(&mut self, text: &str) -> Result<Option<Message>, Close> {
         // Whoever talks is there.
         self.unanswered = 0;
         let message = serde_json::from_str(text)
@@ -193,9 +219,9 @@ impl Session {
         match message {
             ClientMessage::ConnectionInit { payload } => {
                 check_payload(&payload)?;
-                if std::mem::replace(&mut self.initialised, true) {
-                    return Err(Close::SecondInit);
-                }
+                let headers = self.headers.take().ok_or(Close::SecondInit)?;
+                let admitted = admit(&headers, &payload, &self.services.access).await;
+                self.principal = Some(admitted.map_err(Close::from)?);
                 Ok(Some(ServerMessage::ConnectionAck.write()))
             }
             ClientMessage::Ping { payload } => {
@@ -203,9 +229,10 @@ impl Session {
                 Ok(Some(ServerMessage::Pong.write()))
             }
             ClientMessage::Pong { payload } => check_payload(&payload).map(|()| None),
-            ClientMessage::Subscribe { .. } if !self.initialised => Err(Close::Unauthorized),
             ClientMessage::Subscribe { id, payload } => {
-                self.operations.start(id, payload, &self.services)
+                let principal = self.principal.as_ref().ok_or(Close::Unauthorized)?;
+                self.operations
+                    .start(id, payload, principal, &self.services)
             }
             ClientMessage::Complete { id } => {
                 self.operations.stop(&id);
@@ -235,6 +262,27 @@ async fn send(
         },
         () = services.stopping.cancelled() => Err(Some(Close::GoingAway)),
     }
+}
+
+/// Who a socket is: as its first message says, or else the request that opened it.
+async fn admit(
+    headers: &HeaderMap,
+    payload: &Value,
+    access: &Access,
+) -> Result<Arc<Principal>, Denied> {
+    match access::admit_by_payload(payload, access).await {
+        Some(admitted) => admitted,
+        None => access::admit(headers, access).await,
+    }
+}
+
+/// Waits until somebody is to be let in no longer.
+fn ended(principal: Arc<Principal>, services: &Services) -> BoxFuture<'static, ()> {
+    if !principal.may_end() {
+        return pending().boxed();
+    }
+    let now = services.access.clock().now();
+    async move { principal.ended(now).await }.boxed()
 }
 
 fn check_payload(payload: &Value) -> Result<(), Close> {

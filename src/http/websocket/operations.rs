@@ -11,6 +11,7 @@ use futures_util::{
 
 use super::message::{Close, Operation};
 use crate::{
+    access::Principal,
     graphql::{ErrorCode, Frame, Prepared, Said, refused, was_executed, write, write_errors},
     http::{Services, request::Envelope},
 };
@@ -41,6 +42,7 @@ impl Operations {
         &mut self,
         id: String,
         payload: Envelope,
+        principal: &Arc<Principal>,
         services: &Services,
     ) -> Result<Option<Message>, Close> {
         if self.running.contains_key(id.as_str()) {
@@ -62,7 +64,7 @@ impl Operations {
             .into_request()
             .map_err(|_| Close::BadMessage("the payload of subscribe is no request"))?;
         let request_id = services.clock.new_id().to_string();
-        let outgoing = match services.graphql.prepare(request, &request_id) {
+        let outgoing = match services.graphql.prepare(request, principal, &request_id) {
             Err(response) => {
                 let error = operation.error(&write_errors(&response));
                 stream::iter([Outgoing::Last(Arc::clone(&id), vec![error])]).boxed()

@@ -8,7 +8,14 @@ use std::{
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 use sync_history::{
-    clock::Clock, config::Limits, db, graphql::Executor, http::Services, runs::Runs, server,
+    access::{Access, Policy, TokenSettings},
+    clock::Clock,
+    config::Limits,
+    db,
+    graphql::Executor,
+    http::Services,
+    runs::Runs,
+    server,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -26,61 +33,89 @@ pub(crate) struct Ledger {
     _folder: TempDir,
 }
 
+/// How a server is set up.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) limits: Limits,
+    pub(crate) clock: TestClock,
+    pub(crate) tokens: Option<TokenSettings>,
+    pub(crate) policy: Policy,
+}
+
 impl Ledger {
     /// A server over a fresh database; None where PostgreSQL is not installed.
     pub(crate) async fn start(kind: Kind) -> Option<Self> {
-        Self::start_with(kind, Limits::default()).await
+        Self::set_up(kind, Setup::default()).await
     }
 
     pub(crate) async fn start_with(kind: Kind, limits: Limits) -> Option<Self> {
+        let setup = Setup {
+            limits,
+            ..Setup::default()
+        };
+        Self::set_up(kind, setup).await
+    }
+
+    pub(crate) async fn set_up(kind: Kind, setup: Setup) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let url = match kind {
             Kind::Sqlite => sqlite_url(&folder),
             Kind::Postgres => Cluster::get()?.empty_database().await,
         };
-        Some(Self::over(url, folder, limits, TestClock::default()).await)
+        Some(Self::over(url, folder, setup).await)
     }
 
     /// A server over a copy of the predecessor's database; None where PostgreSQL is not installed.
     pub(crate) async fn start_on_existing() -> Option<Self> {
-        let url = Cluster::get()?.existing_database().await;
-        Some(Self::start_on_with(url, TestClock::default()).await)
+        Some(Self::start_on(Cluster::get()?.existing_database().await).await)
     }
 
     /// A server over a database that is there.
     pub(crate) async fn start_on(url: String) -> Self {
-        Self::start_on_with(url, TestClock::default()).await
+        Self::set_up_on(url, Setup::default()).await
+    }
+
+    pub(crate) async fn set_up_on(url: String, setup: Setup) -> Self {
+        Self::over(url, tempfile::tempdir().unwrap(), setup).await
     }
 
     /// Another server over the same database.
     pub(crate) async fn replica(&self) -> Self {
-        Self::start_on_with(self.database_url.clone(), TestClock::of_replica(1)).await
+        let setup = Setup {
+            clock: TestClock::of_replica(1),
+            ..Setup::default()
+        };
+        Self::set_up_on(self.database_url.clone(), setup).await
     }
 
-    async fn start_on_with(url: String, clock: TestClock) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self::over(url, folder, Limits::default(), clock).await
-    }
-
-    async fn over(database_url: String, folder: TempDir, limits: Limits, clock: TestClock) -> Self {
+    async fn over(database_url: String, folder: TempDir, setup: Setup) -> Self {
+        let limits = setup.limits;
         let mut database = db::connect(&database_url).await.unwrap();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let recorded = Arc::clone(&statements);
         database.observe_statements(move |info| {
             let statement = info.statement.to_string();
-            // Told to the other servers behind a write, in nobody's way.
-            if !statement.contains("pg_notify") {
+            // In nobody's way: told to the other servers behind a write, or read every so often.
+            if !statement.contains("pg_notify") && !statement.contains("sync_key") {
                 recorded.lock().unwrap().push(statement);
             }
         });
-        let clock = Arc::new(clock);
+        let clock = Arc::new(setup.clock);
         let injected: Arc<dyn Clock> = clock.clone();
         let runs = Runs::open(database.clone(), injected.clone(), limits.runs.clone())
             .await
             .unwrap();
         let graphql = Executor::new(runs, limits.graphql);
-        let services = Services::new(database, graphql, injected, limits.http);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let access = Access::open(
+            database.clone(),
+            injected.clone(),
+            setup.tokens,
+            setup.policy,
+            listener.local_addr().unwrap(),
+        );
+        let access = access.await.unwrap();
+        let services = Services::new(database, access, graphql, injected, limits.http);
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
@@ -134,6 +169,22 @@ impl Ledger {
         let errors = answer["errors"].as_array().cloned().unwrap_or_default();
         assert_eq!(errors.len(), 1, "{answer:#}");
         answer["errors"][0].take()
+    }
+
+    /// The status and the whole answer to an operation of one who brings this key or token.
+    pub(crate) async fn answer_as(
+        &self,
+        bearer: &str,
+        query: &str,
+        variables: Value,
+    ) -> (u16, Value) {
+        let request = self
+            .client
+            .post(format!("{}/graphql", self.url))
+            .bearer_auth(bearer)
+            .json(&json!({"query": query, "variables": variables}));
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
     }
 
     pub(crate) async fn post(

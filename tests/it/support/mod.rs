@@ -1,12 +1,14 @@
 //! What tests are made with.
 
 mod clock;
+mod issuer;
 mod ledger;
 mod postgres;
 pub(crate) mod socket;
 
 pub(crate) use clock::TestClock;
-pub(crate) use ledger::{Ledger, code, sqlite_url};
+pub(crate) use issuer::Issuer;
+pub(crate) use ledger::{Ledger, Setup, code, sqlite_url};
 pub(crate) use postgres::{Cluster, database_name};
 pub(crate) use rstest::rstest;
 pub(crate) use serde_json::{Value, json};

@@ -18,16 +18,32 @@ pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// A socket that has been acknowledged.
     pub(crate) async fn open(url: &str) -> Self {
+        Self::open_as(url, json!({})).await
+    }
+
+    /// The same, for one who says this in its first message.
+    pub(crate) async fn open_as(url: &str, payload: Value) -> Self {
+        let mut socket = Self::connect(url, None).await;
+        socket
+            .say(&json!({"type": "connection_init", "payload": payload}))
+            .await;
+        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
+        socket
+    }
+
+    /// A socket on which nothing has been said yet; `authorization` is a header of its request's.
+    pub(crate) async fn connect(url: &str, authorization: Option<&str>) -> Self {
         let url = format!("{}/graphql", url.replace("http://", "ws://"));
         let mut request = url.into_client_request().unwrap();
         let protocol = "graphql-transport-ws".parse().unwrap();
         request
             .headers_mut()
             .insert("sec-websocket-protocol", protocol);
-        let mut socket = Self(connect_async(request).await.unwrap().0);
-        socket.say(&json!({"type": "connection_init"})).await;
-        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
-        socket
+        if let Some(authorization) = authorization {
+            let headers = request.headers_mut();
+            headers.insert("authorization", authorization.parse().unwrap());
+        }
+        Self(connect_async(request).await.unwrap().0)
     }
 
     /// Starts an operation, under the id 1.

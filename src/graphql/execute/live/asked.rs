@@ -1,11 +1,14 @@
 //! What is asked by a subscription, and by which of them the same.
 
+use std::sync::Arc;
+
 use async_graphql::{
     Request, Variables,
     parser::types::{ExecutableDocument, OperationDefinition, Selection},
 };
 
-use super::super::{document, shape::Shape};
+use super::super::{Prepared, document, shape::Shape};
+use crate::access::{Principal, Scopes};
 
 /// A subscription that may be executed, any number of times.
 pub(super) struct Asked {
@@ -13,6 +16,8 @@ pub(super) struct Asked {
     /// Under which failures are logged.
     pub(super) request_id: String,
     pub(super) shape: Shape,
+    /// As good as any other who asks it: their rights are the same.
+    principal: Arc<Principal>,
     operation_name: Option<String>,
     variables: Variables,
     document: ExecutableDocument,
@@ -23,13 +28,15 @@ pub(super) struct Asked {
 pub(super) struct Key {
     text: String,
     operation_name: Option<String>,
+    scopes: Scopes,
     /// As JSON, but for the one that holds the place to begin at.
     variables: String,
 }
 
 impl Asked {
     /// None if the request holds no document that can be read, or not the operation it names.
-    pub(super) fn of(mut request: Request, shape: Shape, request_id: String) -> Option<Self> {
+    pub(super) fn of(prepared: Prepared, request_id: String) -> Option<Self> {
+        let mut request = prepared.request;
         let document = request.parsed_query().ok()?.clone();
         let operation = document::operation(&document, request.operation_name.as_deref())?;
         let mut variables = request.variables.clone();
@@ -37,6 +44,7 @@ impl Asked {
             variables.remove(place.as_str());
         }
         let key = Key {
+            scopes: prepared.principal.scopes,
             text: request.query,
             operation_name: request.operation_name.clone(),
             // What came as JSON can be written as such.
@@ -45,7 +53,8 @@ impl Asked {
         Some(Self {
             key,
             request_id,
-            shape,
+            shape: prepared.shape,
+            principal: prepared.principal,
             operation_name: request.operation_name,
             variables: request.variables,
             document,
@@ -57,7 +66,7 @@ impl Asked {
         let mut request = Request::new(String::new()).variables(self.variables.clone());
         request.operation_name.clone_from(&self.operation_name);
         request.set_parsed_query(self.document.clone());
-        request
+        request.data(Arc::clone(&self.principal))
     }
 }
 

@@ -9,7 +9,6 @@ mod group;
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::Request;
 use futures_util::{
     Stream, StreamExt,
     stream::{self, BoxStream, ReadyChunks},
@@ -19,7 +18,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::shape::Shape;
+use super::Prepared;
 use crate::{
     graphql::{
         LedgerSchema,
@@ -105,12 +104,11 @@ impl Live {
     /// Subscribes; from `last` on if the client has come back with that.
     pub(super) fn subscribe(
         self: &Arc<Self>,
-        request: Request,
-        shape: Shape,
+        prepared: Prepared,
         request_id: String,
         last: Option<String>,
     ) -> impl Stream<Item = Said> + Send + use<> {
-        let asked = Asked::of(request, shape, request_id);
+        let asked = Asked::of(prepared, request_id);
         let subscription = asked.map(|asked| Subscription {
             live: Arc::clone(self),
             asked: Arc::new(asked),

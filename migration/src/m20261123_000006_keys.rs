@@ -1,0 +1,53 @@
+//! API keys of workers.
+
+use sea_orm_migration::prelude::*;
+
+use crate::execute;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        execute(manager, POSTGRES, SQLITE).await
+    }
+
+    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
+        Err(DbErr::Migration("keys are never taken away".into()))
+    }
+}
+
+// hash is the SHA-256 of the key; the key itself is stored nowhere. scopes and sources are words
+// separated by blanks; without sources a key is bound to none.
+const POSTGRES: &str = "
+CREATE TABLE sync_history.sync_key (
+    id uuid NOT NULL PRIMARY KEY,
+    name text NOT NULL,
+    hash bytea NOT NULL UNIQUE,
+    scopes text NOT NULL,
+    sources text,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    last_used_at timestamptz
+);
+";
+
+const SQLITE: &str = "
+CREATE TABLE sync_key (
+    id blob NOT NULL PRIMARY KEY,
+    name text NOT NULL,
+    hash blob NOT NULL UNIQUE,
+    scopes text NOT NULL,
+    sources text,
+    created_at text NOT NULL,
+    expires_at text,
+    revoked_at text,
+    last_used_at text
+);
+";

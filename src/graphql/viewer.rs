@@ -1,0 +1,167 @@
+//! Who is asking, and what they may do.
+
+use async_graphql::{Context, Enum, Guard, Object, Result};
+use entity::SyncSource;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::{context::LedgerContext, error::denied, user::User};
+use crate::{
+    access::{Kind, Principal, Scope},
+    runs::Run,
+};
+
+/// Who is asking.
+#[derive(Debug)]
+pub(super) struct Viewer(Principal);
+
+/// How somebody has said who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "Kind")]
+pub(super) enum ViewerKind {
+    /// Not at all.
+    Anonymous,
+    /// By a token of the issuer's.
+    User,
+    /// By an API key.
+    ApiKey,
+}
+
+impl From<Principal> for Viewer {
+    fn from(principal: Principal) -> Self {
+        Self(principal)
+    }
+}
+
+/// Who is asking.
+#[Object]
+impl Viewer {
+    /// What they are called.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// How they have said who they are.
+    async fn kind(&self) -> ViewerKind {
+        self.0.kind.into()
+    }
+
+    /// What they may do: `read`, `report`, `operate`, or `admin`, which is all of it.
+    async fn scopes(&self) -> Vec<String> {
+        self.0
+            .scopes
+            .iter()
+            .map(|scope| scope.to_string())
+            .collect()
+    }
+
+    /// The user they are, for one who came by a token.
+    async fn user(&self) -> Option<User> {
+        self.0.user.clone().map(Into::into)
+    }
+}
+
+/// Lets those pass who may do this.
+pub(super) struct Requires(pub(super) Scope);
+
+impl Guard for Requires {
+    async fn check(&self, ctx: &Context<'_>) -> Result<()> {
+        let principal = ctx.principal();
+        if principal.may(self.0) {
+            return Ok(());
+        }
+        let field = ctx.field().name();
+        warn!(target: "audit", actor = principal.id, action = field, scope = %self.0, "refused");
+        let needs = self.0;
+        Err(match principal.kind {
+            Kind::Anonymous => denied(
+                format!(
+                    "`{field}` needs the scope `{needs}`: say who you are as `Authorization: Bearer KEY`"
+                ),
+                principal,
+            ),
+            _ => denied(
+                format!(
+                    "`{field}` needs the scope `{needs}`, which {} has not",
+                    principal.name
+                ),
+                principal,
+            ),
+        })
+    }
+}
+
+/// What is more than a matter of scopes.
+pub(super) trait Rights {
+    /// Makes sure that they may report on runs of this source.
+    fn check_source(&self, source: SyncSource) -> Result<()>;
+    /// Makes sure that they may report on this run.
+    async fn check_run(&self, run_id: Uuid) -> Result<()>;
+    /// Who is to be named as having triggered a run: who was given, if that may be, or who is asking.
+    fn triggered_by(&self, given: Option<Uuid>) -> Result<Option<Uuid>>;
+    /// The sources whose runs are meant: those given, or all that they may report on; none for all
+    /// there are.
+    fn sources(&self, given: Option<Vec<SyncSource>>) -> Result<Option<Vec<SyncSource>>>;
+    /// Writes down that they have done this to a run.
+    fn audit(&self, run: &Run, replayed: bool);
+}
+
+impl Rights for Context<'_> {
+    fn check_source(&self, source: SyncSource) -> Result<()> {
+        let principal = self.principal();
+        if principal.may_report_on(source) {
+            return Ok(());
+        }
+        let message = format!("{} may not report on runs of {source}", principal.name);
+        warn!(target: "audit", actor = principal.id, action = self.field().name(), %source, "refused");
+        Err(denied(message, principal))
+    }
+
+    async fn check_run(&self, run_id: Uuid) -> Result<()> {
+        if self.principal().sources.is_none() {
+            return Ok(());
+        }
+        // That there is no such run, those who write will be told.
+        match self.loaders().run(run_id).await? {
+            Some(run) => match run.source() {
+                Ok(source) => self.check_source(source),
+                Err(_) => Err(denied(
+                    "the run is of no source that a key can be bound to".into(),
+                    self.principal(),
+                )),
+            },
+            None => Ok(()),
+        }
+    }
+
+    fn triggered_by(&self, given: Option<Uuid>) -> Result<Option<Uuid>> {
+        let principal = self.principal();
+        match given {
+            Some(id) if principal.user_id() != Some(id) && !principal.may(Scope::Operate) => {
+                warn!(target: "audit", actor = principal.id, action = self.field().name(), user = %id, "refused");
+                let message = format!(
+                    "to act for others needs the scope `operate`, which {} has not",
+                    principal.name
+                );
+                Err(denied(message, principal))
+            }
+            Some(id) => Ok(Some(id)),
+            None => Ok(principal.user_id()),
+        }
+    }
+
+    fn sources(&self, given: Option<Vec<SyncSource>>) -> Result<Option<Vec<SyncSource>>> {
+        let Some(given) = given else {
+            return Ok(self.principal().sources.clone());
+        };
+        given
+            .iter()
+            .try_for_each(|source| self.check_source(*source))?;
+        Ok(Some(given))
+    }
+
+    fn audit(&self, run: &Run, replayed: bool) {
+        let (principal, action) = (self.principal(), self.field().name());
+        info!(target: "audit", actor = principal.id, name = principal.name, action, %run, replayed, "done");
+    }
+}

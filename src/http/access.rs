@@ -1,0 +1,59 @@
+//! Who sends a request: what stands behind `Bearer` in its header. Never what stands in its URL, which
+//! is written down wherever it passes.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use serde_json::Value;
+use tracing::warn;
+
+use crate::{
+    access::{Access, Denied, Principal},
+    graphql::ErrorCode,
+};
+
+const FORM: Denied = Denied::Invalid("say who you are as `Authorization: Bearer KEY`");
+
+/// Who sends a request.
+pub(super) async fn admit(headers: &HeaderMap, access: &Access) -> Result<Arc<Principal>, Denied> {
+    let admitted = match headers.get(AUTHORIZATION) {
+        None => access.admit(None).await,
+        Some(value) => match value.to_str().ok().and_then(bearer) {
+            Some(credentials) => access.admit(Some(credentials)).await,
+            None => Err(FORM),
+        },
+    };
+    admitted.inspect_err(log)
+}
+
+/// Who opens a socket, by what it says first; None if it says nothing of that.
+pub(super) async fn admit_by_payload(
+    payload: &Value,
+    access: &Access,
+) -> Option<Result<Arc<Principal>, Denied>> {
+    let headers = payload.get("headers").unwrap_or(payload);
+    let given = ["authorization", "Authorization", "token"];
+    let value = given.iter().find_map(|name| headers.get(name))?;
+    let text = value.as_str().unwrap_or_default();
+    let admitted = access.admit(Some(bearer(text).unwrap_or(text))).await;
+    Some(admitted.inspect_err(log))
+}
+
+/// The status and the code by which a client is told.
+pub(super) fn status(denied: Denied) -> (StatusCode, ErrorCode) {
+    match denied {
+        Denied::Invalid(_) => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated),
+        Denied::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+    }
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, credentials) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| credentials.trim())
+}
+
+fn log(denied: &Denied) {
+    warn!(target: "audit", reason = %denied, "refused");
+}
