@@ -22,6 +22,11 @@ async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once
     let bomb: String = (0..31).map(fragment).collect();
     let bomb = format!("{{ ...f0 }} {bomb} fragment f31 on Query {{ __typename }}");
     let chained: String = (0..5000).map(fragment).collect();
+    let nothing = bomb.replace("__typename", "...nothing");
+    let deep_list = "[".repeat(50_000);
+    let in_comment = format!("{{ a # \r a(b: {deep_list}");
+    let in_string = format!(r#"{{ a(b: """ \\""" """ c: {deep_list}"#);
+    let unended = format!(r#"{{ a(b: [""" x " {deep_list}"#);
     let cycle = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }".to_owned();
     let many = format!("{{ {} }}", "a: __typename ".repeat(3000));
     for (query, expected) in [
@@ -30,6 +35,10 @@ async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once
         (filter(20_000), "QUERY_TOO_COMPLEX"),
         (selection(100_000), "QUERY_TOO_COMPLEX"),
         (bomb, "QUERY_TOO_COMPLEX"),
+        (nothing, "QUERY_TOO_COMPLEX"),
+        (in_comment, "QUERY_TOO_COMPLEX"),
+        (in_string, "QUERY_TOO_COMPLEX"),
+        (unended, "BAD_INPUT"),
         (format!("{{ ...f0 }} {chained}"), "QUERY_TOO_COMPLEX"),
         (many, "QUERY_TOO_COMPLEX"),
         (cycle, "BAD_INPUT"),
@@ -60,7 +69,7 @@ async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once
     ledger.data(list, json!({"filter": ninety})).await;
     ledger
         .data(
-            &format!("{{ {} }}", "a: __typename ".repeat(2000)),
+            &format!("{{ syncRuns {{ {} }} }}", "__typename ".repeat(1999)),
             json!({}),
         )
         .await;

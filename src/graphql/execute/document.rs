@@ -1,160 +1,96 @@
-//! What a document may ask for, told before it is executed. The library finds out while it works,
-//! and some of its checks take longer than the work: a kilobyte of fragments that spread one another
-//! costs it seconds, and brackets nested by the hundred its stack.
+//! What a document says, checked before it is executed. The library finds out while it works, and
+//! some of its checks take longer than the work: a kilobyte of fragments that spread one another
+//! costs it seconds, and a fragment of variables that many operations spread as many errors.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use async_graphql::{
-    Name, Pos, ServerError,
+    ServerError,
     parser::types::{
         DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
-        SelectionSet,
     },
 };
 
+use super::{
+    counts::{Counts, LEVELS},
+    given::Given,
+    limits::{DocumentLimits, at_most},
+    merging,
+    shape::FieldTypes,
+};
 use crate::graphql::error::{ErrorCode, refusal};
-
-/// How large a document may be.
-#[derive(Clone, Copy, Debug)]
-pub struct DocumentLimits {
-    /// Brackets of any kind within one another.
-    pub nesting: usize,
-    /// Fields, with each fragment counted wherever it is spread.
-    pub fields: usize,
-    /// Fragments defined.
-    pub fragments: usize,
-}
-
-impl Default for DocumentLimits {
-    fn default() -> Self {
-        Self {
-            nesting: 64,
-            fields: 2000,
-            fragments: 100,
-        }
-    }
-}
 
 type Checked = Result<(), ServerError>;
 
-/// Checks a text before it is parsed.
-pub(super) fn check_text(text: &str, limits: DocumentLimits) -> Checked {
-    if nesting(text) > limits.nesting {
-        let most = limits.nesting;
-        let message = format!("brackets stand in one another more than {most} deep");
-        return Err(refusal(ErrorCode::QueryTooComplex, message, None));
-    }
-    Ok(())
-}
-
-/// How deep the brackets of a text stand in one another, those in strings and comments left out.
-fn nesting(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let (mut depth, mut deepest, mut at) = (0_usize, 0, 0);
-    while at < bytes.len() {
-        match bytes[at] {
-            b'{' | b'[' | b'(' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
-            b'#' => at += length_to(&bytes[at..], |rest| rest[0] == b'\n'),
-            b'"' if bytes[at..].starts_with(br#"""""#) => {
-                at += 3;
-                at += length_to(&bytes[at..], |rest| rest.starts_with(br#"""""#)) + 2;
-            }
-            b'"' => {
-                at += 1;
-                at += length_to(&bytes[at..], |rest| matches!(rest[0], b'"' | b'\n'));
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    deepest
-}
-
-/// How many bytes lie before the end of a string or comment; what follows a backslash is no end.
-fn length_to(bytes: &[u8], is_end: impl Fn(&[u8]) -> bool) -> usize {
-    let mut at = 0;
-    while at < bytes.len() && !is_end(&bytes[at..]) {
-        at += if bytes[at] == b'\\' && bytes.get(at + 1) != Some(&b'\n') {
-            2
-        } else {
-            1
-        };
-    }
-    at
-}
-
 /// Checks a document before it is executed.
-pub(super) fn check(document: &ExecutableDocument, limits: DocumentLimits) -> Checked {
-    if document.fragments.len() > limits.fragments {
-        let (count, most) = (document.fragments.len(), limits.fragments);
-        let message = format!("{count} fragments; a document has at most {most}");
-        return Err(refusal(ErrorCode::QueryTooComplex, message, None));
-    }
-    let mut sizes = Sizes {
-        document,
-        known: HashMap::new(),
-    };
-    let mut size = 0_usize;
-    for fragment in document.fragments.keys() {
-        sizes.of_fragment(fragment, Pos::default())?;
+pub(super) fn check<'a>(
+    document: &'a ExecutableDocument,
+    types: &'a FieldTypes,
+    given: &mut Given<'a>,
+    limits: &'a DocumentLimits,
+) -> Checked {
+    let operations = document.operations.iter().count();
+    at_most(
+        limits.operations,
+        operations,
+        "operations in the document",
+        None,
+    )?;
+    let fragments = document.fragments.len();
+    at_most(
+        limits.fragments,
+        fragments,
+        "fragments in the document",
+        None,
+    )?;
+    check_variables(document, limits)?;
+    let counted = Counts::of(document, types, given, limits)?;
+    for (most, count, what) in [
+        (LEVELS, counted.levels, "levels of selections and fragments"),
+        (limits.depth, counted.depth, "levels of fields"),
+        (limits.fields, counted.fields, "fields in the document"),
+        (limits.aliases, counted.aliases, "aliases in the document"),
+        (
+            limits.directives,
+            counted.directives,
+            "directives in the document",
+        ),
+        (
+            limits.variable_uses,
+            counted.variable_uses,
+            "uses of variables",
+        ),
+        (limits.values, counted.values, "values in arguments"),
+    ] {
+        at_most(most, count, what, None)?;
     }
     for (_, operation) in document.operations.iter() {
-        size = size.saturating_add(sizes.of(&operation.node.selection_set.node)?);
         check_root(&operation.node)?;
     }
-    if size > limits.fields {
-        let most = limits.fields;
-        let message =
-            format!("the document asks for {size} fields; ask for at most {most} at once");
-        return Err(refusal(ErrorCode::QueryTooComplex, message, None));
+    merging::check(document, limits.merges)
+}
+
+fn check_variables(document: &ExecutableDocument, limits: &DocumentLimits) -> Checked {
+    let operations = || {
+        document
+            .operations
+            .iter()
+            .map(|(_, operation)| &operation.node)
+    };
+    let variables = operations().map(|operation| operation.variable_definitions.len());
+    let what = "variables declared in the document";
+    at_most(limits.variables, variables.sum(), what, None)?;
+    for operation in operations() {
+        let mut names = HashSet::new();
+        for definition in &operation.variable_definitions {
+            let name = &definition.node.name;
+            if !names.insert(&name.node) {
+                let message = format!("the variable ${name} is declared twice");
+                return Err(refusal(ErrorCode::BadInput, message, Some(name.pos)));
+            }
+        }
     }
     Ok(())
-}
-
-/// The numbers of fields that fragments stand for.
-struct Sizes<'a> {
-    document: &'a ExecutableDocument,
-    /// None while it is being told: who asks then stands in a cycle.
-    known: HashMap<&'a Name, Option<usize>>,
-}
-
-impl<'a> Sizes<'a> {
-    fn of(&mut self, selection: &'a SelectionSet) -> Result<usize, ServerError> {
-        let mut size = 0_usize;
-        for item in &selection.items {
-            size = size.saturating_add(match &item.node {
-                Selection::Field(field) => 1 + self.of(&field.node.selection_set.node)?,
-                Selection::InlineFragment(inline) => self.of(&inline.node.selection_set.node)?,
-                Selection::FragmentSpread(spread) => {
-                    self.of_fragment(&spread.node.fragment_name.node, spread.pos)?
-                }
-            });
-        }
-        Ok(size)
-    }
-
-    fn of_fragment(&mut self, name: &Name, pos: Pos) -> Result<usize, ServerError> {
-        let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
-            // Validation will say that there is none.
-            return Ok(0);
-        };
-        match self.known.get(name) {
-            Some(Some(size)) => return Ok(*size),
-            Some(None) => {
-                let message = format!("the fragment `{name}` spreads itself");
-                return Err(refusal(ErrorCode::BadInput, message, Some(pos)));
-            }
-            None => {}
-        }
-        self.known.insert(name, None);
-        let size = self.of(&fragment.node.selection_set.node)?;
-        self.known.insert(name, Some(size));
-        Ok(size)
-    }
 }
 
 /// What the library lets pass and then does wrong: it executes a mutation twice that is selected
@@ -205,40 +141,18 @@ pub(super) fn operation<'a>(
     };
     operation.map(|operation| &operation.node)
 }
-
 #[cfg(test)]
 mod tests {
+    use async_graphql::Variables;
+
     use super::*;
 
     fn checked(text: &str) -> Result<(), String> {
         let document = async_graphql::parser::parse_query(text).unwrap();
-        check(&document, DocumentLimits::default()).map_err(|error| error.message)
-    }
-
-    #[test]
-    fn brackets_in_strings_and_comments_do_not_count() {
-        assert_eq!(nesting("{ a(b: [1, {c: 2}]) { d } }"), 4);
-        assert_eq!(nesting(r#"{ a(b: "[[[\"[[[") } # [[[ {{{"#), 2);
-        assert_eq!(nesting("{ a(b: \"\"\"[[ \" \\\"\"\" [[\"\"\") }"), 2);
-        assert_eq!(nesting("# {{{ \\\n{ a }"), 1);
-        assert_eq!(nesting("{ a(b: \"unended\n[[[\") }"), 5);
-        assert_eq!(nesting(&"[".repeat(100_000)), 100_000);
-    }
-
-    #[test]
-    fn fragments_that_spread_one_another_are_counted_without_being_expanded() {
-        let fragment = |n| format!("fragment f{n} on Query {{ ...f{0} ...f{0} }}", n + 1);
-        let fragments: String = (0..90).map(fragment).collect();
-        let bomb = format!("{{ ...f0 }} {fragments} fragment f90 on Query {{ __typename }}");
-        assert!(checked(&bomb).unwrap_err().contains("fields"));
-    }
-
-    #[test]
-    fn a_fragment_that_spreads_itself_is_refused_used_or_not() {
-        let cycle = "{ __typename } fragment a on Query { ...b } fragment b on Query { ...a }";
-        assert!(checked(cycle).unwrap_err().contains("spreads itself"));
-        let own = "{ ...a } fragment a on Query { ...a }";
-        assert!(checked(own).unwrap_err().contains("spreads itself"));
+        let (types, variables) = (FieldTypes::default(), Variables::default());
+        let mut given = Given::new(None, &variables);
+        let limits = DocumentLimits::default();
+        check(&document, &types, &mut given, &limits).map_err(|error| error.message)
     }
 
     #[test]

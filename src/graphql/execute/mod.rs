@@ -1,8 +1,20 @@
 //! Executing requests: what leaves here is fit for any transport.
 
+#[cfg(test)]
+mod attacks;
+mod checks;
+mod cost;
+#[cfg(test)]
+mod costs;
+mod counts;
 mod document;
+mod given;
+mod limits;
 mod live;
+mod merging;
+mod prices;
 mod shape;
+mod text;
 mod variables;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -20,14 +32,13 @@ use tracing::error;
 use super::{
     LedgerSchema, Limits,
     error::{ErrorCode, refused, seal},
-    sdl,
 };
 use crate::{access::Principal, runs::Runs};
+use checks::{Checked, Checks};
 use live::Live;
-use shape::{FieldTypes, Shape};
-use variables::InputTypes;
+use shape::Shape;
 
-pub use document::DocumentLimits;
+pub use limits::DocumentLimits;
 pub use live::{Frame, Said};
 
 /// The schema over a ledger, and what may be asked of it and answered.
@@ -35,9 +46,7 @@ pub use live::{Frame, Said};
 pub struct Executor {
     schema: LedgerSchema,
     live: Arc<Live>,
-    fields: Arc<FieldTypes>,
-    inputs: Arc<InputTypes>,
-    limits: DocumentLimits,
+    checks: Arc<Checks>,
 }
 
 /// A request that may be executed.
@@ -47,21 +56,21 @@ pub struct Prepared {
     shape: Shape,
     /// None if it cannot be told which operation is meant; execution will say so.
     pub operation: Option<OperationType>,
+    /// What the operation costs, in fields resolved; a subscription, to begin it and for one
+    /// response. Nothing if it cannot be told which operation is meant.
+    pub cost: u32,
 }
 
 impl Executor {
     /// Makes requests executable on a ledger.
     #[must_use]
     pub fn new(runs: Runs, limits: Limits) -> Self {
-        let sdl = sdl();
         let feed = runs.feed().clone();
         let schema = super::schema(runs, limits.pages);
         Self {
             live: Arc::new(Live::new(schema.clone(), feed, limits.catch_up_time)),
             schema,
-            fields: Arc::new(FieldTypes::of(&sdl)),
-            inputs: Arc::new(InputTypes::of(&sdl)),
-            limits: limits.documents,
+            checks: Arc::new(Checks::new(limits)),
         }
     }
 
@@ -75,24 +84,21 @@ impl Executor {
         principal: &Arc<Principal>,
         request_id: &str,
     ) -> Result<Prepared, Box<Response>> {
-        let refused = |error| Box::new(seal(Response::from_errors(vec![error]), request_id));
-        document::check_text(&request.query, self.limits).map_err(refused)?;
-        let name = request.operation_name.clone();
         let variables = std::mem::take(&mut request.variables);
-        let document = request.parsed_query().map_err(refused)?;
-        document::check(document, self.limits).map_err(refused)?;
-        let operation = document::operation(document, name.as_deref());
-        if let Some(operation) = operation {
-            self.inputs.check(operation, &variables).map_err(refused)?;
-        }
-        let operation = operation.map(|operation| operation.ty);
-        let shape = Shape::of(document, name.as_deref(), &self.fields);
+        let checked = self.checks.check(&mut request, &variables);
         request.variables = variables;
+        let refused = |error| Box::new(seal(Response::from_errors(vec![error]), request_id));
+        let Checked {
+            operation,
+            cost,
+            shape,
+        } = checked.map_err(refused)?;
         Ok(Prepared {
             request: request.data(Arc::clone(principal)),
             principal: Arc::clone(principal),
             shape,
             operation,
+            cost,
         })
     }
 

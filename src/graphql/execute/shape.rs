@@ -38,8 +38,13 @@ impl FieldTypes {
         Self(types.collect())
     }
 
-    fn get(&self, parent: &str, field: &str) -> Option<&Type> {
+    pub(super) fn get(&self, parent: &str, field: &str) -> Option<&Type> {
         self.0.get(parent)?.get(field)
+    }
+
+    /// Whether there is a type of this name that has fields.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 }
 
@@ -69,12 +74,8 @@ impl Shape {
         let Some(operation) = super::document::operation(document, operation) else {
             return Self::default();
         };
-        let root = match operation.ty {
-            OperationType::Query => "Query",
-            OperationType::Mutation => "Mutation",
-            OperationType::Subscription => "Subscription",
-        };
-        Self::merged(document, types, vec![(&operation.selection_set.node, root)])
+        let selection = (&operation.selection_set.node, root(operation.ty));
+        Self::merged(document, types, vec![selection])
     }
 
     /// The fields of several selections on one object. A fragment is looked at once, however often
@@ -216,8 +217,17 @@ fn may_be_null(ty: Option<&Type>) -> bool {
     ty.is_none_or(|ty| ty.nullable)
 }
 
+/// The type at the root of an operation.
+pub(super) fn root(operation: OperationType) -> &'static str {
+    match operation {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
+    }
+}
+
 /// The name of a type, or of what a list of it holds.
-fn named(ty: &Type) -> &str {
+pub(super) fn named(ty: &Type) -> &str {
     match &ty.base {
         BaseType::Named(name) => name,
         BaseType::List(inner) => named(inner),

@@ -1,0 +1,129 @@
+//! What operations cost, and that what clients ask is not too much.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::attacks::{checked, cost, nested, refused, told};
+
+/// The fields of all types, and so many times those of their types.
+fn introspected(times: usize) -> String {
+    let open = "fields { type { ofType { ";
+    let inner = nested(open, "fields { name }", "} } }", times);
+    format!("{{ __schema {{ types {{ {inner} }} }} }}")
+}
+
+#[test]
+fn a_cost_is_the_number_of_fields_and_rows() {
+    for (query, expected) in [
+        ("{ __typename }", 1),
+        (
+            "{ syncRuns(first: 10) { nodes { id status } } }",
+            50 + 10 * (2 + 3),
+        ),
+        ("{ syncRuns { nodes { id } } }", 50 + 25 * (2 + 2)),
+        (
+            "{ syncRuns(last: 3) { edges { cursor node { id } } } }",
+            50 + 3 * (2 + 4),
+        ),
+        (
+            "{ syncRuns(first: 1000) { pageInfo { hasNextPage } } }",
+            50 + 2 + 100 * 2,
+        ),
+        ("{ syncRuns(first: 1) { totalCount } }", 50 + 2 + 1 + 200),
+        (
+            "{ syncRuns(first: 1) { totalCount(upTo: 100) } }",
+            50 + 2 + 1 + 2,
+        ),
+        (
+            "{ nodes(ids: [\"a\", \"b\"]) { id ... on SyncRun { status } } }",
+            150 + 2 * (2 + 2),
+        ),
+        (
+            "{ ...a ...a } fragment a on Query { node(id: 1) { id } }",
+            2 * 151,
+        ),
+        (
+            "{ syncRuns(first: 2) { ...f } } fragment f on SyncRunConnection { nodes { id } }",
+            50 + 2 * (2 + 2),
+        ),
+        (
+            "subscription { syncRunChanged { cursor run { id } } }",
+            100 + 3,
+        ),
+    ] {
+        assert!(
+            cost(query).abs_diff(expected) <= 1,
+            "{query}: {}",
+            cost(query)
+        );
+    }
+    let sized = "query($n: Int = 2) { syncRuns(first: $n) { nodes { id } } }";
+    for (variables, rows) in [
+        (json!({}), 2),
+        (json!({"n": 7}), 7),
+        (json!({"n": null}), 25),
+        (json!({"n": 1000}), 100),
+        (json!({"n": -1}), 100),
+    ] {
+        assert_eq!(checked(sized, variables).unwrap(), 50 + rows * 4);
+    }
+}
+
+#[test]
+fn what_is_sought_in_texts_and_what_is_written_costs_more() {
+    let filtered = |filter: &str| {
+        cost(&format!(
+            "{{ syncRuns(filter: {filter}) {{ totalCount }} }}"
+        ))
+    };
+    let plain = filtered("{}");
+    assert!(filtered("{errorContains: \"x\"}") >= plain + 1000);
+    let both = "{anyOf: [{errorContains: \"x\"}, {not: {errorContains: \"y\"}}]}";
+    assert!(filtered(both) >= plain + 2000);
+    let add = "mutation($e: [SyncEventInput!]!) {
+        addSyncEvents(input: {runId: \"0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f\", events: $e}) {
+            events { id eventType message timestamp details } } }";
+    let event = json!({"eventType": "x", "message": "y", "details": {"not": {"a": [1, 2, 3]}}});
+    let one = checked(add, json!({"e": [event]})).unwrap();
+    let thousand = checked(add, json!({"e": vec![event; 1000]})).unwrap();
+    assert!((100..150).contains(&one), "{one}");
+    assert!((5000..20_000).contains(&thousand), "{thousand}");
+}
+
+#[test]
+fn a_page_of_runs_with_a_page_of_events_each_passes_and_what_multiplies_further_does_not() {
+    let run = "id entityType source status startedAt completedAt updatedAt durationSeconds
+        recordsProcessed recordsCreated recordsUpdated recordsFailed recordsExpected progress
+        errorMessage details version triggeredById triggeredBy { fullName email }";
+    let events =
+        "events(first: 10) { nodes { id eventType timestamp message details __typename } }";
+    let listed = cost(&format!(
+        "{{ syncRuns(first: 100) {{ nodes {{ {run} {events} }} }} }}"
+    ));
+    assert!((8000..20_000).contains(&listed), "{listed}");
+    cost("{ syncRuns(first: 100) { nodes { id events(first: 1) { totalCount } } } }");
+    for query in [
+        "{ syncRuns(first: 100) { nodes { events(first: 100) { nodes { run { events(first: 100) { nodes { id } } } } } } } }",
+        &introspected(4),
+    ] {
+        let message = refused(query);
+        assert!(message.contains("fields to resolve"), "{message}");
+        assert!(message.contains("at most 50000"), "{message}");
+    }
+}
+
+#[test]
+fn what_clients_and_the_readme_ask_passes() {
+    let introspection = include_str!("introspection.graphql");
+    assert!(cost(introspection) < 10_000);
+    let readme = include_str!("../../../README.md").split("```graphql\n");
+    let examples = include_str!("../../../web/src/examples.ts").split("query: `");
+    // Neither contains a backtick in an operation.
+    for operation in readme.skip(1).chain(examples.skip(1)) {
+        let query = operation.split('`').next().unwrap();
+        let cost = checked(query, json!({"runId": "x"})).unwrap();
+        told(Duration::ZERO, &format!("costs {cost}: {query}"));
+        assert!(cost < 2000, "{cost}: {query}");
+    }
+}
