@@ -137,7 +137,8 @@ impl Cli {
 
 async fn serve(config: &Config) -> Result<(), CliError> {
     let shutdown = server::shutdown_signal()?;
-    let database = db::connect(&config.database_url).await?;
+    let timeout = config.limits.statement_timeout;
+    let database = db::connect_with(&config.database_url, timeout).await?;
     let limits = config.limits();
     let clock = Arc::new(SystemClock::default());
     let runs = Runs::open(database.clone(), clock.clone(), limits.runs.clone()).await?;

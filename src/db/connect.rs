@@ -9,8 +9,8 @@ use super::{Database, SEARCH_PATH, error::ConnectError, migrate};
 
 /// How long a request waits for a connection, and SQLite for a lock of another process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one statement may take on PostgreSQL.
-const STATEMENT_TIMEOUT: &str = "30s";
+/// How long one statement may take on PostgreSQL, unless it is said.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a statement waits for a row that another writer holds.
 const LOCK_TIMEOUT: &str = "3s";
 /// A connection that rested longer is asked whether its server still takes writes. One that did not
@@ -29,9 +29,20 @@ const SQLITE_READERS: u32 = 4;
 /// # Errors
 /// The URL is unknown, the database does not answer, or its tables cannot be brought up to date.
 pub async fn connect(url: &str) -> Result<Database, ConnectError> {
+    connect_with(url, STATEMENT_TIMEOUT).await
+}
+
+/// The same, with a time that one statement may take on PostgreSQL.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_with(
+    url: &str,
+    statement_timeout: Duration,
+) -> Result<Database, ConnectError> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
-        "postgres" | "postgresql" => connect_postgres(url).await,
+        "postgres" | "postgresql" => connect_postgres(url, statement_timeout).await,
         "sqlite" if url.contains(":memory:") || url.contains("mode=memory") => {
             Err(ConnectError::InMemory)
         }
@@ -41,24 +52,30 @@ pub async fn connect(url: &str) -> Result<Database, ConnectError> {
     }
 }
 
-async fn connect_postgres(url: &str) -> Result<Database, ConnectError> {
+async fn connect_postgres(
+    url: &str,
+    statement_timeout: Duration,
+) -> Result<Database, ConnectError> {
     migrate::postgres(url).await?;
+    let pool = |connections| open(postgres_options(url, connections, statement_timeout));
     Ok(Database {
-        write: open(postgres_options(url, POSTGRES_WRITERS)).await?,
-        read: open(postgres_options(url, POSTGRES_READERS)).await?,
+        write: pool(POSTGRES_WRITERS).await?,
+        read: pool(POSTGRES_READERS).await?,
     })
 }
 
-fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
+fn postgres_options(url: &str, connections: u32, statement_timeout: Duration) -> ConnectOptions {
+    // In milliseconds; none is said by 0.
+    let statement_timeout = statement_timeout.as_millis().max(1).to_string();
     let mut options = options(url, connections);
     options
         .max_lifetime(LONGEST_LIFE)
         .set_schema_search_path(SEARCH_PATH)
-        .map_sqlx_postgres_opts(|options| {
+        .map_sqlx_postgres_opts(move |options| {
             options.options([
-                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("statement_timeout", statement_timeout.as_str()),
                 ("lock_timeout", LOCK_TIMEOUT),
-                ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT),
+                ("idle_in_transaction_session_timeout", "30s"),
             ])
         })
         // A primary that was demoted still answers; a connection to it must not be kept.

@@ -11,7 +11,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-pub use connect::connect;
+pub use connect::{connect, connect_with};
 pub use error::ConnectError;
 
 /// Where PostgreSQL looks for tables that are named without their schema.

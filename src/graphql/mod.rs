@@ -42,6 +42,12 @@ pub struct Limits {
     pub pages: PageLimits,
     /// Of documents.
     pub documents: DocumentLimits,
+    /// How long a query or mutation may take.
+    pub operation_time: Duration,
+    /// Whether the schema is told to those who ask for it.
+    pub introspection: bool,
+    /// Whether those who mistype a name are suggested another.
+    pub suggestions: bool,
     /// How long a subscription's client that fell behind may take to catch up.
     pub catch_up_time: Duration,
 }
@@ -51,6 +57,9 @@ impl Default for Limits {
         Self {
             pages: PageLimits::default(),
             documents: DocumentLimits::default(),
+            operation_time: Duration::from_secs(30),
+            introspection: true,
+            suggestions: true,
             catch_up_time: Duration::from_mins(1),
         }
     }
@@ -60,11 +69,16 @@ impl Default for Limits {
 type LedgerSchema = Schema<Query, Mutation, Subscription>;
 
 /// The schema over a ledger.
-fn schema(runs: Runs, pages: PageLimits) -> LedgerSchema {
-    builder()
+fn schema(runs: Runs, limits: &Limits) -> LedgerSchema {
+    let builder = if limits.introspection {
+        builder()
+    } else {
+        builder().disable_introspection()
+    };
+    builder
         .data(loaders::Loaders::new(runs.clone()))
         .data(runs)
-        .data(pages)
+        .data(limits.pages)
         .finish()
 }
 

@@ -12,6 +12,7 @@ use axum::{
 use super::{
     Services, access,
     media::MediaType,
+    quota::Exceeded,
     request::{self, Refusal},
     sse,
 };
@@ -43,28 +44,52 @@ pub(super) async fn execute(services: Services, http: Request) -> Response {
         Ok(prepared) => prepared,
         Err(refusal) => return refuse(refusal, media, &request_id),
     };
-    let response = match (prepared, media) {
-        (Ok(prepared), MediaType::EventStream) => {
-            return sse::execute(services, prepared, principal, last, request_id).await;
-        }
-        (Err(response), MediaType::EventStream) => return sse::tell(&response),
-        (Ok(prepared), _) if prepared.operation == Some(OperationType::Subscription) => {
-            let refusal = Refusal::new(
-                StatusCode::BAD_REQUEST,
-                "a subscription needs a WebSocket with the sub-protocol graphql-transport-ws, or a \
-                 request with `Accept: text/event-stream`",
-            );
-            return refuse(refusal, media, &request_id);
-        }
-        (Ok(prepared), _) => services.graphql.execute(prepared, &request_id).await,
-        (Err(response), _) => *response,
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(response) if media == MediaType::EventStream => return sse::tell(&response),
+        Err(response) => return answer(refused_status(media), &response, media, &request_id),
     };
-    let status = if was_executed(&response) || media == MediaType::Json {
+    let permit = match services.quotas.begin(&principal, prepared.cost) {
+        Ok(permit) => permit,
+        Err(exceeded) => return delay(&exceeded, media, &request_id),
+    };
+    if media == MediaType::EventStream {
+        return sse::execute(services, prepared, principal, permit, last, request_id).await;
+    }
+    if prepared.operation == Some(OperationType::Subscription) {
+        let refusal = Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "a subscription needs a WebSocket with the sub-protocol graphql-transport-ws, or a \
+             request with `Accept: text/event-stream`",
+        );
+        return refuse(refusal, media, &request_id);
+    }
+    let response = services.graphql.execute(prepared, &request_id).await;
+    let status = if was_executed(&response) {
         StatusCode::OK
     } else {
-        StatusCode::BAD_REQUEST
+        refused_status(media)
     };
     answer(status, &response, media, &request_id)
+}
+
+/// The status of a request that is well-formed, but not executed.
+fn refused_status(media: MediaType) -> StatusCode {
+    match media {
+        MediaType::Json => StatusCode::OK,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// Tells one who asks for too much to wait.
+fn delay(exceeded: &Exceeded, media: MediaType, request_id: &str) -> Response {
+    let response = refused(ErrorCode::RateLimited, &exceeded.message);
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    let mut answer = answer(status, &response, media.of_one_answer(), request_id);
+    let seconds = exceeded.retry_after.as_secs() + 1;
+    let headers = answer.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    answer
 }
 
 /// Reads a request and checks it; within the result is the answer if it will not be executed.

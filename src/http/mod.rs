@@ -5,6 +5,7 @@ mod graphiql;
 mod graphql;
 mod health;
 mod media;
+mod quota;
 mod request;
 mod services;
 mod sse;
@@ -20,6 +21,7 @@ use axum::{
     routing::{any, get},
 };
 
+pub use quota::QuotaLimits;
 pub use services::Services;
 
 /// Limits of requests and sockets.
@@ -27,6 +29,8 @@ pub use services::Services;
 pub struct HttpLimits {
     /// Bytes of a request's body, and of a message on a socket.
     pub body_bytes: usize,
+    /// Of each principal.
+    pub quota: QuotaLimits,
     /// How long a request's body may take to arrive.
     pub body_time: Duration,
     /// Operations under way at once on one socket.
@@ -47,6 +51,7 @@ impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             body_bytes: 1024 * 1024,
+            quota: QuotaLimits::default(),
             body_time: Duration::from_secs(30),
             operations_per_socket: 20,
             init_time: Duration::from_secs(10),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::HttpLimits;
+use super::{HttpLimits, quota::Quotas};
 use crate::{access::Access, clock::Clock, db::Database, graphql::Executor};
 
 /// What requests are served from.
@@ -14,6 +14,8 @@ pub struct Services {
     pub(crate) database: Database,
     /// To tell who is asking.
     pub(crate) access: Access,
+    /// To count what they do.
+    pub(super) quotas: Quotas,
     /// To execute operations on.
     pub(crate) graphql: Executor,
     /// For request ids.
@@ -39,6 +41,7 @@ impl Services {
         Self {
             database,
             access,
+            quotas: Quotas::new(limits.quota),
             graphql,
             clock,
             limits,

@@ -14,7 +14,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, future, stream};
 
-use super::Services;
+use super::{Services, quota::Permit};
 use crate::{
     access::Principal,
     graphql::{Prepared, Said, write},
@@ -35,6 +35,7 @@ pub(super) async fn execute(
     services: Services,
     prepared: Prepared,
     principal: Arc<Principal>,
+    permit: Permit,
     last: Option<String>,
     request_id: String,
 ) -> Response {
@@ -54,6 +55,10 @@ pub(super) async fn execute(
     let events = said
         .map(Some)
         .chain(stream::iter([None]))
+        .inspect(move |_| {
+            // Held for as long as the stream is.
+            let _ = &permit;
+        })
         .take_while(|said| future::ready(!matches!(said, Some(Said::TooSlow))))
         .flat_map(|said| stream::iter(said.map_or_else(|| vec![complete()], events)))
         .take_until(broken_off);

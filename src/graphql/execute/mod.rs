@@ -20,20 +20,24 @@ mod variables;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    Request, Response, Value,
+    Request, Response, ServerError, Value,
     parser::{
         parse_schema,
         types::{OperationType, TypeKind, TypeSystemDefinition},
     },
 };
 use futures_util::{FutureExt, Stream};
-use tracing::error;
+use tokio::time;
+use tracing::{error, warn};
 
 use super::{
     LedgerSchema, Limits,
     error::{ErrorCode, refused, seal},
 };
-use crate::{access::Principal, runs::Runs};
+use crate::{
+    access::{Principal, Scope},
+    runs::Runs,
+};
 use checks::{Checked, Checks};
 use live::Live;
 use shape::Shape;
@@ -47,6 +51,7 @@ pub struct Executor {
     schema: LedgerSchema,
     live: Arc<Live>,
     checks: Arc<Checks>,
+    limits: Limits,
 }
 
 /// A request that may be executed.
@@ -54,6 +59,8 @@ pub struct Prepared {
     request: Request,
     principal: Arc<Principal>,
     shape: Shape,
+    /// Whether names may be suggested in answer.
+    suggestions: bool,
     /// None if it cannot be told which operation is meant; execution will say so.
     pub operation: Option<OperationType>,
     /// What the operation costs, in fields resolved; a subscription, to begin it and for one
@@ -66,11 +73,12 @@ impl Executor {
     #[must_use]
     pub fn new(runs: Runs, limits: Limits) -> Self {
         let feed = runs.feed().clone();
-        let schema = super::schema(runs, limits.pages);
+        let schema = super::schema(runs, &limits);
         Self {
             live: Arc::new(Live::new(schema.clone(), feed, limits.catch_up_time)),
             schema,
             checks: Arc::new(Checks::new(limits)),
+            limits,
         }
     }
 
@@ -87,7 +95,10 @@ impl Executor {
         let variables = std::mem::take(&mut request.variables);
         let checked = self.checks.check(&mut request, &variables);
         request.variables = variables;
-        let refused = |error| Box::new(seal(Response::from_errors(vec![error]), request_id));
+        let refused = |error: ServerError| {
+            warn!(target: "audit", actor = principal.id, reason = error.message, "not executed");
+            Box::new(seal(Response::from_errors(vec![error]), request_id))
+        };
         let Checked {
             operation,
             cost,
@@ -96,6 +107,7 @@ impl Executor {
         Ok(Prepared {
             request: request.data(Arc::clone(principal)),
             principal: Arc::clone(principal),
+            suggestions: self.limits.suggestions && principal.may(Scope::Read),
             shape,
             operation,
             cost,
@@ -106,9 +118,17 @@ impl Executor {
     pub async fn execute(&self, prepared: Prepared, request_id: &str) -> Response {
         // A defect in one resolver must neither cut the connection nor go unlogged.
         let execution = AssertUnwindSafe(self.schema.execute(prepared.request)).catch_unwind();
-        match execution.await {
-            Ok(response) => finished(response, &prepared.shape, request_id),
-            Err(_) => panicked(request_id),
+        match time::timeout(self.limits.operation_time, execution).await {
+            Ok(Ok(response)) => {
+                finished(response, &prepared.shape, prepared.suggestions, request_id)
+            }
+            Ok(Err(_)) => panicked(request_id),
+            Err(_) => {
+                warn!(request_id, "an operation took too long");
+                let most = self.limits.operation_time;
+                let message = format!("the operation took longer than {most:?}: ask for less");
+                refused(ErrorCode::Unavailable, message)
+            }
         }
     }
 
@@ -132,11 +152,25 @@ pub fn was_executed(response: &Response) -> bool {
         || response.errors.iter().any(|error| !error.path.is_empty())
 }
 
-fn finished(mut response: Response, shape: &Shape, request_id: &str) -> Response {
+fn finished(
+    mut response: Response,
+    shape: &Shape,
+    suggestions: bool,
+    request_id: &str,
+) -> Response {
     if was_executed(&response) {
         shape.apply(&mut response);
+    } else if !suggestions {
+        response.errors.iter_mut().for_each(conceal_names);
     }
     seal(response, request_id)
+}
+
+/// Takes out what the library says of names that are like the one it does not know.
+fn conceal_names(error: &mut ServerError) {
+    if let Some(at) = error.message.find(" Did you mean") {
+        error.message.truncate(at);
+    }
 }
 
 fn panicked(request_id: &str) -> Response {

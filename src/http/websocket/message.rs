@@ -16,6 +16,7 @@ pub(super) enum Close {
     Unauthorized,
     /// It cannot be told at the moment who the client is.
     TryAgain,
+    TooMany,
     BadProtocol(&'static str),
     InitTimeout,
     Silent,
@@ -31,6 +32,7 @@ impl Close {
             Self::TooLarge => (1009, "Message too big"),
             Self::TooSlow => (1013, "Too slow: come back when you keep up"),
             Self::BadMessage(reason) => (4400, reason),
+            Self::TooMany => (1013, "Too many sockets at once"),
             Self::TryAgain => (1013, "Try again later"),
             Self::Unauthorized => (4401, "Unauthorized"),
             Self::BadProtocol(reason) => (4406, reason),

@@ -25,7 +25,7 @@ use futures_util::{
 use serde_json::Value;
 use tokio::time::{self, Instant};
 
-use super::{Services, access};
+use super::{Services, access, quota::Permit};
 use crate::access::{Access, Denied, Principal};
 use message::{ClientMessage, Close, ServerMessage};
 use operations::{Operations, Outgoing};
@@ -123,6 +123,8 @@ struct Session {
     headers: Option<HeaderMap>,
     /// Who it is, from then on.
     principal: Option<Arc<Principal>>,
+    /// Its place among the sockets of theirs.
+    permit: Option<Permit>,
     /// Pings since the client last said anything.
     unanswered: u32,
     operations: Operations,
@@ -137,6 +139,7 @@ impl Session {
             services,
             headers: Some(headers),
             principal: None,
+            permit: None,
             unanswered: 0,
             operations: Operations::default(),
         }
@@ -221,7 +224,10 @@ impl Session {
                 check_payload(&payload)?;
                 let headers = self.headers.take().ok_or(Close::SecondInit)?;
                 let admitted = admit(&headers, &payload, &self.services.access).await;
-                self.principal = Some(admitted.map_err(Close::from)?);
+                let principal = admitted.map_err(Close::from)?;
+                let permit = self.services.quotas.open(&principal);
+                self.permit = Some(permit.map_err(|_| Close::TooMany)?);
+                self.principal = Some(principal);
                 Ok(Some(ServerMessage::ConnectionAck.write()))
             }
             ClientMessage::Ping { payload } => {

@@ -69,15 +69,22 @@ impl Operations {
                 let error = operation.error(&write_errors(&response));
                 stream::iter([Outgoing::Last(Arc::clone(&id), vec![error])]).boxed()
             }
-            Ok(prepared) if prepared.operation == Some(OperationType::Subscription) => {
-                let said = services.graphql.subscribe(prepared, None, request_id);
-                follow(operation, Arc::clone(&id), said).boxed()
-            }
-            Ok(prepared) => {
-                let services = services.clone();
-                let answer = answer(operation, Arc::clone(&id), prepared, services, request_id);
-                stream::once(answer).boxed()
-            }
+            Ok(prepared) => match services.quotas.begin(principal, prepared.cost) {
+                Err(exceeded) => {
+                    let refused = refused(ErrorCode::RateLimited, exceeded.message);
+                    let error = operation.error(&write_errors(&refused));
+                    stream::iter([Outgoing::Last(Arc::clone(&id), vec![error])]).boxed()
+                }
+                Ok(permit) => {
+                    let outgoing =
+                        execute(operation, Arc::clone(&id), prepared, services, request_id);
+                    let held = move |outgoing| {
+                        let _ = &permit;
+                        outgoing
+                    };
+                    outgoing.map(held).boxed()
+                }
+            },
         };
         let (outgoing, handle) = abortable(outgoing);
         self.outgoing.push(outgoing.boxed());
@@ -100,6 +107,22 @@ impl Operations {
         }
         Some(outgoing)
     }
+}
+
+/// Executes an operation.
+fn execute(
+    operation: Operation,
+    id: Arc<str>,
+    prepared: Prepared,
+    services: &Services,
+    request_id: String,
+) -> BoxStream<'static, Outgoing> {
+    if prepared.operation == Some(OperationType::Subscription) {
+        let said = services.graphql.subscribe(prepared, None, request_id);
+        return follow(operation, id, said).boxed();
+    }
+    let answer = answer(operation, id, prepared, services.clone(), request_id);
+    stream::once(answer).boxed()
 }
 
 /// Executes a query or mutation.

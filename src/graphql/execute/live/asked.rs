@@ -16,6 +16,7 @@ pub(super) struct Asked {
     /// Under which failures are logged.
     pub(super) request_id: String,
     pub(super) shape: Shape,
+    pub(super) suggestions: bool,
     /// As good as any other who asks it: their rights are the same.
     principal: Arc<Principal>,
     operation_name: Option<String>,
@@ -54,6 +55,7 @@ impl Asked {
             key,
             request_id,
             shape: prepared.shape,
+            suggestions: prepared.suggestions,
             principal: prepared.principal,
             operation_name: request.operation_name,
             variables: request.variables,

@@ -1,5 +1,7 @@
 //! What can be set: flags, then environment, then defaults.
 
+mod limits;
+
 use std::{io::IsTerminal, time::Duration};
 
 use clap::{Args, ValueEnum};
@@ -10,6 +12,8 @@ use crate::{
     http::HttpLimits,
     runs,
 };
+
+pub use limits::LimitSettings;
 
 /// Settings of every command. Their names are fixed: clients and scripts use them.
 #[derive(Debug, Clone, Args)]
@@ -38,6 +42,10 @@ pub struct Config {
     /// Who is let in.
     #[command(flatten)]
     pub access: AccessSettings,
+
+    /// How much may be asked for.
+    #[command(flatten)]
+    pub limits: LimitSettings,
 
     /// How long changes are kept for live views that come back; at least a minute
     #[arg(
@@ -168,6 +176,7 @@ impl Config {
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         limits.runs.feed.retention = self.change_retention;
+        self.limits.apply(&mut limits);
         limits
     }
 }
