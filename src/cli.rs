@@ -140,6 +140,7 @@ async fn serve(config: &Config) -> Result<(), CliError> {
     let timeout = config.limits.statement_timeout;
     let database = db::connect_with(&config.database_url, timeout).await?;
     let limits = config.limits();
+    server::raise_open_files(limits.http.connections);
     let clock = Arc::new(SystemClock::default());
     let runs = Runs::open(database.clone(), clock.clone(), limits.runs.clone()).await?;
     let listener = TcpListener::bind(&config.listen)

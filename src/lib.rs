@@ -4,9 +4,9 @@
 //! them:
 //!
 //! - [`cli`] and [`config`]: what was asked for; [`telemetry`]: what is logged.
-//! - [`server`]: start, serve, drain.
-//! - [`http`]: GraphQL over HTTP, WebSocket and server-sent events; the explorer, probes. Alone
-//!   imports axum (with [`server`]).
+//! - [`server`]: connections: accepted, limited, drained. Alone knows hyper.
+//! - [`http`]: GraphQL over HTTP, WebSocket and server-sent events; the explorer, probes; who may ask
+//!   from where. Alone imports axum (with [`server`]).
 //! - [`graphql`]: the contract; `query`, `mutation` and `subscription` are its table of contents.
 //!   Alone imports async-graphql (with `http`, which reads requests and writes responses). Its
 //!   `execute` checks what comes in and shapes what goes out.

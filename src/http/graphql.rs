@@ -104,7 +104,7 @@ async fn prepare(
     let request = if by_get {
         request::from_uri(&parts.uri)?
     } else {
-        request::from_body(&parts.headers, body, &services.limits).await?
+        request::from_body(&parts.headers, body, services).await?
     };
     let prepared = services.graphql.prepare(request, principal, request_id);
     match &prepared {

@@ -4,14 +4,13 @@ mod access;
 mod graphiql;
 mod graphql;
 mod health;
+mod limits;
 mod media;
 mod quota;
 mod request;
 mod services;
 mod sse;
 mod websocket;
-
-use std::time::Duration;
 
 use axum::{
     Router,
@@ -21,47 +20,9 @@ use axum::{
     routing::{any, get},
 };
 
+pub use limits::HttpLimits;
 pub use quota::QuotaLimits;
 pub use services::Services;
-
-/// Limits of requests and sockets.
-#[derive(Clone, Debug)]
-pub struct HttpLimits {
-    /// Bytes of a request's body, and of a message on a socket.
-    pub body_bytes: usize,
-    /// Of each principal.
-    pub quota: QuotaLimits,
-    /// How long a request's body may take to arrive.
-    pub body_time: Duration,
-    /// Operations under way at once on one socket.
-    pub operations_per_socket: usize,
-    /// How long a new socket may take to say `connection_init`.
-    pub init_time: Duration,
-    /// How often a socket's client is asked whether it is there; silent twice, it is left.
-    pub ping_interval: Duration,
-    /// How long one message may take to be taken by a socket's client.
-    pub send_time: Duration,
-    /// How long a socket's client may take to agree that it is closed.
-    pub close_time: Duration,
-    /// The same for one that is closed because it is too slow: it has yet to take what was sent.
-    pub linger_time: Duration,
-}
-
-impl Default for HttpLimits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 1024 * 1024,
-            quota: QuotaLimits::default(),
-            body_time: Duration::from_secs(30),
-            operations_per_socket: 20,
-            init_time: Duration::from_secs(10),
-            ping_interval: Duration::from_secs(20),
-            send_time: Duration::from_secs(30),
-            close_time: Duration::from_secs(3),
-            linger_time: Duration::from_mins(1),
-        }
-    }
-}
 
 /// All paths.
 pub fn router(services: Services) -> Router {

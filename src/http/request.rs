@@ -2,7 +2,7 @@
 
 use async_graphql::{Request, Variables};
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     http::{
         HeaderMap, StatusCode, Uri,
         header::{CONTENT_ENCODING, CONTENT_TYPE},
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::time;
 
-use super::{HttpLimits, media::is_json};
+use super::{Services, media::is_json};
 
 /// Why a request is not executed: with this status, and as bad input.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ fn object(name: &str, value: Value) -> Result<Map<String, Value>, Refusal> {
 pub(super) async fn from_body(
     headers: &HeaderMap,
     body: Body,
-    limits: &HttpLimits,
+    services: &Services,
 ) -> Result<Request, Refusal> {
     check_content_type(headers)?;
     if headers
@@ -108,24 +108,7 @@ pub(super) async fn from_body(
             "send the request's body without a content encoding",
         ));
     }
-    let bytes = match time::timeout(limits.body_time, to_bytes(body, limits.body_bytes)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => {
-            return Err(Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!(
-                    "the request's body was not received whole, or exceeds {} bytes; send less at once",
-                    limits.body_bytes
-                ),
-            ));
-        }
-        Err(_) => {
-            return Err(Refusal::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "the request's body did not arrive in time",
-            ));
-        }
-    };
+    let bytes = receive(body, services).await?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|error| Refusal::bad(format!("the request's body is not UTF-8: {error}")))?;
     let json: Value = serde_json::from_str(text)
@@ -138,6 +121,33 @@ pub(super) async fn from_body(
     let envelope: Envelope = serde_json::from_value(json)
         .map_err(|_| Refusal::bad("the request's body must be a JSON object with `query`"))?;
     envelope.into_request()
+}
+
+/// A body that arrives in time, and sooner when the server is about to stop.
+async fn receive(body: Body, services: &Services) -> Result<Bytes, Refusal> {
+    let limits = &services.limits;
+    let stopped = async {
+        services.stopping.cancelled().await;
+        time::sleep(limits.stop_time).await;
+    };
+    let received = tokio::select! {
+        received = time::timeout(limits.body_time, to_bytes(body, limits.body_bytes)) => received.ok(),
+        () = stopped => None,
+    };
+    match received {
+        Some(Ok(bytes)) => Ok(bytes),
+        Some(Err(_)) => Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "the request's body was not received whole, or exceeds {} bytes; send less at once",
+                limits.body_bytes
+            ),
+        )),
+        None => Err(Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the request's body did not arrive in time",
+        )),
+    }
 }
 
 /// Nothing but JSON is executed: a browser sends any other type across sites without asking.

@@ -29,5 +29,6 @@ mod schema;
 mod sharing;
 mod statements;
 mod subscriptions;
+mod transport;
 mod unsound_requests;
 mod upkeep;

@@ -1,0 +1,158 @@
+//! One connection.
+
+use std::{
+    io::{self, IoSlice},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+    sync::OwnedSemaphorePermit,
+    time,
+};
+use tracing::debug;
+
+use super::head::{HeadTimer, Progress};
+use crate::http::{HttpLimits, Services};
+
+/// How long a peer of which nothing is heard is not asked whether it is there.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(30))
+    .with_interval(Duration::from_secs(10));
+
+/// What one is told for whom there is no place.
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\n\
+    content-type: text/plain; charset=utf-8\r\ncontent-length: 28\r\n\r\n\
+    all connections are in use\r\n";
+
+/// How long one may take to hear so.
+const BUSY_TIME: Duration = Duration::from_secs(1);
+
+/// Serves requests until one side has had enough. A connection that becomes a socket ends here, and
+/// lives on as that.
+pub(super) async fn serve(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    router: Router,
+    services: Services,
+    idle_time: Duration,
+) {
+    if let Err(error) = set_options(&stream, &services.limits) {
+        debug!(%error, "a connection is gone already");
+        return;
+    }
+    let progress = Arc::new(Progress::default());
+    let timer = HeadTimer::new(Arc::clone(&progress), &services.limits, idle_time);
+    let stream = Stream {
+        tcp: stream,
+        progress: Arc::clone(&progress),
+        _place: place,
+    };
+    let connection = http1::Builder::new()
+        .timer(timer)
+        .header_read_timeout(services.limits.head_time)
+        .max_header_size(services.limits.head_bytes)
+        .max_buf_size(services.limits.head_bytes)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = services.stopping.cancelled() => {
+            progress.stop();
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        debug!(%error, "a connection ended out of order");
+    }
+}
+
+fn set_options(stream: &TcpStream, limits: &HttpLimits) -> io::Result<()> {
+    // Events are small, and not to wait for more.
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&KEEPALIVE)?;
+    // Who takes nothing of what is sent, or is cut off, is let go of by the system.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(limits.unread_time))?;
+    Ok(())
+}
+
+/// Says that there is no place, to one who asks: an answer that comes before the question is an error
+/// to many. Hears it out then, since a connection that is cut while something is unread may lose the
+/// answer.
+pub(super) async fn turn_away(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
+    let told = async {
+        let mut heard = [0; 1024];
+        if stream.read(&mut heard).await? == 0 {
+            return Ok(());
+        }
+        stream.write_all(BUSY).await?;
+        stream.shutdown().await?;
+        while stream.read(&mut heard).await? > 0 {}
+        io::Result::Ok(())
+    };
+    let _ = time::timeout(BUSY_TIME, told).await;
+}
+
+/// A connection's bytes. It keeps its place until it is closed, be it as a socket.
+struct Stream {
+    tcp: TcpStream,
+    progress: Arc<Progress>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.tcp).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
+            self.progress.hear();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,125 @@
+//! How long a request's head may take to arrive, and how long a connection may wait for one.
+//!
+//! hyper knows one limit for both: its `header_read_timeout` runs from the end of the last answer to
+//! the end of the next head. Clients keep a connection for a minute or more between two requests, and a
+//! head that takes so long is an attack. So the timer that hyper is given is one that hears of the
+//! head's first byte.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use hyper::rt::{Sleep, Timer};
+use tokio::time;
+
+use crate::http::HttpLimits;
+
+/// What is known of a connection outside of hyper.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Whether anything was heard since the last answer.
+    heard: AtomicBool,
+    /// Whether the server stops.
+    stopping: AtomicBool,
+}
+
+impl Progress {
+    pub(super) fn hear(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Gives each head of one connection its time. hyper asks for it when it begins to wait for a head.
+pub(super) struct HeadTimer {
+    progress: Arc<Progress>,
+    /// Whether a head is behind.
+    served: AtomicBool,
+    head_time: Duration,
+    idle_time: Duration,
+    stop_time: Duration,
+}
+
+impl HeadTimer {
+    pub(super) fn new(progress: Arc<Progress>, limits: &HttpLimits, idle_time: Duration) -> Self {
+        Self {
+            progress,
+            served: AtomicBool::new(false),
+            head_time: limits.head_time,
+            idle_time,
+            stop_time: limits.stop_time,
+        }
+    }
+}
+
+impl Timer for HeadTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(Instant::now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        // Whoever connects has something to say.
+        let deadline = if self.served.swap(true, Ordering::Relaxed) {
+            Instant::now() + self.idle_time
+        } else {
+            deadline
+        };
+        self.progress.heard.store(false, Ordering::Relaxed);
+        Box::pin(HeadSleep {
+            sleep: Box::pin(time::sleep_until(deadline.into())),
+            progress: Arc::clone(&self.progress),
+            head_time: Some(self.head_time),
+            stop_time: Some(self.stop_time),
+        })
+    }
+}
+
+/// Ends when a head is late.
+struct HeadSleep {
+    sleep: Pin<Box<time::Sleep>>,
+    progress: Arc<Progress>,
+    /// Until its first byte is there.
+    head_time: Option<Duration>,
+    /// Until the server stops.
+    stop_time: Option<Duration>,
+}
+
+impl HeadSleep {
+    fn hurry(&mut self, within: Option<Duration>) {
+        if let Some(within) = within {
+            let deadline = time::Instant::now() + within;
+            if deadline < self.sleep.deadline() {
+                self.sleep.as_mut().reset(deadline);
+            }
+        }
+    }
+}
+
+impl Sleep for HeadSleep {}
+
+impl Future for HeadSleep {
+    type Output = ();
+
+    /// Called whenever something was heard that is not yet the whole head.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.progress.heard.load(Ordering::Relaxed) {
+            let head_time = self.head_time.take();
+            self.hurry(head_time);
+        }
+        if self.progress.stopping.load(Ordering::Relaxed) {
+            let stop_time = self.stop_time.take();
+            self.hurry(stop_time);
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+}
