@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     access::{Policy, Scopes, TokenSettings},
     graphql,
-    http::HttpLimits,
+    http::{HttpLimits, Origin},
     runs,
 };
 
@@ -38,6 +38,16 @@ pub struct Config {
         value_name = "ADDRESS"
     )]
     pub listen: String,
+
+    /// Another site whose pages may ask: scheme, host and port; repeat it for several
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_ALLOW_ORIGIN",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    pub allow_origin: Vec<Origin>,
 
     /// Who is let in.
     #[command(flatten)]
@@ -176,6 +186,7 @@ impl Config {
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         limits.runs.feed.retention = self.change_retention;
+        limits.http.allowed_origins.clone_from(&self.allow_origin);
         self.limits.apply(&mut limits);
         limits
     }
@@ -188,6 +199,6 @@ pub struct Limits {
     pub runs: runs::Limits,
     /// Of what may be asked.
     pub graphql: graphql::Limits,
-    /// Of requests and sockets.
+    /// Of connections, requests and sockets.
     pub http: HttpLimits,
 }

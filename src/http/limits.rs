@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::QuotaLimits;
+use super::{Origin, QuotaLimits};
 
 /// Limits of connections, requests and sockets.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct HttpLimits {
     pub unread_time: Duration,
     /// How long what has arrived in part may take once the server is told to stop.
     pub stop_time: Duration,
+    /// The sites, beside this server's own, whose pages may ask.
+    pub allowed_origins: Vec<Origin>,
     /// Operations under way at once on one socket.
     pub operations_per_socket: usize,
     /// How long a new socket may take to say `connection_init`.
@@ -55,6 +57,7 @@ impl Default for HttpLimits {
             idle_time: Duration::from_secs(75),
             unread_time: Duration::from_secs(75),
             stop_time: Duration::from_secs(3),
+            allowed_origins: Vec::new(),
             operations_per_socket: 20,
             init_time: Duration::from_secs(5),
             ping_interval: Duration::from_secs(20),

@@ -3,29 +3,38 @@
 mod access;
 mod graphiql;
 mod graphql;
+mod headers;
 mod health;
 mod limits;
 mod media;
+mod origin;
 mod quota;
 mod request;
 mod services;
 mod sse;
 mod websocket;
 
+use std::{net::SocketAddr, sync::Arc};
+
 use axum::{
     Router,
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::{from_fn_with_state, map_response},
     response::{IntoResponse, Redirect, Response},
     routing::{any, get},
 };
 
+use origin::Origins;
+
 pub use limits::HttpLimits;
+pub use origin::{BadOrigin, Origin};
 pub use quota::QuotaLimits;
 pub use services::Services;
 
-/// All paths.
-pub fn router(services: Services) -> Router {
+/// All paths, of a server that listens there.
+pub fn router(services: Services, local: SocketAddr) -> Router {
+    let origins = Origins::new(services.limits.allowed_origins.clone(), local);
     Router::new()
         .route("/", get(async || Redirect::to("/graphiql")))
         .route("/graphql", any(endpoint))
@@ -34,6 +43,8 @@ pub fn router(services: Services) -> Router {
         .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(services)
+        .layer(from_fn_with_state(Arc::new(origins), origin::guard))
+        .layer(map_response(headers::secure))
 }
 
 /// `/graphql`: a socket if the client asks to upgrade, a query in the URL by GET, any other
@@ -42,13 +53,6 @@ async fn endpoint(State(services): State<Services>, request: Request) -> Respons
     match *request.method() {
         Method::GET if asks_for_socket(request.headers()) => {
             let (parts, _) = request.into_parts();
-            if is_from_another_site(&parts.headers) {
-                return (
-                    StatusCode::FORBIDDEN,
-                    "this page may not open a socket here",
-                )
-                    .into_response();
-            }
             websocket::upgrade(parts, services).await
         }
         Method::GET | Method::POST => graphql::execute(services, request).await,
@@ -68,18 +72,4 @@ fn asks_for_socket(headers: &HeaderMap) -> bool {
             .split(',')
             .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
     })
-}
-
-/// Whether a browser's page of another site asks. A browser sends any page's request for a socket,
-/// with its origin, and leaves it to the server to refuse; other clients send no origin.
-fn is_from_another_site(headers: &HeaderMap) -> bool {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-    };
-    headers.contains_key(header::ORIGIN)
-        && text(header::ORIGIN)
-            .and_then(|origin| origin.split_once("://"))
-            .is_none_or(|(_, origin)| text(header::HOST) != Some(origin))
 }

@@ -39,7 +39,7 @@ pub async fn serve(
     services: Services,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = http::router(services.clone());
+    let router = http::router(services.clone(), listener.local_addr()?);
     let stop = async {
         shutdown.await;
         info!("stopping: finishing what is in flight");

@@ -22,6 +22,7 @@ mod healing;
 mod health;
 mod lifecycle;
 mod lists;
+mod other_sites;
 mod process;
 mod race;
 mod readme;

@@ -96,6 +96,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
         .env("RUST_LOG", "warn");
     command
         .env_remove("SYNC_HISTORY_DATABASE_URL")
+        .env_remove("SYNC_HISTORY_ALLOW_ORIGIN")
         .env_remove("SYNC_HISTORY_LISTEN");
     command
 }
@@ -153,6 +154,14 @@ fn what_cannot_be_is_told_and_ends_in_failure() {
         (vec!["--listen", taken.as_str()], "cannot listen on"),
         (vec!["--listen", "nonsense"], "cannot listen on nonsense"),
         (vec!["--log-format", "xml"], "[possible values: text, json]"),
+        (
+            vec!["--allow-origin", "*"],
+            "would let every site that somebody visits",
+        ),
+        (
+            vec!["--allow-origin", "https://a.example,b.example"],
+            "begins with http:// or https://",
+        ),
         (vec!["dance"], "unrecognized subcommand"),
     ] {
         let (status, printed, told) = run(&arguments);
@@ -189,6 +198,19 @@ async fn flags_come_before_the_environment() {
     assert!(folder.path().join("environment.db").exists());
 }
 
+#[test]
+fn sites_are_named_by_the_environment_too() {
+    let folder = tempfile::tempdir().unwrap();
+    for (sites, sound) in [
+        ("https://a.example,http://b.example:81", true),
+        ("https://a.example,*", false),
+    ] {
+        let mut schema = command(folder.path(), &["schema"]);
+        schema.env("SYNC_HISTORY_ALLOW_ORIGIN", sites);
+        assert_eq!(schema.output().unwrap().status.success(), sound, "{sites}");
+    }
+}
+
 #[rstest::rstest]
 #[tokio::test]
 async fn a_signal_finishes_what_is_in_flight_and_exits_with_0(
@@ -203,7 +225,7 @@ async fn a_signal_finishes_what_is_in_flight_and_exits_with_0(
     let body = r#"{"query": "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { run { status } } }"}"#;
     let (first, rest) = body.split_at(20);
     let head = format!(
-        "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
         body.len()
     );
     connection.write_all(head.as_bytes()).await.unwrap();

@@ -1,0 +1,246 @@
+//! What pages of other sites may do, in the browser of somebody who can reach the server.
+
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
+use sync_history::config::Limits;
+use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
+
+use crate::{
+    process::Process,
+    support::{Ledger, Sqlite, Value, json, rstest},
+};
+
+const ALLOWED: &str = "https://admin.example";
+const CREATE: &str =
+    "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { replayed } }";
+const LIST: &str = "/graphql?query=%7B__typename%7D";
+
+async fn start() -> Ledger {
+    let mut limits = Limits::default();
+    limits.http.allowed_origins = vec![ALLOWED.parse().unwrap()];
+    Ledger::start_with(Sqlite, limits).await.unwrap()
+}
+
+fn ask(ledger: &Ledger, method: Method, path: &str) -> RequestBuilder {
+    Client::new().request(method, format!("{}{path}", ledger.url))
+}
+
+fn create(ledger: &Ledger) -> RequestBuilder {
+    ask(ledger, Method::POST, "/graphql").json(&json!({"query": CREATE}))
+}
+
+async fn send(request: RequestBuilder) -> Response {
+    request.send().await.unwrap()
+}
+
+async fn count(ledger: &Ledger) -> Value {
+    let data = ledger.data("{ syncRuns { totalCount } }", json!({})).await;
+    data["syncRuns"]["totalCount"].clone()
+}
+
+async fn opens(ledger: &Ledger, name: &'static str, value: &str) -> bool {
+    let url = format!("{}/graphql", ledger.url.replace("http://", "ws://"));
+    let mut request = url.into_client_request().unwrap();
+    let headers = request.headers_mut();
+    let protocol = "graphql-transport-ws".parse().unwrap();
+    headers.insert("sec-websocket-protocol", protocol);
+    headers.insert(name, value.parse().unwrap());
+    connect_async(request).await.is_ok()
+}
+
+#[tokio::test]
+async fn on_loopback_a_name_that_leads_there_for_an_attack_is_refused() {
+    let ledger = start().await;
+    for (host, executed) in [
+        ("evil.example", false),
+        ("127.0.0.1.evil.example:8080", false),
+        ("192.168.1.2", false),
+        ("not a host", false),
+        ("localhost:8080", true),
+        ("ledger.localhost", true),
+        ("[::1]:8080", true),
+        // What a proxy on the same machine passes on.
+        ("admin.example", true),
+    ] {
+        let before = count(&ledger).await;
+        // As the browser sees it, the page is of this very server.
+        let origin = format!("http://{host}");
+        let request = create(&ledger)
+            .header("host", host)
+            .header("origin", origin);
+        let status = send(request).await.status();
+        let expected = if executed {
+            StatusCode::OK
+        } else {
+            StatusCode::MISDIRECTED_REQUEST
+        };
+        assert_eq!(status, expected, "{host}");
+        assert_eq!(count(&ledger).await != before, executed, "{host}");
+        assert_eq!(opens(&ledger, "host", host).await, executed, "{host}");
+        let page = ask(&ledger, Method::GET, "/graphiql").header("host", host);
+        assert_eq!(send(page).await.status(), expected, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn on_a_network_a_server_answers_to_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Process::start_with(folder.path(), &["--listen", "0.0.0.0:0"].map(str::to_owned));
+    let url = format!("{}{LIST}", server.url);
+    let request = Client::new().get(url).header("host", "ledger.example");
+    let own = request.header("origin", "https://ledger.example");
+    assert_eq!(send(own).await.status(), 200);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_page_of_another_site_is_refused_before_anything_is_executed(
+    #[values(
+        "https://evil.example",
+        "https://admin.example.evil.example",
+        "http://admin.example",
+        "https://admin.example:8443",
+        "http://localhost:1",
+        "null",
+        "file://",
+        ""
+    )]
+    origin: &str,
+) {
+    let ledger = start().await;
+    let preflight =
+        ask(&ledger, Method::OPTIONS, "/graphql").header("access-control-request-method", "POST");
+    let query = ask(&ledger, Method::GET, LIST);
+    for request in [create(&ledger), query, preflight] {
+        let refused = send(request.header("origin", origin)).await;
+        assert_eq!(refused.status(), 403);
+        let headers = refused.headers();
+        assert!(!headers.contains_key("access-control-allow-origin"));
+        assert_eq!(headers["vary"], "origin");
+    }
+    assert!(!opens(&ledger, "origin", origin).await);
+    let two = create(&ledger)
+        .header("origin", ALLOWED)
+        .header("origin", origin);
+    assert_eq!(send(two).await.status(), 403);
+    assert_eq!(count(&ledger).await, 0);
+}
+
+#[tokio::test]
+async fn a_query_that_another_site_embeds_is_refused() {
+    let ledger = start().await;
+    for (site, status) in [
+        ("cross-site", 403),
+        ("same-site", 403),
+        ("same-origin", 200),
+        ("none", 200),
+    ] {
+        let request = ask(&ledger, Method::GET, LIST).header("sec-fetch-site", site);
+        assert_eq!(send(request).await.status(), status, "{site}");
+    }
+    // The explorer may be linked to.
+    let linked = ask(&ledger, Method::GET, "/graphiql").header("sec-fetch-site", "cross-site");
+    assert_eq!(send(linked).await.status(), 200);
+}
+
+fn may_read(headers: &HeaderMap) {
+    assert_eq!(headers["access-control-allow-origin"], ALLOWED);
+    assert_eq!(
+        headers["access-control-expose-headers"],
+        "x-request-id, retry-after"
+    );
+    assert_eq!(headers["cross-origin-resource-policy"], "cross-origin");
+    assert!(headers.get_all("vary").iter().any(|vary| vary == "origin"));
+    assert!(!headers.contains_key("access-control-allow-credentials"));
+}
+
+#[tokio::test]
+async fn a_page_of_an_allowed_site_asks_and_reads_the_answers() {
+    let ledger = start().await;
+    let preflight = ask(&ledger, Method::OPTIONS, "/graphql")
+        .header("origin", ALLOWED)
+        .header("access-control-request-method", "POST")
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type",
+        );
+    let preflight = send(preflight).await;
+    assert_eq!(preflight.status(), 204);
+    may_read(preflight.headers());
+    let headers = preflight.headers();
+    assert_eq!(headers["access-control-allow-methods"], "GET, POST");
+    assert_eq!(
+        headers["access-control-allow-headers"],
+        "content-type, authorization, accept, last-event-id, x-request-id"
+    );
+    assert_eq!(headers["access-control-max-age"], "7200");
+    let subscription = json!({"query": "subscription { syncRunChanged { status } }"});
+    let events = ask(&ledger, Method::POST, "/graphql")
+        .header("accept", "text/event-stream")
+        .json(&subscription);
+    let text = ask(&ledger, Method::POST, "/graphql").body("text");
+    let put = ask(&ledger, Method::PUT, "/graphql");
+    let embedded = ask(&ledger, Method::GET, LIST).header("sec-fetch-site", "cross-site");
+    for (request, status) in [
+        (create(&ledger), 200),
+        (embedded, 200),
+        (events, 200),
+        (text, 415),
+        (put, 405),
+    ] {
+        let answer = send(request.header("origin", ALLOWED)).await;
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        may_read(answer.headers());
+    }
+    assert!(opens(&ledger, "origin", ALLOWED).await);
+    assert_eq!(count(&ledger).await, 1);
+}
+
+#[tokio::test]
+async fn allowed_sites_are_named_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--allow-origin",
+        ALLOWED,
+        "--allow-origin",
+        "http://b.example:81",
+    ];
+    let server = Process::start_with(folder.path(), &arguments.map(str::to_owned));
+    for (origin, status) in [
+        (ALLOWED, 200),
+        ("http://b.example:81", 200),
+        ("http://b.example", 403),
+    ] {
+        let request = Client::new().get(format!("{}{LIST}", server.url));
+        let answer = send(request.header("origin", origin)).await;
+        assert_eq!(answer.status(), status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_keep_it_to_themselves() {
+    let ledger = start().await;
+    for path in [
+        LIST,
+        "/graphql",
+        "/graphiql",
+        "/livez",
+        "/readyz",
+        "/nothing",
+    ] {
+        let answer = ledger.get(path).await;
+        let headers = answer.headers();
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert_eq!(headers["x-frame-options"], "DENY");
+        assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
+        assert_eq!(headers["cross-origin-resource-policy"], "same-origin");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+        let page = path == "/graphiql";
+        let caching = if page { "no-cache" } else { "no-store" };
+        assert_eq!(headers["cache-control"], caching, "{path}");
+        assert_eq!(policy.contains("script-src 'self'"), page);
+    }
+}
