@@ -19,7 +19,7 @@ import {
 const PROTOCOL = 'graphql-transport-ws'
 /** What the server takes in one message, and how long it waits for `connection_init`. */
 const MESSAGE_BYTES = 1024 * 1024
-const INIT_WAIT = 10_000
+const INIT_WAIT = 5_000
 /** A close frame holds 125 bytes, two of them the code. */
 const REASON_BYTES = 123
 
