@@ -14,7 +14,13 @@ const [transport, cursor, ...urls] = process.argv.slice(2)
 let connections = 0
 const nextUrl = () => new URL('/graphql', urls[connections++ % urls.length]).href
 
-const retrying = { retryAttempts: 100, retryWait: () => new Promise(resolve => setTimeout(resolve, 100)) }
+// Also while nothing listens: graphql-ws by itself comes back to a server that was there, not to one that
+// is not there yet.
+const retrying = {
+  retryAttempts: 100,
+  retryWait: () => new Promise(resolve => setTimeout(resolve, 100)),
+  shouldRetry: () => true,
+}
 const client =
   transport === 'ws'
     ? createSocketClient({
