@@ -20,7 +20,7 @@ const BESIDES: [&str; 8] = [
     "durationSeconds",
 ];
 /// How often the large selection repeats a field under another name.
-const REPETITIONS: usize = 300;
+const REPETITIONS: usize = 90;
 
 /// How many different operations there are.
 pub(crate) const DIFFERENT: usize = LISTS * BESIDES.len();
@@ -39,7 +39,7 @@ pub(crate) fn nth(n: usize) -> Value {
     payload(&sources, BESIDES[n / LISTS % BESIDES.len()])
 }
 
-/// An operation whose messages take some 15 kB.
+/// An operation whose messages take some 5 kB.
 pub(crate) fn large() -> Value {
     let repeated: Vec<_> = (0..REPETITIONS).map(|n| format!("id{n}: id")).collect();
     payload(&[SOURCE], &repeated.join(" "))

@@ -21,7 +21,7 @@ pub struct Services {
     /// For request ids.
     pub(crate) clock: Arc<dyn Clock>,
     /// Of requests and sockets.
-    pub(crate) limits: HttpLimits,
+    pub(crate) limits: Arc<HttpLimits>,
     /// Cancelled when the server is told to stop.
     pub(crate) stopping: CancellationToken,
     /// Sockets, which end by themselves once `stopping` is cancelled.
@@ -44,7 +44,7 @@ impl Services {
             quotas: Quotas::new(limits.quota),
             graphql,
             clock,
-            limits,
+            limits: Arc::new(limits),
             stopping: CancellationToken::new(),
             sockets: TaskTracker::new(),
         }

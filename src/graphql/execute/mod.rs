@@ -17,7 +17,7 @@ mod shape;
 mod text;
 mod variables;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
     Request, Response, ServerError, Value,
@@ -51,7 +51,8 @@ pub struct Executor {
     schema: LedgerSchema,
     live: Arc<Live>,
     checks: Arc<Checks>,
-    limits: Limits,
+    operation_time: Duration,
+    suggestions: bool,
 }
 
 /// A request that may be executed.
@@ -78,7 +79,8 @@ impl Executor {
             live: Arc::new(Live::new(schema.clone(), feed, limits.catch_up_time)),
             schema,
             checks: Arc::new(Checks::new(limits)),
-            limits,
+            operation_time: limits.operation_time,
+            suggestions: limits.suggestions,
         }
     }
 
@@ -107,7 +109,7 @@ impl Executor {
         Ok(Prepared {
             request: request.data(Arc::clone(principal)),
             principal: Arc::clone(principal),
-            suggestions: self.limits.suggestions && principal.may(Scope::Read),
+            suggestions: self.suggestions && principal.may(Scope::Read),
             shape,
             operation,
             cost,
@@ -118,14 +120,14 @@ impl Executor {
     pub async fn execute(&self, prepared: Prepared, request_id: &str) -> Response {
         // A defect in one resolver must neither cut the connection nor go unlogged.
         let execution = AssertUnwindSafe(self.schema.execute(prepared.request)).catch_unwind();
-        match time::timeout(self.limits.operation_time, execution).await {
+        match time::timeout(self.operation_time, execution).await {
             Ok(Ok(response)) => {
                 finished(response, &prepared.shape, prepared.suggestions, request_id)
             }
             Ok(Err(_)) => panicked(request_id),
             Err(_) => {
                 warn!(request_id, "an operation took too long");
-                let most = self.limits.operation_time;
+                let most = self.operation_time;
                 let message = format!("the operation took longer than {most:?}: ask for less");
                 refused(ErrorCode::Unavailable, message)
             }

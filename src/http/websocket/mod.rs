@@ -223,7 +223,8 @@ impl Session {
             ClientMessage::ConnectionInit { payload } => {
                 check_payload(&payload)?;
                 let headers = self.headers.take().ok_or(Close::SecondInit)?;
-                let admitted = admit(&headers, &payload, &self.services.access).await;
+                // Apart, so that a socket does not keep the room that this takes for as long as it is open.
+                let admitted = Box::pin(admit(&headers, &payload, &self.services.access)).await;
                 let principal = admitted.map_err(Close::from)?;
                 let permit = self.services.quotas.open(&principal);
                 self.permit = Some(permit.map_err(|_| Close::TooMany)?);
