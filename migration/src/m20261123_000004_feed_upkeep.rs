@@ -27,13 +27,14 @@ impl MigrationTrait for Migration {
 
 // home: the cluster and database in which the rows' xid mean something. moved_seq: events up to this
 // seq came from elsewhere, and their xid means nothing here. pruned: the moment by which what was
-// committed is no longer kept. A moment is taken every so often, so that the one a retention time ago
+// committed is no longer kept; pruned_seq: the highest seq of a change that is gone. A moment is taken every so often, so that the one a retention time ago
 // is known; taken_at counts seconds since 1970 by the database's clock.
 const POSTGRES: &str = "
 ALTER TABLE sync_history.sync_feed
     ADD COLUMN home text,
     ADD COLUMN moved_seq bigint NOT NULL DEFAULT 0,
-    ADD COLUMN pruned text;
+    ADD COLUMN pruned text,
+    ADD COLUMN pruned_seq bigint NOT NULL DEFAULT 0;
 CREATE TABLE sync_history.sync_moment (
     taken_at double precision NOT NULL PRIMARY KEY,
     head text NOT NULL
@@ -44,6 +45,7 @@ const SQLITE: &str = "
 ALTER TABLE sync_feed ADD COLUMN home text;
 ALTER TABLE sync_feed ADD COLUMN moved_seq integer NOT NULL DEFAULT 0;
 ALTER TABLE sync_feed ADD COLUMN pruned text;
+ALTER TABLE sync_feed ADD COLUMN pruned_seq integer NOT NULL DEFAULT 0;
 CREATE TABLE sync_moment (
     taken_at real NOT NULL PRIMARY KEY,
     head text NOT NULL

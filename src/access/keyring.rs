@@ -27,6 +27,8 @@ use crate::{clock::Clock, db::Database};
 const INTERVAL: Duration = Duration::from_secs(2);
 /// The least time between two readings for keys that are not known.
 const PACE: Duration = Duration::from_millis(500);
+/// How long the database may be silent.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How old the noted last use of a key may be.
 const NOTED: TimeDelta = TimeDelta::minutes(1);
 
@@ -44,14 +46,22 @@ struct Shared {
     database: Database,
     clock: Arc<dyn Clock>,
     known: Mutex<Known>,
-    /// When the keys were read last; held while they are.
-    read_at: tokio::sync::Mutex<time::Instant>,
+    /// How the keys were read last; held while they are.
+    last: tokio::sync::Mutex<Attempt>,
+    /// Cancelled once there has been a key.
+    there_is_a_key: CancellationToken,
+}
+
+/// An attempt to read the keys.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    /// When it began.
+    at: time::Instant,
+    has_succeeded: bool,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Whether there has ever been a key.
-    any: bool,
     /// The keys that hold, by the first bytes of their hash: which they are may be told by how long it
     /// takes to find them, but not the rest.
     holders: HashMap<[u8; 8], Holder>,
@@ -61,6 +71,7 @@ struct Known {
 struct Holder {
     id: Uuid,
     hash: Hash,
+    allows: Allowed,
     principal: Arc<Principal>,
     /// When it was used last, and what of that is noted.
     used_at: Option<DateTime<Utc>>,
@@ -73,20 +84,30 @@ impl Keyring {
             database,
             clock,
             known: Mutex::default(),
-            read_at: tokio::sync::Mutex::new(time::Instant::now()),
+            last: tokio::sync::Mutex::new(Attempt {
+                at: time::Instant::now(),
+                has_succeeded: true,
+            }),
+            there_is_a_key: CancellationToken::new(),
         });
         shared.read().await?;
         let mut task = JoinSet::new();
         task.spawn(keep_up(Arc::clone(&shared)));
+        task.spawn(keep_noting(Arc::clone(&shared)));
         Ok(Self {
             shared,
             _task: task,
         })
     }
 
-    /// Whether there has never been a key.
+    /// Whether this server has never seen a key.
     pub(super) fn is_empty(&self) -> bool {
-        !self.shared.known().any
+        !self.shared.there_is_a_key.is_cancelled()
+    }
+
+    /// What is cancelled once there is a key; none if there is one.
+    pub(super) fn until_there_is_a_key(&self) -> Option<CancellationToken> {
+        self.is_empty().then(|| self.shared.there_is_a_key.clone())
     }
 
     /// The holder of a key.
@@ -104,9 +125,15 @@ impl Keyring {
 async fn keep_up(shared: Arc<Shared>) {
     loop {
         time::sleep(INTERVAL).await;
-        if let Err(error) = shared.read().await {
-            warn!(%error, "the API keys cannot be read again; those known go on holding");
-        }
+        let mut last = shared.last.lock().await;
+        // An error has been logged; the keys known go on holding.
+        let _ = shared.attempt(&mut last).await;
+    }
+}
+
+async fn keep_noting(shared: Arc<Shared>) {
+    loop {
+        time::sleep(INTERVAL).await;
         if let Err(error) = shared.note_use().await {
             warn!(%error, "the use of API keys cannot be noted");
         }
@@ -133,16 +160,29 @@ impl Shared {
     /// Makes sure that the keys have been read since now.
     async fn read_soon(&self) -> Result<(), Denied> {
         let asked_at = time::Instant::now();
-        let mut read_at = self.read_at.lock().await;
-        if *read_at >= asked_at {
-            return Ok(());
+        let mut last = self.last.lock().await;
+        // What others who waited have begun since counts, for better or worse.
+        if last.at < asked_at {
+            time::sleep_until(last.at + PACE).await;
+            return self.attempt(&mut last).await;
         }
-        time::sleep_until(*read_at + PACE).await;
-        *read_at = time::Instant::now();
-        self.read().await.map_err(|error| {
-            warn!(%error, "a key cannot be checked");
-            Denied::Unavailable
-        })
+        last.has_succeeded.then_some(()).ok_or(Denied::Unavailable)
+    }
+
+    async fn attempt(&self, last: &mut Attempt) -> Result<(), Denied> {
+        // Until it has succeeded it has failed, also if whoever began it goes away.
+        *last = Attempt {
+            at: time::Instant::now(),
+            has_succeeded: false,
+        };
+        let silent = || DbErr::Custom("the database is silent".into());
+        let read = time::timeout(PATIENCE, self.read()).await;
+        if let Err(error) = read.unwrap_or_else(|_| Err(silent())) {
+            warn!(%error, "the API keys cannot be read");
+            return Err(Denied::Unavailable);
+        }
+        last.has_succeeded = true;
+        Ok(())
     }
 
     /// Reads which keys hold.
@@ -150,15 +190,22 @@ impl Shared {
         let keys = keys::list(&self.database).await?;
         let now = self.clock.now();
         let mut known = self.known();
-        known.any = !keys.is_empty();
+        if !keys.is_empty() {
+            self.there_is_a_key.cancel();
+        }
         let mut before = std::mem::take(&mut known.holders);
         for key in keys {
             let holds = key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
             let Some(hash) = holds.then(|| key.hash.as_slice().try_into().ok()).flatten() else {
                 continue;
             };
-            let holder = before.remove(&place(&hash));
-            if let Some(holder) = holder.or_else(|| Holder::of(&key, hash)) {
+            let same = |holder: &Holder| holder.allows == Holder::allowed_by(&key);
+            let holder = if before.get(&place(&hash)).is_some_and(same) {
+                before.remove(&place(&hash))
+            } else {
+                Holder::of(&key, hash)
+            };
+            if let Some(holder) = holder {
                 known.holders.insert(place(&hash), holder);
             }
         }
@@ -188,7 +235,14 @@ impl Shared {
     }
 }
 
+/// What a key allows: scopes, sources, and until when.
+type Allowed = (String, Option<String>, Option<DateTime<Utc>>);
+
 impl Holder {
+    fn allowed_by(key: &Key) -> Allowed {
+        (key.scopes.clone(), key.sources.clone(), key.expires_at)
+    }
+
     fn of(key: &Key, hash: Hash) -> Option<Self> {
         let principal = Principal::holder(key, CancellationToken::new());
         if principal.is_none() {
@@ -197,6 +251,7 @@ impl Holder {
         Some(Self {
             id: key.id,
             hash,
+            allows: Self::allowed_by(key),
             principal: Arc::new(principal?),
             used_at: None,
             noted: key.last_used_at,

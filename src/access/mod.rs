@@ -13,9 +13,7 @@ mod tokens;
 use std::{net::SocketAddr, sync::Arc};
 
 use entity::user;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
@@ -110,14 +108,11 @@ impl Access {
         })))
     }
 
-    /// Who brings these credentials: what stands behind `Bearer`, or nothing.
+    /// Who brings these credentials: what stands behind `Bearer`.
     ///
     /// # Errors
     /// What was brought is not valid.
-    pub async fn admit(&self, credentials: Option<&str>) -> Result<Arc<Principal>, Denied> {
-        let Some(credentials) = credentials else {
-            return Ok(Arc::new(Principal::anonymous(self.anonymous())));
-        };
+    pub async fn admit(&self, credentials: &str) -> Result<Arc<Principal>, Denied> {
         if secret::looks_like_one(credentials) {
             return self.0.keyring.admit(credentials).await;
         }
@@ -131,54 +126,65 @@ impl Access {
         }
     }
 
+    /// Who brings none; `is_forwarded` if they came through a proxy.
+    #[must_use]
+    pub fn admit_anonymous(&self, is_forwarded: bool) -> Arc<Principal> {
+        let inner = &self.0;
+        Arc::new(match inner.policy.anonymous {
+            Some(scopes) => Principal::anonymous(scopes),
+            // What a proxy brings need not come from this machine.
+            None if inner.is_local && !is_forwarded && inner.tokens.is_none() => {
+                match inner.keyring.until_there_is_a_key() {
+                    Some(there_is_a_key) => Principal::owner(there_is_a_key),
+                    None => Principal::anonymous(Scopes::default()),
+                }
+            }
+            None => Principal::anonymous(Scopes::default()),
+        })
+    }
+
     /// Time, by which admissions end.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
     }
 
-    fn anonymous(&self) -> Scopes {
-        let is_open = self.0.is_local && self.0.tokens.is_none() && self.0.keyring.is_empty();
-        match self.0.policy.anonymous {
-            Some(scopes) => scopes,
-            None if is_open => Scopes::all(),
-            None => Scopes::default(),
-        }
-    }
-
     async fn person(&self, claims: Claims) -> Result<Arc<Principal>, Denied> {
-        let user = self.user(&claims).await.map_err(|error| {
+        // What the issuer says besides is none of this server's words.
+        let scopes = claims.scopes.iter().filter_map(|word| word.parse().ok());
+        let scopes = scopes.collect();
+        let user = self.user(&claims, scopes).await.map_err(|error| {
             warn!(%error, "the user of a token cannot be read");
             Denied::Unavailable
         })?;
-        Ok(Arc::new(Principal::person(claims, user)))
+        Ok(Arc::new(Principal::person(claims, scopes, user)))
     }
 
-    /// The user whom a token speaks of: by the id if its subject is one, or else by the e-mail address.
-    /// One who is not there yet is added, if the table lets that be: the predecessor's does not.
-    async fn user(&self, claims: &Claims) -> Result<Option<user::Model>, DbErr> {
-        let id = Uuid::parse_str(&claims.subject).ok();
-        let known = Condition::any()
-            .add_option(id.map(|id| user::Column::Id.eq(id)))
-            .add_option(
-                claims
-                    .email
-                    .as_ref()
-                    .map(|email| user::Column::Email.eq(email)),
-            );
-        if known.is_empty() {
-            return Ok(None);
-        }
-        let find = || user::Entity::find().filter(known.clone());
-        if let Some(user) = find().one(self.0.database.read()).await? {
-            return Ok(Some(user));
+    /// The user whom a token speaks of: by its subject, or else by the e-mail address if the issuer has
+    /// verified that. One who is not there yet and may do something is added, if the table lets that be:
+    /// the predecessor's does not.
+    async fn user(&self, claims: &Claims, scopes: Scopes) -> Result<Option<user::Model>, DbErr> {
+        let subject = format!("{} {}", claims.issuer, claims.subject);
+        let own = Uuid::new_v5(&Uuid::NAMESPACE_URL, subject.as_bytes());
+        let given = Uuid::parse_str(&claims.subject).ok();
+        let read = self.0.database.read();
+        for id in given.into_iter().chain([own]) {
+            if let Some(user) = user::Entity::find_by_id(id).one(read).await? {
+                return Ok(Some(user));
+            }
         }
         let Some(email) = &claims.email else {
             return Ok(None);
         };
-        let own_name = format!("{} {}", claims.issuer, claims.subject);
+        let find = || user::Entity::find().filter(user::Column::Email.eq(email.as_str()));
+        if let Some(user) = find().one(read).await? {
+            return Ok(Some(user));
+        }
+        if scopes.is_empty() {
+            return Ok(None);
+        }
         let new = user::ActiveModel {
-            id: Set(id.unwrap_or_else(|| Uuid::new_v5(&Uuid::NAMESPACE_URL, own_name.as_bytes()))),
+            id: Set(given.unwrap_or(own)),
             email: Set(email.clone()),
             full_name: Set(claims.name.clone().unwrap_or_else(|| email.clone())),
         };
@@ -187,7 +193,7 @@ impl Access {
             Err(error) => {
                 debug!(%error, "a user could not be added");
                 // Perhaps since another has.
-                find().one(self.0.database.read()).await
+                find().one(read).await
             }
         }
     }

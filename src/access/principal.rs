@@ -143,12 +143,18 @@ impl Principal {
         }
     }
 
-    pub(super) fn person(claims: Claims, user: Option<user::Model>) -> Self {
-        // What the issuer says besides is none of this server's words.
-        let scopes = claims.scopes.iter().filter_map(|word| word.parse().ok());
+    /// One who has not said who they are, on a machine where that is not asked until there is a key.
+    pub(super) fn owner(there_is_a_key: CancellationToken) -> Self {
+        Self {
+            revoked: Some(there_is_a_key),
+            ..Self::anonymous(Scopes::all())
+        }
+    }
+
+    pub(super) fn person(claims: Claims, scopes: Scopes, user: Option<user::Model>) -> Self {
         Self {
             id: format!("user {} {}", claims.issuer, claims.subject),
-            scopes: scopes.collect(),
+            scopes,
             kind: Kind::User,
             name: claims.name.or(claims.email).unwrap_or(claims.subject),
             user,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{context::LedgerContext, error::denied, user::User};
 use crate::{
     access::{Kind, Principal, Scope},
-    runs::Run,
+    runs::{Error, Run},
 };
 
 /// Who is asking.
@@ -121,7 +121,6 @@ impl Rights for Context<'_> {
         if self.principal().sources.is_none() {
             return Ok(());
         }
-        // That there is no such run, those who write will be told.
         match self.loaders().run(run_id).await? {
             Some(run) => match run.source() {
                 Ok(source) => self.check_source(source),
@@ -130,7 +129,12 @@ impl Rights for Context<'_> {
                     self.principal(),
                 )),
             },
-            None => Ok(()),
+            // One that comes between this and the write may be of any source.
+            None => Err(Error::NotFound {
+                what: "run",
+                id: run_id,
+            }
+            .into()),
         }
     }
 

@@ -17,9 +17,9 @@ const FORM: Denied = Denied::Invalid("say who you are as `Authorization: Bearer 
 /// Who sends a request.
 pub(super) async fn admit(headers: &HeaderMap, access: &Access) -> Result<Arc<Principal>, Denied> {
     let admitted = match headers.get(AUTHORIZATION) {
-        None => access.admit(None).await,
+        None => Ok(access.admit_anonymous(is_forwarded(headers))),
         Some(value) => match value.to_str().ok().and_then(bearer) {
-            Some(credentials) => access.admit(Some(credentials)).await,
+            Some(credentials) => access.admit(credentials).await,
             None => Err(FORM),
         },
     };
@@ -33,9 +33,10 @@ pub(super) async fn admit_by_payload(
 ) -> Option<Result<Arc<Principal>, Denied>> {
     let headers = payload.get("headers").unwrap_or(payload);
     let given = ["authorization", "Authorization", "token"];
-    let value = given.iter().find_map(|name| headers.get(name))?;
+    let value = given.iter().find_map(|name| headers.get(name));
+    let value = value.filter(|value| !value.is_null())?;
     let text = value.as_str().unwrap_or_default();
-    let admitted = access.admit(Some(bearer(text).unwrap_or(text))).await;
+    let admitted = access.admit(bearer(text).unwrap_or(text)).await;
     Some(admitted.inspect_err(log))
 }
 
@@ -45,6 +46,19 @@ pub(super) fn status(denied: Denied) -> (StatusCode, ErrorCode) {
         Denied::Invalid(_) => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated),
         Denied::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
     }
+}
+
+/// Whether a proxy says that it forwards the request.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    let names = [
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+    ];
+    names.iter().any(|name| headers.contains_key(*name))
 }
 
 fn bearer(value: &str) -> Option<&str> {

@@ -71,6 +71,9 @@ pub(super) struct Permit {
 /// How long one waits for others of one's own to end.
 const WHILE: Duration = Duration::from_secs(1);
 
+/// Principals whose spending is kept in mind, until those who have rested are forgotten.
+const MOST_KNOWN: usize = 10_000;
+
 impl Quotas {
     pub(super) fn new(limits: QuotaLimits) -> Self {
         let quota = Quota::per_second(limits.rate).allow_burst(limits.burst);
@@ -96,6 +99,9 @@ impl Quotas {
         let Some(complexity) = NonZeroU32::new(complexity.min(self.0.limits.burst.get())) else {
             return Ok(());
         };
+        if self.0.rate.len() > MOST_KNOWN {
+            self.0.rate.retain_recent();
+        }
         let outcome = self.0.rate.check_key_n(&principal.id, complexity);
         let Ok(Err(not_until)) = outcome else {
             return Ok(());

@@ -59,7 +59,7 @@ pub(super) async fn execute(
             // Held for as long as the stream is.
             let _ = &permit;
         })
-        .take_while(|said| future::ready(!matches!(said, Some(Said::TooSlow))))
+        .take_while(|said| future::ready(!matches!(said, Some(Said::TooSlow | Said::Unavailable))))
         .flat_map(|said| stream::iter(said.map_or_else(|| vec![complete()], events)))
         .take_until(broken_off);
     respond(events)
@@ -78,7 +78,7 @@ fn events(said: Said) -> Vec<Event> {
     let events = frames[first..].iter().map(|frame| {
         let event = next(&frame.json);
         match &frame.place {
-            Some(place) => event.id(place),
+            Some(place) => event.id(place.as_ref()),
             None => event,
         }
     });

@@ -23,6 +23,9 @@ pub use open_files::raise as raise_open_files;
 /// How long requests in flight may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(25);
 
+/// How long the database may take to be closed.
+const CLOSE: Duration = Duration::from_secs(10);
+
 /// How long to wait before connections are accepted again, when the system has none to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
@@ -55,8 +58,10 @@ pub async fn serve(
     if time::timeout(DRAIN, services.sockets.wait()).await.is_err() {
         warn!("some sockets did not end in time");
     }
-    if let Err(error) = services.database.close().await {
-        warn!(%error, "the database was not closed in order");
+    match time::timeout(CLOSE, services.database.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "the database was not closed in order"),
+        Err(_) => warn!("the database does not answer, and was not closed in order"),
     }
     Ok(())
 }

@@ -472,10 +472,9 @@ async fn a_person_comes_by_a_token_and_triggers_their_own_runs(
     let error = ledger.error("{ syncRuns { totalCount } }", json!({})).await;
     assert_eq!(code(&error), "UNAUTHENTICATED");
 
-    let token = issuer.token(
-        json!({"sub": "auth0|7", "email": "ada@example.com", "name": "Ada",
-        "scope": "openid read report", "exp": at(&ledger, 60)}),
-    );
+    let token = issuer.token(json!({"sub": "auth0|7", "email": "ada@example.com",
+        "email_verified": true, "name": "Ada",
+        "scope": "openid read report", "exp": at(&ledger, 60)}));
     let (_, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
     assert_eq!(
         answer["data"]["viewer"],
@@ -491,7 +490,7 @@ async fn a_person_comes_by_a_token_and_triggers_their_own_runs(
     );
     // The same person, whatever the token.
     let token = issuer.token(json!({"sub": "auth0|7", "email": "ada@example.com",
-        "scope": "read", "exp": at(&ledger, 70)}));
+        "email_verified": true, "scope": "read", "exp": at(&ledger, 70)}));
     let (_, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
     assert_eq!(answer["data"]["viewer"]["user"]["email"], "ada@example.com");
 
@@ -526,7 +525,8 @@ async fn a_person_is_found_among_the_predecessors_users() {
         .find(|user| user.is_object());
     let user = user.unwrap();
     for (claim, value) in [("email", &user["email"]), ("sub", &user["id"])] {
-        let mut claims = json!({"sub": "some", "scope": "read", "exp": at(&ledger, 60)});
+        let mut claims = json!({"sub": "some", "scope": "read", "email_verified": true,
+            "exp": at(&ledger, 60)});
         claims[claim] = value.clone();
         let token = issuer.token(claims);
         let (_, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
@@ -537,7 +537,7 @@ async fn a_person_is_found_among_the_predecessors_users() {
     }
     // One who is not there cannot be added to that table, and is let in all the same.
     let token = issuer.token(
-        json!({"sub": "some", "email": "new@example.com", "scope": "read",
+        json!({"sub": "some", "email": "new@example.com", "email_verified": true, "scope": "read",
         "exp": at(&ledger, 60)}),
     );
     let (status, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
@@ -559,4 +559,65 @@ async fn a_socket_is_closed_when_its_token_expires() {
     let mut socket = Socket::open_as(&ledger.url, json!({"token": token})).await;
     socket.subscribe(WATCH, json!({})).await;
     assert_eq!(socket.close_code().await, 4401);
+}
+
+#[tokio::test]
+async fn what_a_proxy_forwards_is_not_taken_for_this_machines() {
+    let ledger = Ledger::start(Sqlite).await.unwrap();
+    for header in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
+        let answer = reqwest::Client::new()
+            .post(format!("{}/graphql", ledger.url))
+            .header(header, "203.0.113.7")
+            .json(&json!({"query": VIEWER}))
+            .send();
+        let answer: Value = answer.await.unwrap().json().await.unwrap();
+        assert_eq!(answer["data"]["viewer"]["scopes"], json!([]), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_of_no_one_is_closed_when_there_is_a_key() {
+    let ledger = Ledger::start(Sqlite).await.unwrap();
+    let mut socket = ledger.watch(WATCH, json!({})).await;
+    key(&ledger, "read").await;
+    assert_eq!(socket.close_code().await, 4401);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_verified_makes_nobody_somebody_else() {
+    let issuer = Issuer::start().await;
+    let setup = Setup {
+        tokens: Some(issuer.settings()),
+        ..Setup::default()
+    };
+    let ledger = Ledger::set_up(Sqlite, setup).await.unwrap();
+    let claims = |sub: &str, verified: Value| {
+        json!({"sub": sub, "email": "ada@example.com", "email_verified": verified,
+            "scope": "read", "exp": at(&ledger, 60)})
+    };
+    let user = async |claims: Value| {
+        let (_, mut answer) = ledger
+            .answer_as(&issuer.token(claims), VIEWER, json!({}))
+            .await;
+        answer["data"]["viewer"]["user"].take()
+    };
+    assert_eq!(
+        user(claims("ada", json!(true))).await["email"],
+        "ada@example.com"
+    );
+    assert_eq!(user(claims("mallory", json!(false))).await, Value::Null);
+    assert_eq!(user(claims("mallory", Value::Null)).await, Value::Null);
+    // The same person, whatever becomes of the address.
+    let moved = json!({"sub": "ada", "scope": "read", "exp": at(&ledger, 60)});
+    assert_eq!(user(moved).await["email"], "ada@example.com");
+}
+
+#[tokio::test]
+async fn a_key_bound_to_sources_is_told_nothing_of_a_run_that_is_not_there() {
+    let ledger = Ledger::start(Sqlite).await.unwrap();
+    let (_, secret) = make(&ledger, "report", &["as400"], None).await;
+    let complete = "mutation($run: ID!) { completeSyncRun(input: {runId: $run}) { replayed } }";
+    let run = json!({"run": "0197d2c4-8a3e-7c1b-9f00-000000000001"});
+    let (_, answer) = ledger.answer_as(&secret, complete, run).await;
+    assert_eq!(refusal(&answer), "NOT_FOUND");
 }

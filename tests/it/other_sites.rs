@@ -84,7 +84,10 @@ async fn on_loopback_a_name_that_leads_there_for_an_attack_is_refused() {
 #[tokio::test]
 async fn on_a_network_a_server_answers_to_any_name() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Process::start_with(folder.path(), &["--listen", "0.0.0.0:0", "--anonymous", "read"].map(str::to_owned));
+    let server = Process::start_with(
+        folder.path(),
+        &["--listen", "0.0.0.0:0", "--anonymous", "read"].map(str::to_owned),
+    );
     let url = format!("{}{LIST}", server.url);
     let request = Client::new().get(url).header("host", "ledger.example");
     let own = request.header("origin", "https://ledger.example");

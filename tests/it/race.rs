@@ -136,7 +136,7 @@ async fn watch(
                 panic!("{said:?}")
             };
             for frame in &frames[first..] {
-                place = frame.place.clone().unwrap();
+                frame.place.as_deref().unwrap().clone_into(&mut place);
                 let answer: Value = serde_json::from_str(&frame.json).unwrap();
                 let change = &answer["data"]["syncRunChanged"];
                 let run = change["run"]["id"].as_str().unwrap().parse().unwrap();

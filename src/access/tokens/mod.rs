@@ -89,7 +89,7 @@ pub struct Claims {
     /// Whom it is about, in the issuer's words: `sub`. Only together with `issuer` does it name
     /// one person for good.
     pub subject: String,
-    /// `email`, unless the issuer says that it has not been verified.
+    /// `email`, if the issuer says that it has been verified.
     pub email: Option<String>,
     /// `name`.
     pub name: Option<String>,
@@ -182,10 +182,10 @@ impl Tokens {
         }
         let text = |claim| claims.get(claim).and_then(Value::as_str);
         let named = |claim| text(claim).filter(|text| !text.is_empty());
-        let unverified = match claims.get("email_verified") {
-            Some(Value::Bool(verified)) => !verified,
+        let verified = match claims.get("email_verified") {
+            Some(Value::Bool(verified)) => *verified,
             // Some issuers write every claim as text.
-            Some(Value::String(verified)) => verified.eq_ignore_ascii_case("false"),
+            Some(Value::String(verified)) => verified.eq_ignore_ascii_case("true"),
             _ => false,
         };
         Ok(Claims {
@@ -195,7 +195,7 @@ impl Tokens {
             subject: named("sub")
                 .ok_or(Refused::Invalid("its `sub` is not a text"))?
                 .to_owned(),
-            email: named("email").filter(|_| !unverified).map(str::to_owned),
+            email: named("email").filter(|_| verified).map(str::to_owned),
             name: named("name").map(str::to_owned),
             scopes: scopes(claims.get(&*self.scope_claim))
                 .ok_or(Refused::Invalid("its scopes cannot be read"))?,

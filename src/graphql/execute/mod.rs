@@ -98,8 +98,10 @@ impl Executor {
         let checked = self.checks.check(&mut request, &variables);
         request.variables = variables;
         let refused = |error: ServerError| {
-            warn!(target: "audit", actor = principal.id, reason = error.message, "not executed");
-            Box::new(seal(Response::from_errors(vec![error]), request_id))
+            let response = seal(Response::from_errors(vec![error]), request_id);
+            let reason: String = response.errors[0].message.chars().take(200).collect();
+            warn!(target: "audit", actor = principal.id, reason, "not executed");
+            Box::new(response)
         };
         let Checked {
             operation,
@@ -118,20 +120,24 @@ impl Executor {
 
     /// Executes a query or mutation. Failures of the server are logged under `request_id`.
     pub async fn execute(&self, prepared: Prepared, request_id: &str) -> Response {
-        // A defect in one resolver must neither cut the connection nor go unlogged.
-        let execution = AssertUnwindSafe(self.schema.execute(prepared.request)).catch_unwind();
-        match time::timeout(self.operation_time, execution).await {
-            Ok(Ok(response)) => {
-                finished(response, &prepared.shape, prepared.suggestions, request_id)
+        let is_mutation = prepared.operation == Some(OperationType::Mutation);
+        let execution = execute(self.schema.clone(), prepared, request_id.to_owned());
+        let execution = async {
+            if is_mutation {
+                // What has begun to write is gone on with, and written down, also if the client goes away.
+                let task = tokio::spawn(execution).await;
+                task.unwrap_or_else(|_| panicked(request_id))
+            } else {
+                execution.await
             }
-            Ok(Err(_)) => panicked(request_id),
-            Err(_) => {
-                warn!(request_id, "an operation took too long");
-                let most = self.operation_time;
-                let message = format!("the operation took longer than {most:?}: ask for less");
-                refused(ErrorCode::Unavailable, message)
-            }
-        }
+        };
+        let executed = time::timeout(self.operation_time, execution).await;
+        executed.unwrap_or_else(|_| {
+            warn!(request_id, "an operation took too long");
+            let most = self.operation_time;
+            let message = format!("the operation took longer than {most:?}: ask for less");
+            refused(ErrorCode::Unavailable, message)
+        })
     }
 
     /// Executes a subscription; from `last` on, whatever it gives as `after`, if its client has come
@@ -143,6 +149,15 @@ impl Executor {
         request_id: String,
     ) -> impl Stream<Item = Said> + Send + use<> {
         self.live.subscribe(prepared, request_id, last)
+    }
+}
+
+async fn execute(schema: LedgerSchema, prepared: Prepared, request_id: String) -> Response {
+    // A defect in one resolver must neither cut the connection nor go unlogged.
+    let execution = AssertUnwindSafe(schema.execute(prepared.request)).catch_unwind();
+    match execution.await {
+        Ok(response) => finished(response, &prepared.shape, prepared.suggestions, &request_id),
+        Err(_) => panicked(&request_id),
     }
 }
 

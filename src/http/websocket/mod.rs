@@ -178,6 +178,7 @@ impl Session {
                         send(&self.services, socket, messages).await
                     }
                     Outgoing::TooSlow => Err(Some(Close::TooSlow)),
+                    Outgoing::Unavailable => Err(Some(Close::TryAgain)),
                 },
             };
             if let Err(ended) = step {

@@ -34,6 +34,8 @@ pub(super) enum Outgoing {
     Last(Arc<str>, Vec<Message>),
     /// That the client does not keep up.
     TooSlow,
+    /// That the database does not answer.
+    Unavailable,
 }
 
 impl Operations {
@@ -165,6 +167,7 @@ fn follow(
                 }
             }
             Some(Said::TooSlow) => Outgoing::TooSlow,
+            Some(Said::Unavailable) => Outgoing::Unavailable,
             None => Outgoing::Last(Arc::clone(&id), vec![operation.complete()]),
         })
 }

@@ -26,11 +26,12 @@ const POSTGRES: &str = "SELECT sync_feed.id, home, moved_seq,
 const SQLITE: &str = "SELECT id, home, moved_seq, '' AS here FROM sync_feed";
 
 /// Waits for writers that have begun, so that each event is either counted as from before or not.
-const MOVE: &str = "LOCK TABLE sync_event IN SHARE ROW EXCLUSIVE MODE;
+const MOVE: &str = "SET LOCAL statement_timeout = 0;
+    LOCK TABLE sync_event IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM sync_change;
     DELETE FROM sync_moment;
     UPDATE sync_feed SET pruned = NULL, moved_seq =
-        (SELECT last_value FROM sync_history.sync_event_seq_seq)";
+        coalesce(pg_sequence_last_value('sync_history.sync_event_seq_seq'), 0)";
 
 /// Finds the feed's home, which is here from now on.
 pub(super) async fn find(database: &Database) -> Result<Home, DbErr> {

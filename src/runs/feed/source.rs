@@ -74,12 +74,18 @@ impl Source {
 
     /// Makes sure that nothing behind `cursor` had been pruned when it was read just now.
     pub(super) async fn check_kept(&self, cursor: &Cursor) -> Outcome<()> {
-        let sql = "SELECT pruned FROM sync_feed";
+        let sql = "SELECT pruned, pruned_seq FROM sync_feed";
         let row = query_one(self.database.read(), sql).await?;
         let pruned: Option<String> = row.try_get("", "pruned")?;
+        let pruned_seq: i64 = row.try_get("", "pruned_seq")?;
+        // Nothing is gone that was committed behind the base of its interval; or what is gone lies
+        // before its place in there.
         let is_kept = pruned
             .and_then(|head| head.parse().ok())
-            .is_none_or(|head| cursor.base.includes(&head));
+            .is_none_or(|head| {
+                cursor.base.includes(&head)
+                    || cursor.upto.includes(&head) && cursor.seq >= pruned_seq
+            });
         is_kept.then_some(()).ok_or(Error::CursorExpired)
     }
 

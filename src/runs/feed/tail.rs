@@ -29,6 +29,8 @@ use crate::runs::error::{Error, Result};
 /// itself is told at once; a hundred a second to a thousand subscribers cost a third less than told one
 /// by one, and leave the writers the time to be answered.
 const PACE: Duration = Duration::from_millis(25);
+/// How long the database may be silent: a connection may be cut off without a word.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a subscriber waits for the database before it is told to come back.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Changes in one batch.
@@ -226,9 +228,13 @@ impl Reader {
             if waiting.is_empty() && !self.shared.is_watched() {
                 continue;
             }
-            let outcome = AssertUnwindSafe(self.advance()).catch_unwind().await;
-            let panicked = |_| Err(DbErr::Custom("the feed's reader panicked".into()));
-            match outcome.unwrap_or_else(panicked) {
+            let advance = AssertUnwindSafe(self.advance()).catch_unwind();
+            let outcome = match time::timeout(PATIENCE, advance).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err(DbErr::Custom("the feed's reader panicked".into())),
+                Err(_) => Err(DbErr::Custom("the database is silent".into())),
+            };
+            match outcome {
                 Ok(head) => {
                     let moment = Moment {
                         head: head.clone(),

@@ -86,7 +86,13 @@ async fn tidy(database: &Database, retention: Duration, step: Duration) -> Resul
     let note =
         format!("UPDATE sync_feed SET pruned = '{head}' WHERE pruned IS DISTINCT FROM '{head}'");
     transaction.execute_unprepared(&note).await?;
-    let gone = transaction.execute_unprepared(&let_go(&head)).await?;
+    let (old, let_go) = (old(&head), let_go(&head));
+    let note = format!(
+        "UPDATE sync_feed SET pruned_seq = (SELECT max(seq) FROM \
+         (SELECT pruned_seq AS seq UNION ALL SELECT seq FROM ({old}) AS old) AS gone)"
+    );
+    transaction.execute_unprepared(&note).await?;
+    let gone = transaction.execute_unprepared(&let_go).await?;
     transaction.commit().await?;
     let gone = gone.rows_affected();
     debug!(gone, "let go of old changes");
@@ -105,8 +111,13 @@ async fn note_moment(transaction: &DatabaseTransaction, step: Duration) -> Resul
     Ok(())
 }
 
-/// Deletes a batch of what was committed by a moment, oldest first.
+/// Deletes a batch of what was committed by a moment.
 fn let_go(head: &Head) -> String {
+    format!("DELETE FROM sync_change WHERE seq IN ({})", old(head))
+}
+
+/// A batch of what was committed by a moment, oldest first.
+fn old(head: &Head) -> String {
     let (committed, order) = match head {
         Head::Snapshot(snapshot) => (
             format!(
@@ -116,10 +127,7 @@ fn let_go(head: &Head) -> String {
         ),
         Head::Sequence { .. } => (format!("seq <= {}", head.seq(Table::Changes)), "seq"),
     };
-    format!(
-        "DELETE FROM sync_change WHERE seq IN \
-         (SELECT seq FROM sync_change WHERE {committed} ORDER BY {order} LIMIT {BATCH})"
-    )
+    format!("SELECT seq FROM sync_change WHERE {committed} ORDER BY {order} LIMIT {BATCH}")
 }
 
 async fn query(

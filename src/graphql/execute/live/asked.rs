@@ -82,6 +82,13 @@ fn variable_of_after(operation: &OperationDefinition, text: &str) -> Option<Stri
     // As it is written, since the library does not give the type of a value a name to match by.
     let written = after.node.to_string();
     let name = written.strip_prefix('$')?;
+    // A blank may stand between; who writes so is not counted with others.
+    if text
+        .match_indices('$')
+        .any(|(at, _)| !text[at + 1..].starts_with(|c: char| c.is_alphabetic() || c == '_'))
+    {
+        return None;
+    }
     let goes_on = |rest: &str| rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
     let uses = text
         .match_indices(&written)

@@ -12,13 +12,16 @@ use super::asked::Asked;
 use crate::{
     graphql::{
         LedgerSchema,
-        error::seal,
+        error::{ErrorCode, refused},
         execute::{finished, panicked, was_executed},
         response::{write, write_errors},
         watching::{Progress, Stretch, Watching},
     },
-    runs::{Error, feed::Span},
+    runs::feed::Span,
 };
+
+/// Bytes of a response: what is kept for slow clients is bounded by it.
+const LARGEST: usize = 1024 * 1024;
 
 /// A response of a subscription's, written.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub struct Frame {
     /// The response as JSON.
     pub json: String,
     /// Where to resume behind it, as a cursor.
-    pub place: Option<String>,
+    pub place: Option<Arc<str>>,
     /// Its errors as JSON, if they are all there is to it: then it is the last.
     pub errors: Option<String>,
     /// When it was committed, if it is a group's.
@@ -71,20 +74,20 @@ impl Execution {
 impl Frame {
     fn new(response: &Response, progress: &Progress) -> Self {
         let has_failed = !was_executed(response) || has_lost_its_source(response);
+        let json = write(response);
+        if json.len() > LARGEST {
+            let message = format!(
+                "a response of this live view has {} bytes; at most {LARGEST} are sent: select less",
+                json.len()
+            );
+            return Self::new(&refused(ErrorCode::QueryTooComplex, message), progress);
+        }
         Self {
-            json: write(response),
-            place: progress.place.clone(),
+            json,
+            place: progress.place.as_deref().map(Arc::from),
             errors: has_failed.then(|| write_errors(response)),
             span: progress.span,
         }
-    }
-
-    /// The one frame of a subscription that cannot be begun.
-    pub(super) fn failed(error: Error, request_id: &str) -> Self {
-        let error =
-            async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
-        let response = seal(Response::from_errors(vec![error]), request_id);
-        Self::new(&response, &Progress::default())
     }
 }
 

@@ -3,10 +3,14 @@
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use futures_util::StreamExt;
+use futures_util::{
+    FutureExt, Stream, StreamExt,
+    stream::{self, BoxStream},
+};
 use tokio::{
     sync::{broadcast, watch},
     task::AbortHandle,
@@ -18,10 +22,11 @@ use super::{
 };
 use crate::graphql::{LedgerSchema, watching::Stretch};
 
-/// Responses sent at once if they are there at once.
-pub(super) const CHUNK: usize = 16;
+/// Responses sent at once if they are there at once, and their bytes.
+const CHUNK: usize = 16;
+const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks kept for subscribers that are slow; one that falls behind further reads by itself.
-const BACKLOG: usize = 128;
+const BACKLOG: usize = 64;
 
 /// What the subscribers of a group are told.
 #[derive(Clone, Debug)]
@@ -127,11 +132,31 @@ impl Drop for Group {
     }
 }
 
+/// Puts together what is there at once, as far as it is not too much.
+pub(super) fn chunks(frames: BoxStream<'static, Frame>) -> impl Stream<Item = Vec<Frame>> + Send {
+    stream::unfold(frames.fuse(), async |mut frames| {
+        let mut chunk = vec![frames.next().await?];
+        let mut bytes = chunk[0].json.len();
+        while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
+            let Some(Some(frame)) = frames.next().now_or_never() else {
+                break;
+            };
+            bytes += frame.json.len();
+            chunk.push(frame);
+        }
+        Some((chunk, frames))
+    })
+}
+
 async fn answer(execution: Execution, news: broadcast::Sender<News>) {
     let watching = Arc::clone(&execution.watching);
-    let mut chunks = execution.frames.ready_chunks(CHUNK);
+    let mut chunks = pin!(chunks(execution.frames));
     // That nobody listens at the moment is no failure.
     while let Some(frames) = chunks.next().await {
+        if frames.iter().any(|frame| frame.errors.is_some()) {
+            // Each will be told by an execution of its own, if it is still so.
+            return;
+        }
         let _ = news.send(News::Frames(frames.into()));
     }
     if watching.progress().ended {

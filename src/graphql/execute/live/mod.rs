@@ -11,12 +11,14 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{
     Stream, StreamExt,
-    stream::{self, BoxStream, ReadyChunks},
+    stream::{self, BoxStream},
 };
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{self, Instant},
 };
+
+use tracing::warn;
 
 use super::Prepared;
 use crate::{
@@ -28,7 +30,7 @@ use crate::{
 };
 use asked::Asked;
 use execution::Execution;
-use group::{CHUNK, Follower, Groups, News};
+use group::{Follower, Groups, News, chunks};
 
 pub use execution::Frame;
 
@@ -51,6 +53,8 @@ pub enum Said {
     Frames(Arc<[Frame]>, usize),
     /// The client does not keep up, and should come back when it does; this is the last.
     TooSlow,
+    /// The database does not answer, and the client should come back later; this is the last.
+    Unavailable,
 }
 
 /// One client's subscription.
@@ -68,9 +72,7 @@ enum Place {
     /// Where it said.
     Given,
     /// Here, as a cursor.
-    At(String),
-    /// Behind the last of these.
-    Behind(Arc<[Frame]>),
+    At(Arc<str>),
 }
 
 enum Stage {
@@ -79,7 +81,7 @@ enum Stage {
     /// Reads by itself up to a moment, behind which it is told all as one of a group.
     Replaying {
         watching: Arc<Watching>,
-        frames: ReadyChunks<BoxStream<'static, Frame>>,
+        frames: BoxStream<'static, Vec<Frame>>,
         follower: Follower,
         moment: Moment,
     },
@@ -112,7 +114,7 @@ impl Live {
         let subscription = asked.map(|asked| Subscription {
             live: Arc::clone(self),
             asked: Arc::new(asked),
-            place: last.map_or(Place::Given, Place::At),
+            place: last.map_or(Place::Given, |last| Place::At(last.into())),
             stage: Stage::Apart,
             behind: None,
         });
@@ -170,9 +172,9 @@ impl Subscription {
         let moment = match live.feed.reach().await {
             Ok(moment) => moment,
             Err(error) if matches!(self.place, Place::Given) => {
+                warn!(%error, "a subscription cannot be begun");
                 self.stage = Stage::Ended;
-                let failed = Frame::failed(error, &self.asked.request_id);
-                return Err(Said::Frames([failed].into(), 0));
+                return Err(Said::Unavailable);
             }
             Err(_) => {
                 time::sleep(PAUSE).await;
@@ -185,7 +187,7 @@ impl Subscription {
         self.asked = Arc::clone(&follower.group.asked);
         self.stage = Stage::Replaying {
             watching,
-            frames: frames.ready_chunks(CHUNK),
+            frames: chunks(frames).boxed(),
             follower,
             moment,
         };
@@ -203,7 +205,7 @@ impl Subscription {
         {
             let mut progress = watching.progress();
             if let (false, Some(place)) = (progress.ended, progress.place.take()) {
-                self.place = Place::At(place);
+                self.place = Place::At(place.into());
                 let from = moment.number();
                 self.stage = Stage::Following { follower, from };
             }
@@ -219,15 +221,16 @@ impl Subscription {
         if frames.iter().any(|frame| frame.errors.is_some()) {
             self.stage = Stage::Ended;
         }
-        self.place = Place::Behind(Arc::clone(&frames));
+        if let Some(place) = frames.last().and_then(|frame| frame.place.clone()) {
+            self.place = Place::At(place);
+        }
         Said::Frames(frames, first)
     }
 
     fn place(&self) -> Option<String> {
         match &self.place {
             Place::Given => None,
-            Place::At(place) => Some(place.clone()),
-            Place::Behind(frames) => frames.last()?.place.clone(),
+            Place::At(place) => Some(place.to_string()),
         }
     }
 }
