@@ -24,6 +24,7 @@ mod lifecycle;
 mod lists;
 mod other_sites;
 mod process;
+mod quotas;
 mod race;
 mod readme;
 mod schema;
