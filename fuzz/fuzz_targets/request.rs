@@ -1,0 +1,97 @@
+//! Asks the whole server, over an SQLite file, what a fuzzer makes up: a body as it comes, a document, a
+//! document with variables, or a cursor for each of the places that take one. Whatever comes, the
+//! answer is JSON, and no defect is told of.
+
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, header::CONTENT_TYPE},
+};
+use http_body_util::BodyExt;
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Value, json};
+use sync_history::{
+    access::{Access, Policy},
+    clock::SystemClock,
+    config::Limits,
+    db,
+    graphql::Executor,
+    http::{self, Services},
+    runs::Runs,
+};
+use tokio::runtime::Runtime;
+
+/// The router, and what it runs on.
+static SERVER: LazyLock<(Runtime, Router)> = LazyLock::new(|| {
+    let runtime = Runtime::new().expect("a runtime");
+    let router = runtime.block_on(router());
+    (runtime, router)
+});
+
+async fn router() -> Router {
+    let folder = tempfile::tempdir().expect("a folder").keep();
+    let url = format!("sqlite://{}?mode=rwc", folder.join("ledger.db").display());
+    let database = db::connect(&url).await.expect("a database");
+    let clock = Arc::new(SystemClock::default());
+    let limits = Limits::default();
+    let runs = Runs::open(database.clone(), clock.clone(), limits.runs.clone());
+    let address = "127.0.0.1:80".parse().expect("an address");
+    let access = Access::open(
+        database.clone(),
+        clock.clone(),
+        None,
+        Policy::default(),
+        address,
+    );
+    let (runs, access) = (runs.await.expect("a ledger"), access.await.expect("a door"));
+    let graphql = Executor::new(runs, limits.graphql);
+    let services = Services::new(database, access, graphql, clock, limits.http);
+    http::router(services, address)
+}
+
+/// The body that a fuzzer's bytes stand for.
+fn body(data: &[u8]) -> Vec<u8> {
+    let Some((kind, rest)) = data.split_first() else {
+        return Vec::new();
+    };
+    let text = String::from_utf8_lossy(rest);
+    let request = match kind % 4 {
+        0 => return rest.to_vec(),
+        1 => json!({"query": text}),
+        2 => {
+            let (variables, query) = text.split_once('\n').unwrap_or(("{}", &text));
+            let variables: Value = serde_json::from_str(variables).unwrap_or_default();
+            json!({"query": query, "variables": variables})
+        }
+        _ => json!({
+            "query": "query($c: String) {
+                a: syncRuns(after: $c) { totalCount } b: syncRuns(before: $c, last: 1) { totalCount }
+                c: syncRuns(after: $c, orderBy: {field: DURATION}) { totalCount }
+                d: syncEvents(after: $c) { totalCount } }",
+            "variables": {"c": text},
+        }),
+    };
+    request.to_string().into_bytes()
+}
+
+fuzz_target!(|data: &[u8]| {
+    let (runtime, router) = &*SERVER;
+    let request = Request::post("/graphql")
+        .header(CONTENT_TYPE, "application/json")
+        .header("host", "127.0.0.1")
+        .body(Body::from(body(data)))
+        .expect("a request");
+    let answer = runtime.block_on(async {
+        let answer = tower::ServiceExt::oneshot(router.clone(), request).await;
+        let answer = answer.expect("an answer").into_body().collect().await;
+        answer.expect("a whole answer").to_bytes()
+    });
+    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+    for error in answer["errors"].as_array().into_iter().flatten() {
+        assert_ne!(error["extensions"]["code"], "INTERNAL", "{answer}");
+    }
+});
