@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use sea_orm::ConnectionTrait;
 use sync_history::{
     access::{Policy, Scopes},
     config::Limits,
@@ -70,9 +71,16 @@ async fn operations_and_sockets_at_once_are_bounded() {
 
 #[tokio::test]
 async fn an_operation_that_takes_too_long_is_given_up() {
-    let ledger = ledger(|limits| limits.graphql.operation_time = Duration::from_nanos(1)).await;
-    let error = ledger.error(LIST, json!({})).await;
+    let ledger = ledger(|limits| limits.graphql.operation_time = Duration::from_millis(200)).await;
+    // Another writer holds the lock.
+    let other = ledger.foreign().await;
+    other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let create = "mutation { createSyncRun(input: {entityType: STOCK, source: API}) { replayed } }";
+    let error = ledger.error(create, json!({})).await;
     assert_eq!(code(&error), "UNAVAILABLE");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("took longer than 200ms"), "{message}");
+    other.execute_unprepared("ROLLBACK").await.unwrap();
 }
 
 #[tokio::test]
