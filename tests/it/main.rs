@@ -23,6 +23,7 @@ mod health;
 mod lifecycle;
 mod lists;
 mod other_sites;
+mod people;
 mod process;
 mod quotas;
 mod race;

@@ -1,0 +1,148 @@
+//! People, who come by a token of an issuer's.
+
+use crate::{
+    access::{VIEWER, WATCH, refusal},
+    support::{
+        Issuer, Kind, Ledger, Postgres, Setup, Sqlite, Value, code, json, rstest, socket::Socket,
+    },
+};
+
+/// Seconds since 1970, some time from the clock's now.
+fn at(ledger: &Ledger, seconds: i64) -> i64 {
+    use sync_history::clock::Clock;
+    ledger.clock.now().timestamp() + seconds
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_person_comes_by_a_token_and_triggers_their_own_runs(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let issuer = Issuer::start().await;
+    let setup = Setup {
+        tokens: Some(issuer.settings()),
+        ..Setup::default()
+    };
+    let Some(ledger) = Ledger::set_up(kind, setup).await else {
+        return;
+    };
+    let error = ledger.error("{ syncRuns { totalCount } }", json!({})).await;
+    assert_eq!(code(&error), "UNAUTHENTICATED");
+
+    let token = issuer.token(json!({"sub": "auth0|7", "email": "ada@example.com",
+        "email_verified": true, "name": "Ada",
+        "scope": "openid read report", "exp": at(&ledger, 60)}));
+    let (_, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
+    assert_eq!(
+        answer["data"]["viewer"],
+        json!({"name": "Ada", "kind": "USER", "scopes": ["read", "report"],
+            "user": {"email": "ada@example.com"}})
+    );
+    let create = "mutation { createSyncRun(input: {entityType: STOCK, source: API}) {
+        run { triggeredBy { email fullName } } } }";
+    let (_, answer) = ledger.answer_as(&token, create, json!({})).await;
+    assert_eq!(
+        answer["data"]["createSyncRun"]["run"]["triggeredBy"],
+        json!({"email": "ada@example.com", "fullName": "Ada"})
+    );
+    // The same person, whatever the token.
+    let token = issuer.token(json!({"sub": "auth0|7", "email": "ada@example.com",
+        "email_verified": true, "scope": "read", "exp": at(&ledger, 70)}));
+    let (_, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
+    assert_eq!(answer["data"]["viewer"]["user"]["email"], "ada@example.com");
+
+    let late = issuer.token(json!({"sub": "a", "scope": "read", "exp": at(&ledger, -60)}));
+    let (status, answer) = ledger.answer_as(&late, VIEWER, json!({})).await;
+    assert_eq!((status, refusal(&answer)), (401, "UNAUTHENTICATED"));
+    let elsewhere = Issuer::start().await;
+    let forged = elsewhere.token(json!({"sub": "a", "scope": "admin", "exp": at(&ledger, 60)}));
+    assert_eq!(ledger.answer_as(&forged, VIEWER, json!({})).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_person_is_found_among_the_predecessors_users() {
+    let issuer = Issuer::start().await;
+    let Some(existing) = Ledger::start_on_existing().await else {
+        return;
+    };
+    let setup = Setup {
+        tokens: Some(issuer.settings()),
+        ..Setup::default()
+    };
+    let ledger = Ledger::set_up_on(existing.database_url.clone(), setup).await;
+    let users = existing
+        .data(
+            "{ syncRuns(first: 100) { nodes { triggeredBy { id email } } } }",
+            json!({}),
+        )
+        .await;
+    let nodes = users["syncRuns"]["nodes"].as_array().unwrap().iter();
+    let user = nodes
+        .map(|run| &run["triggeredBy"])
+        .find(|user| user.is_object());
+    let user = user.unwrap();
+    for (claim, value) in [("email", &user["email"]), ("sub", &user["id"])] {
+        let mut claims = json!({"sub": "some", "scope": "read", "email_verified": true,
+            "exp": at(&ledger, 60)});
+        claims[claim] = value.clone();
+        let token = issuer.token(claims);
+        let (_, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
+        assert_eq!(
+            answer["data"]["viewer"]["user"]["email"], user["email"],
+            "{claim}"
+        );
+    }
+    // One who is not there cannot be added to that table, and is let in all the same.
+    let token = issuer.token(
+        json!({"sub": "some", "email": "new@example.com", "email_verified": true, "scope": "read",
+        "exp": at(&ledger, 60)}),
+    );
+    let (status, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
+    assert_eq!(
+        (status, &answer["data"]["viewer"]["user"]),
+        (200, &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_when_its_token_expires() {
+    let issuer = Issuer::start().await;
+    let setup = Setup {
+        tokens: Some(issuer.settings()),
+        ..Setup::default()
+    };
+    let ledger = Ledger::set_up(Sqlite, setup).await.unwrap();
+    let token = issuer.token(json!({"sub": "a", "scope": "read", "exp": at(&ledger, 1)}));
+    let mut socket = Socket::open_as(&ledger.url, json!({"token": token})).await;
+    socket.subscribe(WATCH, json!({})).await;
+    assert_eq!(socket.close_code().await, 4401);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_verified_makes_nobody_somebody_else() {
+    let issuer = Issuer::start().await;
+    let setup = Setup {
+        tokens: Some(issuer.settings()),
+        ..Setup::default()
+    };
+    let ledger = Ledger::set_up(Sqlite, setup).await.unwrap();
+    let claims = |sub: &str, verified: Value| {
+        json!({"sub": sub, "email": "ada@example.com", "email_verified": verified,
+            "scope": "read", "exp": at(&ledger, 60)})
+    };
+    let user = async |claims: Value| {
+        let (_, mut answer) = ledger
+            .answer_as(&issuer.token(claims), VIEWER, json!({}))
+            .await;
+        answer["data"]["viewer"]["user"].take()
+    };
+    assert_eq!(
+        user(claims("ada", json!(true))).await["email"],
+        "ada@example.com"
+    );
+    assert_eq!(user(claims("mallory", json!(false))).await, Value::Null);
+    assert_eq!(user(claims("mallory", Value::Null)).await, Value::Null);
+    // The same person, whatever becomes of the address.
+    let moved = json!({"sub": "ada", "scope": "read", "exp": at(&ledger, 60)});
+    assert_eq!(user(moved).await["email"], "ada@example.com");
+}
