@@ -137,8 +137,8 @@ impl Cli {
 
 async fn serve(config: &Config) -> Result<(), CliError> {
     let shutdown = server::shutdown_signal()?;
-    let timeout = config.limits.statement_timeout;
-    let database = db::connect_with(&config.database_url, timeout).await?;
+    let times = config.limits.statement_times();
+    let database = db::connect_with(&config.database_url, times).await?;
     let limits = config.limits();
     server::raise_open_files(limits.http.connections);
     let clock = Arc::new(SystemClock::default());

@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use clap::Args;
 
 use super::Limits;
+use crate::db::StatementTimes;
 
 /// How much may be asked for.
 #[derive(Debug, Clone, Args)]
@@ -68,7 +69,11 @@ pub struct LimitSettings {
     /// How long one statement of it may take (PostgreSQL)
     #[arg(long, global = true, env = "SYNC_HISTORY_STATEMENT_TIMEOUT", default_value = "30s",
         value_parser = humantime::parse_duration, value_name = "DURATION")]
-    pub(crate) statement_timeout: Duration,
+    statement_timeout: Duration,
+    /// How long one may look for what no index finds, such as a part of a message
+    #[arg(long, global = true, env = "SYNC_HISTORY_SCAN_TIMEOUT", default_value = "120ms",
+        value_parser = humantime::parse_duration, value_name = "DURATION")]
+    scan_timeout: Duration,
     /// Operations that one key, person or the anonymous may have under way, live views among them
     #[arg(
         long,
@@ -110,6 +115,14 @@ pub struct LimitSettings {
 }
 
 impl LimitSettings {
+    /// How long statements may take.
+    pub(crate) fn statement_times(&self) -> StatementTimes {
+        StatementTimes {
+            any: self.statement_timeout,
+            scan: self.scan_timeout,
+        }
+    }
+
     /// Hands each consumer its own.
     pub(super) fn apply(&self, limits: &mut Limits) {
         let documents = &mut limits.graphql.documents;

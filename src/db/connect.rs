@@ -5,12 +5,15 @@ use std::time::Duration;
 use sea_orm::{ConnectOptions, DatabaseConnection};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
-use super::{Database, SEARCH_PATH, error::ConnectError, migrate};
+use super::{
+    Database, SEARCH_PATH,
+    error::ConnectError,
+    migrate,
+    scan::{self, Scans},
+};
 
 /// How long a request waits for a connection, and SQLite for a lock of another process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one statement may take on PostgreSQL, unless it is said.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a statement waits for a row that another writer holds.
 const LOCK_TIMEOUT: &str = "3s";
 /// A connection that rested longer is asked whether its server still takes writes. One that did not
@@ -24,43 +27,56 @@ const POSTGRES_WRITERS: u32 = 10;
 const POSTGRES_READERS: u32 = 10;
 const SQLITE_READERS: u32 = 4;
 
+/// How long statements may take.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementTimes {
+    /// Any, on PostgreSQL.
+    pub any: Duration,
+    /// One that reads far more than it answers.
+    pub scan: Duration,
+}
+
+impl Default for StatementTimes {
+    fn default() -> Self {
+        Self {
+            any: Duration::from_secs(30),
+            scan: Duration::from_millis(120),
+        }
+    }
+}
+
 /// Opens the database named by `url` and brings its tables up to date.
 ///
 /// # Errors
 /// The URL is unknown, the database does not answer, or its tables cannot be brought up to date.
 pub async fn connect(url: &str) -> Result<Database, ConnectError> {
-    connect_with(url, STATEMENT_TIMEOUT).await
+    connect_with(url, StatementTimes::default()).await
 }
 
-/// The same, with a time that one statement may take on PostgreSQL.
+/// The same, with how long statements may take.
 ///
 /// # Errors
 /// As [`connect`].
-pub async fn connect_with(
-    url: &str,
-    statement_timeout: Duration,
-) -> Result<Database, ConnectError> {
+pub async fn connect_with(url: &str, times: StatementTimes) -> Result<Database, ConnectError> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
-        "postgres" | "postgresql" => connect_postgres(url, statement_timeout).await,
+        "postgres" | "postgresql" => connect_postgres(url, times).await,
         "sqlite" if url.contains(":memory:") || url.contains("mode=memory") => {
             Err(ConnectError::InMemory)
         }
-        "sqlite" => connect_sqlite(url).await,
+        "sqlite" => connect_sqlite(url, times).await,
         // Never more than the scheme: a URL holds a password.
         _ => Err(ConnectError::Scheme(scheme.chars().take(20).collect())),
     }
 }
 
-async fn connect_postgres(
-    url: &str,
-    statement_timeout: Duration,
-) -> Result<Database, ConnectError> {
+async fn connect_postgres(url: &str, times: StatementTimes) -> Result<Database, ConnectError> {
     migrate::postgres(url).await?;
-    let pool = |connections| open(postgres_options(url, connections, statement_timeout));
+    let pool = |connections, longest| open(postgres_options(url, connections, longest));
     Ok(Database {
-        write: pool(POSTGRES_WRITERS).await?,
-        read: pool(POSTGRES_READERS).await?,
+        write: pool(POSTGRES_WRITERS, times.any).await?,
+        read: pool(POSTGRES_READERS, times.any).await?,
+        scans: Scans::new(pool(scan::AT_ONCE, times.scan).await?, times.scan),
     })
 }
 
@@ -76,6 +92,10 @@ fn postgres_options(url: &str, connections: u32, statement_timeout: Duration) ->
                 ("statement_timeout", statement_timeout.as_str()),
                 ("lock_timeout", LOCK_TIMEOUT),
                 ("idle_in_transaction_session_timeout", "30s"),
+                // Nothing here is so large that compiling it, or several processes for one statement,
+                // would be worth what they take from everybody else.
+                ("jit", "off"),
+                ("max_parallel_workers_per_gather", "0"),
             ])
         })
         // A primary that was demoted still answers; a connection to it must not be kept.
@@ -91,15 +111,30 @@ fn postgres_options(url: &str, connections: u32, statement_timeout: Duration) ->
     options
 }
 
-async fn connect_sqlite(url: &str) -> Result<Database, ConnectError> {
+async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, ConnectError> {
     let write = open(sqlite_options(url, 1)).await?;
     migrate::sqlite(&write).await?;
-    let mut readers = sqlite_options(url, SQLITE_READERS);
-    readers.map_sqlx_sqlite_opts(|options| sqlite_settings(options).pragma("query_only", "ON"));
+    let longest = times.scan;
+    let mut scanners = sqlite_readers(url, scan::AT_ONCE);
+    scanners
+        .map_sqlx_sqlite_pool_opts(move |options| {
+            options.after_connect(move |connection, _| scan::limit(connection, longest))
+        })
+        .map_sqlx_sqlite_before_acquire(move |connection, _| {
+            let limited = scan::limit(connection, longest);
+            Box::pin(async move { limited.await.map(|()| true) })
+        });
     Ok(Database {
         write,
-        read: open(readers).await?,
+        read: open(sqlite_readers(url, SQLITE_READERS)).await?,
+        scans: Scans::new(open(scanners).await?, longest),
     })
+}
+
+fn sqlite_readers(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = sqlite_options(url, connections);
+    options.map_sqlx_sqlite_opts(|options| sqlite_settings(options).pragma("query_only", "ON"));
+    options
 }
 
 fn sqlite_options(url: &str, connections: u32) -> ConnectOptions {

@@ -33,8 +33,10 @@ pub enum Failure {
     ForeignKey,
     /// Another writer was in the way. Worth repeating at once.
     Busy,
-    /// Nothing is wrong with the request: the database is away, full or read-only, or the statement
-    /// ran out of time. Worth repeating later.
+    /// The statement ran out of time, or was cancelled.
+    Interrupted,
+    /// Nothing is wrong with the request: the database is away, full or read-only. Worth repeating
+    /// later.
     Unavailable,
     /// Anything else: a defect of this server, or data it does not expect.
     Other,
@@ -72,7 +74,8 @@ fn classify_code(code: &str) -> Failure {
         return match (&code[..2], code) {
             // Serialization failure and deadlock; lock not available.
             ("40", _) | (_, "55P03") => Failure::Busy,
-            // Connection lost; out of resources; cancelled by time-out or shut down; read-only.
+            (_, "57014") => Failure::Interrupted,
+            // Connection lost; out of resources; shut down; read-only.
             ("08" | "53" | "57", _) | (_, "25006") => Failure::Unavailable,
             _ => Failure::Other,
         };
@@ -80,6 +83,8 @@ fn classify_code(code: &str) -> Failure {
     match code.parse::<u32>().map(|code| code & 0xff) {
         // BUSY, LOCKED.
         Ok(5 | 6) => Failure::Busy,
+        // INTERRUPT.
+        Ok(9) => Failure::Interrupted,
         // READONLY, IOERR, FULL, CANTOPEN.
         Ok(8 | 10 | 13 | 14) => Failure::Unavailable,
         _ => Failure::Other,
@@ -89,7 +94,7 @@ fn classify_code(code: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::{
-        Failure::{Busy, Other, Unavailable},
+        Failure::{Busy, Interrupted, Other, Unavailable},
         classify_code,
     };
 
@@ -97,9 +102,10 @@ mod tests {
     fn passing_conditions_are_told_from_defects() {
         for (expected, codes) in [
             (Busy, ["55P03", "40P01", "40001", "5", "517", "262"]),
+            (Interrupted, ["57014", "9", "9", "9", "9", "9"]),
             (
                 Unavailable,
-                ["57014", "57P01", "25006", "08006", "13", "1032"],
+                ["57P03", "57P01", "25006", "08006", "13", "1032"],
             ),
             (Other, ["42P01", "22P05", "23505", "1", "19", ""]),
         ] {

@@ -5,24 +5,29 @@ mod connect;
 pub mod error;
 pub mod migrate;
 pub mod page;
+mod scan;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-pub use connect::{connect, connect_with};
+pub use connect::{StatementTimes, connect, connect_with};
 pub use error::ConnectError;
+pub use scan::{ScanError, ScanTime};
+
+use scan::Scans;
 
 /// Where PostgreSQL looks for tables that are named without their schema.
 const SEARCH_PATH: &str = "sync_history,user";
 
-/// Connections to read and to write with. SQLite has one writer, whom several readers do not disturb;
-/// on PostgreSQL too neither waits for the other's connections.
+/// Connections to read, to scan and to write with. SQLite has one writer, whom several readers do not
+/// disturb; on PostgreSQL too none waits for the others' connections.
 #[derive(Clone, Debug)]
 pub struct Database {
     write: DatabaseConnection,
     read: DatabaseConnection,
+    scans: Scans,
 }
 
 impl Database {
@@ -32,10 +37,22 @@ impl Database {
         self.read.get_database_backend()
     }
 
-    /// For statements that change nothing.
+    /// For statements that change nothing and find what they answer by an index.
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         &self.read
+    }
+
+    /// Reads what no index leads to, for the operation whose `time` this is.
+    ///
+    /// # Errors
+    /// It takes too long, or the database does not answer.
+    pub async fn scan<T>(
+        &self,
+        time: &ScanTime,
+        read: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, DbErr>,
+    ) -> Result<T, ScanError> {
+        self.scans.read(time, read).await
     }
 
     /// For a single statement that writes.
@@ -79,6 +96,8 @@ impl Database {
         F: Fn(&sea_orm::metric::Info<'_>) + Clone + Send + Sync + 'static,
     {
         self.write.set_metric_callback(observe.clone());
+        let scans = self.scans.connection_mut();
+        scans.set_metric_callback(observe.clone());
         self.read.set_metric_callback(observe);
     }
 
@@ -88,6 +107,7 @@ impl Database {
     /// A connection could not be closed in order.
     pub async fn close(self) -> Result<(), DbErr> {
         self.read.close().await?;
+        self.scans.connection().clone().close().await?;
         self.write.close().await
     }
 }

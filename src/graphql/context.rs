@@ -7,6 +7,7 @@ use async_graphql::Context;
 use super::{loaders::Loaders, page::PageLimits, watching::Watching};
 use crate::{
     access::Principal,
+    db::ScanTime,
     runs::{Result, Runs, feed},
 };
 
@@ -18,6 +19,8 @@ pub(super) trait LedgerContext {
     fn loaders(&self) -> &Loaders;
     /// How large a page may be.
     fn pages(&self) -> PageLimits;
+    /// What the operation's scans have taken so far.
+    fn scan_time(&self) -> &ScanTime;
     /// Who is asking.
     fn principal(&self) -> &Principal;
     /// Which part of what is subscribed to is to be delivered.
@@ -35,6 +38,10 @@ impl LedgerContext for Context<'_> {
 
     fn pages(&self) -> PageLimits {
         *self.data_unchecked()
+    }
+
+    fn scan_time(&self) -> &ScanTime {
+        self.data_unchecked()
     }
 
     fn principal(&self) -> &Principal {

@@ -54,6 +54,7 @@ impl ErrorCode {
             Error::NotFound { .. } => Self::NotFound,
             Error::IdConflict { .. } => Self::IdConflict,
             Error::AlreadyFinished(_) => Self::AlreadyFinished,
+            Error::TooMuchToRead(_) => Self::QueryTooComplex,
             Error::Unavailable(_) => Self::Unavailable,
             Error::Internal(_) => Self::Internal,
         }

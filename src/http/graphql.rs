@@ -102,7 +102,7 @@ async fn prepare(
     let (parts, body) = http.into_parts();
     let by_get = parts.method == Method::GET;
     let request = if by_get {
-        request::from_uri(&parts.uri)?
+        request::from_uri(&parts.uri, &services.limits)?
     } else {
         request::from_body(&parts.headers, body, services).await?
     };

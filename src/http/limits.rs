@@ -9,6 +9,8 @@ use super::{Origin, QuotaLimits};
 pub struct HttpLimits {
     /// Bytes of a request's body, and of a message on a socket.
     pub body_bytes: usize,
+    /// Values and names in a JSON text. A thousand events with twenty details each are 50,000.
+    pub json_values: usize,
     /// Of each principal.
     pub quota: QuotaLimits,
     /// How long a request's body may take to arrive.
@@ -48,6 +50,7 @@ impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             body_bytes: 1024 * 1024,
+            json_values: 60_000,
             quota: QuotaLimits::default(),
             body_time: Duration::from_secs(8),
             connections: 10_000,

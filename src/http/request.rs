@@ -1,6 +1,6 @@
 //! Reading a GraphQL request out of an HTTP request, by the rules of GraphQL over HTTP.
 
-use async_graphql::{Request, Variables};
+use async_graphql::{Request, Value, Variables};
 use axum::{
     body::{Body, Bytes, to_bytes},
     http::{
@@ -9,10 +9,10 @@ use axum::{
     },
 };
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::error::Category;
 use tokio::time;
 
-use super::{Services, media::is_json};
+use super::{HttpLimits, Services, media::is_json};
 
 /// Why a request is not executed: with this status, and as bad input.
 #[derive(Debug)]
@@ -34,10 +34,10 @@ impl Refusal {
     }
 }
 
-/// A request as JSON. Each part is read as any JSON first, to say which one is wrong.
+/// A request as JSON. Each part is read as any value first, to say which one is wrong.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Envelope {
+struct Envelope {
     query: Value,
     operation_name: Value,
     variables: Value,
@@ -46,7 +46,7 @@ pub(super) struct Envelope {
 
 impl Envelope {
     /// The request, if every part is of its kind.
-    pub(super) fn into_request(self) -> Result<Request, Refusal> {
+    fn into_request(self) -> Result<Request, Refusal> {
         let Value::String(query) = self.query else {
             return Err(Refusal::bad(
                 "`query` must be a string that holds a GraphQL document",
@@ -58,17 +58,15 @@ impl Envelope {
             Value::String(name) => request = request.operation_name(name),
             _ => return Err(Refusal::bad("`operationName` must be a string")),
         }
-        let variables = object("variables", self.variables)?;
-        if variables
-            .values()
-            .any(|value| is_deeper_than(DEEPEST, value))
-        {
+        check_object("variables", &self.variables)?;
+        // The object around the variables is one level more.
+        if is_deeper_than(DEEPEST + 1, &self.variables) {
             return Err(Refusal::bad(format!(
                 "`variables` is more than {DEEPEST} levels deep"
             )));
         }
-        object("extensions", self.extensions)?;
-        Ok(request.variables(Variables::from_json(Value::Object(variables))))
+        check_object("extensions", &self.extensions)?;
+        Ok(request.variables(Variables::from_value(self.variables)))
     }
 }
 
@@ -77,19 +75,63 @@ const DEEPEST: usize = 64;
 
 fn is_deeper_than(depth: usize, value: &Value) -> bool {
     let mut inner: Box<dyn Iterator<Item = &Value>> = match value {
-        Value::Array(items) => Box::new(items.iter()),
+        Value::List(items) => Box::new(items.iter()),
         Value::Object(fields) => Box::new(fields.values()),
         _ => return false,
     };
     depth == 0 || inner.any(|value| is_deeper_than(depth - 1, value))
 }
 
-fn object(name: &str, value: Value) -> Result<Map<String, Value>, Refusal> {
+fn check_object(name: &str, value: &Value) -> Result<(), Refusal> {
     match value {
-        Value::Null => Ok(Map::new()),
-        Value::Object(fields) => Ok(fields),
+        Value::Null | Value::Object(_) => Ok(()),
         _ => Err(Refusal::bad(format!("`{name}` must be a JSON object"))),
     }
+}
+
+/// The request in a JSON text.
+pub(super) fn from_json(text: &str, limits: &HttpLimits) -> Result<Request, Refusal> {
+    check_values(text, limits.json_values)?;
+    if text.trim_start().starts_with('[') {
+        return Err(Refusal::bad(
+            "batches are not supported; send one operation a request",
+        ));
+    }
+    let envelope: Envelope = serde_json::from_str(text).map_err(|error| {
+        Refusal::bad(match error.classify() {
+            Category::Data => "the request's body must be a JSON object with `query`".to_owned(),
+            _ => format!("the request's body is not JSON: {error}"),
+        })
+    })?;
+    envelope.into_request()
+}
+
+/// Refuses a text of too many values, of which each takes far more room and time than its bytes do.
+pub(super) fn check_values(text: &str, most: usize) -> Result<(), Refusal> {
+    // Each value has a mark beside it.
+    if text.len() <= most || marks(text) <= most {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("more than {most} values and names in JSON; send less at once"),
+    ))
+}
+
+/// How many marks there are that stand before a value, or behind a name. In what is no JSON, too.
+fn marks(text: &str) -> usize {
+    let mut marks = 0;
+    let mut in_string = false;
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => _ = bytes.next(),
+            b',' | b':' | b'[' | b'{' if !in_string => marks += 1,
+            _ => {}
+        }
+    }
+    marks
 }
 
 /// The request in a POST's body.
@@ -111,16 +153,7 @@ pub(super) async fn from_body(
     let bytes = receive(body, services).await?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|error| Refusal::bad(format!("the request's body is not UTF-8: {error}")))?;
-    let json: Value = serde_json::from_str(text)
-        .map_err(|error| Refusal::bad(format!("the request's body is not JSON: {error}")))?;
-    if json.is_array() {
-        return Err(Refusal::bad(
-            "batches are not supported; send one operation a request",
-        ));
-    }
-    let envelope: Envelope = serde_json::from_value(json)
-        .map_err(|_| Refusal::bad("the request's body must be a JSON object with `query`"))?;
-    envelope.into_request()
+    from_json(text, &services.limits)
 }
 
 /// A body that arrives in time, and sooner when the server is about to stop.
@@ -166,7 +199,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The request in a GET's URL.
-pub(super) fn from_uri(uri: &Uri) -> Result<Request, Refusal> {
+pub(super) fn from_uri(uri: &Uri, limits: &HttpLimits) -> Result<Request, Refusal> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Parameters {
@@ -181,8 +214,11 @@ pub(super) fn from_uri(uri: &Uri) -> Result<Request, Refusal> {
     let text = |text: Option<String>| text.map_or(Value::Null, Value::String);
     let json = |name: &str, text: Option<String>| match text.as_deref() {
         None | Some("") => Ok(Value::Null),
-        Some(text) => serde_json::from_str(text)
-            .map_err(|error| Refusal::bad(format!("`{name}` is not JSON: {error}"))),
+        Some(text) => {
+            check_values(text, limits.json_values)?;
+            serde_json::from_str(text)
+                .map_err(|error| Refusal::bad(format!("`{name}` is not JSON: {error}")))
+        }
     };
     let envelope = Envelope {
         query: text(parameters.query),

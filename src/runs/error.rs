@@ -1,10 +1,15 @@
 //! Why the ledger refuses, or cannot answer.
 
+use std::time::Duration;
+
 use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::Run;
-use crate::db::error::{Failure, classify};
+use crate::db::{
+    ScanError,
+    error::{Failure, classify},
+};
 
 /// The domain's one error.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -41,6 +46,12 @@ pub enum Error {
     /// The run had ended before.
     #[error("run {} is already {}: an ended run stays as it is", .0.id, .0.status)]
     AlreadyFinished(Box<Run>),
+    /// No index leads to what was asked for, and reading on took too long.
+    #[error(
+        "looking for this among all there is takes longer than the {}.{:03} s that one operation may \
+         take for it: narrow it, runs by startedAt, events by timestamp or runId", .0.as_secs(), .0.subsec_millis()
+    )]
+    TooMuchToRead(Duration),
     /// The database is away or busy.
     #[error("the database cannot answer at the moment: try again")]
     Unavailable(#[source] DbErr),
@@ -52,8 +63,17 @@ pub enum Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match classify(&error) {
-            Failure::Busy | Failure::Unavailable => Self::Unavailable(error),
+            Failure::Busy | Failure::Interrupted | Failure::Unavailable => Self::Unavailable(error),
             Failure::ForeignKey | Failure::Other => Self::Internal(error),
+        }
+    }
+}
+
+impl From<ScanError> for Error {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::TooLong(longest) => Self::TooMuchToRead(longest),
+            ScanError::Database(error) => error.into(),
         }
     }
 }

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use entity::{sync_event, sync_history, user};
 use sea_orm::sea_query::{Expr, Query, UnionType};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, QuerySelect, QueryTrait, Select,
 };
+use strum::VariantArray;
 use uuid::Uuid;
 
 use super::{
@@ -15,7 +16,10 @@ use super::{
     error::{Error, Result},
     filter::{EventFilter, RunFilter},
 };
-use crate::db::page::{Order, Page, Position, Rows};
+use crate::db::{
+    ScanTime,
+    page::{Order, Page, Position, Rows},
+};
 
 /// Ids in one statement; SQLite takes 32,766 values.
 const IDS: usize = 10_000;
@@ -23,7 +27,7 @@ const IDS: usize = 10_000;
 const SUBSELECTS: usize = 200;
 
 /// What a list of runs can be ordered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum RunOrderField {
     /// When they began.
     StartedAt,
@@ -129,47 +133,67 @@ impl Runs {
     /// A page of the runs that match.
     ///
     /// # Errors
-    /// The database does not answer.
+    /// The database does not answer, or has too much to read.
     pub async fn list(
         &self,
         filter: &RunFilter,
         order: RunOrder,
         page: &Page,
+        time: &ScanTime,
     ) -> Result<Rows<Run>> {
         let select = self.matching_runs(filter);
-        let rows = self
-            .run_order(order)
-            .read(self.database.read(), select, page)
-            .await?;
-        Ok(rows)
+        let is_lean = filter.is_lean(order.field);
+        let order = self.run_order(order);
+        self.read(is_lean, time, async |connection| {
+            order.read(connection, select, page).await
+        })
+        .await
     }
 
     /// How many runs match, counted up to `up_to`.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn count(&self, filter: &RunFilter, up_to: u32) -> Result<u32> {
-        self.count_up_to(self.matching_runs(filter), up_to).await
+    /// The database does not answer, or has too much to read.
+    pub async fn count(&self, filter: &RunFilter, up_to: u32, time: &ScanTime) -> Result<u32> {
+        let select = self.matching_runs(filter);
+        self.read(filter.is_lean_to_count(), time, async |connection| {
+            count_up_to(connection, select, up_to).await
+        })
+        .await
     }
 
     /// A page of the events that match, across runs, newest first.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn list_events(&self, filter: &EventFilter, page: &Page) -> Result<Rows<Event>> {
+    /// The database does not answer, or has too much to read.
+    pub async fn list_events(
+        &self,
+        filter: &EventFilter,
+        page: &Page,
+        time: &ScanTime,
+    ) -> Result<Rows<Event>> {
         let select = self.matching_events(filter);
-        let rows = event_order(true)
-            .read(self.database.read(), select, page)
-            .await?;
-        Ok(rows)
+        self.read(filter.is_lean(), time, async |connection| {
+            event_order(true).read(connection, select, page).await
+        })
+        .await
     }
 
     /// How many events match, counted up to `up_to`.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn count_events(&self, filter: &EventFilter, up_to: u32) -> Result<u32> {
-        self.count_up_to(self.matching_events(filter), up_to).await
+    /// The database does not answer, or has too much to read.
+    pub async fn count_events(
+        &self,
+        filter: &EventFilter,
+        up_to: u32,
+        time: &ScanTime,
+    ) -> Result<u32> {
+        let select = self.matching_events(filter);
+        self.read(filter.is_lean(), time, async |connection| {
+            count_up_to(connection, select, up_to).await
+        })
+        .await
     }
 
     /// Pages of the events of several runs, oldest first, in one statement.
@@ -185,7 +209,8 @@ impl Runs {
             let select = self.events_of_run(page);
             event_order(false).select(select, &page.what)
         });
-        for (index, row) in self.query_each(selects).await? {
+        let is_lean = pages.iter().all(|page| page.filter.is_lean());
+        for (index, row) in self.query_each(is_lean, selects).await? {
             read[index].push(Event::from_query_result(&row, "")?);
         }
         let rows = read.into_iter().zip(pages);
@@ -209,7 +234,8 @@ impl Runs {
                 .column(sync_event::Column::Id)
                 .limit(u64::from(count.what))
         });
-        for (index, _) in self.query_each(selects).await? {
+        let is_lean = counts.iter().all(|count| count.filter.is_lean());
+        for (index, _) in self.query_each(is_lean, selects).await? {
             found[index] += 1;
         }
         Ok(counts.iter().cloned().zip(found).collect())
@@ -258,26 +284,27 @@ impl Runs {
         }
     }
 
-    async fn count_up_to<E: EntityTrait>(&self, select: Select<E>, up_to: u32) -> Result<u32> {
-        let rows = select
-            .select_only()
-            .expr_as(Expr::val(1), "one")
-            .limit(u64::from(up_to))
-            .into_query();
-        let count = Query::select()
-            .expr_as(Expr::cust("count(*)"), "count")
-            .from_subquery(rows, "counted")
-            .take();
-        let row = self.database.read().query_one(&count).await?;
-        let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "count"))?;
-        Ok(u32::try_from(count).unwrap_or(up_to))
+    /// Reads beside other readers what an index finds, and apart from them what none does.
+    async fn read<T>(
+        &self,
+        is_lean: bool,
+        time: &ScanTime,
+        read: impl AsyncFnOnce(&DatabaseConnection) -> std::result::Result<T, DbErr>,
+    ) -> Result<T> {
+        if is_lean {
+            Ok(read(self.database.read()).await?)
+        } else {
+            Ok(self.database.scan(time, read).await?)
+        }
     }
 
     /// Runs several selects of events as one statement; each row comes with its select's index.
     async fn query_each(
         &self,
+        is_lean: bool,
         selects: impl Iterator<Item = Select<sync_event::Entity>>,
-    ) -> std::result::Result<Vec<(usize, sea_orm::QueryResult)>, DbErr> {
+    ) -> Result<Vec<(usize, sea_orm::QueryResult)>> {
+        let time = ScanTime::default();
         let mut parts = selects.enumerate().map(|(index, select)| {
             // As a subselect, since SQLite gives the parts of a union no order and limit.
             Query::select()
@@ -291,13 +318,35 @@ impl Runs {
             for part in parts.by_ref().take(SUBSELECTS - 1) {
                 union.union(UnionType::All, part);
             }
-            for row in self.database.read().query_all(&union).await? {
+            let read = self.read(is_lean, &time, async |connection| {
+                connection.query_all(&union).await
+            });
+            for row in read.await? {
                 let index: i32 = row.try_get("", "part")?;
                 rows.push((usize::try_from(index).unwrap_or_default(), row));
             }
         }
         Ok(rows)
     }
+}
+
+async fn count_up_to<E: EntityTrait>(
+    connection: &DatabaseConnection,
+    select: Select<E>,
+    up_to: u32,
+) -> std::result::Result<u32, DbErr> {
+    let rows = select
+        .select_only()
+        .expr_as(Expr::val(1), "one")
+        .limit(u64::from(up_to))
+        .into_query();
+    let count = Query::select()
+        .expr_as(Expr::cust("count(*)"), "count")
+        .from_subquery(rows, "counted")
+        .take();
+    let row = connection.query_one(&count).await?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "count"))?;
+    Ok(u32::try_from(count).unwrap_or(up_to))
 }
 
 /// The runs with these ids, those that exist, in no order.

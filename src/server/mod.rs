@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
     time::{self, Instant},
 };
-use tracing::{info, warn};
+use tracing::{Instrument, error_span, info, warn};
 
 use crate::http::{self, Services};
 
@@ -75,7 +75,12 @@ async fn accept(listener: TcpListener, router: &Router, services: &Services) -> 
             () = services.stopping.cancelled() => return connections,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => entrance.admit(stream, router, services, &mut connections),
+                Ok((stream, peer)) => {
+                    // Of the level of errors, so that it is told with whatever is logged.
+                    let connection = error_span!("connection", %peer);
+                    let _entered = connection.enter();
+                    entrance.admit(stream, router, services, &mut connections);
+                }
                 // A peer that has changed its mind.
                 Err(error) if is_of_the_peer(&error) => {}
                 // Out of open files or memory. What is accepted already goes on, and gives some back.
@@ -159,7 +164,8 @@ impl Entrance {
             limits.idle_time
         };
         let served = connection::serve(stream, place, router.clone(), services.clone(), idle_time);
-        connections.spawn(served);
+        // What is logged of it tells who it is with.
+        connections.spawn(served.in_current_span());
     }
 }
 

@@ -28,6 +28,7 @@ mod process;
 mod quotas;
 mod race;
 mod readme;
+mod scans;
 mod schema;
 mod sharing;
 mod statements;

@@ -243,3 +243,42 @@ async fn a_signal_finishes_what_is_in_flight_and_exits_with_0(
     assert!(answer.contains(r#""status":"PENDING""#), "{answer}");
     assert_eq!(server.wait(), Some(0));
 }
+
+#[tokio::test]
+async fn every_refusal_is_a_line_of_the_log_that_says_whose_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut child = command(folder.path(), &["--listen", "127.0.0.1:0"])
+        .args(["--log-format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let url = line.trim().trim_start_matches("listening on ");
+    for (name, value, status) in [
+        ("authorization", "Bearer synchistory_nothing", 401),
+        ("origin", "https://elsewhere.example", 403),
+        ("host", "elsewhere.example", 421),
+    ] {
+        let request = reqwest::Client::new().post(format!("{url}/graphql"));
+        let request = request.json(&json!({"query": "{ __typename }"}));
+        let answer = request.header(name, value).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{name}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let refused: Vec<_> = lines.filter(|line| line["target"] == "audit").collect();
+    assert_eq!(refused.len(), 3, "{log}");
+    for line in refused {
+        let peer = line["span"]["peer"].as_str().unwrap();
+        assert!(peer.starts_with("127.0.0.1:"), "{line}");
+        assert!(line["reason"].is_string(), "{line}");
+    }
+}

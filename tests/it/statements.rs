@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, json, rstest};
+use crate::support::{Kind, Ledger, Postgres, Setup, Sqlite, json, rstest};
 
 #[rstest]
 #[tokio::test]
@@ -67,8 +67,8 @@ async fn twenty_runs_with_user_and_ten_events_each_take_three_statements(
 }
 
 /// A ledger of 20,000 runs of every sort with 60,000 events, as the planner sees them.
-async fn grown(kind: Kind) -> Option<Ledger> {
-    let ledger = Ledger::start(kind).await?;
+pub(crate) async fn grown(kind: Kind, setup: Setup) -> Option<Ledger> {
+    let ledger = Ledger::set_up(kind, setup).await?;
     let (series, id, instant) = if kind == Postgres {
         (
             "generate_series(1, 20000) AS series(n)",
@@ -128,7 +128,7 @@ async fn grown(kind: Kind) -> Option<Ledger> {
 async fn an_index_is_behind_every_documented_filter_and_order(
     #[values(Sqlite, Postgres)] kind: Kind,
 ) {
-    let Some(ledger) = grown(kind).await else {
+    let Some(ledger) = grown(kind, Setup::default()).await else {
         return;
     };
     let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";

@@ -75,6 +75,37 @@ async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once
         .await;
 }
 
+/// A value takes far more room and time than its bytes do.
+#[rstest]
+#[tokio::test]
+async fn attack_by_a_mebibyte_of_variables_is_refused_before_it_is_read() {
+    let Some(ledger) = Ledger::start(Sqlite).await else {
+        return;
+    };
+    let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    let names = (0..60_000)
+        .map(|n| (n.to_string(), json!(1)))
+        .collect::<serde_json::Map<_, _>>();
+    for ids in [
+        json!(vec!["a"; 200_000]),
+        json!(vec![json!({}); 200_000]),
+        json!(names),
+        json!(vec![["\\\"", ","]; 30_001]),
+    ] {
+        let body = json!({"query": query, "variables": {"ids": ids}}).to_string();
+        let response = ledger.post("application/json", body.clone()).await;
+        assert_eq!(response.status(), 413, "{body:.100}");
+        let answer: Value = response.json().await.unwrap();
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("60000 values"), "{message}");
+    }
+    // What looks like many values may be one.
+    let text = ",".repeat(500_000);
+    let body = json!({"query": "{ __typename }", "extensions": {"a": text}});
+    let response = ledger.post("application/json", body.to_string()).await;
+    assert_eq!(response.status(), 200);
+}
+
 /// Whatever can be stored can be read again.
 #[rstest]
 #[tokio::test]

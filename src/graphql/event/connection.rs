@@ -64,7 +64,10 @@ impl SyncEventConnection {
         let filter = filter.unwrap_or_default().parse()?;
         let page = arguments.page(List::Events, ctx.pages())?;
         let place = place_if_selected(ctx).await?;
-        let rows = ctx.runs().list_events(&filter, &page).await?;
+        let rows = ctx
+            .runs()
+            .list_events(&filter, &page, ctx.scan_time())
+            .await?;
         let list = EventList::Across(filter);
         Ok(Self { rows, list, place })
     }
@@ -118,7 +121,10 @@ impl SyncEventConnection {
     ) -> async_graphql::Result<u32> {
         let bound = count_bound(up_to)?;
         match &self.list {
-            EventList::Across(filter) => Ok(ctx.runs().count_events(filter, bound).await?),
+            EventList::Across(filter) => Ok(ctx
+                .runs()
+                .count_events(filter, bound, ctx.scan_time())
+                .await?),
             EventList::OfRun(of) => {
                 let key = EventsOfRun {
                     run_id: of.run_id,

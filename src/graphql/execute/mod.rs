@@ -36,6 +36,7 @@ use super::{
 };
 use crate::{
     access::{Principal, Scope},
+    db::ScanTime,
     runs::Runs,
 };
 use checks::{Checked, Checks};
@@ -109,7 +110,9 @@ impl Executor {
             shape,
         } = checked.map_err(refused)?;
         Ok(Prepared {
-            request: request.data(Arc::clone(principal)),
+            request: request
+                .data(Arc::clone(principal))
+                .data(ScanTime::default()),
             principal: Arc::clone(principal),
             suggestions: self.suggestions && principal.may(Scope::Read),
             shape,

@@ -91,7 +91,7 @@ pub(super) fn of_count(up_to: i64) -> u64 {
 pub(super) fn of_filter(parent: &str, part: &str) -> u64 {
     match (parent, part) {
         // Looks through the texts of one run's events, or of all there are.
-        ("SyncRun", "messageContains") => 200,
+        ("SyncRun", "messageContains") => 400,
         (_, "errorContains" | "messageContains") => 1000,
         _ => 10,
     }

@@ -57,7 +57,10 @@ impl SyncRunConnection {
         let order = RunOrder::from(order.unwrap_or_default());
         let page = arguments.page(List::Runs(order.field), ctx.pages())?;
         let place = place_if_selected(ctx).await?;
-        let rows = ctx.runs().list(&filter, order, &page).await?;
+        let rows = ctx
+            .runs()
+            .list(&filter, order, &page, ctx.scan_time())
+            .await?;
         let field = order.field;
         Ok(Self {
             rows,
@@ -93,7 +96,11 @@ impl SyncRunConnection {
         ctx: &Context<'_>,
         #[graphql(default = 10000, desc = "How far to count, 1 or more.")] up_to: i32,
     ) -> async_graphql::Result<u32> {
-        Ok(ctx.runs().count(&self.filter, count_bound(up_to)?).await?)
+        let bound = count_bound(up_to)?;
+        Ok(ctx
+            .runs()
+            .count(&self.filter, bound, ctx.scan_time())
+            .await?)
     }
 
     /// The position in the change feed at which this page was read: pass it to `syncRunChanged(after:)` and nothing falls between list and live view.

@@ -23,6 +23,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use tracing::warn;
 
 use site::Host;
 pub use site::{BadOrigin, Origin};
@@ -155,14 +156,14 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     if let Err(refused) = origins.check_host(&request) {
-        return refused.into_response();
+        return refuse(refused);
     }
     // All else is the same for everyone, and tells nothing of the ledger.
     if request.uri().path() != "/graphql" {
         return next.run(request).await;
     }
     let mut response = match origins.check_origin(&request) {
-        Err(refused) => refused.into_response(),
+        Err(refused) => refuse(refused),
         Ok(From::Here) => next.run(request).await,
         Ok(From::Allowed(origin)) => {
             let mut response = if is_preflight(&request) {
@@ -183,6 +184,11 @@ pub(super) async fn guard(
     // Of an event stream too, which axum lets be stored and asked for again.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+fn refuse(refused: Refused) -> Response {
+    warn!(target: "audit", reason = refused.1.trim_end(), "refused");
+    refused.into_response()
 }
 
 fn is_preflight(request: &Request) -> bool {

@@ -2,9 +2,9 @@
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use crate::{access::Denied, http::request::Envelope};
+use crate::access::Denied;
 
 /// Why the server closes a socket.
 #[derive(Clone, Copy, Debug)]
@@ -57,29 +57,28 @@ impl From<Denied> for Close {
     }
 }
 
-/// What a client says.
+/// What a client says. What is in it is read when it is known what it is for.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum ClientMessage {
-    ConnectionInit {
-        #[serde(default)]
-        payload: Value,
-    },
-    Ping {
-        #[serde(default)]
-        payload: Value,
-    },
-    Pong {
-        #[serde(default)]
-        payload: Value,
-    },
-    Subscribe {
-        id: String,
-        payload: Envelope,
-    },
-    Complete {
-        id: String,
-    },
+pub(super) struct ClientMessage<'a> {
+    /// What it says.
+    #[serde(rename = "type")]
+    pub(super) kind: ClientMessageKind,
+    /// Of the operation that it is about.
+    #[serde(default)]
+    pub(super) id: Option<String>,
+    #[serde(default, borrow)]
+    pub(super) payload: Option<&'a RawValue>,
+}
+
+/// The types of messages from clients.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ClientMessageKind {
+    ConnectionInit,
+    Ping,
+    Pong,
+    Subscribe,
+    Complete,
 }
 
 /// What the server says without an operation.

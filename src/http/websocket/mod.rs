@@ -22,12 +22,13 @@ use futures_util::{
     FutureExt, SinkExt,
     future::{BoxFuture, pending},
 };
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use tokio::time::{self, Instant};
+use tracing::{Instrument, Span};
 
-use super::{Services, access, quota::Permit};
+use super::{Services, access, quota::Permit, request};
 use crate::access::{Access, Denied, Principal};
-use message::{ClientMessage, Close, ServerMessage};
+use message::{ClientMessage, ClientMessageKind, Close, ServerMessage};
 use operations::{Operations, Outgoing};
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -46,6 +47,7 @@ pub(super) async fn upgrade(mut parts: Parts, services: Services) -> Response {
         Err(rejection) => return rejection.into_response(),
     };
     let tracker = services.sockets.clone();
+    let connection = Span::current();
     upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(READ_BUFFER)
@@ -58,7 +60,7 @@ pub(super) async fn upgrade(mut parts: Parts, services: Services) -> Response {
                 headers: parts.headers,
                 offered: offered.is_ok(),
             };
-            tracker.track_future(serve(socket, visitor, services))
+            tracker.track_future(serve(socket, visitor, services).instrument(connection))
         })
 }
 
@@ -218,11 +220,13 @@ impl Session {
     async fn answer(&mut self, text: &str) -> Result<Option<Message>, Close> {
         // Whoever talks is there.
         self.unanswered = 0;
-        let message = serde_json::from_str(text)
+        let values = self.services.limits.json_values;
+        let message: ClientMessage = serde_json::from_str(text)
             .map_err(|_| Close::BadMessage("not a message of graphql-transport-ws"))?;
-        match message {
-            ClientMessage::ConnectionInit { payload } => {
-                check_payload(&payload)?;
+        let payload = message.payload.map_or("null", RawValue::get);
+        match message.kind {
+            ClientMessageKind::ConnectionInit => {
+                let payload = read_object(payload, values)?;
                 let headers = self.headers.take().ok_or(Close::SecondInit)?;
                 // Apart, so that a socket does not keep the room that this takes for as long as it is open.
                 let admitted = Box::pin(admit(&headers, &payload, &self.services.access)).await;
@@ -232,23 +236,26 @@ impl Session {
                 self.principal = Some(principal);
                 Ok(Some(ServerMessage::ConnectionAck.write()))
             }
-            ClientMessage::Ping { payload } => {
-                check_payload(&payload)?;
+            ClientMessageKind::Ping => {
+                read_object(payload, values)?;
                 Ok(Some(ServerMessage::Pong.write()))
             }
-            ClientMessage::Pong { payload } => check_payload(&payload).map(|()| None),
-            ClientMessage::Subscribe { id, payload } => {
+            ClientMessageKind::Pong => read_object(payload, values).map(|_| None),
+            ClientMessageKind::Subscribe => {
+                let id = message.id.ok_or(WITHOUT_ID)?;
                 let principal = self.principal.as_ref().ok_or(Close::Unauthorized)?;
                 self.operations
                     .start(id, payload, principal, &self.services)
             }
-            ClientMessage::Complete { id } => {
-                self.operations.stop(&id);
+            ClientMessageKind::Complete => {
+                self.operations.stop(&message.id.ok_or(WITHOUT_ID)?);
                 Ok(None)
             }
         }
     }
 }
+
+const WITHOUT_ID: Close = Close::BadMessage("a message about an operation has its id");
 
 /// Sends messages to a client that takes them; one that does not for too long is left.
 async fn send(
@@ -293,9 +300,11 @@ fn ended(principal: Arc<Principal>, services: &Services) -> BoxFuture<'static, (
     async move { principal.ended(now).await }.boxed()
 }
 
-fn check_payload(payload: &Value) -> Result<(), Close> {
-    match payload {
-        Value::Null | Value::Object(_) => Ok(()),
+/// A payload that may be left out.
+fn read_object(payload: &str, values: usize) -> Result<Value, Close> {
+    request::check_values(payload, values).map_err(|_| Close::TooLarge)?;
+    match serde_json::from_str(payload) {
+        Ok(payload @ (Value::Null | Value::Object(_))) => Ok(payload),
         _ => Err(Close::BadMessage("a payload is an object")),
     }
 }

@@ -13,7 +13,7 @@ use super::message::{Close, Operation};
 use crate::{
     access::Principal,
     graphql::{ErrorCode, Frame, Prepared, Said, refused, was_executed, write, write_errors},
-    http::{Services, request::Envelope},
+    http::{Services, request},
 };
 
 /// Bytes of an operation's id, which is said again with each of its messages.
@@ -43,7 +43,7 @@ impl Operations {
     pub(super) fn start(
         &mut self,
         id: String,
-        payload: Envelope,
+        payload: &str,
         principal: &Arc<Principal>,
         services: &Services,
     ) -> Result<Option<Message>, Close> {
@@ -62,8 +62,7 @@ impl Operations {
             let errors = write_errors(&refused(ErrorCode::RateLimited, message));
             return Ok(Some(operation.error(&errors)));
         }
-        let request = payload
-            .into_request()
+        let request = request::from_json(payload, &services.limits)
             .map_err(|_| Close::BadMessage("the payload of subscribe is no request"))?;
         let request_id = services.clock.new_id().to_string();
         let outgoing = match services.graphql.prepare(request, principal, &request_id) {

@@ -11,7 +11,7 @@ use sync_history::{
     access::{Access, Policy, TokenSettings},
     clock::Clock,
     config::Limits,
-    db,
+    db::{self, StatementTimes},
     graphql::Executor,
     http::Services,
     runs::Runs,
@@ -40,6 +40,8 @@ pub(crate) struct Setup {
     pub(crate) clock: TestClock,
     pub(crate) tokens: Option<TokenSettings>,
     pub(crate) policy: Policy,
+    /// So long that nothing is given up on a busy machine, unless it is said.
+    pub(crate) times: Option<StatementTimes>,
 }
 
 impl Ledger {
@@ -90,7 +92,11 @@ impl Ledger {
 
     async fn over(database_url: String, folder: TempDir, setup: Setup) -> Self {
         let limits = setup.limits;
-        let mut database = db::connect(&database_url).await.unwrap();
+        let times = setup.times.unwrap_or(StatementTimes {
+            scan: Duration::from_secs(20),
+            ..StatementTimes::default()
+        });
+        let mut database = db::connect_with(&database_url, times).await.unwrap();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let recorded = Arc::clone(&statements);
         database.observe_statements(move |info| {
