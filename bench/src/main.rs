@@ -13,6 +13,7 @@ mod operations;
 mod process;
 mod report;
 mod series;
+mod siege;
 mod socket;
 mod stopped;
 mod target;
@@ -38,6 +39,7 @@ struct Cli {
 enum Command {
     Feed(feed::Options),
     Writers(writers::Options),
+    Siege(siege::Options),
     /// Serve the bare broadcast that the server is compared with
     #[command(hide = true)]
     Floor,
@@ -48,6 +50,7 @@ async fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Feed(options) => feed::run(options).await,
         Command::Writers(options) => writers::run(options).await,
+        Command::Siege(options) => siege::run(options).await,
         Command::Floor => floor::serve().await,
     }
 }
