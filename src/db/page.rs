@@ -43,6 +43,16 @@ pub struct Rows<T> {
 }
 
 impl<T> Rows<T> {
+    /// The same page of what is made of its rows.
+    #[must_use]
+    pub fn map<U>(self, make: impl FnMut(T) -> U) -> Rows<U> {
+        Rows {
+            rows: self.rows.into_iter().map(make).collect(),
+            has_previous: self.has_previous,
+            has_next: self.has_next,
+        }
+    }
+
     /// Makes a page of what was read: up to one row more than `page` wants, in the direction it
     /// is read in.
     #[must_use]

@@ -15,6 +15,7 @@ mod execute;
 mod loaders;
 mod mutation;
 mod node;
+mod objects;
 mod page;
 mod query;
 mod response;

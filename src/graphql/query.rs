@@ -6,6 +6,7 @@ use super::{
     context::LedgerContext,
     event::{SyncEventConnection, SyncEventFilter},
     node::{Node, uuid, uuids},
+    objects::Object,
     page::PageArguments,
     run::{SyncRun, SyncRunConnection, SyncRunFilter, SyncRunOrder},
     viewer::{Requires, Viewer},
@@ -54,9 +55,9 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run's UUID.")] id: ID,
-    ) -> Result<Option<SyncRun>> {
-        let run = ctx.loaders().run(uuid("id", &id)?).await?;
-        Ok(run.map(SyncRun::from))
+    ) -> Result<Option<Object<SyncRun>>> {
+        let run = ctx.runs().find(uuid("id", &id)?).await?;
+        Ok(run.map(|run| Object(run.into())))
     }
 
     /// The runs that match. Newest first unless `orderBy` says otherwise. Pages of 25 by default, 100 at most.

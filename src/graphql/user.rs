@@ -2,6 +2,7 @@
 
 use async_graphql::{ID, Object};
 
+use super::objects::Plain;
 use crate::runs;
 
 /// A person who triggers runs.
@@ -12,6 +13,10 @@ impl From<runs::User> for User {
     fn from(user: runs::User) -> Self {
         Self(user)
     }
+}
+
+impl Plain for User {
+    const APART: &'static [&'static str] = &[];
 }
 
 /// A person who triggers runs.

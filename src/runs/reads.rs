@@ -91,10 +91,17 @@ impl Runs {
     /// # Errors
     /// There is none, or the database does not answer.
     pub async fn get(&self, id: Uuid) -> Result<Run> {
-        let run = sync_history::Entity::find_by_id(id)
-            .one(self.database.read())
-            .await?;
+        let run = self.find(id).await?;
         run.ok_or(Error::NotFound { what: "run", id })
+    }
+
+    /// The run with this id, if there is one.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn find(&self, id: Uuid) -> Result<Option<Run>> {
+        let select = sync_history::Entity::find_by_id(id);
+        Ok(select.one(self.database.read()).await?)
     }
 
     /// The runs with these ids, those that exist.

@@ -39,7 +39,7 @@ async fn until_no_change_is_left(ledger: &Ledger) {
 async fn changes_older_than_the_retention_go_and_their_cursors_expire(
     #[values(Sqlite, Postgres)] kind: Kind,
 ) {
-    let Some(ledger) = Ledger::start_with(kind, kept_for(Duration::from_secs(1))).await else {
+    let Some(ledger) = Ledger::start_with(kind, kept_for(Duration::from_secs(2))).await else {
         return;
     };
     let before = ledger.now().await;
@@ -65,6 +65,8 @@ async fn changes_older_than_the_retention_go_and_their_cursors_expire(
     for _ in 0..2500 {
         last = live.data().await["syncRunChanged"]["cursor"].take();
     }
+    // So much later that it is still young when they are old, however fast they were read.
+    tokio::time::sleep(Duration::from_millis(1200)).await;
     let behind = ledger.now().await;
     until_no_change_is_left(&ledger).await;
 

@@ -8,6 +8,7 @@ use crate::{
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_added_events, encode_position},
+        objects::{Object, Objects},
         page::{PageArguments, PageInfo, count_bound},
     },
     runs::{
@@ -20,7 +21,7 @@ use crate::{
 /// A page of events.
 #[derive(Debug)]
 pub(in crate::graphql) struct SyncEventConnection {
-    rows: Rows<Event>,
+    rows: Rows<SyncEvent>,
     list: EventList,
     place: Option<feed::Cursor>,
 }
@@ -38,14 +39,14 @@ pub(in crate::graphql) struct SyncEventEdge {
     /// The event's place, for `after` and `before`.
     cursor: String,
     /// The event.
-    node: SyncEvent,
+    node: Object<SyncEvent>,
 }
 
 impl From<Event> for SyncEventEdge {
     fn from(event: Event) -> Self {
         Self {
             cursor: cursor(&event),
-            node: event.into(),
+            node: Object(event.into()),
         }
     }
 }
@@ -68,6 +69,7 @@ impl SyncEventConnection {
             .runs()
             .list_events(&filter, &page, ctx.scan_time())
             .await?;
+        let rows = rows.map(SyncEvent::from);
         let list = EventList::Across(filter);
         Ok(Self { rows, list, place })
     }
@@ -80,6 +82,7 @@ impl SyncEventConnection {
         let place = place_if_selected(ctx).await?;
         let rows = ctx.loaders().events(of.clone()).await?;
         let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &of.what));
+        let rows = rows.map(SyncEvent::from);
         let list = EventList::OfRun(of);
         Ok(Self { rows, list, place })
     }
@@ -93,24 +96,18 @@ impl SyncEventConnection {
         self.rows
             .rows
             .iter()
-            .cloned()
-            .map(SyncEventEdge::from)
+            .map(|event| SyncEventEdge::from(event.0.clone()))
             .collect()
     }
 
     /// The events alone.
-    async fn nodes(&self) -> Vec<SyncEvent> {
-        self.rows
-            .rows
-            .iter()
-            .cloned()
-            .map(SyncEvent::from)
-            .collect()
+    async fn nodes(&self) -> Objects<'_, SyncEvent> {
+        Objects(&self.rows.rows)
     }
 
     /// Where the page lies in its list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.rows, cursor)
+        PageInfo::new(&self.rows, |event| cursor(&event.0))
     }
 
     /// How many events match. Counted only when selected, and never past `upTo`: an answer equal to `upTo` means that many or more.

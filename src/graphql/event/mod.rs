@@ -16,6 +16,7 @@ pub(super) use payload::{AddSyncEventPayload, AddSyncEventsPayload};
 
 use super::{
     context::LedgerContext,
+    objects::{Object, Plain},
     run::SyncRun,
     scalars::{DateTime, Json},
 };
@@ -29,6 +30,10 @@ impl From<Event> for SyncEvent {
     fn from(event: Event) -> Self {
         Self(event)
     }
+}
+
+impl Plain for SyncEvent {
+    const APART: &'static [&'static str] = &["run"];
 }
 
 /// Something that happened during a run.
@@ -60,13 +65,14 @@ impl SyncEvent {
     }
 
     /// The run it belongs to.
-    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<SyncRun> {
+    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Object<SyncRun>> {
         run_of(ctx, self.0.sync_id).await
     }
 }
 
 /// The run with this id, which an event refers to.
-async fn run_of(ctx: &Context<'_>, id: uuid::Uuid) -> async_graphql::Result<SyncRun> {
+async fn run_of(ctx: &Context<'_>, id: uuid::Uuid) -> async_graphql::Result<Object<SyncRun>> {
     let run = ctx.loaders().run(id).await?;
-    Ok(run.ok_or(Error::NotFound { what: "run", id })?.into())
+    let run = run.ok_or(Error::NotFound { what: "run", id })?;
+    Ok(Object(run.into()))
 }

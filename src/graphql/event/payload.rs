@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{SyncEvent, connection::SyncEventEdge, run_of};
 use crate::{
-    graphql::run::SyncRun,
+    graphql::{objects::Object, run::SyncRun},
     runs::{AddedEvents, Event},
 };
 
@@ -61,7 +61,7 @@ impl AddSyncEventsPayload {
 #[ComplexObject]
 impl AddSyncEventPayload {
     /// The run it was added to.
-    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<SyncRun> {
+    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Object<SyncRun>> {
         run_of(ctx, self.run_id).await
     }
 }
@@ -69,7 +69,7 @@ impl AddSyncEventPayload {
 #[ComplexObject]
 impl AddSyncEventsPayload {
     /// The run they were added to.
-    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<SyncRun> {
+    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Object<SyncRun>> {
         run_of(ctx, self.run_id).await
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_changes, encode_position},
+        objects::{Object, Objects},
         page::{PageArguments, PageInfo, count_bound},
     },
     runs::{Run, RunOrder, RunOrderField, feed, filter::RunFilter},
@@ -16,7 +17,7 @@ use crate::{
 /// A page of runs.
 #[derive(Debug)]
 pub(in crate::graphql) struct SyncRunConnection {
-    rows: Rows<Run>,
+    rows: Rows<SyncRun>,
     filter: RunFilter,
     field: RunOrderField,
     place: Option<feed::Cursor>,
@@ -28,7 +29,7 @@ pub(in crate::graphql) struct SyncRunEdge {
     /// The run's place, for `after` and `before`.
     cursor: String,
     /// The run.
-    node: SyncRun,
+    node: Object<SyncRun>,
 }
 
 impl SyncRunEdge {
@@ -36,7 +37,7 @@ impl SyncRunEdge {
     pub(super) fn new(run: Run, field: RunOrderField) -> Self {
         Self {
             cursor: cursor(&run, field),
-            node: run.into(),
+            node: Object(run.into()),
         }
     }
 }
@@ -63,7 +64,7 @@ impl SyncRunConnection {
             .await?;
         let field = order.field;
         Ok(Self {
-            rows,
+            rows: rows.map(SyncRun::from),
             filter,
             field,
             place,
@@ -76,18 +77,18 @@ impl SyncRunConnection {
 impl SyncRunConnection {
     /// The runs with their places in the list.
     async fn edges(&self) -> Vec<SyncRunEdge> {
-        let edge = |run: &Run| SyncRunEdge::new(run.clone(), self.field);
+        let edge = |run: &SyncRun| SyncRunEdge::new(run.0.clone(), self.field);
         self.rows.rows.iter().map(edge).collect()
     }
 
     /// The runs alone.
-    async fn nodes(&self) -> Vec<SyncRun> {
-        self.rows.rows.iter().cloned().map(SyncRun::from).collect()
+    async fn nodes(&self) -> Objects<'_, SyncRun> {
+        Objects(&self.rows.rows)
     }
 
     /// Where the page lies in its list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.rows, |run| cursor(run, self.field))
+        PageInfo::new(&self.rows, |run| cursor(&run.0, self.field))
     }
 
     /// How many runs match. Counted only when selected, and never past `upTo`: an answer equal to `upTo` means that many or more.

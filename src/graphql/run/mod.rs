@@ -27,6 +27,7 @@ use super::{
     context::LedgerContext,
     cursor::List,
     event::{SyncEventConnection, SyncEventFilter},
+    objects::{Object, Plain},
     page::PageArguments,
     scalars::{DateTime, Json},
     user::User,
@@ -41,6 +42,10 @@ impl From<Run> for SyncRun {
     fn from(run: Run) -> Self {
         Self(run)
     }
+}
+
+impl Plain for SyncRun {
+    const APART: &'static [&'static str] = &["triggeredBy", "events"];
 }
 
 impl SyncRun {
@@ -177,11 +182,12 @@ impl SyncRun {
     }
 
     /// The user who started the run, if a person did.
-    async fn triggered_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
+    async fn triggered_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Object<User>>> {
         let Some(id) = self.0.triggered_by_id else {
             return Ok(None);
         };
-        Ok(ctx.loaders().user(id).await?.map(User::from))
+        let user = ctx.loaders().user(id).await?;
+        Ok(user.map(|user| Object(user.into())))
     }
 
     /// The user's id alone, without looking the user up.

@@ -3,13 +3,16 @@
 use async_graphql::SimpleObject;
 
 use super::{SyncRun, connection::SyncRunEdge};
-use crate::runs::{Run, RunOrderField, Written};
+use crate::{
+    graphql::objects::Object,
+    runs::{Run, RunOrderField, Written},
+};
 
 /// The run that was created.
 #[derive(Debug, SimpleObject)]
 pub(in crate::graphql) struct CreateSyncRunPayload {
     /// The run.
-    run: SyncRun,
+    run: Object<SyncRun>,
     /// The run with its place in a list by start.
     run_edge: SyncRunEdge,
     /// True when this exact call had been made before.
@@ -20,7 +23,7 @@ pub(in crate::graphql) struct CreateSyncRunPayload {
 #[derive(Debug, SimpleObject)]
 pub(in crate::graphql) struct StartSyncRunPayload {
     /// The run.
-    run: SyncRun,
+    run: Object<SyncRun>,
     /// True when the run was running before.
     replayed: bool,
 }
@@ -29,14 +32,14 @@ pub(in crate::graphql) struct StartSyncRunPayload {
 #[derive(Debug, SimpleObject)]
 pub(in crate::graphql) struct ReportSyncProgressPayload {
     /// The run.
-    run: SyncRun,
+    run: Object<SyncRun>,
 }
 
 /// The run that was completed.
 #[derive(Debug, SimpleObject)]
 pub(in crate::graphql) struct CompleteSyncRunPayload {
     /// The run.
-    run: SyncRun,
+    run: Object<SyncRun>,
     /// True when the run had ended before, and just so.
     replayed: bool,
 }
@@ -45,7 +48,7 @@ pub(in crate::graphql) struct CompleteSyncRunPayload {
 #[derive(Debug, SimpleObject)]
 pub(in crate::graphql) struct CancelSyncRunPayload {
     /// The run.
-    run: SyncRun,
+    run: Object<SyncRun>,
     /// True when the run had been cancelled before, and just so.
     replayed: bool,
 }
@@ -60,7 +63,7 @@ pub(in crate::graphql) struct CancelActiveSyncRunsPayload {
 impl From<Written> for CreateSyncRunPayload {
     fn from(written: Written) -> Self {
         Self {
-            run: written.run.clone().into(),
+            run: Object(written.run.clone().into()),
             run_edge: SyncRunEdge::new(written.run, RunOrderField::StartedAt),
             replayed: written.replayed,
         }
@@ -70,7 +73,7 @@ impl From<Written> for CreateSyncRunPayload {
 impl From<Written> for StartSyncRunPayload {
     fn from(written: Written) -> Self {
         Self {
-            run: written.run.into(),
+            run: Object(written.run.into()),
             replayed: written.replayed,
         }
     }
@@ -78,14 +81,16 @@ impl From<Written> for StartSyncRunPayload {
 
 impl From<Run> for ReportSyncProgressPayload {
     fn from(run: Run) -> Self {
-        Self { run: run.into() }
+        Self {
+            run: Object(run.into()),
+        }
     }
 }
 
 impl From<Written> for CompleteSyncRunPayload {
     fn from(written: Written) -> Self {
         Self {
-            run: written.run.into(),
+            run: Object(written.run.into()),
             replayed: written.replayed,
         }
     }
@@ -94,7 +99,7 @@ impl From<Written> for CompleteSyncRunPayload {
 impl From<Written> for CancelSyncRunPayload {
     fn from(written: Written) -> Self {
         Self {
-            run: written.run.into(),
+            run: Object(written.run.into()),
             replayed: written.replayed,
         }
     }
