@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// All lookups; each has a key type of its own.
-pub(super) struct Loaders(DataLoader<LedgerLoader>);
+#[derive(Clone)]
+pub(super) struct Loaders(Arc<DataLoader<LedgerLoader>>);
 
 /// Key of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,7 +32,7 @@ struct LedgerLoader(Runs);
 
 impl Loaders {
     pub(super) fn new(runs: Runs) -> Self {
-        Self(DataLoader::new(LedgerLoader(runs), tokio::spawn))
+        Self(Arc::new(DataLoader::new(LedgerLoader(runs), tokio::spawn)))
     }
 
     pub(super) async fn run(&self, id: Uuid) -> Result<Option<Run>> {

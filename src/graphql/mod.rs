@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 
 mod context;
 mod cursor;
@@ -32,6 +32,7 @@ pub use page::PageLimits;
 pub use response::{write, write_errors};
 
 use crate::runs::Runs;
+use loaders::Loaders;
 use mutation::Mutation;
 use query::Query;
 use subscription::Subscription;
@@ -70,14 +71,20 @@ impl Default for Limits {
 type LedgerSchema = Schema<Query, Mutation, Subscription>;
 
 /// The schema over a ledger.
-fn schema(runs: Runs, limits: &Limits) -> LedgerSchema {
+fn schema(
+    runs: Runs,
+    loaders: Loaders,
+    limits: &Limits,
+    validation: ValidationMode,
+) -> LedgerSchema {
     let builder = if limits.introspection {
         builder()
     } else {
         builder().disable_introspection()
     };
     builder
-        .data(loaders::Loaders::new(runs.clone()))
+        .validation_mode(validation)
+        .data(loaders)
         .data(runs)
         .data(limits.pages)
         .finish()

@@ -1,10 +1,15 @@
 //! What operations cost, and that what clients ask is not too much.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use async_graphql::{Request, Variables};
 use serde_json::json;
 
-use super::attacks::{checked, cost, nested, refused, told};
+use super::{
+    attacks::{checked, cost, nested, refused, told},
+    checks::Checks,
+};
+use crate::graphql::Limits;
 
 /// The fields of all types, and so many times those of their types.
 fn introspected(times: usize) -> String {
@@ -126,4 +131,41 @@ fn what_clients_and_the_readme_ask_passes() {
         told(Duration::ZERO, &format!("costs {cost}: {query}"));
         assert!(cost < 2000, "{cost}: {query}");
     }
+}
+
+#[test]
+fn a_document_that_is_known_is_checked_with_each_requests_variables() {
+    let checks = Checks::new(Limits::default());
+    let query =
+        "query($f: SyncRunFilter, $n: Int) { syncRuns(filter: $f, first: $n) { nodes { id } } }";
+    let check = |variables| {
+        let mut request = Request::new(query);
+        let checked = checks.check(&mut request, &Variables::from_json(variables));
+        checked
+            .map(|checked| (checked.cost, Arc::as_ptr(&checked.document)))
+            .map_err(|error| error.message)
+    };
+    let (one, document) = check(json!({"n": 1})).unwrap();
+    let (hundred, same) = check(json!({"n": 100})).unwrap();
+    assert_eq!(document, same);
+    assert!(hundred > 50 + one);
+    let wrong = check(json!({"n": "1"})).unwrap_err();
+    assert!(wrong.starts_with("variable $n is"), "{wrong}");
+    let many = check(json!({"f": {"errorContains": "x".repeat(10_000_000)}})).unwrap_err();
+    assert!(many.contains("values in arguments"), "{many}");
+}
+
+#[test]
+fn which_operation_is_meant_is_told_by_its_name_also_in_a_known_document() {
+    let checks = Checks::new(Limits::default());
+    let operation = |name: Option<&str>| {
+        let mut request = Request::new("mutation a { startSyncRun(runId: 1) { replayed } }");
+        request.operation_name = name.map(str::to_owned);
+        let checked = checks.check(&mut request, &Variables::default());
+        checked.unwrap().operation.is_some()
+    };
+    assert!(operation(Some("a")));
+    assert!(operation(None));
+    assert!(!operation(Some("b")));
+    assert!(operation(Some("a")));
 }

@@ -22,13 +22,13 @@ use crate::graphql::error::{ErrorCode, refusal};
 
 type Checked = Result<(), ServerError>;
 
-/// Checks a document before it is executed.
+/// Checks a document before it is executed; tells what there is in it.
 pub(super) fn check<'a>(
     document: &'a ExecutableDocument,
     types: &'a FieldTypes,
     given: &mut Given<'a>,
     limits: &'a DocumentLimits,
-) -> Checked {
+) -> Result<Counts, ServerError> {
     let operations = document.operations.iter().count();
     at_most(
         limits.operations,
@@ -67,7 +67,8 @@ pub(super) fn check<'a>(
     for (_, operation) in document.operations.iter() {
         check_root(&operation.node)?;
     }
-    merging::check(document, limits.merges)
+    merging::check(document, limits.merges)?;
+    Ok(counted)
 }
 
 fn check_variables(document: &ExecutableDocument, limits: &DocumentLimits) -> Checked {
@@ -152,7 +153,8 @@ mod tests {
         let (types, variables) = (FieldTypes::default(), Variables::default());
         let mut given = Given::new(None, &variables);
         let limits = DocumentLimits::default();
-        check(&document, &types, &mut given, &limits).map_err(|error| error.message)
+        let checked = check(&document, &types, &mut given, &limits);
+        checked.map(drop).map_err(|error| error.message)
     }
 
     #[test]

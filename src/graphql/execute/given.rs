@@ -130,7 +130,8 @@ impl<'a> Given<'a> {
     }
 }
 
-fn size(value: &Value) -> usize {
+/// How many values there are in one.
+pub(super) fn size(value: &Value) -> usize {
     match value {
         Value::String(text) => 1 + text.len() / TEXT,
         Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),

@@ -9,6 +9,7 @@ mod costs;
 mod counts;
 mod document;
 mod given;
+mod known;
 mod limits;
 mod live;
 mod merging;
@@ -20,7 +21,7 @@ mod variables;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
-    Request, Response, ServerError, Value,
+    Request, Response, ServerError, ValidationMode, Value,
     parser::{
         parse_schema,
         types::{OperationType, TypeKind, TypeSystemDefinition},
@@ -33,6 +34,7 @@ use tracing::{error, warn};
 use super::{
     LedgerSchema, Limits,
     error::{ErrorCode, refused, seal},
+    loaders::Loaders,
 };
 use crate::{
     access::{Principal, Scope},
@@ -40,6 +42,7 @@ use crate::{
     runs::Runs,
 };
 use checks::{Checked, Checks};
+use known::Document;
 use live::Live;
 use shape::Shape;
 
@@ -50,6 +53,8 @@ pub use live::{Frame, Said};
 #[derive(Clone)]
 pub struct Executor {
     schema: LedgerSchema,
+    /// The same, which takes a document's word for it that it fits.
+    trusting: LedgerSchema,
     live: Arc<Live>,
     checks: Arc<Checks>,
     operation_time: Duration,
@@ -60,7 +65,7 @@ pub struct Executor {
 pub struct Prepared {
     request: Request,
     principal: Arc<Principal>,
-    shape: Shape,
+    document: Arc<Document>,
     /// Whether names may be suggested in answer.
     suggestions: bool,
     /// None if it cannot be told which operation is meant; execution will say so.
@@ -75,10 +80,13 @@ impl Executor {
     #[must_use]
     pub fn new(runs: Runs, limits: Limits) -> Self {
         let feed = runs.feed().clone();
-        let schema = super::schema(runs, &limits);
+        let loaders = Loaders::new(runs.clone());
+        let trusting = super::schema(runs.clone(), loaders.clone(), &limits, ValidationMode::Fast);
+        let schema = super::schema(runs, loaders, &limits, ValidationMode::Strict);
         Self {
             live: Arc::new(Live::new(schema.clone(), feed, limits.catch_up_time)),
             schema,
+            trusting,
             checks: Arc::new(Checks::new(limits)),
             operation_time: limits.operation_time,
             suggestions: limits.suggestions,
@@ -107,7 +115,7 @@ impl Executor {
         let Checked {
             operation,
             cost,
-            shape,
+            document,
         } = checked.map_err(refused)?;
         Ok(Prepared {
             request: request
@@ -115,7 +123,7 @@ impl Executor {
                 .data(ScanTime::default()),
             principal: Arc::clone(principal),
             suggestions: self.suggestions && principal.may(Scope::Read),
-            shape,
+            document,
             operation,
             cost,
         })
@@ -124,7 +132,12 @@ impl Executor {
     /// Executes a query or mutation. Failures of the server are logged under `request_id`.
     pub async fn execute(&self, prepared: Prepared, request_id: &str) -> Response {
         let is_mutation = prepared.operation == Some(OperationType::Mutation);
-        let execution = execute(self.schema.clone(), prepared, request_id.to_owned());
+        let schema = if prepared.document.is_valid() {
+            &self.trusting
+        } else {
+            &self.schema
+        };
+        let execution = execute(schema.clone(), prepared, request_id.to_owned());
         let execution = async {
             if is_mutation {
                 // What has begun to write is gone on with, and written down, also if the client goes away.
@@ -159,7 +172,13 @@ async fn execute(schema: LedgerSchema, prepared: Prepared, request_id: String) -
     // A defect in one resolver must neither cut the connection nor go unlogged.
     let execution = AssertUnwindSafe(schema.execute(prepared.request)).catch_unwind();
     match execution.await {
-        Ok(response) => finished(response, &prepared.shape, prepared.suggestions, &request_id),
+        Ok(response) => {
+            let document = prepared.document;
+            if was_executed(&response) {
+                document.set_valid();
+            }
+            finished(response, &document.shape, prepared.suggestions, &request_id)
+        }
         Err(_) => panicked(&request_id),
     }
 }

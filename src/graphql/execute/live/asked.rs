@@ -7,7 +7,7 @@ use async_graphql::{
     parser::types::{ExecutableDocument, OperationDefinition, Selection},
 };
 
-use super::super::{Prepared, document, shape::Shape};
+use super::super::{Prepared, document, known::Document};
 use crate::access::{Principal, Scopes};
 
 /// A subscription that may be executed, any number of times.
@@ -15,7 +15,7 @@ pub(super) struct Asked {
     pub(super) key: Key,
     /// Under which failures are logged.
     pub(super) request_id: String,
-    pub(super) shape: Shape,
+    pub(super) known: Arc<Document>,
     pub(super) suggestions: bool,
     /// As good as any other who asks it: their rights are the same.
     principal: Arc<Principal>,
@@ -54,7 +54,7 @@ impl Asked {
         Some(Self {
             key,
             request_id,
-            shape: prepared.shape,
+            known: prepared.document,
             suggestions: prepared.suggestions,
             principal: prepared.principal,
             operation_name: request.operation_name,

@@ -55,8 +55,12 @@ impl Execution {
             let (response, responses) = match next {
                 Ok(None) => return None,
                 Ok(Some(response)) => {
-                    let response =
-                        finished(response, &asked.shape, asked.suggestions, &asked.request_id);
+                    let response = finished(
+                        response,
+                        &asked.known.shape,
+                        asked.suggestions,
+                        &asked.request_id,
+                    );
                     (response, Some(responses))
                 }
                 Err(_) => (panicked(&asked.request_id), None),

@@ -1,0 +1,95 @@
+//! Documents that were read before. Clients send the same few again and again, with other variables:
+//! to parse and check one takes longer than to execute most.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_graphql::{
+    Request, Variables,
+    parser::types::{ExecutableDocument, OperationDefinition},
+};
+use lru::LruCache;
+
+use super::{counts::Counts, document, given, limits::DocumentLimits, shape::Shape};
+
+/// Documents that are kept in mind, those used last.
+const MOST: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// Bytes of the text of one. What people and clients write is shorter; what is written by programs,
+/// with its values in it, is seldom sent twice.
+const LONGEST: usize = 8 * 1024;
+
+/// A document that was read and checked.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) parsed: ExecutableDocument,
+    /// What the answer looks like.
+    pub(super) shape: Shape,
+    counts: Counts,
+    /// It has been executed, so that it need not be compared with the schema again.
+    is_valid: AtomicBool,
+}
+
+impl Document {
+    pub(super) fn new(parsed: ExecutableDocument, counts: Counts, shape: Shape) -> Self {
+        Self {
+            parsed,
+            shape,
+            counts,
+            is_valid: AtomicBool::new(false),
+        }
+    }
+
+    /// The operation that is to be executed, if that can be told.
+    pub(super) fn operation(&self, request: &Request) -> Option<&OperationDefinition> {
+        document::operation(&self.parsed, request.operation_name.as_deref())
+    }
+
+    pub(super) fn is_valid(&self) -> bool {
+        self.is_valid.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it has been executed.
+    pub(super) fn set_valid(&self) {
+        self.is_valid.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what was told of it holds with these variables too. That depends on nothing but how many
+    /// values they stand for, of which here are rather too many than too few counted.
+    pub(super) fn holds_with(&self, variables: &Variables, limits: &DocumentLimits) -> bool {
+        let values: usize = variables.values().map(given::size).sum();
+        let used = values.saturating_mul(self.counts.variable_uses);
+        used.saturating_add(self.counts.values) <= limits.values
+    }
+}
+
+/// Documents of a single operation, by their text.
+pub(super) struct KnownDocuments(Mutex<LruCache<String, Arc<Document>>>);
+
+impl Default for KnownDocuments {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(MOST)))
+    }
+}
+
+impl KnownDocuments {
+    /// The document that a request sends.
+    pub(super) fn find(&self, request: &Request) -> Option<Arc<Document>> {
+        let known = self.documents().get(&request.query).map(Arc::clone)?;
+        known.operation(request).is_some().then_some(known)
+    }
+
+    pub(super) fn keep(&self, text: &str, document: &Arc<Document>) {
+        if text.len() <= LONGEST && document.parsed.operations.iter().count() == 1 {
+            self.documents().put(text.to_owned(), Arc::clone(document));
+        }
+    }
+
+    fn documents(&self) -> MutexGuard<'_, LruCache<String, Arc<Document>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
