@@ -5,6 +5,7 @@ mod cluster;
 mod crowd;
 mod database;
 mod feed;
+mod fill;
 mod floor;
 mod frames;
 mod idle;
@@ -37,6 +38,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Feed(feed::Options),
+    Fill(fill::Options),
     Writers(writers::Options),
     /// Serve the bare broadcast that the server is compared with
     #[command(hide = true)]
@@ -47,6 +49,7 @@ enum Command {
 async fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Feed(options) => feed::run(options).await,
+        Command::Fill(options) => fill::run(options).await,
         Command::Writers(options) => writers::run(options).await,
         Command::Floor => floor::serve().await,
     }

@@ -121,7 +121,7 @@ async fn measure_all(
 }
 
 /// Brings the tables of a new database up to date.
-async fn migrate(program: &Path, url: &str) -> Result<()> {
+pub(crate) async fn migrate(program: &Path, url: &str) -> Result<()> {
     let migrate = tokio::process::Command::new(program)
         .args(["migrate", "--database-url", url])
         .env("RUST_LOG", "warn")
