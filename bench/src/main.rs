@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "figures are what was asked for")]
 
 mod cluster;
+mod cpu;
 mod crowd;
 mod database;
 mod feed;
@@ -13,6 +14,7 @@ mod measure;
 mod operations;
 mod process;
 mod report;
+mod requests;
 mod series;
 mod socket;
 mod stopped;
@@ -39,10 +41,13 @@ struct Cli {
 enum Command {
     Feed(feed::Options),
     Fill(fill::Options),
+    Requests(requests::Options),
     Writers(writers::Options),
     /// Serve the bare broadcast that the server is compared with
     #[command(hide = true)]
     Floor,
+    #[command(hide = true)]
+    RequestsFloor(requests::FloorOptions),
 }
 
 #[tokio::main]
@@ -51,6 +56,8 @@ async fn main() -> Result<()> {
         Command::Feed(options) => feed::run(options).await,
         Command::Fill(options) => fill::run(options).await,
         Command::Writers(options) => writers::run(options).await,
+        Command::Requests(options) => requests::run(options).await,
+        Command::RequestsFloor(options) => requests::serve_floor(options).await,
         Command::Floor => floor::serve().await,
     }
 }
