@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use procfs::process as proc;
 use sqlx::PgPool;
 
-use crate::process::ticks;
+use crate::{cpu::CpuClock, process::ticks};
 
 /// A cluster whose processes run on this machine.
 #[derive(Debug)]
@@ -26,6 +26,11 @@ impl Cluster {
         Ok(Self {
             postmaster: backend.ppid,
         })
+    }
+
+    /// What its processes have taken.
+    pub(crate) fn clock(&self) -> Result<CpuClock> {
+        CpuClock::of_family(self.postmaster)
     }
 
     /// CPU time since the cluster began.

@@ -2,9 +2,11 @@
 #![expect(clippy::print_stdout, reason = "figures are what was asked for")]
 
 mod cluster;
+mod cpu;
 mod crowd;
 mod database;
 mod feed;
+mod fill;
 mod floor;
 mod frames;
 mod idle;
@@ -12,6 +14,7 @@ mod measure;
 mod operations;
 mod process;
 mod report;
+mod requests;
 mod series;
 mod siege;
 mod socket;
@@ -38,19 +41,26 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Feed(feed::Options),
+    Fill(fill::Options),
+    Requests(requests::Options),
     Writers(writers::Options),
     Siege(siege::Options),
     /// Serve the bare broadcast that the server is compared with
     #[command(hide = true)]
     Floor,
+    #[command(hide = true)]
+    RequestsFloor(requests::FloorOptions),
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Feed(options) => feed::run(options).await,
+        Command::Fill(options) => fill::run(options).await,
         Command::Writers(options) => writers::run(options).await,
         Command::Siege(options) => siege::run(options).await,
+        Command::Requests(options) => requests::run(options).await,
+        Command::RequestsFloor(options) => requests::serve_floor(options).await,
         Command::Floor => floor::serve().await,
     }
 }

@@ -11,6 +11,8 @@ use tokio::{
     time,
 };
 
+use crate::cpu::CpuClock;
+
 /// How long a process may take to start, and to stop.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How often a process is looked at while it settles.
@@ -101,6 +103,21 @@ impl Process {
             }
             before = now;
         }
+    }
+
+    /// What its threads have taken.
+    pub(crate) fn cpu(&self) -> Result<CpuClock> {
+        CpuClock::of_process(&self.look()?)
+    }
+
+    /// Halts it, so that it does nothing while another is measured.
+    pub(crate) fn pause(&self) -> Result<()> {
+        Ok(rustix::process::kill_process(self.pid, Signal::STOP)?)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) -> Result<()> {
+        Ok(rustix::process::kill_process(self.pid, Signal::CONT)?)
     }
 
     /// Asks it to end, and waits until it has.

@@ -131,6 +131,12 @@ impl Row {
         self
     }
 
+    /// Compares with the base by a ratio that was found otherwise.
+    pub(crate) fn ratio_of(mut self, ratio: f64) -> Self {
+        self.ratio = Some(ratio);
+        self
+    }
+
     /// What it should be.
     pub(crate) fn limit(mut self, limit: Limit) -> Self {
         self.met = match limit {

@@ -121,7 +121,7 @@ async fn measure_all(
 }
 
 /// Brings the tables of a new database up to date.
-async fn migrate(program: &Path, url: &str) -> Result<()> {
+pub(crate) async fn migrate(program: &Path, url: &str) -> Result<()> {
     let migrate = tokio::process::Command::new(program)
         .args(["migrate", "--database-url", url])
         .env("RUST_LOG", "warn")
@@ -225,7 +225,7 @@ fn add_rows(report: &mut Report, connections: u32, rounds: &[[Cost; 3]]) {
 }
 
 /// The middle one of an odd number of figures.
-fn median(mut figures: Vec<f64>) -> f64 {
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_unstable_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
