@@ -6,6 +6,7 @@
 //! such a row must not take its neighbours down. The accessors of [`sync_history::Model`] read
 //! the word and say so when it is unknown.
 
+mod columns;
 mod details;
 pub mod sync_change;
 pub mod sync_event;
@@ -14,5 +15,6 @@ pub mod sync_key;
 pub mod user;
 mod words;
 
+pub use columns::FromColumns;
 pub use details::Details;
 pub use words::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownWord};

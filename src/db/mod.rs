@@ -6,6 +6,7 @@ pub mod error;
 pub mod migrate;
 pub mod page;
 mod scan;
+pub(crate) mod statement;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,

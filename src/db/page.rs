@@ -4,9 +4,14 @@
 //! last in both directions, so a list is two sections one after the other, each of which an index
 //! serves in either direction.
 
+use entity::FromColumns;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Order as SqlOrder};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
 use uuid::Uuid;
+
+use super::statement::read_all;
 
 /// A place in a list: the value ordered by, as a whole number (instants and durations in
 /// microseconds), and the id that breaks ties.
@@ -121,7 +126,7 @@ impl Order {
     ) -> Result<Rows<E::Model>, DbErr>
     where
         E: EntityTrait,
-        E::Model: Send + Sync,
+        E::Model: FromColumns,
         C: ConnectionTrait,
     {
         let mut sections = if self.nullable {
@@ -140,7 +145,7 @@ impl Order {
                 break;
             }
             if let Some(select) = self.select_section(select.clone(), page, section, missing) {
-                rows.extend(select.all(connection).await?);
+                rows.extend(read_all(connection, &select.into_query()).await?);
             }
         }
         Ok(Rows::from_read(rows, page))

@@ -6,7 +6,7 @@ use entity::{sync_event, sync_history, user};
 use sea_orm::sea_query::{Expr, Query, UnionType};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, QuerySelect, QueryTrait, Select,
+    Iterable, QueryFilter, QuerySelect, QueryTrait, Select,
 };
 use strum::VariantArray;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use super::{
 use crate::db::{
     ScanTime,
     page::{Order, Page, Position, Rows},
+    statement::read_all,
 };
 
 /// Ids in one statement; SQLite takes 32,766 values.
@@ -100,8 +101,9 @@ impl Runs {
     /// # Errors
     /// The database does not answer.
     pub async fn find(&self, id: Uuid) -> Result<Option<Run>> {
-        let select = sync_history::Entity::find_by_id(id);
-        Ok(select.one(self.database.read()).await?)
+        let select = sync_history::Entity::find_by_id(id).into_query();
+        let mut runs = read_all(self.database.read(), &select).await?;
+        Ok(runs.pop())
     }
 
     /// The runs with these ids, those that exist.
@@ -130,14 +132,13 @@ impl Runs {
     /// # Errors
     /// The database does not answer.
     pub async fn find_users(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, User>> {
-        let users = user::Entity::find()
-            .filter(user::Column::Id.is_in(ids.iter().copied()))
-            .all(self.database.read())
-            .await?;
+        let select = user::Entity::find().filter(user::Column::Id.is_in(ids.iter().copied()));
+        let users: Vec<User> = read_all(self.database.read(), &select.into_query()).await?;
         Ok(users.into_iter().map(|user| (user.id, user)).collect())
     }
 
-    /// A page of the runs that match.
+    /// A page of the runs that match; without their details unless those are asked for, since reading
+    /// JSON takes as long as reading all the rest.
     ///
     /// # Errors
     /// The database does not answer, or has too much to read.
@@ -146,9 +147,13 @@ impl Runs {
         filter: &RunFilter,
         order: RunOrder,
         page: &Page,
+        with_details: bool,
         time: &ScanTime,
     ) -> Result<Rows<Run>> {
-        let select = self.matching_runs(filter);
+        let mut select = self.matching_runs(filter);
+        if !with_details {
+            select = without_details(select);
+        }
         let is_lean = filter.is_lean(order.field);
         let order = self.run_order(order);
         self.read(is_lean, time, async |connection| {
@@ -337,6 +342,16 @@ impl Runs {
     }
 }
 
+/// The same select with null in place of the details.
+fn without_details(select: Select<sync_history::Entity>) -> Select<sync_history::Entity> {
+    use sync_history::Column;
+    let columns = Column::iter();
+    columns.fold(select.select_only(), |select, column| match column {
+        Column::Details => select.expr_as(Expr::cust("NULL"), "details"),
+        column => select.column(column),
+    })
+}
+
 async fn count_up_to<E: EntityTrait>(
     connection: &DatabaseConnection,
     select: Select<E>,
@@ -365,7 +380,7 @@ pub(super) async fn find_runs(
     for ids in ids.chunks(IDS) {
         let select = sync_history::Entity::find()
             .filter(sync_history::Column::Id.is_in(ids.iter().copied()));
-        runs.extend(select.all(connection).await?);
+        runs.extend(read_all(connection, &select.into_query()).await?);
     }
     Ok(runs)
 }

@@ -1,8 +1,8 @@
 //! Executing a statement that writes runs, and telling what they are then.
 
-use entity::sync_history::Column;
+use entity::{FromColumns, sync_history::Column};
 use sea_orm::sea_query::{InsertStatement, Query, ReturningClause, UpdateStatement};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Iterable, StatementBuilder};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable, StatementBuilder};
 use uuid::Uuid;
 
 use super::{Run, Runs, reads};
@@ -22,10 +22,7 @@ impl Runs {
         if self.database.backend() == DbBackend::Postgres {
             let statement = statement.that_returns(Query::returning().columns(Column::iter()));
             let rows = self.database.write().query_all(&statement).await?;
-            return rows
-                .iter()
-                .map(|row| Run::from_query_result(row, ""))
-                .collect();
+            return rows.iter().map(Run::from_columns).collect();
         }
         let transaction = self.database.begin().await?;
         let runs = execute_and_read(&transaction, statement).await?;

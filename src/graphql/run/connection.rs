@@ -57,10 +57,16 @@ impl SyncRunConnection {
         let filter = filter.unwrap_or_default().parse()?;
         let order = RunOrder::from(order.unwrap_or_default());
         let page = arguments.page(List::Runs(order.field), ctx.pages())?;
+        let selected = ctx.look_ahead();
+        let nodes = [
+            selected.field("nodes"),
+            selected.field("edges").field("node"),
+        ];
+        let with_details = nodes.iter().any(|node| node.field("details").exists());
         let place = place_if_selected(ctx).await?;
         let rows = ctx
             .runs()
-            .list(&filter, order, &page, ctx.scan_time())
+            .list(&filter, order, &page, with_details, ctx.scan_time())
             .await?;
         let field = order.field;
         Ok(Self {
