@@ -10,6 +10,7 @@ use super::{
     error::ConnectError,
     migrate,
     scan::{self, Scans},
+    single::Single,
 };
 
 /// How long a request waits for a connection, and SQLite for a lock of another process.
@@ -75,8 +76,11 @@ async fn connect_postgres(url: &str, times: StatementTimes) -> Result<Database, 
     let pool = |connections, longest| open(postgres_options(url, connections, longest));
     Ok(Database {
         write: pool(POSTGRES_WRITERS, times.any).await?,
-        read: pool(POSTGRES_READERS, times.any).await?,
-        scans: Scans::new(pool(scan::AT_ONCE, times.scan).await?, times.scan),
+        read: Single::new(pool(POSTGRES_READERS, times.any).await?, POSTGRES_READERS),
+        scans: Scans::new(
+            Single::new(pool(scan::AT_ONCE, times.scan).await?, scan::AT_ONCE),
+            times.scan,
+        ),
     })
 }
 
@@ -126,8 +130,11 @@ async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, Co
         });
     Ok(Database {
         write,
-        read: open(sqlite_readers(url, SQLITE_READERS)).await?,
-        scans: Scans::new(open(scanners).await?, longest),
+        read: Single::new(
+            open(sqlite_readers(url, SQLITE_READERS)).await?,
+            SQLITE_READERS,
+        ),
+        scans: Scans::new(Single::new(open(scanners).await?, scan::AT_ONCE), longest),
     })
 }
 

@@ -110,7 +110,7 @@ pub async fn pending(database: &Database) -> Result<Vec<String>, DbErr> {
     lacking(database.read()).await
 }
 
-async fn lacking(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+async fn lacking(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let select = Statement::from_string(
         connection.get_database_backend(),
         "SELECT version FROM seaql_migrations",

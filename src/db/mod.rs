@@ -6,16 +6,18 @@ pub mod error;
 pub mod migrate;
 pub mod page;
 mod scan;
+mod single;
 pub(crate) mod statement;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 pub use connect::{StatementTimes, connect, connect_with};
 pub use error::ConnectError;
 pub use scan::{ScanError, ScanTime};
+pub use single::Single;
 
 use scan::Scans;
 
@@ -27,7 +29,7 @@ const SEARCH_PATH: &str = "sync_history,user";
 #[derive(Clone, Debug)]
 pub struct Database {
     write: DatabaseConnection,
-    read: DatabaseConnection,
+    read: Single,
     scans: Scans,
 }
 
@@ -40,7 +42,7 @@ impl Database {
 
     /// For statements that change nothing and find what they answer by an index.
     #[must_use]
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Single {
         &self.read
     }
 
@@ -51,7 +53,7 @@ impl Database {
     pub async fn scan<T>(
         &self,
         time: &ScanTime,
-        read: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, DbErr>,
+        read: impl AsyncFnOnce(&Single) -> Result<T, DbErr>,
     ) -> Result<T, ScanError> {
         self.scans.read(time, read).await
     }
@@ -80,14 +82,14 @@ impl Database {
     /// # Errors
     /// It does not: it is away, read-only, or locked.
     pub async fn probe_write(&self) -> Result<(), DbErr> {
-        let transaction = match self.backend() {
+        const NOTHING: &str = "DELETE FROM sync_feed WHERE 1 = 0";
+        if self.backend() == DbBackend::Postgres {
             // Not behind the writers: that they wait for one another is no reason not to be ready.
-            DbBackend::Postgres => self.read.begin().await?,
-            _ => self.begin().await?,
-        };
-        transaction
-            .execute_unprepared("DELETE FROM sync_feed WHERE 1 = 0")
-            .await?;
+            let nothing = Statement::from_string(DbBackend::Postgres, NOTHING);
+            return self.read.execute_raw(nothing).await.map(drop);
+        }
+        let transaction = self.begin().await?;
+        transaction.execute_unprepared(NOTHING).await?;
         transaction.rollback().await
     }
 
@@ -98,8 +100,8 @@ impl Database {
     {
         self.write.set_metric_callback(observe.clone());
         let scans = self.scans.connection_mut();
-        scans.set_metric_callback(observe.clone());
-        self.read.set_metric_callback(observe);
+        scans.observe(observe.clone());
+        self.read.observe(observe);
     }
 
     /// Closes all connections, so that SQLite folds its log back into the file.

@@ -9,11 +9,14 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, Semaphore};
 
-use super::error::{Failure, classify};
+use super::{
+    Single,
+    error::{Failure, classify},
+};
 
 /// Scans under way at once.
 pub(super) const AT_ONCE: u32 = 2;
@@ -23,7 +26,7 @@ const INSTRUCTIONS: i32 = 1000;
 /// Where scans are executed.
 #[derive(Clone, Debug)]
 pub(super) struct Scans {
-    connection: DatabaseConnection,
+    connection: Single,
     turns: Arc<Semaphore>,
     longest: Duration,
 }
@@ -43,7 +46,7 @@ pub enum ScanError {
 
 impl Scans {
     /// On connections whose statements end by themselves after `longest`.
-    pub(super) fn new(connection: DatabaseConnection, longest: Duration) -> Self {
+    pub(super) fn new(connection: Single, longest: Duration) -> Self {
         Self {
             connection,
             turns: Arc::new(Semaphore::new(AT_ONCE as usize)),
@@ -51,11 +54,11 @@ impl Scans {
         }
     }
 
-    pub(super) fn connection(&self) -> &DatabaseConnection {
+    pub(super) fn connection(&self) -> &Single {
         &self.connection
     }
 
-    pub(super) fn connection_mut(&mut self) -> &mut DatabaseConnection {
+    pub(super) fn connection_mut(&mut self) -> &mut Single {
         &mut self.connection
     }
 
@@ -63,7 +66,7 @@ impl Scans {
     pub(super) async fn read<T>(
         &self,
         time: &ScanTime,
-        read: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, DbErr>,
+        read: impl AsyncFnOnce(&Single) -> Result<T, DbErr>,
     ) -> Result<T, ScanError> {
         let mut taken = time.0.lock().await;
         if *taken >= self.longest {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use entity::{sync_event, sync_history, user};
 use sea_orm::sea_query::{Expr, Query, UnionType};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
-    Iterable, QueryFilter, QuerySelect, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable, QueryFilter,
+    QuerySelect, QueryTrait, Select,
 };
 use strum::VariantArray;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use super::{
     filter::{EventFilter, RunFilter},
 };
 use crate::db::{
-    ScanTime,
+    ScanTime, Single,
     page::{Order, Page, Position, Rows},
     statement::read_all,
 };
@@ -301,7 +301,7 @@ impl Runs {
         &self,
         is_lean: bool,
         time: &ScanTime,
-        read: impl AsyncFnOnce(&DatabaseConnection) -> std::result::Result<T, DbErr>,
+        read: impl AsyncFnOnce(&Single) -> std::result::Result<T, DbErr>,
     ) -> Result<T> {
         if is_lean {
             Ok(read(self.database.read()).await?)
@@ -353,7 +353,7 @@ fn without_details(select: Select<sync_history::Entity>) -> Select<sync_history:
 }
 
 async fn count_up_to<E: EntityTrait>(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     select: Select<E>,
     up_to: u32,
 ) -> std::result::Result<u32, DbErr> {

@@ -61,6 +61,14 @@ struct Field {
     shape: Shape,
 }
 
+impl Field {
+    fn order(&self, value: &mut Value) {
+        if !self.shape.0.is_empty() {
+            self.shape.order(value);
+        }
+    }
+}
+
 /// A selection, and the type it is made on.
 type On<'a> = (&'a SelectionSet, &'a str);
 
@@ -186,16 +194,18 @@ impl Shape {
         match value {
             Value::List(items) => items.iter_mut().for_each(|item| self.order(item)),
             Value::Object(fields) => {
-                let wanted = self.0.keys().filter(|key| fields.contains_key(*key));
-                if !fields.keys().eq(wanted) {
+                if fields.keys().eq(self.0.keys()) {
+                    // As it mostly is, so that nothing need be looked up.
+                    for (field, value) in self.0.values().zip(fields.values_mut()) {
+                        field.order(value);
+                    }
+                } else {
                     let place = |key: &Name| self.0.get_index_of(key);
                     fields.sort_by(|one, _, other, _| place(one).cmp(&place(other)));
-                }
-                for (key, value) in fields {
-                    if let Some(field) = self.0.get(key)
-                        && !field.shape.0.is_empty()
-                    {
-                        field.shape.order(value);
+                    for (key, value) in fields {
+                        if let Some(field) = self.0.get(key) {
+                            field.order(value);
+                        }
                     }
                 }
             }

@@ -83,6 +83,7 @@ async fn listen_once(
     let error = |error: sqlx::Error| DbErr::Custom(error.to_string());
     let options = database
         .read()
+        .pool()
         .get_postgres_connection_pool()
         .connect_options();
     // A connection of its own: it is never given back.
