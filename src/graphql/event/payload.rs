@@ -3,9 +3,9 @@
 use async_graphql::{ComplexObject, Context, SimpleObject};
 use uuid::Uuid;
 
-use super::{SyncEvent, connection::SyncEventEdge, run_of};
+use super::{SyncEvent, connection::SyncEventEdge};
 use crate::{
-    graphql::{objects::Object, run::SyncRun},
+    graphql::{context::LedgerContext, objects::Object, run::SyncRun},
     runs::{AddedEvents, Event},
 };
 
@@ -14,13 +14,9 @@ use crate::{
 #[graphql(complex)]
 pub(in crate::graphql) struct AddSyncEventPayload {
     /// The event.
-    event: SyncEvent,
-    /// The event with its place in a list.
-    event_edge: SyncEventEdge,
+    event: Object<SyncEvent>,
     /// True when this exact event had been stored before.
     replayed: bool,
-    #[graphql(skip)]
-    run_id: Uuid,
 }
 
 /// The events that were added.
@@ -39,9 +35,7 @@ impl AddSyncEventPayload {
     /// `event` as stored now, or before.
     pub(in crate::graphql) fn new(event: Event, replayed: bool) -> Self {
         Self {
-            run_id: event.sync_id,
-            event: event.clone().into(),
-            event_edge: event.into(),
+            event: Object(event.into()),
             replayed,
         }
     }
@@ -60,9 +54,15 @@ impl AddSyncEventsPayload {
 
 #[ComplexObject]
 impl AddSyncEventPayload {
+    /// The event with its place in a list.
+    async fn event_edge(&self) -> SyncEventEdge {
+        self.event.0.0.clone().into()
+    }
+
     /// The run it was added to.
     async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Object<SyncRun>> {
-        run_of(ctx, self.run_id).await
+        let run = ctx.runs().get(self.event.0.0.sync_id).await?;
+        Ok(Object(run.into()))
     }
 }
 
@@ -70,6 +70,7 @@ impl AddSyncEventPayload {
 impl AddSyncEventsPayload {
     /// The run they were added to.
     async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Object<SyncRun>> {
-        run_of(ctx, self.run_id).await
+        let run = ctx.runs().get(self.run_id).await?;
+        Ok(Object(run.into()))
     }
 }

@@ -1,6 +1,6 @@
 //! What comes back of a call that changes a run.
 
-use async_graphql::SimpleObject;
+use async_graphql::{ComplexObject, SimpleObject};
 
 use super::{SyncRun, connection::SyncRunEdge};
 use crate::{
@@ -10,13 +10,20 @@ use crate::{
 
 /// The run that was created.
 #[derive(Debug, SimpleObject)]
+#[graphql(complex)]
 pub(in crate::graphql) struct CreateSyncRunPayload {
     /// The run.
     run: Object<SyncRun>,
-    /// The run with its place in a list by start.
-    run_edge: SyncRunEdge,
     /// True when this exact call had been made before.
     replayed: bool,
+}
+
+#[ComplexObject]
+impl CreateSyncRunPayload {
+    /// The run with its place in a list by start.
+    async fn run_edge(&self) -> SyncRunEdge {
+        SyncRunEdge::new(self.run.0.0.clone(), RunOrderField::StartedAt)
+    }
 }
 
 /// The run that was started.
@@ -63,8 +70,7 @@ pub(in crate::graphql) struct CancelActiveSyncRunsPayload {
 impl From<Written> for CreateSyncRunPayload {
     fn from(written: Written) -> Self {
         Self {
-            run: Object(written.run.clone().into()),
-            run_edge: SyncRunEdge::new(written.run, RunOrderField::StartedAt),
+            run: Object(written.run.into()),
             replayed: written.replayed,
         }
     }
