@@ -30,7 +30,9 @@ impl Details {
         }
     }
 
-    fn read(text: &[u8]) -> Self {
+    /// What is stored as this text.
+    #[must_use]
+    pub fn read(text: &[u8]) -> Self {
         match serde_json::from_slice(text) {
             Ok(json) => Self::Json(json),
             Err(error) => Self::Unreadable(error.to_string()),

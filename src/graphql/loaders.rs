@@ -1,149 +1,156 @@
-//! Lookups of single rows, gathered into one statement for all that ask at the same time.
+//! Lookups by key, gathered into one statement for all that ask at the same time.
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::dataloader::{DataLoader, Loader};
 use uuid::Uuid;
 
+use super::gathering::{Gathering, Key};
 use crate::{
-    db::page::{Page, Rows},
-    runs::{Error, Event, EventsOfRun, Result, Run, Runs, User, feed},
+    db::page::Rows,
+    runs::{Event, EventPage, EventsOfRun, Result, Run, Runs, User, feed},
 };
 
 /// All lookups; each has a key type of its own.
 #[derive(Clone)]
-pub(super) struct Loaders(Arc<DataLoader<LedgerLoader>>);
+pub(super) struct Loaders(Arc<Kinds>);
+
+struct Kinds {
+    runs: Gathering<RunKey>,
+    events: Gathering<EventKey>,
+    users: Gathering<UserKey>,
+    now: Gathering<NowKey>,
+    event_pages: Apart<EventsOfRun<EventPage>>,
+    event_counts: Apart<EventsOfRun<u32>>,
+    ledger: Runs,
+}
+
+/// What an index finds does not wait for what none does.
+struct Apart<K: Key> {
+    lean: Gathering<K>,
+    scans: Gathering<K>,
+}
 
 /// Key of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct RunKey(pub(super) Uuid);
+struct RunKey(Uuid);
 /// Key of an event.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct EventKey(pub(super) Uuid);
+struct EventKey(Uuid);
 /// Key of a user.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct UserKey(pub(super) Uuid);
+struct UserKey(Uuid);
 
 /// Key of the place behind all that is committed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct NowKey;
 
-struct LedgerLoader(Runs);
-
 impl Loaders {
     pub(super) fn new(runs: Runs) -> Self {
-        Self(Arc::new(DataLoader::new(LedgerLoader(runs), tokio::spawn)))
+        Self(Arc::new(Kinds {
+            runs: Gathering::new(&runs),
+            events: Gathering::new(&runs),
+            users: Gathering::new(&runs),
+            now: Gathering::new(&runs),
+            event_pages: Apart::new(&runs),
+            event_counts: Apart::new(&runs),
+            ledger: runs,
+        }))
     }
 
     pub(super) async fn run(&self, id: Uuid) -> Result<Option<Run>> {
-        Ok(self.0.load_one(RunKey(id)).await?)
+        self.0.runs.find(RunKey(id)).await
     }
 
     pub(super) async fn event(&self, id: Uuid) -> Result<Option<Event>> {
-        Ok(self.0.load_one(EventKey(id)).await?)
+        self.0.events.find(EventKey(id)).await
     }
 
     pub(super) async fn user(&self, id: Uuid) -> Result<Option<User>> {
-        Ok(self.0.load_one(UserKey(id)).await?)
+        self.0.users.find(UserKey(id)).await
     }
 
     /// The place in the feed behind all that is committed.
     pub(super) async fn now(&self) -> Result<feed::Cursor> {
-        match self.0.load_one(NowKey).await? {
+        match self.0.now.find(NowKey).await? {
             Some(cursor) => Ok(cursor),
-            None => self.0.loader().0.feed().now().await,
+            None => self.0.ledger.feed().now().await,
         }
     }
 
-    pub(super) async fn events(&self, key: EventsOfRun<Page>) -> Result<Option<Rows<Event>>> {
-        Ok(self.0.load_one(key).await?)
+    pub(super) async fn events(&self, key: EventsOfRun<EventPage>) -> Result<Option<Rows<Event>>> {
+        let is_lean = key.filter.is_lean();
+        self.0.event_pages.of(is_lean).find(key).await
     }
 
     pub(super) async fn event_count(&self, key: EventsOfRun<u32>) -> Result<Option<u32>> {
-        Ok(self.0.load_one(key).await?)
+        let is_lean = key.filter.is_lean();
+        self.0.event_counts.of(is_lean).find(key).await
     }
 }
 
-impl Loader<NowKey> for LedgerLoader {
-    type Value = feed::Cursor;
-    type Error = Arc<Error>;
+impl<K: Key> Apart<K> {
+    fn new(runs: &Runs) -> Self {
+        Self {
+            lean: Gathering::new(runs),
+            scans: Gathering::new(runs),
+        }
+    }
 
-    async fn load(
-        &self,
-        _keys: &[NowKey],
-    ) -> std::result::Result<HashMap<NowKey, feed::Cursor>, Arc<Error>> {
-        Ok(HashMap::from([(NowKey, self.0.feed().now().await?)]))
+    fn of(&self, is_lean: bool) -> &Gathering<K> {
+        if is_lean { &self.lean } else { &self.scans }
     }
 }
 
-impl Loader<RunKey> for LedgerLoader {
-    type Value = Run;
-    type Error = Arc<Error>;
+impl Key for NowKey {
+    type Found = feed::Cursor;
 
-    async fn load(&self, keys: &[RunKey]) -> std::result::Result<HashMap<RunKey, Run>, Arc<Error>> {
+    async fn look_up(runs: &Runs, _keys: &[Self]) -> Result<HashMap<Self, feed::Cursor>> {
+        Ok(HashMap::from([(Self, runs.feed().now().await?)]))
+    }
+}
+
+impl Key for RunKey {
+    type Found = Run;
+
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, Run>> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let found = self.0.find_runs(&ids).await?;
-        Ok(found
-            .into_iter()
-            .map(|(id, run)| (RunKey(id), run))
-            .collect())
+        let found = runs.find_runs(&ids).await?.into_iter();
+        Ok(found.map(|(id, run)| (Self(id), run)).collect())
     }
 }
 
-impl Loader<EventKey> for LedgerLoader {
-    type Value = Event;
-    type Error = Arc<Error>;
+impl Key for EventKey {
+    type Found = Event;
 
-    async fn load(
-        &self,
-        keys: &[EventKey],
-    ) -> std::result::Result<HashMap<EventKey, Event>, Arc<Error>> {
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, Event>> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let found = self.0.find_events(&ids).await?;
-        Ok(found
-            .into_iter()
-            .map(|(id, event)| (EventKey(id), event))
-            .collect())
+        let found = runs.find_events(&ids).await?.into_iter();
+        Ok(found.map(|(id, event)| (Self(id), event)).collect())
     }
 }
 
-impl Loader<UserKey> for LedgerLoader {
-    type Value = User;
-    type Error = Arc<Error>;
+impl Key for UserKey {
+    type Found = User;
 
-    async fn load(
-        &self,
-        keys: &[UserKey],
-    ) -> std::result::Result<HashMap<UserKey, User>, Arc<Error>> {
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, User>> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let found = self.0.find_users(&ids).await?;
-        Ok(found
-            .into_iter()
-            .map(|(id, user)| (UserKey(id), user))
-            .collect())
+        let found = runs.find_users(&ids).await?.into_iter();
+        Ok(found.map(|(id, user)| (Self(id), user)).collect())
     }
 }
 
-impl Loader<EventsOfRun<Page>> for LedgerLoader {
-    type Value = Rows<Event>;
-    type Error = Arc<Error>;
+impl Key for EventsOfRun<EventPage> {
+    type Found = Rows<Event>;
 
-    async fn load(
-        &self,
-        keys: &[EventsOfRun<Page>],
-    ) -> std::result::Result<HashMap<EventsOfRun<Page>, Rows<Event>>, Arc<Error>> {
-        Ok(self.0.list_events_of_runs(keys).await?)
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, Rows<Event>>> {
+        runs.list_events_of_runs(keys).await
     }
 }
 
-impl Loader<EventsOfRun<u32>> for LedgerLoader {
-    type Value = u32;
-    type Error = Arc<Error>;
+impl Key for EventsOfRun<u32> {
+    type Found = u32;
 
-    async fn load(
-        &self,
-        keys: &[EventsOfRun<u32>],
-    ) -> std::result::Result<HashMap<EventsOfRun<u32>, u32>, Arc<Error>> {
-        Ok(self.0.count_events_of_runs(keys).await?)
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, u32>> {
+        runs.count_events_of_runs(keys).await
     }
 }

@@ -12,6 +12,7 @@ mod cursor;
 mod error;
 mod event;
 mod execute;
+mod gathering;
 mod loaders;
 mod mutation;
 mod node;

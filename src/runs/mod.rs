@@ -1,9 +1,9 @@
 //! The domain: what a run is, how it may change, and what can be asked of the ledger. It knows
 //! neither GraphQL nor HTTP.
 //!
-//! [`Runs`] is the whole of it to its callers: `reads`, `writes` and `events` hold its methods,
-//! `lifecycle` the rules of a run's status, `input` and `filter` what is handed in, `feed` how changes
-//! reach those who watch.
+//! [`Runs`] is the whole of it to its callers: `reads`, `events_of_runs`, `writes` and `events` hold its
+//! methods, `lifecycle` the rules of a run's status, `input` and `filter` what is handed in, `feed` how
+//! changes reach those who watch.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::{clock::Clock, db::Database};
 pub mod duration;
 mod error;
 mod events;
+mod events_of_runs;
 pub mod feed;
 pub mod filter;
 pub mod input;
@@ -23,7 +24,8 @@ mod writes;
 pub use entity::{sync_event::Model as Event, sync_history::Model as Run, user::Model as User};
 pub use error::{Error, Result};
 pub use events::AddedEvents;
-pub use reads::{EventsOfRun, RunOrder, RunOrderField, event_position};
+pub use events_of_runs::{EventPage, EventsOfRun};
+pub use reads::{RunOrder, RunOrderField, event_position};
 pub use writes::Written;
 
 use feed::Feed;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use entity::{sync_event, sync_history, user};
-use sea_orm::sea_query::{Expr, Query, UnionType};
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable, QueryFilter,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable, QueryFilter, QuerySelect,
+    QueryTrait, Select,
 };
 use strum::VariantArray;
 use uuid::Uuid;
@@ -24,8 +24,6 @@ use crate::db::{
 
 /// Ids in one statement; SQLite takes 32,766 values.
 const IDS: usize = 10_000;
-/// Subselects in one statement; SQLite takes 500.
-const SUBSELECTS: usize = 200;
 
 /// What a list of runs can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
@@ -73,17 +71,6 @@ pub fn event_position(event: &Event) -> Position {
         value: Some(event.timestamp.timestamp_micros()),
         id: event.id,
     }
-}
-
-/// One run's events: what a page of them, or their number, is asked by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EventsOfRun<What> {
-    /// Whose.
-    pub run_id: Uuid,
-    /// Which of them.
-    pub filter: EventFilter,
-    /// A [`Page`], or how far to count.
-    pub what: What,
 }
 
 impl Runs {
@@ -208,62 +195,12 @@ impl Runs {
         .await
     }
 
-    /// Pages of the events of several runs, oldest first, in one statement.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn list_events_of_runs(
-        &self,
-        pages: &[EventsOfRun<Page>],
-    ) -> Result<HashMap<EventsOfRun<Page>, Rows<Event>>> {
-        let mut read = vec![Vec::new(); pages.len()];
-        let selects = pages.iter().map(|page| {
-            let select = self.events_of_run(page);
-            event_order(false).select(select, &page.what)
-        });
-        let is_lean = pages.iter().all(|page| page.filter.is_lean());
-        for (index, row) in self.query_each(is_lean, selects).await? {
-            read[index].push(Event::from_query_result(&row, "")?);
-        }
-        let rows = read.into_iter().zip(pages);
-        Ok(rows
-            .map(|(read, page)| (page.clone(), Rows::from_read(read, &page.what)))
-            .collect())
-    }
-
-    /// The numbers of events of several runs, each counted up to its bound, in one statement.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn count_events_of_runs(
-        &self,
-        counts: &[EventsOfRun<u32>],
-    ) -> Result<HashMap<EventsOfRun<u32>, u32>> {
-        let mut found = vec![0; counts.len()];
-        let selects = counts.iter().map(|count| {
-            let select = self.events_of_run(count).select_only();
-            select
-                .column(sync_event::Column::Id)
-                .limit(u64::from(count.what))
-        });
-        let is_lean = counts.iter().all(|count| count.filter.is_lean());
-        for (index, _) in self.query_each(is_lean, selects).await? {
-            found[index] += 1;
-        }
-        Ok(counts.iter().cloned().zip(found).collect())
-    }
-
     fn matching_runs(&self, filter: &RunFilter) -> Select<sync_history::Entity> {
         sync_history::Entity::find().filter(filter.condition(self.database.backend()))
     }
 
-    fn matching_events(&self, filter: &EventFilter) -> Select<sync_event::Entity> {
+    pub(super) fn matching_events(&self, filter: &EventFilter) -> Select<sync_event::Entity> {
         sync_event::Entity::find().filter(filter.condition(self.database.backend()))
-    }
-
-    fn events_of_run<What>(&self, of: &EventsOfRun<What>) -> Select<sync_event::Entity> {
-        self.matching_events(&of.filter)
-            .filter(sync_event::Column::SyncId.eq(of.run_id))
     }
 
     fn run_order(&self, order: RunOrder) -> Order {
@@ -297,7 +234,7 @@ impl Runs {
     }
 
     /// Reads beside other readers what an index finds, and apart from them what none does.
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
         is_lean: bool,
         time: &ScanTime,
@@ -308,37 +245,6 @@ impl Runs {
         } else {
             Ok(self.database.scan(time, read).await?)
         }
-    }
-
-    /// Runs several selects of events as one statement; each row comes with its select's index.
-    async fn query_each(
-        &self,
-        is_lean: bool,
-        selects: impl Iterator<Item = Select<sync_event::Entity>>,
-    ) -> Result<Vec<(usize, sea_orm::QueryResult)>> {
-        let time = ScanTime::default();
-        let mut parts = selects.enumerate().map(|(index, select)| {
-            // As a subselect, since SQLite gives the parts of a union no order and limit.
-            Query::select()
-                .expr(Expr::cust("*"))
-                .expr_as(Expr::val(i32::try_from(index).unwrap_or(i32::MAX)), "part")
-                .from_subquery(select.into_query(), "events")
-                .take()
-        });
-        let mut rows = Vec::new();
-        while let Some(mut union) = parts.next() {
-            for part in parts.by_ref().take(SUBSELECTS - 1) {
-                union.union(UnionType::All, part);
-            }
-            let read = self.read(is_lean, &time, async |connection| {
-                connection.query_all(&union).await
-            });
-            for row in read.await? {
-                let index: i32 = row.try_get("", "part")?;
-                rows.push((usize::try_from(index).unwrap_or_default(), row));
-            }
-        }
-        Ok(rows)
     }
 }
 

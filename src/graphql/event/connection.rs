@@ -12,7 +12,7 @@ use crate::{
         page::{PageArguments, PageInfo, count_bound},
     },
     runs::{
-        Event, EventsOfRun, event_position,
+        Event, EventPage, EventsOfRun, event_position,
         feed::{self, EventCursor},
         filter::EventFilter,
     },
@@ -80,7 +80,21 @@ impl SyncEventConnection {
         of: EventsOfRun<Page>,
     ) -> async_graphql::Result<Self> {
         let place = place_if_selected(ctx).await?;
-        let rows = ctx.loaders().events(of.clone()).await?;
+        let selected = ctx.look_ahead();
+        let nodes = [
+            selected.field("nodes"),
+            selected.field("edges").field("node"),
+        ];
+        let with_details = nodes.iter().any(|node| node.field("details").exists());
+        let asked = EventsOfRun {
+            run_id: of.run_id,
+            filter: of.filter.clone(),
+            what: EventPage {
+                page: of.what,
+                with_details,
+            },
+        };
+        let rows = ctx.loaders().events(asked).await?;
         let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &of.what));
         let rows = rows.map(SyncEvent::from);
         let list = EventList::OfRun(of);

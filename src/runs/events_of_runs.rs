@@ -1,0 +1,326 @@
+//! The events of several runs: what a page of runs asks for, of all its runs at once.
+//!
+//! All that ask the same of different runs are one short statement, whatever their number: their ids
+//! are one value, and a limit is written out, so that PostgreSQL plans it once and keeps the plan. (It
+//! takes a limit it does not know for a tenth of all rows, finds its own plan too dear, and plans
+//! anew every time.) Each run's events come in one row, since rows are what costs.
+
+use std::{collections::HashMap, hash::Hash, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use entity::{Details, sync_event};
+use futures_util::future::try_join_all;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, QueryFilter, QueryResult, QuerySelect, QueryTrait,
+    RuntimeErr, Select, Statement,
+};
+use serde::Deserialize;
+use sqlx::{Row, postgres::PgRow, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{Event, Result, Runs, filter::EventFilter, reads::event_order};
+use crate::db::{
+    ScanTime,
+    page::{Page, Rows},
+};
+
+/// One run's events: what a page of them, or their number, is asked by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EventsOfRun<What> {
+    /// Whose.
+    pub run_id: Uuid,
+    /// Which of them.
+    pub filter: EventFilter,
+    /// An [`EventPage`], or how far to count.
+    pub what: What,
+}
+
+/// What is read of a run's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventPage {
+    /// Which.
+    pub page: Page,
+    /// Whether their details are read; otherwise they are left out.
+    pub with_details: bool,
+}
+
+/// Runs of which the same is asked.
+struct Group<'a, What> {
+    filter: &'a EventFilter,
+    what: What,
+    asked: Vec<&'a EventsOfRun<What>>,
+}
+
+/// What each of several runs is asked for: an answer's text, to be completed by the database's own.
+struct Parts {
+    /// What is answered of a run.
+    answer: &'static str,
+    /// The run's events, without their limit.
+    events: Statement,
+    limit: u64,
+}
+
+impl Runs {
+    /// Pages of the events of several runs, oldest first.
+    ///
+    /// # Errors
+    /// The database does not answer, or has too much to read.
+    pub async fn list_events_of_runs(
+        &self,
+        pages: &[EventsOfRun<EventPage>],
+    ) -> Result<HashMap<EventsOfRun<EventPage>, Rows<Event>>> {
+        let time = ScanTime::default();
+        let groups = groups(pages);
+        let read = groups.iter().map(async |group| {
+            let EventPage { page, with_details } = group.what;
+            let select = event_order(false).select(self.events_of_run(group.filter), &page);
+            let parts = Parts {
+                answer: answer(self.database.backend(), with_details),
+                events: self.events(select, with_details),
+                limit: u64::from(page.limit) + 1,
+            };
+            let rows = self.ask_of_each(group, parts, &time).await?;
+            let mut found = Vec::with_capacity(rows.len());
+            for (asked, row) in rows {
+                let mut events = read_events(&row, asked.run_id, with_details)?;
+                // The database has sorted them, and says of no aggregate that it keeps the order.
+                events.sort_unstable_by_key(|event| (event.timestamp, event.id));
+                if page.from_end {
+                    events.reverse();
+                }
+                found.push((asked.clone(), Rows::from_read(events, &page)));
+            }
+            Result::Ok(found)
+        });
+        Ok(try_join_all(read).await?.into_iter().flatten().collect())
+    }
+
+    /// The numbers of events of several runs, each counted up to its bound.
+    ///
+    /// # Errors
+    /// The database does not answer, or has too much to read.
+    pub async fn count_events_of_runs(
+        &self,
+        counts: &[EventsOfRun<u32>],
+    ) -> Result<HashMap<EventsOfRun<u32>, u32>> {
+        let time = ScanTime::default();
+        let groups = groups(counts);
+        let read = groups.iter().map(async |group| {
+            let select = self.events_of_run(group.filter);
+            let select = select.select_only().column(sync_event::Column::Id);
+            let parts = Parts {
+                answer: "count(*)",
+                events: select.build(self.database.backend()),
+                limit: group.what.into(),
+            };
+            let rows = self.ask_of_each(group, parts, &time).await?;
+            let counted = rows.into_iter().map(|(asked, row)| {
+                let count: i64 = row.try_get_by_index(1)?;
+                Ok((asked.clone(), u32::try_from(count).unwrap_or(group.what)))
+            });
+            counted.collect::<Result<Vec<_>>>()
+        });
+        Ok(try_join_all(read).await?.into_iter().flatten().collect())
+    }
+
+    /// The events that match, of the run that the statement around it is at.
+    fn events_of_run(&self, filter: &EventFilter) -> Select<sync_event::Entity> {
+        let run = match self.database.backend() {
+            DbBackend::Postgres => Expr::cust("run.id"),
+            _ => Expr::cust("unhex(run.value)"),
+        };
+        self.matching_events(filter)
+            .filter(Expr::col(sync_event::Column::SyncId).eq(run))
+    }
+
+    /// A select of events, of no more than what is read of them, and without its limit.
+    fn events(&self, select: Select<sync_event::Entity>, with_details: bool) -> Statement {
+        use sync_event::Column;
+        let columns = [
+            Column::Id,
+            Column::EventType,
+            Column::Timestamp,
+            Column::Message,
+        ];
+        let details = with_details.then_some(Column::Details);
+        let mut select = select
+            .select_only()
+            .columns(columns.into_iter().chain(details));
+        QuerySelect::query(&mut select).reset_limit();
+        select.build(self.database.backend())
+    }
+
+    /// Asks the same of all runs of a group in one statement; each row comes with whose it is.
+    async fn ask_of_each<'a, What>(
+        &self,
+        group: &Group<'a, What>,
+        parts: Parts,
+        time: &ScanTime,
+    ) -> Result<Vec<(&'a EventsOfRun<What>, QueryResult)>> {
+        let ids = group.asked.iter().map(|asked| asked.run_id);
+        let statement = of_each_run(self.database.backend(), parts, ids);
+        let read = self.read(group.filter.is_lean(), time, async |connection| {
+            connection.query_all_raw(statement).await
+        });
+        let rows = read.await?.into_iter().map(|row| {
+            let index: i64 = row.try_get_by_index(0)?;
+            let asked = usize::try_from(index).ok().and_then(|i| group.asked.get(i));
+            let asked = asked.ok_or_else(|| DbErr::Custom(format!("no run {index}")))?;
+            Ok((*asked, row))
+        });
+        rows.collect()
+    }
+}
+
+/// Those together of whom the same is asked, in no order.
+fn groups<What: Copy + Eq + Hash>(all: &[EventsOfRun<What>]) -> Vec<Group<'_, What>> {
+    let mut places = HashMap::new();
+    let mut groups: Vec<Group<'_, What>> = Vec::new();
+    for asked in all {
+        let place = *places
+            .entry((&asked.filter, asked.what))
+            .or_insert_with(|| {
+                groups.push(Group {
+                    filter: &asked.filter,
+                    what: asked.what,
+                    asked: Vec::new(),
+                });
+                groups.len() - 1
+            });
+        groups[place].asked.push(asked);
+    }
+    groups
+}
+
+/// What is answered of a run whose events are listed: a column of each of theirs, or, since SQLite has
+/// no arrays, JSON of all. A blob that another writer left there is no JSON; as text it is.
+fn answer(backend: DbBackend, with_details: bool) -> &'static str {
+    match (backend, with_details) {
+        (DbBackend::Postgres, false) => {
+            "array_agg(id), array_agg(event_type::text), array_agg(\"timestamp\"), \
+             array_agg(message)"
+        }
+        (DbBackend::Postgres, true) => {
+            "array_agg(id), array_agg(event_type::text), array_agg(\"timestamp\"), \
+             array_agg(message), array_agg(details::text)"
+        }
+        (_, false) => {
+            "json_group_array(json_array(hex(id), CAST(event_type AS text), \"timestamp\", \
+             CAST(message AS text)))"
+        }
+        (_, true) => {
+            "json_group_array(json_array(hex(id), CAST(event_type AS text), \"timestamp\", \
+             CAST(message AS text), CAST(details AS text)))"
+        }
+    }
+}
+
+/// A row for each run: its place among the ids, and what is answered of it.
+fn of_each_run(backend: DbBackend, parts: Parts, ids: impl Iterator<Item = Uuid>) -> Statement {
+    let Parts {
+        answer,
+        events: Statement { sql, values, .. },
+        limit,
+    } = parts;
+    let mut values = values.map_or_else(Vec::new, |values| values.0);
+    // One text: it takes no more of what a statement can be given, however many they are.
+    let ids = match backend {
+        DbBackend::Postgres => listed(ids, ["{", "", "}"]),
+        _ => listed(ids, ["[", "\"", "]"]),
+    };
+    values.push(ids.into());
+    let last = values.len();
+    let sql = match backend {
+        DbBackend::Postgres => format!(
+            "SELECT run.place - 1, events.* \
+             FROM unnest(${last}::text::uuid[]) WITH ORDINALITY AS run (id, place) \
+             CROSS JOIN LATERAL (SELECT {answer} FROM ({sql} LIMIT {limit}) AS event) AS events"
+        ),
+        _ => format!(
+            "SELECT run.key, (SELECT {answer} FROM ({sql} LIMIT {limit}) AS event) \
+             FROM json_each(?) AS run"
+        ),
+    };
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// The ids as one text, with what is put before all, around each, and behind all.
+fn listed(ids: impl Iterator<Item = Uuid>, [before, around, behind]: [&str; 3]) -> String {
+    let ids = ids.map(|id| format!("{around}{}{around}", id.simple()));
+    let ids: Vec<_> = ids.collect();
+    format!("{before}{}{behind}", ids.join(","))
+}
+
+/// The events in a row of [`of_each_run`], behind its first column.
+fn read_events(
+    row: &QueryResult,
+    run_id: Uuid,
+    with_details: bool,
+) -> std::result::Result<Vec<Event>, DbErr> {
+    if let Some(row) = row.try_as_pg_row() {
+        let failed = |error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
+        return read_arrays(row, run_id, with_details).map_err(failed);
+    }
+    let row = row.try_as_sqlite_row();
+    let row = row.ok_or_else(|| DbErr::Custom("a row of no known database".to_owned()))?;
+    read_json(row, run_id)
+}
+
+fn read_arrays(row: &PgRow, run_id: Uuid, with_details: bool) -> sqlx::Result<Vec<Event>> {
+    // NULL where there are none.
+    let ids: Option<Vec<Uuid>> = row.try_get(1)?;
+    let Some(ids) = ids else {
+        return Ok(Vec::new());
+    };
+    let types: Vec<String> = row.try_get(2)?;
+    let timestamps: Vec<DateTime<Utc>> = row.try_get(3)?;
+    let messages: Vec<String> = row.try_get(4)?;
+    let details: Vec<Option<String>> = if with_details {
+        row.try_get(5)?
+    } else {
+        vec![None; ids.len()]
+    };
+    let columns = ids.into_iter().zip(types).zip(timestamps);
+    let events = columns.zip(messages).zip(details);
+    let events = events.map(
+        |((((id, event_type), timestamp), message), details)| Event {
+            id,
+            sync_id: run_id,
+            event_type,
+            timestamp,
+            message,
+            details: details.map(|text| Details::read(text.as_bytes())),
+        },
+    );
+    Ok(events.collect())
+}
+
+/// An event as [`answer`] has it for SQLite.
+#[derive(Deserialize)]
+struct JsonEvent(
+    Uuid,
+    String,
+    DateTime<Utc>,
+    String,
+    #[serde(default)] Option<String>,
+);
+
+fn read_json(row: &SqliteRow, run_id: Uuid) -> std::result::Result<Vec<Event>, DbErr> {
+    let failed = |error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
+    let json: &[u8] = row.try_get_unchecked(1).map_err(failed)?;
+    // Other writers may store bytes that are no text.
+    let events = serde_json::from_str(&String::from_utf8_lossy(json));
+    let events: Vec<JsonEvent> = events.map_err(|error| DbErr::Json(error.to_string()))?;
+    let events = events.into_iter().map(
+        |JsonEvent(id, event_type, timestamp, message, details)| Event {
+            id,
+            sync_id: run_id,
+            event_type,
+            timestamp,
+            message,
+            details: details.map(|text| Details::read(text.as_bytes())),
+        },
+    );
+    Ok(events.collect())
+}
