@@ -12,7 +12,7 @@
 //!   `execute` checks what comes in and shapes what goes out.
 //! - [`runs`]: the domain: the rules of a run, filters, reads, writes, the change feed.
 //! - [`access`]: who is asking, and what they may do: API keys, tokens of an issuer, scopes.
-//! - [`db`]: the database opened, migrated, paged; its errors classified.
+//! - [`db`]: the database opened, migrated, paged; writes committed together; its errors classified.
 //! - [`clock`]: time and ids.
 //! - The crates `entity` (rows and the words stored in them) and `migration` (frozen history).
 //!

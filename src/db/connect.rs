@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, DatabaseConnection};
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::{
+    Connection,
+    sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
 
 use super::{
     Database, SEARCH_PATH,
     error::ConnectError,
+    group_commit::GroupCommit,
     migrate,
     scan::{self, Scans},
     single::Single,
@@ -81,6 +85,7 @@ async fn connect_postgres(url: &str, times: StatementTimes) -> Result<Database, 
             Single::new(pool(scan::AT_ONCE, times.scan).await?, scan::AT_ONCE),
             times.scan,
         ),
+        group_commit: None,
     })
 }
 
@@ -116,7 +121,7 @@ fn postgres_options(url: &str, connections: u32, statement_timeout: Duration) ->
 }
 
 async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, ConnectError> {
-    let write = open(sqlite_options(url, 1)).await?;
+    let write = open(sqlite_writer(url)).await?;
     migrate::sqlite(&write).await?;
     let longest = times.scan;
     let mut scanners = sqlite_readers(url, scan::AT_ONCE);
@@ -135,7 +140,19 @@ async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, Co
             SQLITE_READERS,
         ),
         scans: Scans::new(Single::new(open(scanners).await?, scan::AT_ONCE), longest),
+        group_commit: Some(GroupCommit::default()),
     })
+}
+
+/// One that was given back within a transaction is replaced: SQLite has undone that by itself, on a full
+/// disk or an unreadable page, and the driver would go on believing in it.
+fn sqlite_writer(url: &str) -> ConnectOptions {
+    let mut options = sqlite_options(url, 1);
+    options.map_sqlx_sqlite_before_acquire(|connection, _| {
+        let is_clean = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_clean) })
+    });
+    options
 }
 
 fn sqlite_readers(url: &str, connections: u32) -> ConnectOptions {

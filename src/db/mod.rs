@@ -3,14 +3,16 @@
 
 mod connect;
 pub mod error;
+mod group_commit;
 pub mod migrate;
 pub mod page;
 mod scan;
 mod single;
 pub(crate) mod statement;
 
+use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
@@ -19,6 +21,7 @@ pub use error::ConnectError;
 pub use scan::{ScanError, ScanTime};
 pub use single::Single;
 
+use group_commit::GroupCommit;
 use scan::Scans;
 
 /// Where PostgreSQL looks for tables that are named without their schema.
@@ -31,6 +34,17 @@ pub struct Database {
     write: DatabaseConnection,
     read: Single,
     scans: Scans,
+    /// On SQLite; PostgreSQL commits those together itself that come at once.
+    group_commit: Option<GroupCommit>,
+}
+
+/// What is to be done all or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statements {
+    /// One statement on PostgreSQL, which is all or none by itself.
+    One,
+    /// Several.
+    Several,
 }
 
 impl Database {
@@ -58,7 +72,33 @@ impl Database {
         self.scans.read(time, read).await
     }
 
-    /// For a single statement that writes.
+    /// Executes a write that is stored, durably, when this returns; nothing of it is if it fails. What it
+    /// calls must not write by another way than the connection it is given: it would wait for itself.
+    ///
+    /// # Errors
+    /// Those of the write, or the database does not answer.
+    ///
+    /// # Panics
+    /// When the write does.
+    pub async fn write_with<T, E, F>(&self, statements: Statements, write: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a DatabaseExecutor<'a>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbErr> + Send + 'static,
+    {
+        if let Some(group) = &self.group_commit {
+            return group.write(&self.write, Box::new(write)).await;
+        }
+        if statements == Statements::One {
+            return write(&DatabaseExecutor::from(&self.write)).await;
+        }
+        let transaction = self.begin().await?;
+        let written = write(&DatabaseExecutor::from(&transaction)).await?;
+        transaction.commit().await?;
+        Ok(written)
+    }
+
+    /// For a single statement that writes, now and then.
     #[must_use]
     pub fn write(&self) -> &DatabaseConnection {
         &self.write
@@ -70,11 +110,7 @@ impl Database {
     /// # Errors
     /// The database does not answer, or another process holds SQLite's lock for too long.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        self.write.begin_with_options(options).await
+        begin(&self.write).await
     }
 
     /// Proves that the database takes writes, and leaves nothing behind.
@@ -104,13 +140,24 @@ impl Database {
         self.read.observe(observe);
     }
 
-    /// Closes all connections, so that SQLite folds its log back into the file.
+    /// Writes what still waits, and closes all connections, so that SQLite folds its log back into the file.
     ///
     /// # Errors
     /// A connection could not be closed in order.
     pub async fn close(self) -> Result<(), DbErr> {
+        if let Some(group) = &self.group_commit {
+            group.drain().await;
+        }
         self.read.close().await?;
         self.scans.connection().clone().close().await?;
         self.write.close().await
     }
+}
+
+async fn begin(write: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    write.begin_with_options(options).await
 }

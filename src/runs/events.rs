@@ -16,7 +16,10 @@ use super::{
     error::{Error, Result},
     input::{NewEvent, is_same},
 };
-use crate::db::error::{Failure, classify};
+use crate::db::{
+    Statements,
+    error::{Failure, classify},
+};
 
 /// Events as a call left them.
 #[derive(Clone, Debug)]
@@ -63,17 +66,19 @@ impl Runs {
         }
         // Events without an id of the worker's cannot be there already, and one alone is all or
         // none by itself.
-        let may_conflict = new.len() > 1 && new.iter().any(|event| event.id.is_some());
+        let statements = if new.len() > 1 && new.iter().any(|event| event.id.is_some()) {
+            Statements::Several
+        } else {
+            Statements::One
+        };
         let given: Vec<bool> = new.iter().map(|event| event.timestamp.is_some()).collect();
         let events: Vec<Event> = new.into_iter().map(|new| self.event(run_id, new)).collect();
-        let added = if may_conflict {
-            let transaction = self.database.begin().await?;
-            let added = insert_events(&transaction, events, &given).await?;
-            transaction.commit().await?;
-            added
-        } else {
-            insert_events(self.database.write(), events, &given).await?
-        };
+        let added = self
+            .database
+            .write_with(statements, |connection| {
+                Box::pin(insert_events(connection, events, given))
+            })
+            .await?;
         self.feed.ring();
         for event in &added.events {
             debug!(%event, "added");
@@ -98,7 +103,7 @@ impl Runs {
 async fn insert_events(
     connection: &impl ConnectionTrait,
     mut events: Vec<Event>,
-    given: &[bool],
+    given: Vec<bool>,
 ) -> Result<AddedEvents> {
     let rows = events.iter().cloned().map(sync_event::ActiveModel::from);
     let mut insert = sync_event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
@@ -127,7 +132,7 @@ async fn insert_events(
             let Some(stored) = stored.iter().find(|stored| stored.id == event.id) else {
                 continue;
             };
-            if !is_repetition(event, *given, stored) {
+            if !is_repetition(event, given, stored) {
                 return Err(Error::IdConflict {
                     what: "event",
                     id: event.id,

@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable, StatementBuilder};
 use uuid::Uuid;
 
 use super::{Run, Runs, reads};
+use crate::db::Statements;
 
 impl Runs {
     /// Executes a statement that writes one run at most, and answers the run as it then is.
@@ -19,20 +20,16 @@ impl Runs {
 
     /// Executes a statement that writes runs, and answers them as they then are.
     pub(super) async fn write_runs(&self, statement: impl Returning) -> Result<Vec<Run>, DbErr> {
-        if self.database.backend() == DbBackend::Postgres {
-            let statement = statement.that_returns(Query::returning().columns(Column::iter()));
-            let rows = self.database.write().query_all(&statement).await?;
-            return rows.iter().map(Run::from_columns).collect();
-        }
-        let transaction = self.database.begin().await?;
-        let runs = execute_and_read(&transaction, statement).await?;
-        transaction.commit().await?;
-        Ok(runs)
+        self.database
+            .write_with(Statements::One, |connection| {
+                Box::pin(execute_and_read(connection, statement))
+            })
+            .await
     }
 }
 
 /// A statement that can tell what it wrote.
-pub(super) trait Returning: Send {
+pub(super) trait Returning: Send + 'static {
     fn that_returns(self, clause: ReturningClause) -> impl StatementBuilder + Send;
 }
 
@@ -52,11 +49,16 @@ impl Returning for UpdateStatement {
 
 /// On SQLite a statement returns rows as they were before its triggers; so they are read again.
 pub(super) async fn execute_and_read(
-    transaction: &impl ConnectionTrait,
+    connection: &impl ConnectionTrait,
     statement: impl Returning,
 ) -> Result<Vec<Run>, DbErr> {
+    if connection.get_database_backend() == DbBackend::Postgres {
+        let statement = statement.that_returns(Query::returning().columns(Column::iter()));
+        let rows = connection.query_all(&statement).await?;
+        return rows.iter().map(Run::from_columns).collect();
+    }
     let ids = Query::returning().column(Column::Id);
-    let ids = transaction.query_all(&statement.that_returns(ids)).await?;
+    let ids = connection.query_all(&statement.that_returns(ids)).await?;
     let ids = ids
         .iter()
         .map(|row| row.try_get("", "id"))
@@ -64,5 +66,5 @@ pub(super) async fn execute_and_read(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    reads::find_runs(transaction, &ids).await
+    reads::find_runs(connection, &ids).await
 }

@@ -6,7 +6,8 @@ use sea_orm::sea_query::{
     Expr, ExprTrait, Func, FunctionCall, LockType, OnConflict, Query, UpdateStatement,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbBackend, DbErr, EntityTrait, QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QuerySelect,
+    QueryTrait,
 };
 use serde_json::{Map, Value as Json};
 use tracing::debug;
@@ -19,7 +20,10 @@ use super::{
     lifecycle,
     statement::execute_and_read,
 };
-use crate::db::error::{Failure, classify};
+use crate::db::{
+    Statements,
+    error::{Failure, classify},
+};
 
 /// A run as a call left it.
 #[derive(Clone, Debug)]
@@ -264,27 +268,40 @@ impl Runs {
     async fn write_run_merging(
         &self,
         id: Uuid,
-        mut update: UpdateStatement,
+        update: UpdateStatement,
         details: &Map<String, Json>,
     ) -> std::result::Result<Option<Run>, DbErr> {
-        let transaction = self.database.begin().await?;
-        let stored: Option<Option<Details>> = sync_history::Entity::find_by_id(id)
-            .select_only()
-            .column(Column::Details)
-            .into_tuple()
-            .one(&transaction)
+        let details = details.clone();
+        let run = self
+            .database
+            .write_with(Statements::Several, move |connection| {
+                Box::pin(merge_and_read(connection, id, update, details))
+            })
             .await?;
-        let mut merged = match stored.flatten() {
-            Some(Details::Json(Json::Object(stored))) => stored,
-            _ => Map::new(),
-        };
-        merged.extend(details.clone());
-        update.value(Column::Details, Json::Object(merged));
-        let run = execute_and_read(&transaction, update).await?.pop();
-        transaction.commit().await?;
         self.feed.ring();
         Ok(run)
     }
+}
+
+async fn merge_and_read(
+    connection: &impl ConnectionTrait,
+    id: Uuid,
+    mut update: UpdateStatement,
+    details: Map<String, Json>,
+) -> std::result::Result<Option<Run>, DbErr> {
+    let stored: Option<Option<Details>> = sync_history::Entity::find_by_id(id)
+        .select_only()
+        .column(Column::Details)
+        .into_tuple()
+        .one(connection)
+        .await?;
+    let mut merged = match stored.flatten() {
+        Some(Details::Json(Json::Object(stored))) => stored,
+        _ => Map::new(),
+    };
+    merged.extend(details);
+    update.value(Column::Details, Json::Object(merged));
+    Ok(execute_and_read(connection, update).await?.pop())
 }
 
 /// What became of an update that its own condition may refuse.

@@ -29,7 +29,7 @@ async fn an_acknowledged_write_survives_a_kill() {
             tokio::time::sleep(std::time::Duration::from_millis(300)).await;
             server.signal("-KILL");
         };
-        let (written, ()) = tokio::join!(join_all((0..4).map(|_| write())), kill);
+        let (written, ()) = tokio::join!(join_all((0..16).map(|_| write())), kill);
         acknowledged.extend(written.into_iter().flatten());
         server.wait();
         assert!(acknowledged.len() > round);

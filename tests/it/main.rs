@@ -18,6 +18,7 @@ mod event_stream;
 mod events;
 mod filters;
 mod foreign_writers;
+mod group_commit;
 mod healing;
 mod health;
 mod lifecycle;

@@ -1,0 +1,311 @@
+//! Writes that wait share a transaction on SQLite, and have outcomes of their own.
+
+use std::{path::Path, time::Duration};
+
+use futures_util::future::{BoxFuture, join_all};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbErr};
+use sync_history::db::{self, Database, Statements};
+use tempfile::TempDir;
+use tokio::{task::JoinHandle, time};
+
+use crate::support::{Ledger, Sqlite, Value, code, json};
+
+const CREATE: &str = "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) { replayed run { id } } }";
+const ADD: &str =
+    "mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }";
+
+/// How long everything that was begun gets to stand in the queue.
+const ARRIVAL: Duration = Duration::from_millis(500);
+
+#[tokio::test]
+async fn reports_that_come_at_once_share_a_commit_and_have_outcomes_of_their_own() {
+    let ledger = Ledger::start(Sqlite).await.unwrap();
+    let run = ledger.create_stock().await;
+    let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
+    let event = |message: &str| json!({"id": some, "eventType": "x", "message": message});
+    let add = |events: Value| json!({"input": {"runId": run, "events": events}});
+    ledger.data(ADD, add(json!([event("stored")]))).await;
+
+    let lock = ledger.foreign().await;
+    lock.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let before = commits(&ledger.database_url);
+    let input = json!({"entityType": "STOCK", "source": "AS400"});
+    let good = |_| ledger.data(CREATE, json!({"input": input}));
+    let (mut stranger, mut taken) = (input.clone(), input.clone());
+    stranger["triggeredById"] = json!(some);
+    taken["id"] = json!(run);
+    taken["entityType"] = json!("ORDER");
+    // The second of the two events differs from the one there is, so the first is undone with it.
+    let half = json!([{"eventType": "x", "message": "half"}, event("different")]);
+    let bad = [
+        (CREATE, json!({"input": stranger}), "NOT_FOUND"),
+        (CREATE, json!({"input": taken}), "ID_CONFLICT"),
+        (ADD, add(half), "ID_CONFLICT"),
+    ];
+    let bad = bad.iter().map(async |(query, variables, expected)| {
+        let error = ledger.error(query, variables.clone()).await;
+        assert_eq!(code(&error), *expected, "{error}");
+    });
+    let release = async {
+        time::sleep(ARRIVAL).await;
+        lock.execute_unprepared("COMMIT").await.unwrap();
+    };
+    let (created, _, ()) = tokio::join!(join_all((0..30).map(good)), join_all(bad), release);
+
+    let shared = commits(&ledger.database_url) - before;
+    assert!((1..=15).contains(&shared), "{shared} commits");
+    for created in created {
+        let id = created["createSyncRun"]["run"]["id"].as_str().unwrap();
+        assert_eq!(ledger.run(id).await["id"], id);
+    }
+    let counts = ledger
+        .data(
+            "{ syncRuns { totalCount } syncEvents { totalCount } }",
+            json!({}),
+        )
+        .await;
+    assert_eq!(counts["syncRuns"]["totalCount"], 31);
+    assert_eq!(counts["syncEvents"]["totalCount"], 1);
+}
+
+#[tokio::test]
+async fn a_report_alone_is_one_commit() {
+    let ledger = Ledger::start(Sqlite).await.unwrap();
+    let before = commits(&ledger.database_url);
+    for _ in 0..3 {
+        ledger.create_stock().await;
+    }
+    assert_eq!(commits(&ledger.database_url) - before, 3);
+}
+
+#[tokio::test]
+async fn one_who_panics_fails_or_goes_away_takes_none_with_him() {
+    let store = Store::open().await;
+    let lock = store.lock().await;
+    let first = store.insert("first");
+    let panics = store.write(|_| Box::pin(async { panic!("on purpose") }));
+    let fails = store.write(|connection| {
+        Box::pin(async {
+            insert(connection, "undone").await?;
+            Err(DbErr::Custom("on purpose".to_owned()))
+        })
+    });
+    let goes_away = store.insert("gone");
+    let last = store.insert("last");
+    time::sleep(ARRIVAL).await;
+    goes_away.abort();
+    lock.execute_unprepared("COMMIT").await.unwrap();
+
+    first.await.unwrap().unwrap();
+    assert!(panics.await.unwrap_err().is_panic());
+    let error = fails.await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "Custom Error: on purpose");
+    last.await.unwrap().unwrap();
+    assert_eq!(store.names().await, ["first", "last"]);
+}
+
+#[tokio::test]
+async fn one_who_panics_or_fails_first_takes_none_with_him() {
+    let store = Store::open().await;
+    let panics = store.write(|_| Box::pin(async { panic!("on purpose") }));
+    let fails = store.write(|connection| Box::pin(insert_badly(connection)));
+    let last = store.insert("last");
+    assert!(panics.await.unwrap_err().is_panic());
+    assert!(fails.await.unwrap().is_err());
+    last.await.unwrap().unwrap();
+    assert_eq!(store.names().await, ["last"]);
+}
+
+#[tokio::test]
+async fn one_who_goes_away_in_the_middle_of_his_write_holds_up_nobody() {
+    let store = Store::open().await;
+    let goes_away = store.write(|connection| {
+        Box::pin(async {
+            time::sleep(ARRIVAL).await;
+            insert(connection, "slow").await
+        })
+    });
+    let next = store.insert("next");
+    time::sleep(ARRIVAL / 5).await;
+    goes_away.abort();
+    next.await.unwrap().unwrap();
+    assert_eq!(store.names().await, ["next", "slow"]);
+}
+
+#[tokio::test]
+async fn what_sqlite_undoes_by_itself_is_an_error_for_all_in_it() {
+    let store = Store::open().await;
+    let undone = || {
+        store.write(|connection| {
+            Box::pin(async {
+                // As it does on a full disk.
+                connection.execute_unprepared("ROLLBACK").await?;
+                Err(DbErr::Custom("on purpose".to_owned()))
+            })
+        })
+    };
+    let alone = undone().await.unwrap().unwrap_err();
+    assert_eq!(alone.to_string(), "Custom Error: on purpose");
+
+    let lock = store.lock().await;
+    let first = store.insert("first");
+    let second = undone();
+    let third = store.insert("third");
+    time::sleep(ARRIVAL).await;
+    lock.execute_unprepared("COMMIT").await.unwrap();
+    let error = first.await.unwrap().unwrap_err();
+    assert_eq!(db::error::classify(&error), db::error::Failure::Unavailable);
+    let error = second.await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "Custom Error: on purpose");
+    third.await.unwrap().unwrap();
+    assert_eq!(store.names().await, ["third"]);
+    store.database.probe_write().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_an_error_for_all_in_it() {
+    let store = Store::open().await;
+    let lock = store.lock().await;
+    let first = store.insert("first");
+    let second = store.write(|connection| {
+        Box::pin(async {
+            // What is wrong is noticed by the commit alone.
+            let sql = "PRAGMA defer_foreign_keys = ON; INSERT INTO sync_event \
+                (id, sync_id, event_type, timestamp, message) \
+                VALUES (randomblob(16), randomblob(16), 'x', '2026-01-01T00:00:00+00:00', 'x')";
+            connection.execute_unprepared(sql).await?;
+            Ok(())
+        })
+    });
+    time::sleep(ARRIVAL).await;
+    lock.execute_unprepared("COMMIT").await.unwrap();
+    assert!(first.await.unwrap().is_err());
+    assert!(second.await.unwrap().is_err());
+    store.insert("next").await.unwrap().unwrap();
+    assert_eq!(store.names().await, ["next"]);
+}
+
+#[tokio::test]
+async fn others_get_their_turn_beside_those_who_share() {
+    let store = Store::open().await;
+    let writers = join_all((0..8).map(async |_| {
+        for _ in 0..20 {
+            store.insert("x").await.unwrap().unwrap();
+        }
+    }));
+    let others = async {
+        for _ in 0..5 {
+            store.database.probe_write().await.unwrap();
+            let transaction = store.database.begin().await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+    };
+    tokio::join!(writers, others);
+    assert_eq!(store.names().await.len(), 160);
+}
+
+#[tokio::test]
+async fn what_waits_is_written_before_the_database_is_closed() {
+    let store = Store::open().await;
+    let lock = store.lock().await;
+    let writes: Vec<_> = (0..10).map(|_| store.insert("x")).collect();
+    time::sleep(ARRIVAL).await;
+    let close = store.database.clone().close();
+    let release = async {
+        time::sleep(ARRIVAL).await;
+        lock.execute_unprepared("COMMIT").await.unwrap();
+    };
+    let (closed, ()) = tokio::join!(close, release);
+    closed.unwrap();
+    for write in writes {
+        write.await.unwrap().unwrap();
+    }
+}
+
+/// A database whose users the tests add by their names.
+struct Store {
+    database: Database,
+    url: String,
+    _folder: TempDir,
+}
+
+impl Store {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/ledger.db?mode=rwc", folder.path().display());
+        let database = db::connect(&url).await.unwrap();
+        Self {
+            database,
+            url,
+            _folder: folder,
+        }
+    }
+
+    /// Keeps all from writing, so that they queue.
+    async fn lock(&self) -> DatabaseConnection {
+        let mut options = sea_orm::ConnectOptions::new(&self.url);
+        options.max_connections(1).sqlx_logging(false);
+        let lock = sea_orm::Database::connect(options).await.unwrap();
+        lock.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+        lock
+    }
+
+    fn write<F>(&self, write: F) -> JoinHandle<Result<(), DbErr>>
+    where
+        F: for<'a> FnOnce(&'a DatabaseExecutor<'a>) -> BoxFuture<'a, Result<(), DbErr>>
+            + Send
+            + 'static,
+    {
+        let database = self.database.clone();
+        tokio::spawn(async move { database.write_with(Statements::Several, write).await })
+    }
+
+    fn insert(&self, name: &'static str) -> JoinHandle<Result<(), DbErr>> {
+        self.write(|connection| Box::pin(insert(connection, name)))
+    }
+
+    /// Who is stored, in order.
+    async fn names(&self) -> Vec<String> {
+        use sea_orm::{EntityTrait, QueryOrder};
+        let users = entity::user::Entity::find()
+            .order_by_asc(entity::user::Column::FullName)
+            .all(self.database.read());
+        let users = users.await.unwrap();
+        users.into_iter().map(|user| user.full_name).collect()
+    }
+}
+
+async fn insert(connection: &DatabaseExecutor<'_>, name: &str) -> Result<(), DbErr> {
+    let sql = format!(
+        "INSERT INTO \"user\" VALUES (randomblob(16), hex(randomblob(16)) || '@example.test', '{name}')"
+    );
+    connection.execute_unprepared(&sql).await?;
+    Ok(())
+}
+
+/// One of two statements succeeds.
+async fn insert_badly(connection: &DatabaseExecutor<'_>) -> Result<(), DbErr> {
+    insert(connection, "undone").await?;
+    connection
+        .execute_unprepared("INSERT INTO \"user\" VALUES (NULL, NULL, NULL)")
+        .await?;
+    Ok(())
+}
+
+/// How many transactions the file's log holds. A log is a head of 32 bytes and frames of a page each,
+/// whose head of 24 bytes says in its second number, when it is the last of a transaction, how many
+/// pages the file then has. (<https://www.sqlite.org/fileformat2.html#walformat>)
+fn commits(url: &str) -> usize {
+    let file = url
+        .trim_start_matches("sqlite://")
+        .split('?')
+        .next()
+        .unwrap();
+    let log = std::fs::read(Path::new(&format!("{file}-wal"))).unwrap();
+    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+    let page = number(&log[8..12]) as usize;
+    log[32..]
+        .chunks_exact(24 + page)
+        .filter(|frame| number(&frame[4..8]) > 0)
+        .count()
+}
