@@ -208,7 +208,8 @@ async fn others_get_their_turn_beside_those_who_share() {
 async fn what_waits_is_written_before_the_database_is_closed() {
     let store = Store::open().await;
     let lock = store.lock().await;
-    let writes: Vec<_> = (0..10).map(|_| store.insert("x")).collect();
+    // More than share one transaction.
+    let writes: Vec<_> = (0..600).map(|_| store.insert("x")).collect();
     time::sleep(ARRIVAL).await;
     let close = store.database.clone().close();
     let release = async {
