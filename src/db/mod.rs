@@ -7,16 +7,18 @@ mod group_commit;
 pub mod migrate;
 pub mod page;
 mod scan;
+mod writer;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 pub use connect::{StatementTimes, connect, connect_with};
 pub use error::ConnectError;
 pub use scan::{ScanError, ScanTime};
+pub use writer::Writer;
 
 use group_commit::GroupCommit;
 use scan::Scans;
@@ -79,7 +81,7 @@ impl Database {
     /// When the write does.
     pub async fn write_with<T, E, F>(&self, statements: Statements, write: F) -> Result<T, E>
     where
-        F: for<'a> FnOnce(&'a DatabaseExecutor<'a>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        F: for<'a> FnOnce(&'a Writer<'a>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<DbErr> + Send + 'static,
     {
@@ -87,10 +89,10 @@ impl Database {
             return group.write(&self.write, Box::new(write)).await;
         }
         if statements == Statements::One {
-            return write(&DatabaseExecutor::from(&self.write)).await;
+            return write(&Writer::new(&self.write)).await;
         }
         let transaction = self.begin().await?;
-        let written = write(&DatabaseExecutor::from(&transaction)).await?;
+        let written = write(&Writer::new(&transaction)).await?;
         transaction.commit().await?;
         Ok(written)
     }

@@ -3,8 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use futures_util::future::{BoxFuture, join_all};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbErr};
-use sync_history::db::{self, Database, Statements};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sync_history::db::{self, Database, Statements, Writer};
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time};
 
@@ -253,9 +253,7 @@ impl Store {
 
     fn write<F>(&self, write: F) -> JoinHandle<Result<(), DbErr>>
     where
-        F: for<'a> FnOnce(&'a DatabaseExecutor<'a>) -> BoxFuture<'a, Result<(), DbErr>>
-            + Send
-            + 'static,
+        F: for<'a> FnOnce(&'a Writer<'a>) -> BoxFuture<'a, Result<(), DbErr>> + Send + 'static,
     {
         let database = self.database.clone();
         tokio::spawn(async move { database.write_with(Statements::Several, write).await })
@@ -276,7 +274,7 @@ impl Store {
     }
 }
 
-async fn insert(connection: &DatabaseExecutor<'_>, name: &str) -> Result<(), DbErr> {
+async fn insert(connection: &Writer<'_>, name: &str) -> Result<(), DbErr> {
     let sql = format!(
         "INSERT INTO \"user\" VALUES (randomblob(16), hex(randomblob(16)) || '@example.test', '{name}')"
     );
@@ -285,7 +283,7 @@ async fn insert(connection: &DatabaseExecutor<'_>, name: &str) -> Result<(), DbE
 }
 
 /// One of two statements succeeds.
-async fn insert_badly(connection: &DatabaseExecutor<'_>) -> Result<(), DbErr> {
+async fn insert_badly(connection: &Writer<'_>) -> Result<(), DbErr> {
     insert(connection, "undone").await?;
     connection
         .execute_unprepared("INSERT INTO \"user\" VALUES (NULL, NULL, NULL)")
