@@ -14,6 +14,7 @@ mod measure;
 mod operations;
 mod process;
 mod report;
+mod reports;
 mod requests;
 mod series;
 mod siege;
@@ -43,6 +44,7 @@ enum Command {
     Feed(feed::Options),
     Fill(fill::Options),
     Requests(requests::Options),
+    Reports(reports::Options),
     Writers(writers::Options),
     Siege(siege::Options),
     /// Serve the bare broadcast that the server is compared with
@@ -60,6 +62,7 @@ async fn main() -> Result<()> {
         Command::Writers(options) => writers::run(options).await,
         Command::Siege(options) => siege::run(options).await,
         Command::Requests(options) => requests::run(options).await,
+        Command::Reports(options) => reports::run(options).await,
         Command::RequestsFloor(options) => requests::serve_floor(options).await,
         Command::Floor => floor::serve().await,
     }

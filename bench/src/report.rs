@@ -41,6 +41,8 @@ pub(crate) enum Limit {
     Ratio(f64),
     /// No less than so much.
     Least(f64),
+    /// No less than so many times the base.
+    LeastRatio(f64),
 }
 
 impl Report {
@@ -143,6 +145,7 @@ impl Row {
             Limit::Figure(most) => self.measured.map(|measured| measured <= most),
             Limit::Ratio(most) => self.ratio.map(|ratio| ratio <= most),
             Limit::Least(least) => self.measured.map(|measured| measured >= least),
+            Limit::LeastRatio(least) => self.ratio.map(|ratio| ratio >= least),
         };
         self.limit = Some(limit);
         self
@@ -160,6 +163,7 @@ impl Row {
             Some(Limit::Figure(most)) => format!("at most {most}"),
             Some(Limit::Ratio(most)) => format!("ratio at most {most}"),
             Some(Limit::Least(least)) => format!("at least {least}"),
+            Some(Limit::LeastRatio(least)) => format!("ratio at least {least}"),
             None => String::new(),
         };
         let verdict = match self.met {

@@ -29,6 +29,7 @@ const LONGEST_LIFE: Duration = Duration::from_mins(5);
 /// Writers have connections of their own: those that wait for a worker's long transaction to let go of
 /// a row must not keep readers, the feed and the probes waiting with them.
 const POSTGRES_WRITERS: u32 = 10;
+const POSTGRES_TRANSACTIONS: u32 = 4;
 const POSTGRES_READERS: u32 = 10;
 const SQLITE_READERS: u32 = 4;
 
@@ -79,7 +80,8 @@ async fn connect_postgres(url: &str, times: StatementTimes) -> Result<Database, 
     migrate::postgres(url).await?;
     let pool = |connections, longest| open(postgres_options(url, connections, longest));
     Ok(Database {
-        write: pool(POSTGRES_WRITERS, times.any).await?,
+        transactions: pool(POSTGRES_TRANSACTIONS, times.any).await?,
+        write: Single::new(pool(POSTGRES_WRITERS, times.any).await?, POSTGRES_WRITERS),
         read: Single::new(pool(POSTGRES_READERS, times.any).await?, POSTGRES_READERS),
         scans: Scans::new(
             Single::new(pool(scan::AT_ONCE, times.scan).await?, scan::AT_ONCE),
@@ -134,7 +136,8 @@ async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, Co
             Box::pin(async move { limited.await.map(|()| true) })
         });
     Ok(Database {
-        write,
+        write: Single::new(write.clone(), 1),
+        transactions: write,
         read: Single::new(
             open(sqlite_readers(url, SQLITE_READERS)).await?,
             SQLITE_READERS,

@@ -20,13 +20,12 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbErr, RuntimeErr,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
+use tracing::debug;
 
-use super::begin;
+use super::{begin, writer::Writer};
 
 /// Writes that share a transaction, at most.
 const MOST: usize = 256;
@@ -49,7 +48,7 @@ struct Queue {
 
 /// What a write does, on the connection it is given.
 pub(super) type Write<T, E> =
-    Box<dyn for<'a> FnOnce(&'a DatabaseExecutor<'a>) -> BoxFuture<'a, Result<T, E>> + Send>;
+    Box<dyn for<'a> FnOnce(&'a Writer<'a>) -> BoxFuture<'a, Result<T, E>> + Send>;
 
 /// What came of a write, or the panic it ended with.
 type Outcome<T, E> = Result<Result<T, E>, Box<dyn Any + Send>>;
@@ -119,7 +118,7 @@ trait Waiting: Send {
     fn is_awaited(&self) -> bool;
 
     /// Executes it, and keeps the outcome for later; tells whether it succeeded.
-    fn execute<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> BoxFuture<'a, bool>;
+    fn execute<'a>(&'a mut self, writer: &'a Writer<'a>) -> BoxFuture<'a, bool>;
 
     /// Tells whoever waits the outcome; or, whatever that was, why nothing came of it.
     fn answer(self: Box<Self>, failure: Option<DbErr>);
@@ -140,13 +139,12 @@ where
         !self.caller.is_closed()
     }
 
-    fn execute<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> BoxFuture<'a, bool> {
+    fn execute<'a>(&'a mut self, writer: &'a Writer<'a>) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             let Some(write) = self.write.take() else {
                 return false;
             };
-            let executor = DatabaseExecutor::from(transaction);
-            let outcome = AssertUnwindSafe(async { write(&executor).await });
+            let outcome = AssertUnwindSafe(async { write(writer).await });
             let outcome = outcome.catch_unwind().await;
             matches!(self.outcome.insert(outcome), Ok(Ok(_)))
         })
@@ -238,21 +236,21 @@ impl Leader {
             && began.elapsed() < LONGEST
             && let Some(mut write) = self.next()
         {
-            if !written.is_empty()
-                && let Err(error) = savepoint.set(&transaction).await
-            {
-                written.push(write);
-                return answer(written, Some(&error));
-            }
-            if write.execute(&transaction).await {
-                savepoint = savepoint.after_success();
-            } else if written.is_empty() {
+            let is_first = written.is_empty();
+            let writer = Writer::after(&transaction, if is_first { "" } else { savepoint.sql() });
+            let succeeded = write.execute(&writer).await;
+            if is_first && !succeeded {
                 // If that fails too, the pool replaces the connection.
                 let _ = transaction.rollback().await;
                 return write.answer(None);
-            } else if savepoint.go_back(&transaction).await.is_err() {
-                write.answer(None);
-                return answer(written, Some(&undone()));
+            }
+            if !is_first && writer.has_begun() {
+                savepoint = Savepoint::Passed;
+                if !succeeded && let Err(error) = go_back(&transaction).await {
+                    debug!(%error, "a transaction was undone");
+                    write.answer(None);
+                    return answer(written, Some(&undone()));
+                }
             }
             written.push(write);
         }
@@ -267,39 +265,27 @@ fn answer(written: Vec<Box<dyn Waiting>>, failure: Option<&DbErr>) {
     }
 }
 
-/// What a write goes back to when it fails. The commit releases it.
+/// What all but the first write of a transaction go back to when they fail. The commit releases it.
 #[derive(Clone, Copy)]
 enum Savepoint {
+    /// There is none yet.
     None,
-    /// Nothing has been written since it was set.
-    Set,
     /// There is one, before what is to be kept.
     Passed,
 }
 
 impl Savepoint {
-    /// Sets it here.
-    async fn set(&mut self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-        let sql = match self {
-            Self::None => "SAVEPOINT one",
-            Self::Set => return Ok(()),
-            Self::Passed => "RELEASE one; SAVEPOINT one",
-        };
-        transaction.execute_unprepared(sql).await?;
-        *self = Self::Set;
-        Ok(())
-    }
-
-    fn after_success(self) -> Self {
+    /// Sets it behind what is to be kept.
+    fn sql(self) -> &'static str {
         match self {
-            Self::None => Self::None,
-            Self::Set | Self::Passed => Self::Passed,
+            Self::None => "SAVEPOINT one; ",
+            Self::Passed => "RELEASE one; SAVEPOINT one; ",
         }
     }
+}
 
-    /// Undoes what was written since it was set; fails if SQLite has undone all.
-    async fn go_back(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-        transaction.execute_unprepared("ROLLBACK TO one").await?;
-        Ok(())
-    }
+/// Undoes what was written since the savepoint; fails if SQLite has undone all.
+async fn go_back(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    transaction.execute_unprepared("ROLLBACK TO one").await?;
+    Ok(())
 }

@@ -9,10 +9,11 @@ pub mod page;
 mod scan;
 mod single;
 pub(crate) mod statement;
+mod writer;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
@@ -20,6 +21,7 @@ pub use connect::{StatementTimes, connect, connect_with};
 pub use error::ConnectError;
 pub use scan::{ScanError, ScanTime};
 pub use single::Single;
+pub use writer::Writer;
 
 use group_commit::GroupCommit;
 use scan::Scans;
@@ -31,7 +33,9 @@ const SEARCH_PATH: &str = "sync_history,user";
 /// disturb; on PostgreSQL too none waits for the others' connections.
 #[derive(Clone, Debug)]
 pub struct Database {
-    write: DatabaseConnection,
+    /// For transactions that write.
+    transactions: DatabaseConnection,
+    write: Single,
     read: Single,
     scans: Scans,
     /// On SQLite; PostgreSQL commits those together itself that come at once.
@@ -82,25 +86,25 @@ impl Database {
     /// When the write does.
     pub async fn write_with<T, E, F>(&self, statements: Statements, write: F) -> Result<T, E>
     where
-        F: for<'a> FnOnce(&'a DatabaseExecutor<'a>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        F: for<'a> FnOnce(&'a Writer<'a>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<DbErr> + Send + 'static,
     {
         if let Some(group) = &self.group_commit {
-            return group.write(&self.write, Box::new(write)).await;
+            return group.write(&self.transactions, Box::new(write)).await;
         }
         if statements == Statements::One {
-            return write(&DatabaseExecutor::from(&self.write)).await;
+            return write(&Writer::single(&self.write)).await;
         }
         let transaction = self.begin().await?;
-        let written = write(&DatabaseExecutor::from(&transaction)).await?;
+        let written = write(&Writer::new(&transaction)).await?;
         transaction.commit().await?;
         Ok(written)
     }
 
     /// For a single statement that writes, now and then.
     #[must_use]
-    pub fn write(&self) -> &DatabaseConnection {
+    pub fn write(&self) -> &Single {
         &self.write
     }
 
@@ -110,7 +114,7 @@ impl Database {
     /// # Errors
     /// The database does not answer, or another process holds SQLite's lock for too long.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        begin(&self.write).await
+        begin(&self.transactions).await
     }
 
     /// Proves that the database takes writes, and leaves nothing behind.
@@ -134,9 +138,10 @@ impl Database {
     where
         F: Fn(&sea_orm::metric::Info<'_>) + Clone + Send + Sync + 'static,
     {
-        self.write.set_metric_callback(observe.clone());
+        self.transactions.set_metric_callback(observe.clone());
         let scans = self.scans.connection_mut();
         scans.observe(observe.clone());
+        self.write.observe(observe.clone());
         self.read.observe(observe);
     }
 
@@ -148,9 +153,10 @@ impl Database {
         if let Some(group) = &self.group_commit {
             group.drain().await;
         }
+        self.write.close().await?;
         self.read.close().await?;
         self.scans.connection().clone().close().await?;
-        self.write.close().await
+        self.transactions.close().await
     }
 }
 

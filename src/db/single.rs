@@ -10,10 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
-    RuntimeErr, Statement, metric,
+    RuntimeErr, Statement,
+    entity::prelude::async_trait,
+    metric,
     sea_query::Values,
     sqlx::{self, AssertSqlSafe, PgPool, Postgres, pool::PoolConnection},
 };
@@ -163,7 +164,7 @@ impl Single {
     }
 }
 
-#[async_trait]
+#[async_trait::async_trait]
 impl ConnectionTrait for Single {
     fn get_database_backend(&self) -> DbBackend {
         self.connection.get_database_backend()

@@ -1,17 +1,32 @@
 //! Executing a statement that writes runs, and telling what they are then.
 
-use entity::{FromColumns, sync_history::Column};
-use sea_orm::sea_query::{InsertStatement, Query, ReturningClause, UpdateStatement};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Iterable, StatementBuilder};
+use entity::{
+    FromColumns,
+    sync_history::{self, Column},
+};
+use sea_orm::sea_query::{Expr, InsertStatement, Query, ReturningClause, UpdateStatement, Values};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, QueryFilter, QueryTrait,
+    StatementBuilder,
+};
 use uuid::Uuid;
 
 use super::{Run, Runs, reads};
 use crate::db::Statements;
 
 impl Runs {
-    /// Executes a statement that writes one run at most, and answers the run as it then is.
-    pub(super) async fn write_run(&self, statement: impl Returning) -> Result<Option<Run>, DbErr> {
-        let run = self.write_runs(statement).await?.pop();
+    /// Executes a statement that writes this run, if any, and answers it as it then is.
+    pub(super) async fn write_run(
+        &self,
+        id: Uuid,
+        statement: impl Returning,
+    ) -> Result<Option<Run>, DbErr> {
+        let run = self
+            .database
+            .write_with(Statements::One, move |connection| {
+                Box::pin(execute_and_read_one(connection, id, statement))
+            })
+            .await?;
         if run.is_some() {
             self.feed.ring();
         }
@@ -29,7 +44,7 @@ impl Runs {
 }
 
 /// A statement that can tell what it wrote.
-pub(super) trait Returning: Send + 'static {
+pub(super) trait Returning: StatementBuilder + Send + 'static {
     fn that_returns(self, clause: ReturningClause) -> impl StatementBuilder + Send;
 }
 
@@ -45,6 +60,29 @@ impl Returning for UpdateStatement {
         Self::returning(&mut self, clause);
         self
     }
+}
+
+/// Executes a statement that writes this run, if any, and reads it.
+pub(super) async fn execute_and_read_one(
+    connection: &impl ConnectionTrait,
+    id: Uuid,
+    statement: impl Returning,
+) -> Result<Option<Run>, DbErr> {
+    let backend = connection.get_database_backend();
+    if backend == DbBackend::Postgres {
+        return Ok(execute_and_read(connection, statement).await?.pop());
+    }
+    // Both at once, since the way to SQLite's thread and back takes longer than the statements do. What
+    // the triggers change does not count.
+    let read = sync_history::Entity::find_by_id(id).filter(Expr::cust("changes() > 0"));
+    let read = backend.build(&read.into_query());
+    let mut both = backend.build(&statement);
+    both.sql = format!("{}; {}", both.sql, read.sql);
+    let values = both.values.get_or_insert_with(|| Values(Vec::new()));
+    values.0.extend(read.values.into_iter().flatten());
+    let rows = connection.query_all_raw(both).await?;
+    let row = rows.first();
+    row.map(Run::from_columns).transpose()
 }
 
 /// On SQLite a statement returns rows as they were before its triggers; so they are read again.

@@ -18,7 +18,7 @@ use super::{
     error::{Error, Result},
     input::{Counts, NewRun, Outcome, Progress, check_text},
     lifecycle,
-    statement::execute_and_read,
+    statement::execute_and_read_one,
 };
 use crate::db::{
     Statements,
@@ -62,7 +62,7 @@ impl Runs {
         let insert = sync_history::Entity::insert(row)
             .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
             .into_query();
-        let created = self.write_run(insert).await.map_err(|error| {
+        let created = self.write_run(id, insert).await.map_err(|error| {
             match (classify(&error), new.triggered_by_id) {
                 (Failure::ForeignKey, Some(id)) => Error::NotFound { what: "user", id },
                 _ => error.into(),
@@ -252,10 +252,10 @@ impl Runs {
         let written = match (details, self.database.backend()) {
             (Some(details), DbBackend::Postgres) => {
                 update.value(Column::Details, merged_in_postgres(details));
-                self.write_run(update).await?
+                self.write_run(id, update).await?
             }
             (Some(details), _) => self.write_run_merging(id, update, details).await?,
-            (None, _) => self.write_run(update).await?,
+            (None, _) => self.write_run(id, update).await?,
         };
         match written {
             Some(run) => Ok(Attempt::Written(run)),
@@ -301,7 +301,7 @@ async fn merge_and_read(
     };
     merged.extend(details);
     update.value(Column::Details, Json::Object(merged));
-    Ok(execute_and_read(connection, update).await?.pop())
+    execute_and_read_one(connection, id, update).await
 }
 
 /// What became of an update that its own condition may refuse.

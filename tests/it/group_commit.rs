@@ -3,8 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use futures_util::future::{BoxFuture, join_all};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbErr};
-use sync_history::db::{self, Database, Statements};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sync_history::db::{self, Database, Statements, Writer};
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time};
 
@@ -208,7 +208,8 @@ async fn others_get_their_turn_beside_those_who_share() {
 async fn what_waits_is_written_before_the_database_is_closed() {
     let store = Store::open().await;
     let lock = store.lock().await;
-    let writes: Vec<_> = (0..10).map(|_| store.insert("x")).collect();
+    // More than share one transaction.
+    let writes: Vec<_> = (0..600).map(|_| store.insert("x")).collect();
     time::sleep(ARRIVAL).await;
     let close = store.database.clone().close();
     let release = async {
@@ -252,9 +253,7 @@ impl Store {
 
     fn write<F>(&self, write: F) -> JoinHandle<Result<(), DbErr>>
     where
-        F: for<'a> FnOnce(&'a DatabaseExecutor<'a>) -> BoxFuture<'a, Result<(), DbErr>>
-            + Send
-            + 'static,
+        F: for<'a> FnOnce(&'a Writer<'a>) -> BoxFuture<'a, Result<(), DbErr>> + Send + 'static,
     {
         let database = self.database.clone();
         tokio::spawn(async move { database.write_with(Statements::Several, write).await })
@@ -275,7 +274,7 @@ impl Store {
     }
 }
 
-async fn insert(connection: &DatabaseExecutor<'_>, name: &str) -> Result<(), DbErr> {
+async fn insert(connection: &Writer<'_>, name: &str) -> Result<(), DbErr> {
     let sql = format!(
         "INSERT INTO \"user\" VALUES (randomblob(16), hex(randomblob(16)) || '@example.test', '{name}')"
     );
@@ -284,7 +283,7 @@ async fn insert(connection: &DatabaseExecutor<'_>, name: &str) -> Result<(), DbE
 }
 
 /// One of two statements succeeds.
-async fn insert_badly(connection: &DatabaseExecutor<'_>) -> Result<(), DbErr> {
+async fn insert_badly(connection: &Writer<'_>) -> Result<(), DbErr> {
     insert(connection, "undone").await?;
     connection
         .execute_unprepared("INSERT INTO \"user\" VALUES (NULL, NULL, NULL)")

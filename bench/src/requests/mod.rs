@@ -2,12 +2,12 @@
 
 mod compare;
 mod floor;
-mod load;
+pub(crate) mod load;
 mod rounds;
-mod sample;
+pub(crate) mod sample;
 mod store;
-mod template;
-mod work;
+pub(crate) mod template;
+pub(crate) mod work;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
