@@ -7,6 +7,7 @@ mod crowd;
 mod database;
 mod feed;
 mod fill;
+mod flat;
 mod floor;
 mod frames;
 mod idle;
@@ -43,6 +44,7 @@ struct Cli {
 enum Command {
     Feed(feed::Options),
     Fill(fill::Options),
+    Flat(flat::Options),
     Requests(requests::Options),
     Reports(reports::Options),
     Writers(writers::Options),
@@ -59,6 +61,7 @@ async fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Feed(options) => feed::run(options).await,
         Command::Fill(options) => fill::run(options).await,
+        Command::Flat(options) => flat::run(options).await,
         Command::Writers(options) => writers::run(options).await,
         Command::Siege(options) => siege::run(options).await,
         Command::Requests(options) => requests::run(options).await,

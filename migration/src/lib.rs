@@ -20,6 +20,7 @@ mod m20261123_000003_indexes;
 mod m20261123_000004_feed_upkeep;
 mod m20261123_000005_lean_triggers;
 mod m20261123_000006_keys;
+mod m20261124_000007_pairs;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000004_feed_upkeep::Migration),
             Box::new(m20261123_000005_lean_triggers::Migration),
             Box::new(m20261123_000006_keys::Migration),
+            Box::new(m20261124_000007_pairs::Migration),
         ]
     }
 }

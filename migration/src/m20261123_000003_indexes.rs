@@ -48,7 +48,7 @@ impl MigrationTrait for Migration {
 }
 
 /// Builds an index, first removing what an interrupted earlier attempt left unusable.
-async fn create_concurrently(
+pub(crate) async fn create_concurrently(
     manager: &SchemaManager<'_>,
     name: &str,
     table: &str,

@@ -199,10 +199,12 @@ impl Order {
         } else {
             SqlOrder::Desc
         };
-        let mut select = select.filter(condition);
-        if section == Section::Valued {
-            select = select.order_by(self.by.clone(), order.clone());
-        }
-        Some(select.order_by(self.id.clone(), order).limit(limit))
+        // By the expression where it is NULL too: PostgreSQL does not see that it is the same in all of
+        // the section, and finds no index in the order of ids alone.
+        let select = select
+            .filter(condition)
+            .order_by(self.by.clone(), order.clone())
+            .order_by(self.id.clone(), order);
+        Some(select.limit(limit))
     }
 }

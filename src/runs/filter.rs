@@ -13,7 +13,7 @@ use sea_orm::{ColumnTrait, DbBackend};
 use strum::VariantArray;
 use uuid::Uuid;
 
-use super::{Run, RunOrderField, duration};
+use super::{Run, duration};
 
 /// Lower bound included, upper bound as the field says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,10 +127,6 @@ impl<W: AsRef<str> + VariantArray> Words<W> {
         }
     }
 
-    fn is_one(&self) -> bool {
-        self.known.len() == 1 && !self.unknown
-    }
-
     fn matches(&self, text: &str) -> bool {
         let is = |word: &W| word.as_ref() == text;
         self.known.iter().any(is) || self.unknown && !W::VARIANTS.iter().any(is)
@@ -202,48 +198,6 @@ impl RunFilter {
         all
     }
 
-    /// Whether an index leads to the runs that match, in this order: then a page costs the same however
-    /// many runs there are.
-    #[must_use]
-    pub fn is_lean(&self, order: RunOrderField) -> bool {
-        if self.error_contains.is_some() || self.any_of.is_some() || self.not.is_some() {
-            return false;
-        }
-        if self.id.is_some() {
-            return true;
-        }
-        let words = [
-            self.status.as_ref().map(Words::is_one),
-            self.source.as_ref().map(Words::is_one),
-            self.entity_type.as_ref().map(Words::is_one),
-            self.triggered_by_id.as_ref().map(|ids| ids.len() == 1),
-        ];
-        let ranges = [
-            (RunOrderField::StartedAt, self.started_at.is_some()),
-            (RunOrderField::CompletedAt, self.completed_at.is_some()),
-            (RunOrderField::Duration, self.duration.is_some()),
-            (
-                RunOrderField::RecordsProcessed,
-                self.records_processed.is_some(),
-            ),
-            (RunOrderField::RecordsFailed, self.records_failed.is_some()),
-        ];
-        let most = usize::from(order == RunOrderField::StartedAt);
-        let given = || words.iter().flatten();
-        given().count() <= most
-            && given().all(|is_one| *is_one)
-            && ranges
-                .iter()
-                .all(|(field, is_given)| *field == order || !is_given)
-    }
-
-    /// Whether an index leads to the runs that match, in any order, as it takes to count them.
-    #[must_use]
-    pub fn is_lean_to_count(&self) -> bool {
-        let mut orders = RunOrderField::VARIANTS.iter();
-        orders.any(|order| self.is_lean(*order))
-    }
-
     /// The filter as the change feed asks it.
     #[must_use]
     pub fn matches(&self, run: &Run) -> bool {
@@ -288,7 +242,7 @@ impl RunFilter {
 }
 
 impl<T: PartialOrd> Range<T> {
-    fn is_some(&self) -> bool {
+    pub(super) fn is_some(&self) -> bool {
         self.from.is_some() || self.to.is_some()
     }
 

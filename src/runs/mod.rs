@@ -2,8 +2,8 @@
 //! neither GraphQL nor HTTP.
 //!
 //! [`Runs`] is the whole of it to its callers: `reads`, `events_of_runs`, `writes` and `events` hold its
-//! methods, `lifecycle` the rules of a run's status, `input` and `filter` what is handed in, `feed` how
-//! changes reach those who watch.
+//! methods, `lifecycle` the rules of a run's status, `input` and `filter` what is handed in, `lean` which
+//! lists an index leads to, `feed` how changes reach those who watch.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ mod events_of_runs;
 pub mod feed;
 pub mod filter;
 pub mod input;
+mod lean;
 pub mod lifecycle;
 mod reads;
 mod statement;

@@ -142,7 +142,11 @@ impl Runs {
             select = without_details(select);
         }
         let is_lean = filter.is_lean(order.field);
+        let field = order.field;
         let order = self.run_order(order);
+        if is_lean && let Some(rows) = self.list_merged(filter, field, &order, page).await? {
+            return Ok(rows);
+        }
         self.read(is_lean, time, async |connection| {
             order.read(connection, select, page).await
         })
@@ -195,7 +199,7 @@ impl Runs {
         .await
     }
 
-    fn matching_runs(&self, filter: &RunFilter) -> Select<sync_history::Entity> {
+    pub(super) fn matching_runs(&self, filter: &RunFilter) -> Select<sync_history::Entity> {
         sync_history::Entity::find().filter(filter.condition(self.database.backend()))
     }
 

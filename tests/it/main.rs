@@ -17,6 +17,7 @@ mod durability;
 mod event_stream;
 mod events;
 mod filters;
+mod flat;
 mod foreign_writers;
 mod group_commit;
 mod healing;

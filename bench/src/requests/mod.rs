@@ -23,11 +23,11 @@ use crate::{
     writers::{median, migrate},
 };
 pub(crate) use floor::{Options as FloorOptions, serve as serve_floor};
-use load::Connection;
+pub(crate) use load::Connection;
 use rounds::{Bench, Cost, Side};
 use sample::Sample;
-use store::Store;
-use template::Ids;
+pub(crate) use store::Store;
+pub(crate) use template::{Ids, Template};
 use work::Work;
 
 /// Measure requests: the server, and statements written by hand, by turns

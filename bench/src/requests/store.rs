@@ -35,6 +35,14 @@ impl Store {
         Ok(Self::Postgres(PgPool::connect_with(options).await?))
     }
 
+    /// Closes its connections.
+    pub(crate) async fn close(self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite(pool) => pool.close().await,
+        }
+    }
+
     /// The processes of its own that it has.
     pub(crate) async fn cluster(&self) -> Result<Option<Cluster>> {
         match self {

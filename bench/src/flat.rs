@@ -1,0 +1,254 @@
+//! The command `flat`: whether pages cost the same in a small ledger and in a large one.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::{
+    cluster::Cluster,
+    cpu::CpuClock,
+    database::Database,
+    feed::{server_binary, version},
+    fill::fill,
+    process::{self, Process},
+    report::{Limit, Report, Row},
+    requests::{Connection, Ids, Store, Template},
+    writers::{median, migrate},
+};
+
+/// How often each page is measured in each ledger, by turns.
+const ROUNDS: usize = 7;
+/// Requests of one measurement.
+const REQUESTS: u32 = 60;
+/// Places in the middle of the list, asked for by turns.
+const PLACES: usize = 20;
+/// Filters of lists, newest first.
+const FILTERS: [&str; 8] = [
+    "",
+    "status: FAILED",
+    "source: API",
+    "entityType: STOCK",
+    "status: FAILED, source: API",
+    "status: FAILED, entityType: STOCK",
+    "entityType: STOCK, source: API",
+    "status: [FAILED, CANCELLED]",
+];
+/// Other orders of the list of all.
+const ORDERS: [&str; 4] = [
+    "COMPLETED_AT",
+    "DURATION",
+    "RECORDS_PROCESSED",
+    "RECORDS_FAILED",
+];
+/// A run as a list shows it.
+const FIELDS: &str = "id status startedAt recordsProcessed";
+
+/// Measure pages and counts in ledgers of several sizes, which are filled for it
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// A database of a PostgreSQL server on this machine, where the bench's own are made, as a superuser
+    /// [default: SQLite files in scratch folders]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// How many runs each ledger has; the first is what the others are compared with
+    #[arg(
+        long,
+        default_value = "10000,1000000",
+        value_delimiter = ',',
+        value_name = "NUMBER"
+    )]
+    sizes: Vec<u64>,
+    /// The server's binary [default: sync-history beside this one]
+    #[arg(long, value_name = "PATH")]
+    server: Option<PathBuf>,
+    /// Write the figures to a file as well, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// A ledger of some size, and its server.
+struct Ledger {
+    size: u64,
+    database: Database,
+    store: Store,
+    cluster: Option<Cluster>,
+    server: Process,
+    ids: Ids,
+}
+
+/// A page, or a count: what is asked for, and of which list it is in the middle, if it is.
+struct Shape {
+    name: String,
+    query: String,
+    middle: Option<&'static str>,
+}
+
+/// Measures, and prints.
+pub(crate) async fn run(options: Options) -> Result<()> {
+    let program = server_binary(options.server.as_ref())?;
+    let mut ledgers = Vec::new();
+    for size in &options.sizes {
+        let database = Database::create(options.database_url.as_deref()).await?;
+        ledgers.push(Ledger::start(&program, database, *size).await?);
+    }
+    let [first, ..] = &ledgers[..] else {
+        anyhow::bail!("no sizes");
+    };
+    let mut report = Report::new(["smallest", "larger"]);
+    report.about("server", version(&program).await?);
+    report.about("database", first.store.kind().await?);
+    report.about("processor", process::processor()?);
+    let cpu = format!("of server and database, for each request; medians of {ROUNDS} rounds");
+    report.about("CPU", cpu);
+    let limit = if options.database_url.is_some() {
+        1.2
+    } else {
+        1.3
+    };
+    for shape in shapes() {
+        let costs = measure(&ledgers, &shape).await?;
+        for (ledger, cost) in ledgers.iter().zip(&costs).skip(1) {
+            let figure = format!("{}, {} runs: CPU us", shape.name, ledger.size);
+            let row = Row::new(figure, *cost).base(costs[0]).ratio();
+            report.add(row.limit(Limit::Ratio(limit)));
+        }
+    }
+    for ledger in ledgers {
+        ledger.server.stop().await?;
+        ledger.store.close().await;
+        ledger.database.remove().await?;
+    }
+    report.publish(options.json.as_deref())
+}
+
+/// Everything that is said to cost the same.
+fn shapes() -> Vec<Shape> {
+    let filters = FILTERS.map(|filter| (filter, "STARTED_AT"));
+    let orders = ORDERS.map(|order| ("", order));
+    let lists = filters.into_iter().chain(orders);
+    let shapes = lists.flat_map(|(filter, order)| {
+        let query = |page: &str, select: &str| {
+            let variables = if page.contains("$at") {
+                "($at: String)"
+            } else {
+                ""
+            };
+            format!(
+                "query{variables} {{ syncRuns(filter: {{{filter}}}, \
+                 orderBy: {{field: {order}, direction: DESC}}, {page}) {{ {select} }} }}"
+            )
+        };
+        let nodes = format!("nodes {{ {FIELDS} }}");
+        let pages = [
+            ("first page", query("first: 20", &nodes), None),
+            (
+                "middle",
+                query("first: 20, after: $at", &nodes),
+                Some(order),
+            ),
+            ("last page", query("last: 20", &nodes), None),
+            // As many as there are in the smallest ledger, too.
+            ("count", query("first: 1", "totalCount(upTo: 50)"), None),
+        ];
+        pages.map(|(page, query, middle)| Shape {
+            name: format!("{order} {filter}: {page}").replace(" :", ":"),
+            query,
+            middle,
+        })
+    });
+    shapes.collect()
+}
+
+/// Microseconds of CPU for each request, in each of the ledgers.
+async fn measure(ledgers: &[Ledger], shape: &Shape) -> Result<Vec<f64>> {
+    let mut requests = Vec::new();
+    for ledger in ledgers {
+        requests.push(ledger.requests(shape).await?);
+    }
+    let mut costs = vec![Vec::new(); ledgers.len()];
+    // The first round is not counted: what it asks for is read from disk.
+    for round in 0..=ROUNDS {
+        for (which, ledger) in ledgers.iter().enumerate() {
+            let cost = ledger.ask(&mut requests[which]).await?;
+            if round > 0 {
+                costs[which].push(cost.as_secs_f64() * 1e6 / f64::from(REQUESTS));
+            }
+        }
+    }
+    Ok(costs.into_iter().map(median).collect())
+}
+
+impl Ledger {
+    async fn start(program: &std::path::Path, database: Database, size: u64) -> Result<Self> {
+        let url = database.url()?;
+        migrate(program, &url).await?;
+        fill(&url, size).await?;
+        let store = Store::open(&url).await?;
+        let arguments = ["--database-url", &url, "--listen", "127.0.0.1:0"];
+        let rates = ["--max-rate", "4000000000", "--max-burst", "4000000000"];
+        let server = Process::start(program, &[&arguments[..], &rates[..]].concat()).await?;
+        Ok(Self {
+            size,
+            cluster: store.cluster().await?,
+            database,
+            store,
+            server,
+            ids: Ids::new(),
+        })
+    }
+
+    /// What is asked by turns.
+    async fn requests(&self, shape: &Shape) -> Result<Vec<Template>> {
+        let template = |at: Value| {
+            Template::new(
+                "/graphql",
+                &json!({"query": shape.query, "variables": {"at": at}}),
+            )
+        };
+        let Some(order) = shape.middle else {
+            return Ok(vec![template(Value::Null)]);
+        };
+        let places = self.store.places().await?;
+        let mut connection = Connection::open(self.server.address).await?;
+        let mut requests = Vec::new();
+        // They come in no order, from the oldest run to the newest.
+        for (at, id) in places.into_iter().take(PLACES) {
+            let query = format!(
+                "{{ syncRuns(filter: {{id: \"{id}\"}}, orderBy: {{field: {order}, direction: DESC}}) \
+                 {{ edges {{ cursor }} }} }}"
+            );
+            let mut question = Template::new("/graphql", &json!({"query": query}));
+            let answer = connection.ask(question.fill(&self.ids)).await?;
+            let mut answer: Value = serde_json::from_slice(answer)?;
+            let cursor = answer.pointer_mut("/data/syncRuns/edges/0/cursor");
+            let cursor = cursor.with_context(|| format!("no run of {at}"))?;
+            requests.push(template(cursor.take()));
+        }
+        ensure!(!requests.is_empty(), "no places");
+        Ok(requests)
+    }
+
+    /// The CPU that so many requests take.
+    async fn ask(&self, requests: &mut [Template]) -> Result<Duration> {
+        // A new one: the server closes those that rest, as they do while another ledger is filled.
+        let mut connection = Connection::open(self.server.address).await?;
+        let before = self.clocks()?;
+        for turn in 0..REQUESTS as usize {
+            let which = turn % requests.len();
+            connection.ask(requests[which].fill(&self.ids)).await?;
+        }
+        let after = self.clocks()?;
+        let taken = after.iter().zip(&before);
+        Ok(taken.map(|(after, before)| after.since(before)).sum())
+    }
+
+    fn clocks(&self) -> Result<Vec<CpuClock>> {
+        let mut clocks = vec![self.server.cpu()?];
+        if let Some(cluster) = &self.cluster {
+            clocks.push(cluster.clock()?);
+        }
+        Ok(clocks)
+    }
+}

@@ -1,0 +1,183 @@
+//! Which lists of runs cost the same however many runs there are.
+//!
+//! An index leads to a list, newest first, of what is one in one of `status`, `source`, `entityType`
+//! and `triggeredById`, or in two of the first three; and to a list in any other order. A list of
+//! several words is the lists of each, merged.
+
+use sea_orm::sea_query::{Expr, Query, SelectStatement, UnionType};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryTrait};
+use strum::VariantArray;
+
+use super::{
+    Result, Run, RunOrderField, Runs,
+    filter::{RunFilter, Words},
+};
+use crate::db::page::{Order, Page, Rows};
+
+/// Lists that are merged into one, at most: each is read a page deep.
+const MERGED: usize = 8;
+
+impl RunFilter {
+    /// Whether an index leads to the runs that match, in this order: then a page costs the same however
+    /// many runs there are.
+    #[must_use]
+    pub fn is_lean(&self, order: RunOrderField) -> bool {
+        if self.error_contains.is_some() || self.any_of.is_some() || self.not.is_some() {
+            return false;
+        }
+        if self.id.is_some() {
+            return true;
+        }
+        let words = [
+            self.status.as_ref().map(Words::known),
+            self.source.as_ref().map(Words::known),
+            self.entity_type.as_ref().map(Words::known),
+        ];
+        let users = self.triggered_by_id.as_ref().map(|ids| Some(ids.len()));
+        let ranges = [
+            (RunOrderField::StartedAt, self.started_at.is_some()),
+            (RunOrderField::CompletedAt, self.completed_at.is_some()),
+            (RunOrderField::Duration, self.duration.is_some()),
+            (
+                RunOrderField::RecordsProcessed,
+                self.records_processed.is_some(),
+            ),
+            (RunOrderField::RecordsFailed, self.records_failed.is_some()),
+        ];
+        let most = match order {
+            RunOrderField::StartedAt if users.is_none() => 2,
+            RunOrderField::StartedAt => 1,
+            _ => 0,
+        };
+        let given = || words.iter().flatten().chain(&users);
+        let lists = given().try_fold(1, |lists: usize, one| Some(lists.saturating_mul((*one)?)));
+        given().count() <= most
+            && lists.is_some_and(|lists| lists <= MERGED)
+            && ranges
+                .iter()
+                .all(|(field, is_given)| *field == order || !is_given)
+    }
+
+    /// Whether an index leads to the runs that match, in any order, as it takes to count them.
+    #[must_use]
+    pub fn is_lean_to_count(&self) -> bool {
+        let mut orders = RunOrderField::VARIANTS.iter();
+        orders.any(|order| self.is_lean(*order))
+    }
+
+    /// Filters of one word each that no run matches two of, and that match together what this one
+    /// matches; none where it is such a filter already.
+    fn alternatives(&self) -> Option<Vec<Self>> {
+        let mut all = vec![self.clone()];
+        all = each(all, self.status.as_ref(), |filter, word| {
+            filter.status = Some(word);
+        });
+        all = each(all, self.source.as_ref(), |filter, word| {
+            filter.source = Some(word);
+        });
+        all = each(all, self.entity_type.as_ref(), |filter, word| {
+            filter.entity_type = Some(word);
+        });
+        if let Some(ids) = &self.triggered_by_id {
+            let mut ids = ids.clone();
+            ids.sort_unstable();
+            ids.dedup();
+            let with = |id, filter: &Self| Self {
+                triggered_by_id: Some(vec![id]),
+                ..filter.clone()
+            };
+            let ids = ids.into_iter();
+            all = ids
+                .flat_map(|id| all.iter().map(move |filter| with(id, filter)))
+                .collect();
+        }
+        (self.id.is_none() && all.len() != 1).then_some(all)
+    }
+}
+
+/// The filters, each with each of the words.
+fn each<W: Copy + PartialEq>(
+    filters: Vec<RunFilter>,
+    words: Option<&Words<W>>,
+    set: impl Fn(&mut RunFilter, Words<W>),
+) -> Vec<RunFilter> {
+    let Some(words) = words else {
+        return filters;
+    };
+    let mut known: Vec<W> = Vec::with_capacity(words.known.len());
+    for word in &words.known {
+        if !known.contains(word) {
+            known.push(*word);
+        }
+    }
+    let mut all = Vec::with_capacity(filters.len() * known.len());
+    for word in known {
+        for filter in &filters {
+            let mut filter = filter.clone();
+            let known = vec![word];
+            set(
+                &mut filter,
+                Words {
+                    known,
+                    unknown: false,
+                },
+            );
+            all.push(filter);
+        }
+    }
+    all
+}
+
+impl<W> Words<W> {
+    /// How many words, if the known ones are all.
+    fn known(&self) -> Option<usize> {
+        (!self.unknown).then_some(self.known.len())
+    }
+}
+
+impl Runs {
+    /// A page of a lean list of several words, of each of which an index has the runs in order; None if
+    /// it is not of several.
+    pub(super) async fn list_merged(
+        &self,
+        filter: &RunFilter,
+        field: RunOrderField,
+        order: &Order,
+        page: &Page,
+    ) -> Result<Option<Rows<Run>>> {
+        let Some(filters) = filter.alternatives() else {
+            return Ok(None);
+        };
+        let parts = filters.iter().map(|filter| {
+            let select = order.select(self.matching_runs(filter), page);
+            part(select.into_query())
+        });
+        // One statement: a run that goes from one status to another is in exactly one of them.
+        let union = parts.reduce(|mut union, part| {
+            union.union(UnionType::All, part);
+            union
+        });
+        let rows = match union {
+            Some(union) => self.database.read().query_all(&union).await?,
+            None => Vec::new(),
+        };
+        let runs = rows.iter().map(|row| Run::from_query_result(row, ""));
+        let mut runs: Vec<Run> = runs.collect::<std::result::Result<_, _>>()?;
+        runs.sort_unstable_by_key(|run| {
+            let place = field.position(run);
+            (place.value, place.id)
+        });
+        if order.descending != page.from_end {
+            runs.reverse();
+        }
+        Ok(Some(Rows::from_read(runs, page)))
+    }
+}
+
+/// A select as a part of a union: SQLite gives such a part an order and a limit in a subselect only.
+fn part(select: SelectStatement) -> SelectStatement {
+    Query::select()
+        .expr(Expr::cust("*"))
+        .from_subquery(select, "part")
+        .take()
+}
