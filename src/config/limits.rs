@@ -95,7 +95,7 @@ pub struct LimitSettings {
         long,
         global = true,
         env = "SYNC_HISTORY_MAX_RATE",
-        default_value = "2000000"
+        default_value = "10000000"
     )]
     max_rate: NonZeroU32,
     /// Complexity that one of them who has rested may ask for at once
@@ -103,7 +103,7 @@ pub struct LimitSettings {
         long,
         global = true,
         env = "SYNC_HISTORY_MAX_BURST",
-        default_value = "10000000"
+        default_value = "50000000"
     )]
     max_burst: NonZeroU32,
     /// Tell nobody the schema

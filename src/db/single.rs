@@ -61,7 +61,9 @@ impl Hand {
             Some(last) if now - last.used < REST && now - last.taken < STAY => return Ok(last),
             // So have all that were used before it.
             Some(last) if now - last.used >= REST => self.let_go(),
-            _ => {}
+            // Before another is asked for, which it may become.
+            Some(last) => drop(last),
+            None => {}
         }
         let connection = pool.acquire().await.map_err(|error| match error {
             sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),

@@ -30,8 +30,8 @@ impl Default for QuotaLimits {
         Self {
             operations: 20_000,
             sockets: 10_000,
-            rate: NonZeroU32::new(2_000_000).unwrap_or(NonZeroU32::MAX),
-            burst: NonZeroU32::new(10_000_000).unwrap_or(NonZeroU32::MAX),
+            rate: NonZeroU32::new(10_000_000).unwrap_or(NonZeroU32::MAX),
+            burst: NonZeroU32::new(50_000_000).unwrap_or(NonZeroU32::MAX),
         }
     }
 }
