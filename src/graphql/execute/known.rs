@@ -17,11 +17,11 @@ use lru::LruCache;
 
 use super::{counts::Counts, document, given, limits::DocumentLimits, shape::Shape};
 
-/// Documents that are kept in mind, those used last.
-const MOST: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// Documents that are kept in mind, those used last. Parsed, one takes up to some fifty times its text.
+const MOST: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 /// Bytes of the text of one. What people and clients write is shorter; what is written by programs,
 /// with its values in it, is seldom sent twice.
-const LONGEST: usize = 8 * 1024;
+const LONGEST: usize = 4 * 1024;
 
 /// A document that was read and checked.
 #[derive(Debug)]
