@@ -1,16 +1,17 @@
 //! Opening the database by its URL.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, DatabaseConnection};
 use sqlx::{
     Connection,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
+use tokio::time;
 
 use super::{
     Database, SEARCH_PATH,
-    error::ConnectError,
+    error::{ConnectError, is_busy},
     group_commit::GroupCommit,
     migrate,
     scan::{self, Scans},
@@ -40,6 +41,8 @@ const FEWEST_ROWS: [(&str, &str); 3] = [
     ("random_page_cost", "0.1"),
 ];
 const SQLITE_READERS: u32 = 4;
+/// Between two attempts to open a file that others are making.
+const OPEN_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long statements may take.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +149,7 @@ fn postgres_options(
 }
 
 async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, ConnectError> {
-    let write = open(sqlite_writer(url)).await?;
+    let write = open_sqlite(sqlite_writer(url)).await?;
     migrate::sqlite(&write).await?;
     let longest = times.scan;
     let mut scanners = sqlite_readers(url, scan::AT_ONCE);
@@ -162,10 +165,13 @@ async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, Co
         write: Single::new(write.clone(), 1),
         transactions: write,
         read: Single::new(
-            open(sqlite_readers(url, SQLITE_READERS)).await?,
+            open_sqlite(sqlite_readers(url, SQLITE_READERS)).await?,
             SQLITE_READERS,
         ),
-        scans: Scans::new(Single::new(open(scanners).await?, scan::AT_ONCE), longest),
+        scans: Scans::new(
+            Single::new(open_sqlite(scanners).await?, scan::AT_ONCE),
+            longest,
+        ),
         group_commit: Some(GroupCommit::default()),
     })
 }
@@ -216,6 +222,20 @@ fn options(url: &str, connections: u32) -> ConnectOptions {
         .test_before_acquire(false)
         .sqlx_logging(false);
     options
+}
+
+/// Opens a file, which others that start now may be making: for the change to WAL nobody waits by
+/// himself, whatever the time that is set for locks.
+async fn open_sqlite(options: ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
+    let give_up = Instant::now() + ACQUIRE_TIMEOUT;
+    loop {
+        match open(options.clone()).await {
+            Err(ConnectError::Open(error)) if is_busy(&error) && Instant::now() < give_up => {
+                time::sleep(OPEN_PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 async fn open(options: ConnectOptions) -> Result<DatabaseConnection, ConnectError> {

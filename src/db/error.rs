@@ -54,6 +54,14 @@ pub fn classify(error: &DbErr) -> Failure {
     }
 }
 
+/// Whether a database could not be opened because another was at it.
+pub(super) fn is_busy(error: &DbErr) -> bool {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error)) => classify_sqlx(error) == Failure::Busy,
+        error => classify(error) == Failure::Busy,
+    }
+}
+
 fn classify_sqlx(error: &Sqlx) -> Failure {
     match error {
         Sqlx::Database(error) if error.is_foreign_key_violation() => Failure::ForeignKey,
