@@ -283,22 +283,18 @@ fn read_arrays(row: &PgRow, run_id: Uuid, with_details: bool) -> sqlx::Result<Ve
     };
     let columns = ids.into_iter().zip(types).zip(timestamps);
     let events = columns.zip(messages).zip(details);
-    let events = events.map(
-        |((((id, event_type), timestamp), message), details)| Event {
-            id,
-            sync_id: run_id,
-            event_type,
-            timestamp,
-            message,
-            details: details.map(|text| Details::read(text.as_bytes())),
-        },
-    );
+    let events = events.map(|((((id, event_type), timestamp), message), details)| {
+        event(
+            run_id,
+            ReadEvent(id, event_type, timestamp, message, details),
+        )
+    });
     Ok(events.collect())
 }
 
-/// An event as [`answer`] has it for SQLite.
+/// What [`answer`] has of an event; on SQLite as JSON.
 #[derive(Deserialize)]
-struct JsonEvent(
+struct ReadEvent(
     Uuid,
     String,
     DateTime<Utc>,
@@ -311,16 +307,19 @@ fn read_json(row: &SqliteRow, run_id: Uuid) -> std::result::Result<Vec<Event>, D
     let json: &[u8] = row.try_get_unchecked(1).map_err(failed)?;
     // Other writers may store bytes that are no text.
     let events = serde_json::from_str(&String::from_utf8_lossy(json));
-    let events: Vec<JsonEvent> = events.map_err(|error| DbErr::Json(error.to_string()))?;
-    let events = events.into_iter().map(
-        |JsonEvent(id, event_type, timestamp, message, details)| Event {
-            id,
-            sync_id: run_id,
-            event_type,
-            timestamp,
-            message,
-            details: details.map(|text| Details::read(text.as_bytes())),
-        },
-    );
+    let events: Vec<ReadEvent> = events.map_err(|error| DbErr::Json(error.to_string()))?;
+    let events = events.into_iter().map(|read| event(run_id, read));
     Ok(events.collect())
+}
+
+fn event(run_id: Uuid, read: ReadEvent) -> Event {
+    let ReadEvent(id, event_type, timestamp, message, details) = read;
+    Event {
+        id,
+        sync_id: run_id,
+        event_type,
+        timestamp,
+        message,
+        details: details.map(|text| Details::read(text.as_bytes())),
+    }
 }

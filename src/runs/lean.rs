@@ -4,15 +4,19 @@
 //! and `triggeredById`, or in two of the first three; and to a list in any other order. A list of
 //! several words is the lists of each, merged.
 
+use entity::sync_history;
 use sea_orm::sea_query::{Expr, Query, SelectStatement, UnionType};
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryTrait};
+use sea_orm::{QueryTrait, Select};
 use strum::VariantArray;
 
 use super::{
     Result, Run, RunOrderField, Runs,
     filter::{RunFilter, Words},
 };
-use crate::db::page::{Order, Page, Rows};
+use crate::db::{
+    page::{Order, Page, Rows},
+    statement::read_all,
+};
 
 /// Lists that are merged into one, at most: each is read a page deep.
 const MERGED: usize = 8;
@@ -67,7 +71,7 @@ impl RunFilter {
 
     /// Filters of one word each that no run matches two of, and that match together what this one
     /// matches; none where it is such a filter already.
-    fn alternatives(&self) -> Option<Vec<Self>> {
+    pub(super) fn alternatives(&self) -> Option<Vec<Self>> {
         let mut all = vec![self.clone()];
         all = each(all, self.status.as_ref(), |filter, word| {
             filter.status = Some(word);
@@ -136,33 +140,24 @@ impl<W> Words<W> {
 }
 
 impl Runs {
-    /// A page of a lean list of several words, of each of which an index has the runs in order; None if
-    /// it is not of several.
+    /// A page of several lists that have no run in common, of each of which an index has the runs in order.
     pub(super) async fn list_merged(
         &self,
-        filter: &RunFilter,
+        lists: impl Iterator<Item = Select<sync_history::Entity>>,
         field: RunOrderField,
         order: &Order,
         page: &Page,
-    ) -> Result<Option<Rows<Run>>> {
-        let Some(filters) = filter.alternatives() else {
-            return Ok(None);
-        };
-        let parts = filters.iter().map(|filter| {
-            let select = order.select(self.matching_runs(filter), page);
-            part(select.into_query())
-        });
+    ) -> Result<Rows<Run>> {
+        let parts = lists.map(|list| part(order.select(list, page).into_query()));
         // One statement: a run that goes from one status to another is in exactly one of them.
         let union = parts.reduce(|mut union, part| {
             union.union(UnionType::All, part);
             union
         });
-        let rows = match union {
-            Some(union) => self.database.read().query_all(&union).await?,
+        let mut runs: Vec<Run> = match union {
+            Some(union) => read_all(self.database.read(), &union).await?,
             None => Vec::new(),
         };
-        let runs = rows.iter().map(|row| Run::from_query_result(row, ""));
-        let mut runs: Vec<Run> = runs.collect::<std::result::Result<_, _>>()?;
         runs.sort_unstable_by_key(|run| {
             let place = field.position(run);
             (place.value, place.id)
@@ -170,7 +165,7 @@ impl Runs {
         if order.descending != page.from_end {
             runs.reverse();
         }
-        Ok(Some(Rows::from_read(runs, page)))
+        Ok(Rows::from_read(runs, page))
     }
 }
 

@@ -137,18 +137,23 @@ impl Runs {
         with_details: bool,
         time: &ScanTime,
     ) -> Result<Rows<Run>> {
-        let mut select = self.matching_runs(filter);
-        if !with_details {
-            select = without_details(select);
-        }
+        let select = |filter: &RunFilter| {
+            let select = self.matching_runs(filter);
+            if with_details {
+                select
+            } else {
+                without_details(select)
+            }
+        };
         let is_lean = filter.is_lean(order.field);
         let field = order.field;
         let order = self.run_order(order);
-        if is_lean && let Some(rows) = self.list_merged(filter, field, &order, page).await? {
-            return Ok(rows);
+        if is_lean && let Some(filters) = filter.alternatives() {
+            let selects = filters.iter().map(select);
+            return self.list_merged(selects, field, &order, page).await;
         }
         self.read(is_lean, time, async |connection| {
-            order.read(connection, select, page).await
+            order.read(connection, select(filter), page).await
         })
         .await
     }
