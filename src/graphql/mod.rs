@@ -26,6 +26,7 @@ mod subscription;
 mod user;
 mod viewer;
 mod watching;
+mod written;
 
 pub use error::{ErrorCode, refused};
 pub use execute::{DocumentLimits, Executor, Frame, Prepared, Said, was_executed};

@@ -1,33 +1,44 @@
 //! Writing a response.
 
-use async_graphql::{Response, ServerError, Value};
-use serde::Serialize;
+use async_graphql::Response;
 
-use super::was_executed;
+use super::{
+    was_executed,
+    written::{put, put_value},
+};
+
+/// Bytes of an answer without a list.
+const SHORT: usize = 512;
 
 /// A response as the specification wants it written: errors first, and no `data` entry where
 /// nothing was executed.
-#[derive(Serialize)]
-struct Body<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-}
-
-/// A response as JSON.
 #[must_use]
 pub fn write(response: &Response) -> String {
-    let body = Body {
-        errors: &response.errors,
-        data: was_executed(response).then_some(&response.data),
-    };
-    // Strings, numbers and maps with text keys can always be written.
-    serde_json::to_string(&body).unwrap_or_default()
+    let mut json = Vec::with_capacity(SHORT);
+    json.push(b'{');
+    if !response.errors.is_empty() {
+        json.extend_from_slice(b"\"errors\":");
+        put(&mut json, &response.errors);
+    }
+    if was_executed(response) {
+        if !response.errors.is_empty() {
+            json.push(b',');
+        }
+        json.extend_from_slice(b"\"data\":");
+        put_value(&mut json, &response.data);
+    }
+    json.push(b'}');
+    text(json)
 }
 
 /// The errors of a response as JSON.
 #[must_use]
 pub fn write_errors(response: &Response) -> String {
-    serde_json::to_string(&response.errors).unwrap_or_default()
+    let mut json = Vec::new();
+    put(&mut json, &response.errors);
+    text(json)
+}
+
+fn text(json: Vec<u8>) -> String {
+    String::from_utf8(json).unwrap_or_else(|_| unreachable!("JSON is text"))
 }

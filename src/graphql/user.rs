@@ -2,7 +2,7 @@
 
 use async_graphql::{ID, Object};
 
-use super::objects::Plain;
+use super::objects::{Plain, Write, put_resolved};
 use crate::runs;
 
 /// A person who triggers runs.
@@ -16,7 +16,14 @@ impl From<runs::User> for User {
 }
 
 impl Plain for User {
-    const APART: &'static [&'static str] = &[];
+    fn plain(field: &str) -> Option<Write<Self>> {
+        Some(match field {
+            "id" => |user, ctx, json| put_resolved(json, user.id(ctx)),
+            "email" => |user, ctx, json| put_resolved(json, user.email(ctx)),
+            "fullName" => |user, ctx, json| put_resolved(json, user.full_name(ctx)),
+            _ => return None,
+        })
+    }
 }
 
 /// A person who triggers runs.

@@ -16,9 +16,10 @@ pub(super) use payload::{AddSyncEventPayload, AddSyncEventsPayload};
 
 use super::{
     context::LedgerContext,
-    objects::{Object, Plain},
+    objects::{Object, Plain, Write, put_resolved},
     run::SyncRun,
     scalars::{DateTime, Json},
+    written::put,
 };
 use crate::runs::{Error, Event};
 
@@ -33,7 +34,16 @@ impl From<Event> for SyncEvent {
 }
 
 impl Plain for SyncEvent {
-    const APART: &'static [&'static str] = &["run"];
+    fn plain(field: &str) -> Option<Write<Self>> {
+        Some(match field {
+            "id" => |event, ctx, json| put_resolved(json, event.id(ctx)),
+            "eventType" => |event, ctx, json| put_resolved(json, event.event_type(ctx)),
+            "timestamp" => |event, ctx, json| put_resolved(json, event.timestamp(ctx)),
+            "message" => |event, ctx, json| put_resolved(json, event.message(ctx)),
+            "details" => |event, _, json| put(json, event.0.details()),
+            _ => return None,
+        })
+    }
 }
 
 /// Something that happened during a run.

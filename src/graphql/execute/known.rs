@@ -16,6 +16,7 @@ use async_graphql::{
 use lru::LruCache;
 
 use super::{counts::Counts, document, given, limits::DocumentLimits, shape::Shape};
+use crate::graphql::written::Form;
 
 /// Documents that are kept in mind, those used last. Parsed, one takes up to some fifty times its text.
 const MOST: NonZeroUsize = NonZeroUsize::new(128).unwrap();
@@ -29,6 +30,8 @@ pub(super) struct Document {
     pub(super) parsed: ExecutableDocument,
     /// What the answer looks like.
     pub(super) shape: Shape,
+    /// What becomes of the objects in it.
+    pub(super) form: Form,
     counts: Counts,
     /// It has been executed, so that it need not be compared with the schema again.
     is_valid: AtomicBool,
@@ -36,9 +39,15 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn new(parsed: ExecutableDocument, counts: Counts, shape: Shape) -> Self {
+        let form = if shape.is_merged() {
+            Form::Maps
+        } else {
+            Form::Written
+        };
         Self {
             parsed,
             shape,
+            form,
             counts,
             is_valid: AtomicBool::new(false),
         }

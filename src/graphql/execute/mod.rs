@@ -120,6 +120,7 @@ impl Executor {
         Ok(Prepared {
             request: request
                 .data(Arc::clone(principal))
+                .data(document.form)
                 .data(ScanTime::default()),
             principal: Arc::clone(principal),
             suggestions: self.suggestions && principal.may(Scope::Read),

@@ -59,6 +59,8 @@ struct Field {
     ty: Option<Type>,
     /// Of the object, or of each in the list.
     shape: Shape,
+    /// Whether objects of several selections are merged into it.
+    is_merged: bool,
 }
 
 impl Field {
@@ -122,16 +124,23 @@ impl Shape {
             }
         }
         let fields = fields.into_iter().map(|(key, (ty, selections))| {
+            let several = selections.len() > 1;
             let shape = Self::merged(document, types, selections);
-            (
-                key,
-                Field {
-                    ty: ty.cloned(),
-                    shape,
-                },
-            )
+            let is_merged = several && !shape.0.is_empty() || shape.is_merged();
+            let ty = ty.cloned();
+            let field = Field {
+                ty,
+                shape,
+                is_merged,
+            };
+            (key, field)
         });
         Self(fields.collect())
+    }
+
+    /// Whether objects of several selections are merged somewhere in it.
+    pub(super) fn is_merged(&self) -> bool {
+        self.0.values().any(|field| field.is_merged)
     }
 
     /// Gives `response` this shape.

@@ -27,10 +27,11 @@ use super::{
     context::LedgerContext,
     cursor::List,
     event::{SyncEventConnection, SyncEventFilter},
-    objects::{Object, Plain},
+    objects::{Object, Plain, Write, put_resolved},
     page::PageArguments,
     scalars::{DateTime, Json},
     user::User,
+    written::put,
 };
 use crate::runs::{EventsOfRun, Run, lifecycle};
 
@@ -45,7 +46,29 @@ impl From<Run> for SyncRun {
 }
 
 impl Plain for SyncRun {
-    const APART: &'static [&'static str] = &["triggeredBy", "events"];
+    fn plain(field: &str) -> Option<Write<Self>> {
+        Some(match field {
+            "id" => |run, ctx, json| put_resolved(json, run.id(ctx)),
+            "entityType" => |run, ctx, json| put_resolved(json, run.entity_type(ctx)),
+            "source" => |run, ctx, json| put_resolved(json, run.source(ctx)),
+            "status" => |run, ctx, json| put_resolved(json, run.status(ctx)),
+            "startedAt" => |run, ctx, json| put_resolved(json, run.started_at(ctx)),
+            "completedAt" => |run, ctx, json| put_resolved(json, run.completed_at(ctx)),
+            "updatedAt" => |run, ctx, json| put_resolved(json, run.updated_at(ctx)),
+            "durationSeconds" => |run, ctx, json| put_resolved(json, run.duration_seconds(ctx)),
+            "recordsProcessed" => |run, ctx, json| put_resolved(json, run.records_processed(ctx)),
+            "recordsCreated" => |run, ctx, json| put_resolved(json, run.records_created(ctx)),
+            "recordsUpdated" => |run, ctx, json| put_resolved(json, run.records_updated(ctx)),
+            "recordsFailed" => |run, ctx, json| put_resolved(json, run.records_failed(ctx)),
+            "recordsExpected" => |run, ctx, json| put_resolved(json, run.records_expected(ctx)),
+            "progress" => |run, ctx, json| put_resolved(json, run.progress(ctx)),
+            "errorMessage" => |run, ctx, json| put_resolved(json, run.error_message(ctx)),
+            "details" => |run, _, json| put(json, run.0.details()),
+            "triggeredById" => |run, ctx, json| put_resolved(json, run.triggered_by_id(ctx)),
+            "version" => |run, ctx, json| put_resolved(json, run.version(ctx)),
+            _ => return None,
+        })
+    }
 }
 
 impl SyncRun {

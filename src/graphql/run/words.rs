@@ -7,13 +7,15 @@
 use std::str::FromStr;
 
 use async_graphql::Enum;
+use serde::Serialize;
 use strum::{AsRefStr, EnumString};
 
 use crate::runs::{Error, Result, filter::Words};
 
 /// What a run synchronises.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString, Serialize)]
 #[strum(serialize_all = "lowercase")]
+#[serde(rename_all = "UPPERCASE")]
 pub enum SyncEntityType {
     /// Items for sale.
     Product,
@@ -37,8 +39,9 @@ pub enum SyncEntityType {
 }
 
 /// The system a run reads from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString, Serialize)]
 #[strum(serialize_all = "lowercase")]
+#[serde(rename_all = "UPPERCASE")]
 pub enum SyncSource {
     /// The AS/400.
     #[graphql(name = "AS400")]
@@ -57,8 +60,9 @@ pub enum SyncSource {
 }
 
 /// Where a run stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString, Serialize)]
 #[strum(serialize_all = "lowercase")]
+#[serde(rename_all = "UPPERCASE")]
 pub enum SyncStatus {
     /// Announced, not started.
     Pending,

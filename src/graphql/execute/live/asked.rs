@@ -68,7 +68,9 @@ impl Asked {
         let mut request = Request::new(String::new()).variables(self.variables.clone());
         request.operation_name.clone_from(&self.operation_name);
         request.set_parsed_query(self.document.clone());
-        request.data(Arc::clone(&self.principal))
+        request
+            .data(Arc::clone(&self.principal))
+            .data(self.known.form)
     }
 }
 
