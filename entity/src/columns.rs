@@ -3,14 +3,21 @@
 use std::sync::Arc;
 
 use sea_orm::{
-    DbErr, QueryResult, RuntimeErr, TryGetable,
+    DbErr, ModelTrait, QueryResult, RuntimeErr, TryGetable,
     sqlx::{Decode, Postgres, Row},
 };
 
 use crate::{sync_event, sync_history, user};
 
-/// A row whose select answers the entity's columns in their order.
-pub trait FromColumns: Sized {
+/// What is read of a row by the places of its columns.
+pub trait FromColumns: ModelTrait + Sized {
+    /// The columns as a select has them, in the order in which they are read. (Given one by one, to write
+    /// them into a statement takes longer than to read a row.)
+    const COLUMNS: &'static str;
+
+    /// The same with NULL in place of what takes long to read and few look at.
+    const LEAN: &'static str = Self::COLUMNS;
+
     /// Reads it.
     ///
     /// # Errors
@@ -33,6 +40,14 @@ where
 }
 
 impl FromColumns for sync_history::Model {
+    const COLUMNS: &'static str = "id, entity_type, source, status, started_at, completed_at, \
+        records_processed, records_created, records_updated, records_failed, triggered_by_id, \
+        error_message, version, updated_at, records_expected, details, creation_digest";
+
+    const LEAN: &'static str = "id, entity_type, source, status, started_at, completed_at, \
+        records_processed, records_created, records_updated, records_failed, triggered_by_id, \
+        error_message, version, updated_at, records_expected, NULL AS details, NULL AS creation_digest";
+
     fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
         Ok(Self {
             id: cell(row, 0)?,
@@ -45,19 +60,20 @@ impl FromColumns for sync_history::Model {
             records_created: cell(row, 7)?,
             records_updated: cell(row, 8)?,
             records_failed: cell(row, 9)?,
-            sync_duration: cell(row, 10)?,
-            triggered_by_id: cell(row, 11)?,
-            error_message: cell(row, 12)?,
-            details: row.try_get_by_index(13)?,
-            version: cell(row, 14)?,
-            updated_at: cell(row, 15)?,
-            records_expected: cell(row, 16)?,
-            creation_digest: cell(row, 17)?,
+            triggered_by_id: cell(row, 10)?,
+            error_message: cell(row, 11)?,
+            version: cell(row, 12)?,
+            updated_at: cell(row, 13)?,
+            records_expected: cell(row, 14)?,
+            details: row.try_get_by_index(15)?,
+            creation_digest: cell(row, 16)?,
         })
     }
 }
 
 impl FromColumns for sync_event::Model {
+    const COLUMNS: &'static str = "id, sync_id, event_type, \"timestamp\", message, details";
+
     fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
         Ok(Self {
             id: cell(row, 0)?,
@@ -71,11 +87,47 @@ impl FromColumns for sync_event::Model {
 }
 
 impl FromColumns for user::Model {
+    const COLUMNS: &'static str = "id, email, full_name";
+
     fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
         Ok(Self {
             id: cell(row, 0)?,
             email: cell(row, 1)?,
             full_name: cell(row, 2)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{EntityTrait, IdenStatic, Iterable};
+
+    use super::*;
+
+    /// That the names are all of the entity's, and the lean ones as many.
+    fn check<T: FromColumns>()
+    where
+        <T::Entity as EntityTrait>::Column: Iterable + IdenStatic,
+    {
+        let names = |columns: &'static str| {
+            let names = columns.split(", ").map(|column| column.replace('"', ""));
+            names.collect::<Vec<_>>()
+        };
+        let mut columns = names(T::COLUMNS);
+        let lean = names(T::LEAN);
+        let lean = lean.iter().map(|column| column.replace("NULL AS ", ""));
+        assert_eq!(lean.collect::<Vec<_>>(), columns);
+        columns.sort_unstable();
+        let all = <T::Entity as EntityTrait>::Column::iter();
+        let mut all: Vec<_> = all.map(|column| column.as_str().to_owned()).collect();
+        all.sort_unstable();
+        assert_eq!(columns, all);
+    }
+
+    #[test]
+    fn all_columns_are_read() {
+        check::<sync_history::Model>();
+        check::<sync_event::Model>();
+        check::<user::Model>();
     }
 }

@@ -7,7 +7,8 @@ use sea_orm::entity::prelude::*;
 use crate::Details;
 use crate::words::{SyncEntityType, SyncSource, SyncStatus, UnknownWord, read};
 
-/// A run as stored.
+/// A run as stored. `sync_duration` is left to the predecessor's readers: this server derives durations from
+/// the instants.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_history")]
 pub struct Model {
@@ -32,8 +33,6 @@ pub struct Model {
     pub records_updated: i32,
     /// Records that could not be taken over so far.
     pub records_failed: i32,
-    /// Seconds, for the predecessor's readers; this server derives durations from the instants.
-    pub sync_duration: Option<f64>,
     /// The user who started it, if a person did.
     pub triggered_by_id: Option<Uuid>,
     /// Why it failed or was cancelled.

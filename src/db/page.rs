@@ -5,10 +5,8 @@
 //! serves in either direction.
 
 use entity::FromColumns;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Order as SqlOrder};
-use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
-};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Order as SqlOrder, SelectStatement};
+use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use super::statement::read_all;
@@ -109,7 +107,7 @@ enum Section {
 impl Order {
     /// The select of `page`, of one row more than wanted, for a list without NULL.
     #[must_use]
-    pub fn select<E: EntityTrait>(&self, select: Select<E>, page: &Page) -> Select<E> {
+    pub fn select(&self, select: SelectStatement, page: &Page) -> SelectStatement {
         self.select_section(select, page, Section::Valued, u64::from(page.limit) + 1)
             .unwrap_or_else(|| unreachable!("a position without a value in a list without NULL"))
     }
@@ -118,17 +116,12 @@ impl Order {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn read<E, C>(
+    pub async fn read<T: FromColumns>(
         &self,
-        connection: &C,
-        select: Select<E>,
+        connection: &impl ConnectionTrait,
+        select: SelectStatement,
         page: &Page,
-    ) -> Result<Rows<E::Model>, DbErr>
-    where
-        E: EntityTrait,
-        E::Model: FromColumns,
-        C: ConnectionTrait,
-    {
+    ) -> Result<Rows<T>, DbErr> {
         let mut sections = if self.nullable {
             vec![Section::Valued, Section::Null]
         } else {
@@ -145,7 +138,7 @@ impl Order {
                 break;
             }
             if let Some(select) = self.select_section(select.clone(), page, section, missing) {
-                rows.extend(read_all(connection, &select.into_query()).await?);
+                rows.extend(read_all(connection, &select).await?);
             }
         }
         Ok(Rows::from_read(rows, page))
@@ -153,13 +146,13 @@ impl Order {
 
     /// The part of a page that lies in one section, read from the end the page starts at; None
     /// where its bounds exclude all of the section.
-    fn select_section<E: EntityTrait>(
+    fn select_section(
         &self,
-        select: Select<E>,
+        mut select: SelectStatement,
         page: &Page,
         section: Section,
         limit: u64,
-    ) -> Option<Select<E>> {
+    ) -> Option<SelectStatement> {
         let mut condition = Condition::all();
         if self.nullable {
             condition = condition.add(match section {
@@ -201,10 +194,11 @@ impl Order {
         };
         // By the expression where it is NULL too: PostgreSQL does not see that it is the same in all of
         // the section, and finds no index in the order of ids alone.
-        let select = select
-            .filter(condition)
-            .order_by(self.by.clone(), order.clone())
-            .order_by(self.id.clone(), order);
-        Some(select.limit(limit))
+        select
+            .cond_where(condition)
+            .order_by_expr(self.by.clone(), order.clone())
+            .order_by_expr(self.id.clone(), order)
+            .limit(limit);
+        Some(select)
     }
 }

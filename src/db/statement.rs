@@ -4,10 +4,18 @@ use std::fmt::{self, Write};
 
 use entity::FromColumns;
 use sea_orm::sea_query::{
-    PostgresQueryBuilder, QueryBuilder, SelectStatement, SqlWriter, SqlWriterValues,
+    Expr, PostgresQueryBuilder, Query, QueryBuilder, SelectStatement, SqlWriter, SqlWriterValues,
     SqliteQueryBuilder, Value,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+/// A select of these columns of an entity.
+pub(crate) fn select<T: FromColumns>(columns: &'static str) -> SelectStatement {
+    Query::select()
+        .expr(Expr::cust(columns))
+        .from(<T::Entity>::default())
+        .take()
+}
 
 /// Executes a select of an entity's columns, in their order.
 pub(crate) async fn read_all<T: FromColumns>(

@@ -56,7 +56,8 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The run's UUID.")] id: ID,
     ) -> Result<Option<Object<SyncRun>>> {
-        let run = ctx.runs().find(uuid("id", &id)?).await?;
+        let with_details = ctx.look_ahead().field("details").exists();
+        let run = ctx.runs().find(uuid("id", &id)?, with_details).await?;
         Ok(run.map(|run| Object(run.into())))
     }
 

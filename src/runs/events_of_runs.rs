@@ -10,11 +10,8 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 use chrono::{DateTime, Utc};
 use entity::{Details, sync_event};
 use futures_util::future::try_join_all;
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, QueryFilter, QueryResult, QuerySelect, QueryTrait,
-    RuntimeErr, Select, Statement,
-};
+use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr, Statement};
 use serde::Deserialize;
 use sqlx::{Row, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
@@ -74,10 +71,16 @@ impl Runs {
         let groups = groups(pages);
         let read = groups.iter().map(async |group| {
             let EventPage { page, with_details } = group.what;
-            let select = event_order(false).select(self.events_of_run(group.filter), &page);
+            let columns = if with_details {
+                "id, event_type, \"timestamp\", message, details"
+            } else {
+                "id, event_type, \"timestamp\", message"
+            };
+            let select = self.events_of_run(group.filter, columns);
+            let mut select = event_order(false).select(select, &page);
             let parts = Parts {
                 answer: answer(self.database.backend(), with_details),
-                events: self.events(select, with_details),
+                events: self.database.backend().build(select.reset_limit()),
                 limit: u64::from(page.limit) + 1,
             };
             let rows = self.ask_of_each(group, parts, &time).await?;
@@ -107,11 +110,10 @@ impl Runs {
         let time = ScanTime::default();
         let groups = groups(counts);
         let read = groups.iter().map(async |group| {
-            let select = self.events_of_run(group.filter);
-            let select = select.select_only().column(sync_event::Column::Id);
+            let select = self.events_of_run(group.filter, "id");
             let parts = Parts {
                 answer: "count(*)",
-                events: select.build(self.database.backend()),
+                events: self.database.backend().build(&select),
                 limit: group.what.into(),
             };
             let rows = self.ask_of_each(group, parts, &time).await?;
@@ -125,30 +127,14 @@ impl Runs {
     }
 
     /// The events that match, of the run that the statement around it is at.
-    fn events_of_run(&self, filter: &EventFilter) -> Select<sync_event::Entity> {
+    fn events_of_run(&self, filter: &EventFilter, columns: &'static str) -> SelectStatement {
         let run = match self.database.backend() {
             DbBackend::Postgres => Expr::cust("run.id"),
             _ => Expr::cust("unhex(run.value)"),
         };
-        self.matching_events(filter)
-            .filter(Expr::col(sync_event::Column::SyncId).eq(run))
-    }
-
-    /// A select of events, of no more than what is read of them, and without its limit.
-    fn events(&self, select: Select<sync_event::Entity>, with_details: bool) -> Statement {
-        use sync_event::Column;
-        let columns = [
-            Column::Id,
-            Column::EventType,
-            Column::Timestamp,
-            Column::Message,
-        ];
-        let details = with_details.then_some(Column::Details);
-        let mut select = select
-            .select_only()
-            .columns(columns.into_iter().chain(details));
-        QuerySelect::query(&mut select).reset_limit();
-        select.build(self.database.backend())
+        let mut select = self.matching_events(filter, columns);
+        select.and_where(Expr::col(sync_event::Column::SyncId).eq(run));
+        select
     }
 
     /// Asks the same of all runs of a group in one statement; each row comes with whose it is.

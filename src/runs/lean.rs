@@ -4,9 +4,7 @@
 //! and `triggeredById`, or in two of the first three; and to a list in any other order. A list of
 //! several words is the lists of each, merged.
 
-use entity::sync_history;
 use sea_orm::sea_query::{Expr, Query, SelectStatement, UnionType};
-use sea_orm::{QueryTrait, Select};
 use strum::VariantArray;
 
 use super::{
@@ -143,12 +141,12 @@ impl Runs {
     /// A page of several lists that have no run in common, of each of which an index has the runs in order.
     pub(super) async fn list_merged(
         &self,
-        lists: impl Iterator<Item = Select<sync_history::Entity>>,
+        lists: impl Iterator<Item = SelectStatement>,
         field: RunOrderField,
         order: &Order,
         page: &Page,
     ) -> Result<Rows<Run>> {
-        let parts = lists.map(|list| part(order.select(list, page).into_query()));
+        let parts = lists.map(|list| part(order.select(list, page)));
         // One statement: a run that goes from one status to another is in exactly one of them.
         let union = parts.reduce(|mut union, part| {
             union.union(UnionType::All, part);

@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 
-use entity::{sync_event, sync_history, user};
-use sea_orm::sea_query::{Expr, Query};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable, QueryFilter, QuerySelect,
-    QueryTrait, Select,
-};
+use entity::{FromColumns, sync_event, sync_history, user};
+use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr};
 use strum::VariantArray;
 use uuid::Uuid;
 
@@ -19,7 +16,7 @@ use super::{
 use crate::db::{
     ScanTime, Single,
     page::{Order, Page, Position, Rows},
-    statement::read_all,
+    statement::{read_all, select},
 };
 
 /// Ids in one statement; SQLite takes 32,766 values.
@@ -79,16 +76,17 @@ impl Runs {
     /// # Errors
     /// There is none, or the database does not answer.
     pub async fn get(&self, id: Uuid) -> Result<Run> {
-        let run = self.find(id).await?;
+        let run = self.find(id, true).await?;
         run.ok_or(Error::NotFound { what: "run", id })
     }
 
-    /// The run with this id, if there is one.
+    /// The run with this id, if there is one; without its details unless those are asked for.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn find(&self, id: Uuid) -> Result<Option<Run>> {
-        let select = sync_history::Entity::find_by_id(id).into_query();
+    pub async fn find(&self, id: Uuid, with_details: bool) -> Result<Option<Run>> {
+        let mut select = select::<Run>(run_columns(with_details));
+        select.and_where(sync_history::Column::Id.eq(id));
         let mut runs = read_all(self.database.read(), &select).await?;
         Ok(runs.pop())
     }
@@ -107,10 +105,9 @@ impl Runs {
     /// # Errors
     /// The database does not answer.
     pub async fn find_events(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Event>> {
-        let events = sync_event::Entity::find()
-            .filter(sync_event::Column::Id.is_in(ids.iter().copied()))
-            .all(self.database.read())
-            .await?;
+        let mut select = select::<Event>(Event::COLUMNS);
+        select.and_where(sync_event::Column::Id.is_in(ids.iter().copied()));
+        let events: Vec<Event> = read_all(self.database.read(), &select).await?;
         Ok(events.into_iter().map(|event| (event.id, event)).collect())
     }
 
@@ -119,8 +116,9 @@ impl Runs {
     /// # Errors
     /// The database does not answer.
     pub async fn find_users(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, User>> {
-        let select = user::Entity::find().filter(user::Column::Id.is_in(ids.iter().copied()));
-        let users: Vec<User> = read_all(self.database.read(), &select.into_query()).await?;
+        let mut select = select::<User>(User::COLUMNS);
+        select.and_where(user::Column::Id.is_in(ids.iter().copied()));
+        let users: Vec<User> = read_all(self.database.read(), &select).await?;
         Ok(users.into_iter().map(|user| (user.id, user)).collect())
     }
 
@@ -137,14 +135,7 @@ impl Runs {
         with_details: bool,
         time: &ScanTime,
     ) -> Result<Rows<Run>> {
-        let select = |filter: &RunFilter| {
-            let select = self.matching_runs(filter);
-            if with_details {
-                select
-            } else {
-                without_details(select)
-            }
-        };
+        let select = |filter: &RunFilter| self.matching_runs(filter, run_columns(with_details));
         let is_lean = filter.is_lean(order.field);
         let field = order.field;
         let order = self.run_order(order);
@@ -163,7 +154,7 @@ impl Runs {
     /// # Errors
     /// The database does not answer, or has too much to read.
     pub async fn count(&self, filter: &RunFilter, up_to: u32, time: &ScanTime) -> Result<u32> {
-        let select = self.matching_runs(filter);
+        let select = self.matching_runs(filter, "1");
         self.read(filter.is_lean_to_count(), time, async |connection| {
             count_up_to(connection, select, up_to).await
         })
@@ -180,7 +171,7 @@ impl Runs {
         page: &Page,
         time: &ScanTime,
     ) -> Result<Rows<Event>> {
-        let select = self.matching_events(filter);
+        let select = self.matching_events(filter, Event::COLUMNS);
         self.read(filter.is_lean(), time, async |connection| {
             event_order(true).read(connection, select, page).await
         })
@@ -197,19 +188,27 @@ impl Runs {
         up_to: u32,
         time: &ScanTime,
     ) -> Result<u32> {
-        let select = self.matching_events(filter);
+        let select = self.matching_events(filter, "1");
         self.read(filter.is_lean(), time, async |connection| {
             count_up_to(connection, select, up_to).await
         })
         .await
     }
 
-    pub(super) fn matching_runs(&self, filter: &RunFilter) -> Select<sync_history::Entity> {
-        sync_history::Entity::find().filter(filter.condition(self.database.backend()))
+    fn matching_runs(&self, filter: &RunFilter, columns: &'static str) -> SelectStatement {
+        let mut select = select::<Run>(columns);
+        select.cond_where(filter.condition(self.database.backend()));
+        select
     }
 
-    pub(super) fn matching_events(&self, filter: &EventFilter) -> Select<sync_event::Entity> {
-        sync_event::Entity::find().filter(filter.condition(self.database.backend()))
+    pub(super) fn matching_events(
+        &self,
+        filter: &EventFilter,
+        columns: &'static str,
+    ) -> SelectStatement {
+        let mut select = select::<Event>(columns);
+        select.cond_where(filter.condition(self.database.backend()));
+        select
     }
 
     fn run_order(&self, order: RunOrder) -> Order {
@@ -257,29 +256,23 @@ impl Runs {
     }
 }
 
-/// The same select with null in place of the details.
-fn without_details(select: Select<sync_history::Entity>) -> Select<sync_history::Entity> {
-    use sync_history::Column;
-    let columns = Column::iter();
-    columns.fold(select.select_only(), |select, column| match column {
-        Column::Details => select.expr_as(Expr::cust("NULL"), "details"),
-        column => select.column(column),
-    })
+/// The columns of a run that are read with its details, or without.
+fn run_columns(with_details: bool) -> &'static str {
+    if with_details {
+        Run::COLUMNS
+    } else {
+        Run::LEAN
+    }
 }
 
-async fn count_up_to<E: EntityTrait>(
+async fn count_up_to(
     connection: &impl ConnectionTrait,
-    select: Select<E>,
+    mut rows: SelectStatement,
     up_to: u32,
 ) -> std::result::Result<u32, DbErr> {
-    let rows = select
-        .select_only()
-        .expr_as(Expr::val(1), "one")
-        .limit(u64::from(up_to))
-        .into_query();
     let count = Query::select()
         .expr_as(Expr::cust("count(*)"), "count")
-        .from_subquery(rows, "counted")
+        .from_subquery(rows.limit(up_to.into()).take(), "counted")
         .take();
     let row = connection.query_one(&count).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "count"))?;
@@ -293,9 +286,9 @@ pub(super) async fn find_runs(
 ) -> std::result::Result<Vec<Run>, DbErr> {
     let mut runs = Vec::with_capacity(ids.len());
     for ids in ids.chunks(IDS) {
-        let select = sync_history::Entity::find()
-            .filter(sync_history::Column::Id.is_in(ids.iter().copied()));
-        runs.extend(read_all(connection, &select.into_query()).await?);
+        let mut select = select::<Run>(Run::COLUMNS);
+        select.and_where(sync_history::Column::Id.is_in(ids.iter().copied()));
+        runs.extend(read_all(connection, &select).await?);
     }
     Ok(runs)
 }

@@ -1,18 +1,12 @@
 //! Executing a statement that writes runs, and telling what they are then.
 
-use entity::{
-    FromColumns,
-    sync_history::{self, Column},
-};
+use entity::{FromColumns, sync_history::Column};
 use sea_orm::sea_query::{Expr, InsertStatement, Query, ReturningClause, UpdateStatement, Values};
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, QueryFilter, QueryTrait,
-    StatementBuilder,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, StatementBuilder};
 use uuid::Uuid;
 
 use super::{Run, Runs, reads};
-use crate::db::Statements;
+use crate::db::{Statements, statement::select};
 
 impl Runs {
     /// Executes a statement that writes this run, if any, and answers it as it then is.
@@ -74,8 +68,10 @@ pub(super) async fn execute_and_read_one(
     }
     // Both at once, since the way to SQLite's thread and back takes longer than the statements do. What
     // the triggers change does not count.
-    let read = sync_history::Entity::find_by_id(id).filter(Expr::cust("changes() > 0"));
-    let read = backend.build(&read.into_query());
+    let mut read = select::<Run>(Run::COLUMNS);
+    read.and_where(Column::Id.eq(id))
+        .and_where(Expr::cust("changes() > 0"));
+    let read = backend.build(&read);
     let mut both = backend.build(&statement);
     both.sql = format!("{}; {}", both.sql, read.sql);
     let values = both.values.get_or_insert_with(|| Values(Vec::new()));
@@ -91,7 +87,8 @@ pub(super) async fn execute_and_read(
     statement: impl Returning,
 ) -> Result<Vec<Run>, DbErr> {
     if connection.get_database_backend() == DbBackend::Postgres {
-        let statement = statement.that_returns(Query::returning().columns(Column::iter()));
+        let columns = Query::returning().expr(Expr::cust(Run::COLUMNS));
+        let statement = statement.that_returns(columns);
         let rows = connection.query_all(&statement).await?;
         return rows.iter().map(Run::from_columns).collect();
     }

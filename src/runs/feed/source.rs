@@ -7,11 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use entity::{sync_change, sync_event, sync_history};
+use entity::{FromColumns, sync_change, sync_event, sync_history};
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter,
-    QueryResult, QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryResult,
+    QuerySelect, Statement,
 };
 use tracing::warn;
 use uuid::Uuid;
@@ -25,6 +25,7 @@ use crate::{
     db::{
         Database,
         page::{Page, Position},
+        statement::select,
     },
     runs::{
         Event, Run,
@@ -145,9 +146,10 @@ impl Source {
         if self.database.backend() != DbBackend::Postgres {
             return Ok(Vec::new());
         }
-        let select = sync_event::Entity::find()
-            .filter(sync_event::Column::SyncId.eq(run_id))
-            .filter(
+        let mut select = select::<Event>(Event::COLUMNS);
+        select
+            .and_where(sync_event::Column::SyncId.eq(run_id))
+            .and_where(
                 Expr::col("seq")
                     .is_null()
                     .or(Expr::col("seq").lte(self.moved_seq)),
