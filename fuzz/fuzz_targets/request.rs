@@ -7,7 +7,6 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::{
-    Router,
     body::Body,
     http::{Request, header::CONTENT_TYPE},
 };
@@ -20,19 +19,19 @@ use sync_history::{
     config::Limits,
     db,
     graphql::Executor,
-    http::{self, Services},
+    http::{Paths, Services},
     runs::Runs,
 };
 use tokio::runtime::Runtime;
 
-/// The router, and what it runs on.
-static SERVER: LazyLock<(Runtime, Router)> = LazyLock::new(|| {
+/// What is asked, and what it runs on.
+static SERVER: LazyLock<(Runtime, Paths)> = LazyLock::new(|| {
     let runtime = Runtime::new().expect("a runtime");
-    let router = runtime.block_on(router());
-    (runtime, router)
+    let paths = runtime.block_on(paths());
+    (runtime, paths)
 });
 
-async fn router() -> Router {
+async fn paths() -> Paths {
     let folder = tempfile::tempdir().expect("a folder").keep();
     let url = format!("sqlite://{}?mode=rwc", folder.join("ledger.db").display());
     let database = db::connect(&url).await.expect("a database");
@@ -50,7 +49,7 @@ async fn router() -> Router {
     let (runs, access) = (runs.await.expect("a ledger"), access.await.expect("a door"));
     let graphql = Executor::new(runs, limits.graphql);
     let services = Services::new(database, access, graphql, clock, limits.http);
-    http::router(services, address)
+    Paths::new(services, address)
 }
 
 /// The body that a fuzzer's bytes stand for.
@@ -79,15 +78,15 @@ fn body(data: &[u8]) -> Vec<u8> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let (runtime, router) = &*SERVER;
+    let (runtime, paths) = &*SERVER;
     let request = Request::post("/graphql")
         .header(CONTENT_TYPE, "application/json")
         .header("host", "127.0.0.1")
         .body(Body::from(body(data)))
         .expect("a request");
     let answer = runtime.block_on(async {
-        let answer = tower::ServiceExt::oneshot(router.clone(), request).await;
-        let answer = answer.expect("an answer").into_body().collect().await;
+        let answer = paths.answer(request).await;
+        let answer = answer.into_body().collect().await;
         answer.expect("a whole answer").to_bytes()
     });
     let answer: Value = serde_json::from_slice(&answer).expect("JSON");

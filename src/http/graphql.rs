@@ -25,7 +25,7 @@ use crate::{
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers a GET or POST.
-pub(super) async fn execute(services: Services, http: Request) -> Response {
+pub(super) async fn execute(services: &Services, http: Request) -> Response {
     let request_id = services.clock.new_id().to_string();
     let Some(media) = MediaType::negotiate(http.headers()) else {
         let refusal = Refusal::new(
@@ -40,7 +40,7 @@ pub(super) async fn execute(services: Services, http: Request) -> Response {
         Err(denied) => return deny(denied, media, &request_id),
     };
     let last = sse::last_event_id(http.headers()).map(str::to_owned);
-    let prepared = match prepare(http, &services, &principal, &request_id).await {
+    let prepared = match prepare(http, services, &principal, &request_id).await {
         Ok(prepared) => prepared,
         Err(refusal) => return refuse(refusal, media, &request_id),
     };

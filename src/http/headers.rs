@@ -31,9 +31,9 @@ const ALWAYS: [(HeaderName, &str); 4] = [
 ];
 
 /// Adds them to an answer.
-pub(super) async fn secure(mut response: Response) -> Response {
+pub(super) fn secure(response: &mut Response) {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return response;
+        return;
     }
     let headers = response.headers_mut();
     for (name, value) in BY_DEFAULT {
@@ -44,5 +44,4 @@ pub(super) async fn secure(mut response: Response) -> Response {
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    response
 }

@@ -18,12 +18,12 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    middleware::{from_fn_with_state, map_response},
     response::{IntoResponse, Redirect, Response},
-    routing::{any, get},
+    routing::get,
 };
+use tower::ServiceExt;
 
 use origin::Origins;
 
@@ -32,28 +32,59 @@ pub use origin::{BadOrigin, Origin};
 pub use quota::QuotaLimits;
 pub use services::Services;
 
-/// All paths, of a server that listens there.
-pub fn router(services: Services, local: SocketAddr) -> Router {
-    let origins = Origins::new(services.limits.allowed_origins.clone(), local);
-    Router::new()
-        .route("/", get(async || Redirect::to("/graphiql")))
-        .route("/graphql", any(endpoint))
-        .route("/graphiql", get(graphiql::page))
-        .route("/graphiql/{*path}", get(graphiql::asset))
-        .route("/livez", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .with_state(services)
-        .layer(from_fn_with_state(Arc::new(origins), origin::guard))
-        .layer(map_response(headers::secure))
+/// All paths of a server.
+#[derive(Clone)]
+pub struct Paths(Arc<Inner>);
+
+struct Inner {
+    services: Services,
+    origins: Origins,
+    /// All but `/graphql`, to which a router would add more than it finds out.
+    others: Router,
+}
+
+impl Paths {
+    /// Those of a server that listens there.
+    #[must_use]
+    pub fn new(services: Services, local: SocketAddr) -> Self {
+        Self(Arc::new(Inner {
+            origins: Origins::new(services.limits.allowed_origins.clone(), local),
+            others: Router::new()
+                .route("/", get(async || Redirect::to("/graphiql")))
+                .route("/graphiql", get(graphiql::page))
+                .route("/graphiql/{*path}", get(graphiql::asset))
+                .route("/livez", get(health::alive))
+                .route("/readyz", get(health::ready))
+                .with_state(services.clone()),
+            services,
+        }))
+    }
+
+    /// Answers a request.
+    pub async fn answer(&self, request: Request) -> Response {
+        let Inner {
+            services,
+            origins,
+            others,
+        } = &*self.0;
+        let mut response = origins
+            .guard(request, async |request| match request.uri().path() {
+                "/graphql" => endpoint(services, request).await,
+                _ => others.clone().oneshot(request).await.into_response(),
+            })
+            .await;
+        headers::secure(&mut response);
+        response
+    }
 }
 
 /// `/graphql`: a socket if the client asks to upgrade, a query in the URL by GET, any other
 /// operation by POST.
-async fn endpoint(State(services): State<Services>, request: Request) -> Response {
+async fn endpoint(services: &Services, request: Request) -> Response {
     match *request.method() {
         Method::GET if asks_for_socket(request.headers()) => {
             let (parts, _) = request.into_parts();
-            websocket::upgrade(parts, services).await
+            websocket::upgrade(parts, services.clone()).await
         }
         Method::GET | Method::POST => graphql::execute(services, request).await,
         _ => {

@@ -32,7 +32,7 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 /// Executes an operation, and sends what comes of it until it ends. When the server stops, the client
 /// does not keep up, or its key or token ends, the stream breaks off, so that the client comes back.
 pub(super) async fn execute(
-    services: Services,
+    services: &Services,
     prepared: Prepared,
     principal: Arc<Principal>,
     permit: Permit,
@@ -44,7 +44,7 @@ pub(super) async fn execute(
     }
     let said = services.graphql.subscribe(prepared, last, request_id);
     let now = services.access.clock().now();
-    let stopping = services.stopping.cancelled_owned();
+    let stopping = services.stopping.clone().cancelled_owned();
     let broken_off = async move {
         tokio::select! {
             () = stopping => {}

@@ -1,6 +1,7 @@
 //! One connection.
 
 use std::{
+    convert::Infallible,
     io::{self, IoSlice},
     pin::{Pin, pin},
     sync::Arc,
@@ -8,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use axum::{body::Body, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -21,7 +22,7 @@ use tokio::{
 use tracing::debug;
 
 use super::head::{HeadTimer, Progress};
-use crate::http::{HttpLimits, Services};
+use crate::http::{HttpLimits, Paths, Services};
 
 /// How long a peer of which nothing is heard is not asked whether it is there.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
@@ -41,7 +42,7 @@ const BUSY_TIME: Duration = Duration::from_secs(1);
 pub(super) async fn serve(
     stream: TcpStream,
     place: OwnedSemaphorePermit,
-    router: Router,
+    paths: Paths,
     services: Services,
     idle_time: Duration,
 ) {
@@ -56,12 +57,16 @@ pub(super) async fn serve(
         progress: Arc::clone(&progress),
         _place: place,
     };
+    let answer = move |request: Request<Incoming>| {
+        let paths = paths.clone();
+        async move { Ok::<_, Infallible>(paths.answer(request.map(Body::new)).await) }
+    };
     let connection = http1::Builder::new()
         .timer(timer)
         .header_read_timeout(services.limits.head_time)
         .max_header_size(services.limits.head_bytes)
         .max_buf_size(services.limits.head_bytes)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service_fn(answer))
         .with_upgrades();
     let mut connection = pin!(connection);
     let served = tokio::select! {

@@ -6,7 +6,6 @@ mod open_files;
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
@@ -16,7 +15,7 @@ use tokio::{
 };
 use tracing::{Instrument, error_span, info, warn};
 
-use crate::http::{self, Services};
+use crate::http::{Paths, Services};
 
 pub use open_files::raise as raise_open_files;
 
@@ -42,13 +41,13 @@ pub async fn serve(
     services: Services,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = http::router(services.clone(), listener.local_addr()?);
+    let paths = Paths::new(services.clone(), listener.local_addr()?);
     let stop = async {
         shutdown.await;
         info!("stopping: finishing what is in flight");
         services.stopping.cancel();
     };
-    let (mut connections, ()) = tokio::join!(accept(listener, &router, &services), stop);
+    let (mut connections, ()) = tokio::join!(accept(listener, &paths, &services), stop);
     let drained = async { while connections.join_next().await.is_some() {} };
     if time::timeout(DRAIN, drained).await.is_err() {
         warn!("some requests did not end in time");
@@ -67,7 +66,7 @@ pub async fn serve(
 }
 
 /// Accepts connections until the server is told to stop; tells those that are still served.
-async fn accept(listener: TcpListener, router: &Router, services: &Services) -> JoinSet<()> {
+async fn accept(listener: TcpListener, paths: &Paths, services: &Services) -> JoinSet<()> {
     let mut entrance = Entrance::new(services);
     let mut connections = JoinSet::new();
     loop {
@@ -79,7 +78,7 @@ async fn accept(listener: TcpListener, router: &Router, services: &Services) -> 
                     // Of the level of errors, so that it is told with whatever is logged.
                     let connection = error_span!("connection", %peer);
                     let _entered = connection.enter();
-                    entrance.admit(stream, router, services, &mut connections);
+                    entrance.admit(stream, paths, services, &mut connections);
                 }
                 // A peer that has changed its mind.
                 Err(error) if is_of_the_peer(&error) => {}
@@ -137,7 +136,7 @@ impl Entrance {
     fn admit(
         &mut self,
         stream: TcpStream,
-        router: &Router,
+        paths: &Paths,
         services: &Services,
         connections: &mut JoinSet<()>,
     ) {
@@ -163,7 +162,7 @@ impl Entrance {
         } else {
             limits.idle_time
         };
-        let served = connection::serve(stream, place, router.clone(), services.clone(), idle_time);
+        let served = connection::serve(stream, place, paths.clone(), services.clone(), idle_time);
         // What is logged of it tells who it is with.
         connections.spawn(served.in_current_span());
     }

@@ -15,12 +15,11 @@
 
 mod site;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use tracing::warn;
@@ -65,6 +64,43 @@ impl Origins {
             allowed,
             loopback_only: local.ip().to_canonical().is_loopback(),
         }
+    }
+
+    /// Lets through who may ask, and tells a browser so.
+    pub(super) async fn guard(
+        &self,
+        request: Request,
+        answer: impl AsyncFnOnce(Request) -> Response,
+    ) -> Response {
+        if let Err(refused) = self.check_host(&request) {
+            return refuse(refused);
+        }
+        // All else is the same for everyone, and tells nothing of the ledger.
+        if request.uri().path() != "/graphql" {
+            return answer(request).await;
+        }
+        let mut response = match self.check_origin(&request) {
+            Err(refused) => refuse(refused),
+            Ok(From::Here) => answer(request).await,
+            Ok(From::Allowed(origin)) => {
+                let mut response = if is_preflight(&request) {
+                    (StatusCode::NO_CONTENT, PREFLIGHT).into_response()
+                } else {
+                    answer(request).await
+                };
+                let headers = response.headers_mut();
+                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+                let cross_origin = HeaderValue::from_static("cross-origin");
+                headers.insert("cross-origin-resource-policy", cross_origin);
+                response
+            }
+        };
+        let headers = response.headers_mut();
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+        // Of an event stream too, which axum lets be stored and asked for again.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
     }
 
     /// Whether the server goes by the name that it is called.
@@ -147,43 +183,6 @@ fn asked(request: &Request) -> Result<Option<Host>, Unreadable> {
         (Some(host), None) => Ok(Some(host)),
         _ => Err(Unreadable),
     }
-}
-
-/// Lets through who may ask, and tells a browser so.
-pub(super) async fn guard(
-    State(origins): State<Arc<Origins>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if let Err(refused) = origins.check_host(&request) {
-        return refuse(refused);
-    }
-    // All else is the same for everyone, and tells nothing of the ledger.
-    if request.uri().path() != "/graphql" {
-        return next.run(request).await;
-    }
-    let mut response = match origins.check_origin(&request) {
-        Err(refused) => refuse(refused),
-        Ok(From::Here) => next.run(request).await,
-        Ok(From::Allowed(origin)) => {
-            let mut response = if is_preflight(&request) {
-                (StatusCode::NO_CONTENT, PREFLIGHT).into_response()
-            } else {
-                next.run(request).await
-            };
-            let headers = response.headers_mut();
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-            let cross_origin = HeaderValue::from_static("cross-origin");
-            headers.insert("cross-origin-resource-policy", cross_origin);
-            response
-        }
-    };
-    let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("origin"));
-    // Of an event stream too, which axum lets be stored and asked for again.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 fn refuse(refused: Refused) -> Response {
