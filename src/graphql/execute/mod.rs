@@ -9,6 +9,7 @@ mod costs;
 mod counts;
 mod document;
 mod given;
+mod goes_on;
 mod known;
 mod limits;
 mod live;
@@ -42,6 +43,7 @@ use crate::{
     runs::Runs,
 };
 use checks::{Checked, Checks};
+use goes_on::GoesOn;
 use known::Document;
 use live::Live;
 use shape::Shape;
@@ -142,8 +144,7 @@ impl Executor {
         let execution = async {
             if is_mutation {
                 // What has begun to write is gone on with, and written down, also if the client goes away.
-                let task = tokio::spawn(execution).await;
-                task.unwrap_or_else(|_| panicked(request_id))
+                GoesOn::new(execution).await
             } else {
                 execution.await
             }
