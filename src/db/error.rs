@@ -31,6 +31,8 @@ pub enum ConnectError {
 pub enum Failure {
     /// A row refers to one that does not exist.
     ForeignKey,
+    /// There is a row of this key already.
+    Duplicate,
     /// Another writer was in the way. Worth repeating at once.
     Busy,
     /// The statement ran out of time, or was cancelled.
@@ -65,6 +67,7 @@ pub(super) fn is_busy(error: &DbErr) -> bool {
 fn classify_sqlx(error: &Sqlx) -> Failure {
     match error {
         Sqlx::Database(error) if error.is_foreign_key_violation() => Failure::ForeignKey,
+        Sqlx::Database(error) if error.is_unique_violation() => Failure::Duplicate,
         Sqlx::Database(error) => classify_code(&error.code().unwrap_or_default()),
         Sqlx::Io(_)
         | Sqlx::Tls(_)

@@ -61,8 +61,8 @@ impl Mutation {
     ) -> Result<AddSyncEventPayload> {
         let (run_id, event) = input.parse()?;
         ctx.check_run(run_id).await?;
-        let (event, replayed) = ctx.runs().add_event(run_id, event).await?;
-        Ok(AddSyncEventPayload::new(event, replayed))
+        let added = ctx.runs().add_event(run_id, event, asks_for_run(ctx));
+        Ok(AddSyncEventPayload::new(added.await?))
     }
 
     /// Adds up to 1000 events to a run, ended or not: all are stored or none is.
@@ -74,7 +74,8 @@ impl Mutation {
     ) -> Result<AddSyncEventsPayload> {
         let (run_id, events) = input.parse()?;
         ctx.check_run(run_id).await?;
-        let added = ctx.runs().add_events(run_id, events).await?;
+        let added = ctx.runs().add_events(run_id, events, asks_for_run(ctx));
+        let added = added.await?;
         Ok(AddSyncEventsPayload::new(run_id, added))
     }
 
@@ -135,4 +136,9 @@ impl Mutation {
         }
         Ok(runs.into())
     }
+}
+
+/// Whether the run is selected of what comes back.
+fn asks_for_run(ctx: &Context<'_>) -> bool {
+    ctx.look_ahead().field("run").exists()
 }

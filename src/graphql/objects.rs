@@ -191,14 +191,17 @@ impl<'a, T: Plain> Selected<'a, T> {
         }
         let items = std::mem::take(&mut self.apart);
         let selection = &Positioned::new(SelectionSet { items }, ctx.item.pos);
-        let resolved = objects.iter().enumerate().map(|(index, object)| async move {
-            let ctx = if is_list {
-                ctx.with_index(index)
-            } else {
-                ctx.clone()
-            };
-            resolve_container(&ctx.with_selection_set(selection), object).await
-        });
+        let resolved = objects
+            .iter()
+            .enumerate()
+            .map(|(index, object)| async move {
+                let ctx = if is_list {
+                    ctx.with_index(index)
+                } else {
+                    ctx.clone()
+                };
+                resolve_container(&ctx.with_selection_set(selection), object).await
+            });
         try_join_all(resolved).await
     }
 }

@@ -1,24 +1,26 @@
 //! How events come into the ledger: once each, however often they are sent.
 
 use entity::{
-    Details,
+    Details, FromColumns,
     sync_event::{self, Column},
 };
-use sea_orm::sea_query::{OnConflict, Query};
+use sea_orm::sea_query::{OnConflict, Query, Value};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait,
+    Statement,
 };
 use tracing::debug;
 use uuid::Uuid;
 
 use super::{
-    Event, Runs,
+    Event, Run, Runs,
     error::{Error, Result},
     input::{NewEvent, is_same},
 };
 use crate::db::{
     Statements,
     error::{Failure, classify},
+    statement::{read_all, select},
 };
 
 /// Events as a call left them.
@@ -28,27 +30,60 @@ pub struct AddedEvents {
     pub events: Vec<Event>,
     /// How many of them had been stored before.
     pub replayed: usize,
+    /// Their run, if it was asked for and could be read with them.
+    pub run: Option<Run>,
+}
+
+/// Events on their way into the ledger.
+#[derive(Clone, Debug)]
+struct NewEvents {
+    run_id: Uuid,
+    events: Vec<Event>,
+    /// Which timestamps are the caller's.
+    given: Vec<bool>,
+    with_run: bool,
+}
+
+/// What an insert has left.
+struct Inserted {
+    count: usize,
+    run: Option<Run>,
+}
+
+/// What becomes of an event whose id is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// It is left out.
+    Skipped,
+    /// All fail.
+    Fails,
 }
 
 impl Runs {
-    /// Adds an event to a run, ended or not.
+    /// Adds an event to a run, ended or not; tells the run too, if that is asked for and costs less than
+    /// to read it.
     ///
     /// # Errors
     /// Bad input, no such run, an id that a different event has, or the database does not answer.
-    pub async fn add_event(&self, run_id: Uuid, new: NewEvent) -> Result<(Event, bool)> {
-        let mut added = self.add_events(run_id, vec![new]).await?;
-        let event = added
-            .events
-            .pop()
-            .unwrap_or_else(|| unreachable!("one was added"));
-        Ok((event, added.replayed == 1))
+    pub async fn add_event(
+        &self,
+        run_id: Uuid,
+        new: NewEvent,
+        with_run: bool,
+    ) -> Result<AddedEvents> {
+        self.add_events(run_id, vec![new], with_run).await
     }
 
     /// Adds events to a run, ended or not: all of them or none.
     ///
     /// # Errors
     /// Bad input, no such run, an id that a different event has, or the database does not answer.
-    pub async fn add_events(&self, run_id: Uuid, new: Vec<NewEvent>) -> Result<AddedEvents> {
+    pub async fn add_events(
+        &self,
+        run_id: Uuid,
+        new: Vec<NewEvent>,
+        with_run: bool,
+    ) -> Result<AddedEvents> {
         if new.len() > self.limits.events_per_call {
             return Err(Error::BadInput(format!(
                 "{} events in one call; at most {} are taken, so send them in several",
@@ -58,27 +93,15 @@ impl Runs {
         }
         new.iter().try_for_each(|event| event.check(&self.limits))?;
         if new.is_empty() {
-            self.get(run_id).await?;
+            let run = self.get(run_id).await?;
             return Ok(AddedEvents {
                 events: Vec::new(),
                 replayed: 0,
+                run: Some(run),
             });
         }
-        // Events without an id of the worker's cannot be there already, and one alone is all or
-        // none by itself.
-        let statements = if new.len() > 1 && new.iter().any(|event| event.id.is_some()) {
-            Statements::Several
-        } else {
-            Statements::One
-        };
-        let given: Vec<bool> = new.iter().map(|event| event.timestamp.is_some()).collect();
-        let events: Vec<Event> = new.into_iter().map(|new| self.event(run_id, new)).collect();
-        let added = self
-            .database
-            .write_with(statements, |connection| {
-                Box::pin(insert_events(connection, events, given))
-            })
-            .await?;
+        let new = self.events(run_id, new, with_run);
+        let added = self.write_events(new).await?;
         self.feed.ring();
         for event in &added.events {
             debug!(%event, "added");
@@ -86,53 +109,81 @@ impl Runs {
         Ok(added)
     }
 
-    fn event(&self, run_id: Uuid, new: NewEvent) -> Event {
-        Event {
+    fn events(&self, run_id: Uuid, new: Vec<NewEvent>, with_run: bool) -> NewEvents {
+        let given = new.iter().map(|event| event.timestamp.is_some()).collect();
+        let events = new.into_iter().map(|new| Event {
             id: new.id.unwrap_or_else(|| self.clock.new_id()),
             sync_id: run_id,
             event_type: new.event_type,
             timestamp: new.timestamp.unwrap_or_else(|| self.clock.now()),
             message: new.message,
             details: new.details.map(Details::Json),
+        });
+        NewEvents {
+            run_id,
+            events: events.collect(),
+            given,
+            with_run,
+        }
+    }
+
+    async fn write_events(&self, new: NewEvents) -> Result<AddedEvents> {
+        // One alone is all or none by itself. Of several the statement is, which fails if one is there
+        // already; only then it takes a transaction to find out whether they are the same.
+        if new.events.len() > 1 && self.database.backend() == DbBackend::Postgres {
+            let all = new.clone();
+            let inserted = self.database.write_with(Statements::One, |connection| {
+                Box::pin(async move { insert(connection, &all, Taken::Fails).await })
+            });
+            match inserted.await {
+                Err(error) if is_taken(&error) => {}
+                inserted => return Ok(new.added(inserted?, 0)),
+            }
+        }
+        let statements = if new.events.len() > 1 {
+            Statements::Several
+        } else {
+            Statements::One
+        };
+        self.database
+            .write_with(statements, |connection| {
+                Box::pin(insert_or_compare(connection, new))
+            })
+            .await
+    }
+}
+
+impl NewEvents {
+    fn added(self, inserted: Inserted, replayed: usize) -> AddedEvents {
+        AddedEvents {
+            events: self.events,
+            replayed,
+            run: inserted.run,
         }
     }
 }
 
-/// Inserts events of one run, and compares those that were there before. The caller's transaction
-/// undoes the rest when one of them differs. `given` says which timestamps are the caller's.
-async fn insert_events(
+fn is_taken(error: &Error) -> bool {
+    matches!(error, Error::Internal(error) if classify(error) == Failure::Duplicate)
+}
+
+/// Inserts events, and compares those that were there before. The caller's transaction undoes the rest
+/// when one of them differs.
+async fn insert_or_compare(
     connection: &impl ConnectionTrait,
-    mut events: Vec<Event>,
-    given: Vec<bool>,
+    mut new: NewEvents,
 ) -> Result<AddedEvents> {
-    let rows = events.iter().cloned().map(sync_event::ActiveModel::from);
-    let mut insert = sync_event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
-        .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
-        .into_query();
-    insert.returning(Query::returning().column(Column::Id));
-    let run_id = events[0].sync_id;
-    let inserted = connection
-        .query_all(&insert)
-        .await
-        .map_err(|error| match classify(&error) {
-            Failure::ForeignKey => Error::NotFound {
-                what: "run",
-                id: run_id,
-            },
-            _ => error.into(),
-        })?;
-    let replayed = events.len() - inserted.len();
+    let inserted = insert(connection, &new, Taken::Skipped).await?;
+    let replayed = new.events.len() - inserted.count;
     if replayed > 0 {
-        let ids = events.iter().map(|event| event.id);
-        let stored = sync_event::Entity::find()
-            .filter(Column::Id.is_in(ids))
-            .all(connection)
-            .await?;
-        for (event, given) in events.iter_mut().zip(given) {
+        let mut select = select::<Event>(Event::COLUMNS);
+        select.and_where(Column::Id.is_in(new.events.iter().map(|event| event.id)));
+        let stored: Vec<Event> = read_all(connection, &select).await?;
+        for (event, given) in new.events.iter_mut().zip(&new.given) {
             let Some(stored) = stored.iter().find(|stored| stored.id == event.id) else {
                 continue;
             };
-            if !is_repetition(event, given, stored) {
+            if !is_repetition(event, *given, stored) {
                 return Err(Error::IdConflict {
                     what: "event",
                     id: event.id,
@@ -141,7 +192,124 @@ async fn insert_events(
             *event = stored.clone();
         }
     }
-    Ok(AddedEvents { events, replayed })
+    Ok(new.added(inserted, replayed))
+}
+
+async fn insert(
+    connection: &impl ConnectionTrait,
+    new: &NewEvents,
+    taken: Taken,
+) -> Result<Inserted> {
+    let no_run = || Error::NotFound {
+        what: "run",
+        id: new.run_id,
+    };
+    let inserted = match connection.get_database_backend() {
+        DbBackend::Postgres => insert_with_run(connection, new, taken).await,
+        _ => insert_alone(connection, new).await.map(Some),
+    };
+    match inserted {
+        Err(error) if classify(&error) == Failure::ForeignKey => Err(no_run()),
+        inserted => inserted?.ok_or_else(no_run),
+    }
+}
+
+/// Inserts into PostgreSQL: one statement for any number of events, which is planned once, finds their
+/// run itself and can tell it too. None if there is no such run.
+async fn insert_with_run(
+    connection: &impl ConnectionTrait,
+    new: &NewEvents,
+    taken: Taken,
+) -> std::result::Result<Option<Inserted>, DbErr> {
+    // Stored in the order in which they are given: a join with one run keeps it.
+    let (source, values) = match new.events.as_slice() {
+        [event] => (
+            "(SELECT $2::uuid, $3::text, $4::timestamptz, $5::text, $6::text)",
+            one(event),
+        ),
+        events => (
+            "unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])",
+            several(events),
+        ),
+    };
+    let on_conflict = match taken {
+        Taken::Skipped => "ON CONFLICT (id) DO NOTHING",
+        Taken::Fails => "",
+    };
+    let columns = if new.with_run { Run::COLUMNS } else { "id" };
+    let sql = format!(
+        "WITH run AS (SELECT {columns} FROM sync_history WHERE id = $1), \
+         added AS (INSERT INTO sync_event (sync_id, id, event_type, \"timestamp\", message, details) \
+             SELECT run.id, event.id, type, at, event.message, nullif(event.details, '')::json \
+             FROM run, {source} AS event (id, type, at, message, details) \
+             {on_conflict} RETURNING 1) \
+         SELECT run.*, (SELECT count(*) FROM added) FROM run"
+    );
+    let values = std::iter::once(new.run_id.into()).chain(values);
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    let Some(row) = connection.query_one_raw(statement).await? else {
+        return Ok(None);
+    };
+    let (run, count) = if new.with_run {
+        (
+            Some(Run::from_columns(&row)?),
+            Run::COLUMNS.split(',').count(),
+        )
+    } else {
+        (None, 1)
+    };
+    let count: i64 = row.try_get_by_index(count)?;
+    let count = usize::try_from(count).unwrap_or_default();
+    Ok(Some(Inserted { count, run }))
+}
+
+fn one(event: &Event) -> [Value; 5] {
+    [
+        event.id.into(),
+        event.event_type.as_str().into(),
+        event.timestamp.into(),
+        event.message.as_str().into(),
+        text_of_details(event).into(),
+    ]
+}
+
+fn several(events: &[Event]) -> [Value; 5] {
+    let texts = |text: fn(&Event) -> String| events.iter().map(text).collect::<Vec<_>>();
+    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+    let timestamps: Vec<_> = events.iter().map(|event| event.timestamp).collect();
+    [
+        ids.into(),
+        texts(|event| event.event_type.clone()).into(),
+        timestamps.into(),
+        texts(|event| event.message.clone()).into(),
+        texts(text_of_details).into(),
+    ]
+}
+
+/// As JSON; empty where there are none.
+fn text_of_details(event: &Event) -> String {
+    event.details().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Inserts into SQLite, which leaves out those whose ids are taken.
+async fn insert_alone(
+    connection: &impl ConnectionTrait,
+    new: &NewEvents,
+) -> std::result::Result<Inserted, DbErr> {
+    let rows = new
+        .events
+        .iter()
+        .cloned()
+        .map(sync_event::ActiveModel::from);
+    let mut insert = sync_event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
+        .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
+        .into_query();
+    insert.returning(Query::returning().column(Column::Id));
+    let rows = connection.query_all(&insert).await?;
+    Ok(Inserted {
+        count: rows.len(),
+        run: None,
+    })
 }
 
 /// Whether `event` says what `stored` does; a timestamp only if the caller gave one.

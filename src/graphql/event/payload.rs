@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{SyncEvent, connection::SyncEventEdge};
 use crate::{
     graphql::{context::LedgerContext, objects::Object, run::SyncRun},
-    runs::{AddedEvents, Event},
+    runs::{AddedEvents, Run},
 };
 
 /// The event that was added.
@@ -17,6 +17,8 @@ pub(in crate::graphql) struct AddSyncEventPayload {
     event: Object<SyncEvent>,
     /// True when this exact event had been stored before.
     replayed: bool,
+    #[graphql(skip)]
+    run: Option<Run>,
 }
 
 /// The events that were added.
@@ -29,14 +31,19 @@ pub(in crate::graphql) struct AddSyncEventsPayload {
     replayed_count: usize,
     #[graphql(skip)]
     run_id: Uuid,
+    #[graphql(skip)]
+    run: Option<Run>,
 }
 
 impl AddSyncEventPayload {
-    /// `event` as stored now, or before.
-    pub(in crate::graphql) fn new(event: Event, replayed: bool) -> Self {
+    /// An event as stored now, or before.
+    pub(in crate::graphql) fn new(mut added: AddedEvents) -> Self {
+        let event = added.events.pop();
+        let event = event.unwrap_or_else(|| unreachable!("one was added"));
         Self {
             event: Object(event.into()),
-            replayed,
+            replayed: added.replayed == 1,
+            run: added.run,
         }
     }
 }
@@ -48,6 +55,7 @@ impl AddSyncEventsPayload {
             events: added.events.into_iter().map(SyncEvent::from).collect(),
             replayed_count: added.replayed,
             run_id,
+            run: added.run,
         }
     }
 }
@@ -61,8 +69,7 @@ impl AddSyncEventPayload {
 
     /// The run it was added to.
     async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Object<SyncRun>> {
-        let run = ctx.runs().get(self.event.0.0.sync_id).await?;
-        Ok(Object(run.into()))
+        read_with(ctx, self.run.as_ref(), self.event.0.0.sync_id).await
     }
 }
 
@@ -70,7 +77,19 @@ impl AddSyncEventPayload {
 impl AddSyncEventsPayload {
     /// The run they were added to.
     async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Object<SyncRun>> {
-        let run = ctx.runs().get(self.run_id).await?;
-        Ok(Object(run.into()))
+        read_with(ctx, self.run.as_ref(), self.run_id).await
     }
+}
+
+/// The run that was read with its events, or that has to be read now.
+async fn read_with(
+    ctx: &Context<'_>,
+    run: Option<&Run>,
+    id: Uuid,
+) -> async_graphql::Result<Object<SyncRun>> {
+    let run = match run {
+        Some(run) => run.clone(),
+        None => ctx.runs().get(id).await?,
+    };
+    Ok(Object(run.into()))
 }
