@@ -4,30 +4,23 @@
 //! the first of them goes on. So nobody waits for a time to pass, as with async-graphql's own loader,
 //! and what one request asks at once is not torn apart.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::{sync::oneshot, task};
 
 use crate::runs::{Result, Runs};
 
 /// What can be looked up.
-pub(super) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
+pub(super) trait Key: Clone + Send + Sync + 'static {
     /// What is found.
-    type Found: Clone + Send + 'static;
+    type Found: Send + 'static;
 
-    /// Looks up all that exist of these.
-    fn look_up(
-        runs: &Runs,
-        keys: &[Self],
-    ) -> impl Future<Output = Result<HashMap<Self, Self::Found>>> + Send;
+    /// Looks up what there is under each of these.
+    fn look_up(runs: &Runs, keys: &[Self]) -> impl Future<Output = Result<Found<Self>>> + Send;
 }
 
-/// Those who wait for what is looked up next, by what they wait for.
-type Waiting<K> = HashMap<K, Vec<oneshot::Sender<Result<Option<<K as Key>::Found>>>>>;
+/// What was found, in the order of the keys; none where there is nothing.
+type Found<K> = Vec<Option<<K as Key>::Found>>;
 
 /// Lookups of one kind.
 pub(super) struct Gathering<K: Key>(Arc<Gathered<K>>);
@@ -37,8 +30,25 @@ struct Gathered<K: Key> {
     waiting: Mutex<Waiting<K>>,
 }
 
+/// Those who wait for what is looked up next.
+struct Waiting<K: Key> {
+    /// Of all of them, one after the other.
+    keys: Vec<K>,
+    /// How many of the keys are theirs, and where they wait.
+    callers: Vec<(usize, oneshot::Sender<Result<Found<K>>>)>,
+}
+
 /// Sets out for all who wait, even if who began it does not stay.
 struct Begin<'a, K: Key>(&'a Arc<Gathered<K>>);
+
+impl<K: Key> Default for Waiting<K> {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            callers: Vec::new(),
+        }
+    }
+}
 
 impl<K: Key> Gathering<K> {
     pub(super) fn new(runs: &Runs) -> Self {
@@ -48,14 +58,23 @@ impl<K: Key> Gathering<K> {
         }))
     }
 
-    /// What is found under this key, looked up together with all others that are asked for now.
+    /// What is found under this key.
     pub(super) async fn find(&self, key: K) -> Result<Option<K::Found>> {
+        let found = self.find_all(vec![key]).await?;
+        Ok(found.into_iter().next().flatten())
+    }
+
+    /// What is found under each of these keys, looked up together with all else that is asked for now.
+    pub(super) async fn find_all(&self, keys: Vec<K>) -> Result<Found<K>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
         let (answer, answered) = oneshot::channel();
         let is_first = {
             let mut waiting = self.0.waiting();
-            let is_first = waiting.is_empty();
-            waiting.entry(key.clone()).or_default().push(answer);
-            is_first
+            waiting.callers.push((keys.len(), answer));
+            waiting.keys.extend_from_slice(&keys);
+            waiting.callers.len() == 1
         };
         if is_first {
             let begin = Begin(&self.0);
@@ -66,9 +85,7 @@ impl<K: Key> Gathering<K> {
         match answered.await {
             Ok(found) => found,
             // It ended without an answer for anybody.
-            Err(_) => Ok(K::look_up(&self.0.runs, std::slice::from_ref(&key))
-                .await?
-                .remove(&key)),
+            Err(_) => K::look_up(&self.0.runs, &keys).await,
         }
     }
 }
@@ -79,26 +96,18 @@ impl<K: Key> Gathered<K> {
     }
 
     async fn look_up(&self, waiting: Waiting<K>) {
-        let keys: Vec<K> = waiting.keys().cloned().collect();
-        let found = K::look_up(&self.runs, &keys).await;
-        let mut found = match found {
-            Ok(found) => found,
-            Err(error) => {
-                for waiting in waiting.into_values().flatten() {
+        match K::look_up(&self.runs, &waiting.keys).await {
+            Ok(found) => {
+                let mut found = found.into_iter();
+                for (count, caller) in waiting.callers {
                     // Who has left wants no answer.
-                    let _ = waiting.send(Err(error.clone()));
+                    let _ = caller.send(Ok(found.by_ref().take(count).collect()));
                 }
-                return;
             }
-        };
-        for (key, mut waiting) in waiting {
-            let found = found.remove(&key);
-            let last = waiting.pop();
-            for waiting in waiting {
-                let _ = waiting.send(Ok(found.clone()));
-            }
-            if let Some(last) = last {
-                let _ = last.send(Ok(found));
+            Err(error) => {
+                for (_, caller) in waiting.callers {
+                    let _ = caller.send(Err(error.clone()));
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Lookups by key, gathered into one statement for all that ask at the same time.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -31,17 +31,17 @@ struct Apart<K: Key> {
 }
 
 /// Key of a run.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 struct RunKey(Uuid);
 /// Key of an event.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 struct EventKey(Uuid);
 /// Key of a user.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 struct UserKey(Uuid);
 
 /// Key of the place behind all that is committed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 struct NowKey;
 
 impl Loaders {
@@ -69,6 +69,15 @@ impl Loaders {
         self.0.users.find(UserKey(id)).await
     }
 
+    /// The users with these ids, in their order.
+    pub(super) async fn users(
+        &self,
+        ids: impl IntoIterator<Item = Uuid>,
+    ) -> Result<Vec<Option<User>>> {
+        let keys = ids.into_iter().map(UserKey).collect();
+        self.0.users.find_all(keys).await
+    }
+
     /// The place in the feed behind all that is committed.
     pub(super) async fn now(&self) -> Result<feed::Cursor> {
         match self.0.now.find(NowKey).await? {
@@ -77,9 +86,13 @@ impl Loaders {
         }
     }
 
-    pub(super) async fn events(&self, key: EventsOfRun<EventPage>) -> Result<Option<Rows<Event>>> {
-        let is_lean = key.filter.is_lean();
-        self.0.event_pages.of(is_lean).find(key).await
+    /// Pages of the events of runs, by one filter.
+    pub(super) async fn events(
+        &self,
+        keys: Vec<EventsOfRun<EventPage>>,
+    ) -> Result<Vec<Option<Rows<Event>>>> {
+        let is_lean = keys.iter().all(|key| key.filter.is_lean());
+        self.0.event_pages.of(is_lean).find_all(keys).await
     }
 
     pub(super) async fn event_count(&self, key: EventsOfRun<u32>) -> Result<Option<u32>> {
@@ -104,45 +117,53 @@ impl<K: Key> Apart<K> {
 impl Key for NowKey {
     type Found = feed::Cursor;
 
-    async fn look_up(runs: &Runs, _keys: &[Self]) -> Result<HashMap<Self, feed::Cursor>> {
-        Ok(HashMap::from([(Self, runs.feed().now().await?)]))
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<feed::Cursor>>> {
+        let now = runs.feed().now().await?;
+        Ok(vec![Some(now); keys.len()])
     }
 }
 
 impl Key for RunKey {
     type Found = Run;
 
-    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, Run>> {
-        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let found = runs.find_runs(&ids).await?.into_iter();
-        Ok(found.map(|(id, run)| (Self(id), run)).collect())
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<Run>>> {
+        let ids = distinct(keys.iter().map(|key| key.0));
+        let found = runs.find_runs(&ids).await?;
+        Ok(keys.iter().map(|key| found.get(&key.0).cloned()).collect())
     }
 }
 
 impl Key for EventKey {
     type Found = Event;
 
-    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, Event>> {
-        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let found = runs.find_events(&ids).await?.into_iter();
-        Ok(found.map(|(id, event)| (Self(id), event)).collect())
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<Event>>> {
+        let ids = distinct(keys.iter().map(|key| key.0));
+        let found = runs.find_events(&ids).await?;
+        Ok(keys.iter().map(|key| found.get(&key.0).cloned()).collect())
     }
 }
 
 impl Key for UserKey {
     type Found = User;
 
-    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, User>> {
-        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let found = runs.find_users(&ids).await?.into_iter();
-        Ok(found.map(|(id, user)| (Self(id), user)).collect())
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<User>>> {
+        let ids = distinct(keys.iter().map(|key| key.0));
+        let found = runs.find_users(&ids).await?;
+        Ok(keys.iter().map(|key| found.get(&key.0).cloned()).collect())
     }
+}
+
+fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 impl Key for EventsOfRun<EventPage> {
     type Found = Rows<Event>;
 
-    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, Rows<Event>>> {
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<Rows<Event>>>> {
         runs.list_events_of_runs(keys).await
     }
 }
@@ -150,7 +171,7 @@ impl Key for EventsOfRun<EventPage> {
 impl Key for EventsOfRun<u32> {
     type Found = u32;
 
-    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<HashMap<Self, u32>> {
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<u32>>> {
         runs.count_events_of_runs(keys).await
     }
 }

@@ -1,8 +1,12 @@
 //! Pages as clients ask for them.
 
-use async_graphql::SimpleObject;
+use async_graphql::{Context, ServerResult, SimpleObject};
 
-use super::cursor::{List, decode_position};
+use super::{
+    cursor::{List, decode_position},
+    objects::{Plain, Write},
+    written::put,
+};
 use crate::{
     db::page::{Page, Rows},
     runs::{Error, Result},
@@ -36,6 +40,16 @@ pub(super) struct PageArguments {
 }
 
 impl PageArguments {
+    /// Those that a field is given.
+    pub(super) fn of(ctx: &Context<'_>) -> ServerResult<Self> {
+        Ok(Self {
+            first: ctx.param_value("first", None)?.1,
+            after: ctx.param_value("after", None)?.1,
+            last: ctx.param_value("last", None)?.1,
+            before: ctx.param_value("before", None)?.1,
+        })
+    }
+
     /// The page that is asked for.
     pub(super) fn page(&self, list: List, limits: PageLimits) -> Result<Page> {
         let (name, size) = match (self.first, self.last) {
@@ -93,6 +107,18 @@ pub(super) struct PageInfo {
     start_cursor: Option<String>,
     /// Cursor of the page's last row; null on an empty page.
     end_cursor: Option<String>,
+}
+
+impl Plain for PageInfo {
+    fn plain(field: &str) -> Option<Write<Self>> {
+        Some(match field {
+            "hasNextPage" => |info, _, json| put(json, info.has_next_page),
+            "hasPreviousPage" => |info, _, json| put(json, info.has_previous_page),
+            "startCursor" => |info, _, json| put(json, &info.start_cursor),
+            "endCursor" => |info, _, json| put(json, &info.end_cursor),
+            _ => return None,
+        })
+    }
 }
 
 impl PageInfo {

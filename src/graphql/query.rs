@@ -73,14 +73,15 @@ impl Query {
         #[graphql(desc = "Only runs behind this cursor.")] after: Option<String>,
         #[graphql(desc = "So many of the last.")] last: Option<i32>,
         #[graphql(desc = "Only runs before this cursor.")] before: Option<String>,
-    ) -> Result<SyncRunConnection> {
+    ) -> Result<Object<SyncRunConnection>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        SyncRunConnection::read(ctx, filter, order_by, arguments).await
+        let page = SyncRunConnection::read(ctx, filter, order_by, arguments);
+        Ok(Object(page.await?))
     }
 
     /// Events across runs, newest first. Pages of 25 by default, 100 at most.
@@ -93,14 +94,15 @@ impl Query {
         #[graphql(desc = "Only events behind this cursor.")] after: Option<String>,
         #[graphql(desc = "So many of the last.")] last: Option<i32>,
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
-    ) -> Result<SyncEventConnection> {
+    ) -> Result<Object<SyncEventConnection>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        SyncEventConnection::across(ctx, filter, arguments).await
+        let page = SyncEventConnection::across(ctx, filter, arguments);
+        Ok(Object(page.await?))
     }
 
     /// Who is asking, and what they may do.

@@ -168,12 +168,13 @@ async fn receive(body: Body, services: &Services) -> Result<Bytes, Refusal> {
         time::sleep(limits.stop_time).await;
     };
     // Most have come with their head, and need no clock.
-    let received = match body.as_mut().now_or_never() {
-        Some(received) => Some(received),
-        None => tokio::select! {
+    let received = if let Some(received) = body.as_mut().now_or_never() {
+        Some(received)
+    } else {
+        tokio::select! {
             received = time::timeout(limits.body_time, body) => received.ok(),
             () = stopped => None,
-        },
+        }
     };
     match received {
         Some(Ok(bytes)) => Ok(bytes),

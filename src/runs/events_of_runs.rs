@@ -5,7 +5,7 @@
 //! takes a limit it does not know for a tenth of all rows, finds its own plan too dear, and plans
 //! anew every time.) Each run's events come in one row, since rows are what costs.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::{Details, sync_event};
@@ -46,7 +46,8 @@ pub struct EventPage {
 struct Group<'a, What> {
     filter: &'a EventFilter,
     what: What,
-    asked: Vec<&'a EventsOfRun<What>>,
+    /// Each run's, and which of all that are asked for it is.
+    asked: Vec<(usize, Uuid)>,
 }
 
 /// What each of several runs is asked for: an answer's text, to be completed by the database's own.
@@ -59,14 +60,14 @@ struct Parts {
 }
 
 impl Runs {
-    /// Pages of the events of several runs, oldest first.
+    /// Pages of the events of several runs, oldest first, in the order in which they are asked for.
     ///
     /// # Errors
     /// The database does not answer, or has too much to read.
     pub async fn list_events_of_runs(
         &self,
         pages: &[EventsOfRun<EventPage>],
-    ) -> Result<HashMap<EventsOfRun<EventPage>, Rows<Event>>> {
+    ) -> Result<Vec<Option<Rows<Event>>>> {
         let time = ScanTime::default();
         let groups = groups(pages);
         let read = groups.iter().map(async |group| {
@@ -86,27 +87,28 @@ impl Runs {
             let rows = self.ask_of_each(group, parts, &time).await?;
             let mut found = Vec::with_capacity(rows.len());
             for (asked, row) in rows {
-                let mut events = read_events(&row, asked.run_id, with_details)?;
+                let mut events = read_events(&row, pages[asked].run_id, with_details)?;
                 // The database has sorted them, and says of no aggregate that it keeps the order.
                 events.sort_unstable_by_key(|event| (event.timestamp, event.id));
                 if page.from_end {
                     events.reverse();
                 }
-                found.push((asked.clone(), Rows::from_read(events, &page)));
+                found.push((asked, Rows::from_read(events, &page)));
             }
             Result::Ok(found)
         });
-        Ok(try_join_all(read).await?.into_iter().flatten().collect())
+        Ok(in_order(pages.len(), try_join_all(read).await?))
     }
 
-    /// The numbers of events of several runs, each counted up to its bound.
+    /// The numbers of events of several runs, each counted up to its bound, in the order in which they are
+    /// asked for.
     ///
     /// # Errors
     /// The database does not answer, or has too much to read.
     pub async fn count_events_of_runs(
         &self,
         counts: &[EventsOfRun<u32>],
-    ) -> Result<HashMap<EventsOfRun<u32>, u32>> {
+    ) -> Result<Vec<Option<u32>>> {
         let time = ScanTime::default();
         let groups = groups(counts);
         let read = groups.iter().map(async |group| {
@@ -119,11 +121,11 @@ impl Runs {
             let rows = self.ask_of_each(group, parts, &time).await?;
             let counted = rows.into_iter().map(|(asked, row)| {
                 let count: i64 = row.try_get_by_index(1)?;
-                Ok((asked.clone(), u32::try_from(count).unwrap_or(group.what)))
+                Ok((asked, u32::try_from(count).unwrap_or(group.what)))
             });
             counted.collect::<Result<Vec<_>>>()
         });
-        Ok(try_join_all(read).await?.into_iter().flatten().collect())
+        Ok(in_order(counts.len(), try_join_all(read).await?))
     }
 
     /// The events that match, of the run that the statement around it is at.
@@ -138,13 +140,13 @@ impl Runs {
     }
 
     /// Asks the same of all runs of a group in one statement; each row comes with whose it is.
-    async fn ask_of_each<'a, What>(
+    async fn ask_of_each<What>(
         &self,
-        group: &Group<'a, What>,
+        group: &Group<'_, What>,
         parts: Parts,
         time: &ScanTime,
-    ) -> Result<Vec<(&'a EventsOfRun<What>, QueryResult)>> {
-        let ids = group.asked.iter().map(|asked| asked.run_id);
+    ) -> Result<Vec<(usize, QueryResult)>> {
+        let ids = group.asked.iter().map(|(_, run_id)| *run_id);
         let statement = of_each_run(self.database.backend(), parts, ids);
         let read = self.read(group.filter.is_lean(), time, async |connection| {
             connection.query_all_raw(statement).await
@@ -153,30 +155,40 @@ impl Runs {
             let index: i64 = row.try_get_by_index(0)?;
             let asked = usize::try_from(index).ok().and_then(|i| group.asked.get(i));
             let asked = asked.ok_or_else(|| DbErr::Custom(format!("no run {index}")))?;
-            Ok((*asked, row))
+            Ok((asked.0, row))
         });
         rows.collect()
     }
 }
 
 /// Those together of whom the same is asked, in no order.
-fn groups<What: Copy + Eq + Hash>(all: &[EventsOfRun<What>]) -> Vec<Group<'_, What>> {
-    let mut places = HashMap::new();
+fn groups<What: Copy + Eq>(all: &[EventsOfRun<What>]) -> Vec<Group<'_, What>> {
     let mut groups: Vec<Group<'_, What>> = Vec::new();
-    for asked in all {
-        let place = *places
-            .entry((&asked.filter, asked.what))
-            .or_insert_with(|| {
-                groups.push(Group {
-                    filter: &asked.filter,
-                    what: asked.what,
-                    asked: Vec::new(),
-                });
-                groups.len() - 1
-            });
-        groups[place].asked.push(asked);
+    for (index, asked) in all.iter().enumerate() {
+        // They come list by list, so that it mostly is the last one.
+        let is_its = |group: &&mut Group<'_, What>| {
+            group.what == asked.what && *group.filter == asked.filter
+        };
+        let entry = (index, asked.run_id);
+        match groups.iter_mut().rev().find(is_its) {
+            Some(group) => group.asked.push(entry),
+            None => groups.push(Group {
+                filter: &asked.filter,
+                what: asked.what,
+                asked: vec![entry],
+            }),
+        }
     }
     groups
+}
+
+/// What was read of groups, in the order in which it was asked for.
+fn in_order<T>(count: usize, read: Vec<Vec<(usize, T)>>) -> Vec<Option<T>> {
+    let mut all: Vec<_> = std::iter::repeat_with(|| None).take(count).collect();
+    for (index, one) in read.into_iter().flatten() {
+        all[index] = Some(one);
+    }
+    all
 }
 
 /// What is answered of a run whose events are listed: a column of each of theirs, or, since SQLite has

@@ -32,6 +32,7 @@ mod race;
 mod readme;
 mod scans;
 mod schema;
+mod selections;
 mod sharing;
 mod statements;
 mod subscriptions;

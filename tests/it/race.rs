@@ -158,8 +158,9 @@ async fn now(replica: &Executor) -> String {
     let Ok(prepared) = replica.prepare(request, &principal(), "race") else {
         panic!("refused")
     };
-    let answer = replica.execute(prepared, "race").await.data.into_json();
-    let cursor = &answer.unwrap()["syncRuns"]["feedCursor"];
+    let answer = graphql::write(&replica.execute(prepared, "race").await);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let cursor = &answer["data"]["syncRuns"]["feedCursor"];
     cursor.as_str().unwrap().to_owned()
 }
 

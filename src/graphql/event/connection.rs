@@ -1,14 +1,15 @@
 //! Pages of events: across runs, or of one.
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{Context, Object, SimpleObject, parser::types::Field};
+use uuid::Uuid;
 
 use super::{SyncEvent, SyncEventFilter};
 use crate::{
-    db::page::{Page, Rows},
+    db::page::Rows,
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_added_events, encode_position},
-        objects::{Object, Objects},
+        objects::{Fragments, Object, Objects, Plain, Selected, WriteInner},
         page::{PageArguments, PageInfo, count_bound},
     },
     runs::{
@@ -30,7 +31,7 @@ pub(in crate::graphql) struct SyncEventConnection {
 #[derive(Debug)]
 enum EventList {
     Across(EventFilter),
-    OfRun(EventsOfRun<Page>),
+    OfRun { run_id: Uuid, filter: EventFilter },
 }
 
 /// An event and its place in the list.
@@ -74,11 +75,15 @@ impl SyncEventConnection {
         Ok(Self { rows, list, place })
     }
 
-    /// Reads a page of one run's, together with those of other runs that are asked for.
-    pub(in crate::graphql) async fn of_run(
+    /// Reads a page of each of these runs', by the same arguments.
+    pub(in crate::graphql) async fn of_runs(
         ctx: &Context<'_>,
-        of: EventsOfRun<Page>,
-    ) -> async_graphql::Result<Self> {
+        runs: impl Iterator<Item = Uuid>,
+        arguments: PageArguments,
+        filter: Option<SyncEventFilter>,
+    ) -> async_graphql::Result<Vec<Self>> {
+        let filter = filter.unwrap_or_default().parse()?;
+        let page = arguments.page(List::Events, ctx.pages())?;
         let place = place_if_selected(ctx).await?;
         let selected = ctx.look_ahead();
         let nodes = [
@@ -86,19 +91,50 @@ impl SyncEventConnection {
             selected.field("edges").field("node"),
         ];
         let with_details = nodes.iter().any(|node| node.field("details").exists());
-        let asked = EventsOfRun {
-            run_id: of.run_id,
-            filter: of.filter.clone(),
-            what: EventPage {
-                page: of.what,
-                with_details,
-            },
+        let what = EventPage { page, with_details };
+        let asked = |run_id| EventsOfRun {
+            run_id,
+            filter: filter.clone(),
+            what,
         };
-        let rows = ctx.loaders().events(asked).await?;
-        let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &of.what));
-        let rows = rows.map(SyncEvent::from);
-        let list = EventList::OfRun(of);
-        Ok(Self { rows, list, place })
+        let asked: Vec<_> = runs.map(asked).collect();
+        let ids: Vec<_> = asked.iter().map(|asked| asked.run_id).collect();
+        let pages = ctx.loaders().events(asked).await?.into_iter();
+        let pages = pages.zip(ids).map(|(rows, run_id)| {
+            let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &page));
+            Self {
+                rows: rows.map(SyncEvent::from),
+                list: EventList::OfRun {
+                    run_id,
+                    filter: filter.clone(),
+                },
+                place: place.clone(),
+            }
+        });
+        Ok(pages.collect())
+    }
+}
+
+impl Plain for SyncEventConnection {
+    fn inner<'a>(field: &'a Field, fragments: &'a Fragments) -> Option<WriteInner<'a, Self>> {
+        let set = &field.selection_set.node;
+        Some(match field.name.node.as_str() {
+            "nodes" => {
+                let nodes = Selected::plain(set, fragments)?;
+                Box::new(move |page: &Self, ctx, json| nodes.put_list(json, &page.rows.rows, ctx))
+            }
+            "pageInfo" => {
+                let info = Selected::plain(set, fragments)?;
+                Box::new(move |page: &Self, ctx, json| info.put(json, &page.info(), ctx))
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl SyncEventConnection {
+    fn info(&self) -> PageInfo {
+        PageInfo::new(&self.rows, |event| cursor(&event.0))
     }
 }
 
@@ -121,7 +157,7 @@ impl SyncEventConnection {
 
     /// Where the page lies in its list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.rows, |event| cursor(&event.0))
+        self.info()
     }
 
     /// How many events match. Counted only when selected, and never past `upTo`: an answer equal to `upTo` means that many or more.
@@ -136,10 +172,10 @@ impl SyncEventConnection {
                 .runs()
                 .count_events(filter, bound, ctx.scan_time())
                 .await?),
-            EventList::OfRun(of) => {
+            EventList::OfRun { run_id, filter } => {
                 let key = EventsOfRun {
-                    run_id: of.run_id,
-                    filter: of.filter.clone(),
+                    run_id: *run_id,
+                    filter: filter.clone(),
                     what: bound,
                 };
                 Ok(ctx.loaders().event_count(key).await?.unwrap_or_default())

@@ -132,7 +132,8 @@ impl Executor {
         })
     }
 
-    /// Executes a query or mutation. Failures of the server are logged under `request_id`.
+    /// Executes a query or mutation. Failures of the server are logged under `request_id`. The answer is to
+    /// be written by [`write`](super::write): parts of it are written already.
     pub async fn execute(&self, prepared: Prepared, request_id: &str) -> Response {
         let is_mutation = prepared.operation == Some(OperationType::Mutation);
         let schema = if prepared.document.is_valid() {

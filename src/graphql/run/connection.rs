@@ -1,6 +1,6 @@
 //! Pages of runs.
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{Context, Object, SimpleObject, parser::types::Field};
 
 use super::{SyncRun, SyncRunFilter, SyncRunOrder};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_changes, encode_position},
-        objects::{Object, Objects},
+        objects::{Fragments, Object, Objects, Plain, Selected, WriteInner},
         page::{PageArguments, PageInfo, count_bound},
     },
     runs::{Run, RunOrder, RunOrderField, feed, filter::RunFilter},
@@ -78,6 +78,29 @@ impl SyncRunConnection {
     }
 }
 
+impl Plain for SyncRunConnection {
+    fn inner<'a>(field: &'a Field, fragments: &'a Fragments) -> Option<WriteInner<'a, Self>> {
+        let set = &field.selection_set.node;
+        Some(match field.name.node.as_str() {
+            "nodes" => {
+                let nodes = Selected::plain(set, fragments)?;
+                Box::new(move |page: &Self, ctx, json| nodes.put_list(json, &page.rows.rows, ctx))
+            }
+            "pageInfo" => {
+                let info = Selected::plain(set, fragments)?;
+                Box::new(move |page: &Self, ctx, json| info.put(json, &page.info(), ctx))
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl SyncRunConnection {
+    fn info(&self) -> PageInfo {
+        PageInfo::new(&self.rows, |run| cursor(&run.0, self.field))
+    }
+}
+
 /// A page of runs.
 #[Object]
 impl SyncRunConnection {
@@ -94,7 +117,7 @@ impl SyncRunConnection {
 
     /// Where the page lies in its list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.rows, |run| cursor(&run.0, self.field))
+        self.info()
     }
 
     /// How many runs match. Counted only when selected, and never past `upTo`: an answer equal to `upTo` means that many or more.

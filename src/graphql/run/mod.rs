@@ -7,7 +7,7 @@ mod input;
 mod payload;
 mod words;
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, ServerError, ServerResult, Value};
 use entity::Details;
 
 pub(super) use change::{SyncChangeKind, SyncRunChange};
@@ -25,15 +25,14 @@ pub(super) use words::{SyncEntityType, SyncSource, SyncStatus, stored};
 
 use super::{
     context::LedgerContext,
-    cursor::List,
     event::{SyncEventConnection, SyncEventFilter},
-    objects::{Object, Plain, Write, put_resolved},
+    objects::{FieldOf, Object, Plain, Together, Write, put_resolved},
     page::PageArguments,
     scalars::{DateTime, Json},
     user::User,
     written::put,
 };
-use crate::runs::{EventsOfRun, Run, lifecycle};
+use crate::runs::{Run, lifecycle};
 
 /// One synchronisation run: one entity type, read from one source.
 #[derive(Clone, Debug)]
@@ -69,6 +68,41 @@ impl Plain for SyncRun {
             _ => return None,
         })
     }
+
+    fn together(field: &str) -> Option<Together<Self>> {
+        match field {
+            "triggeredBy" => Some(|runs, field| Box::pin(triggered_by(runs, field))),
+            "events" => Some(|runs, field| Box::pin(events(runs, field))),
+            _ => None,
+        }
+    }
+}
+
+/// The users who started the runs.
+async fn triggered_by(runs: &[SyncRun], field: &FieldOf<'_>) -> ServerResult<Vec<Value>> {
+    let ctx = field.context();
+    let ids = runs.iter().filter_map(|run| run.0.triggered_by_id);
+    let users = ctx.loaders().users(ids).await;
+    let mut users = users.map_err(|error| failed(&ctx, error))?.into_iter();
+    let users = runs.iter().map(|run| {
+        run.0.triggered_by_id?;
+        users.next()?.map(User::from)
+    });
+    Ok(field.resolve(users.collect()).await)
+}
+
+/// The events of the runs.
+async fn events(runs: &[SyncRun], field: &FieldOf<'_>) -> ServerResult<Vec<Value>> {
+    let ctx = field.context();
+    let (arguments, (_, filter)) = (PageArguments::of(&ctx)?, ctx.param_value("filter", None)?);
+    let ids = runs.iter().map(|run| run.0.id);
+    let pages = SyncEventConnection::of_runs(&ctx, ids, arguments, filter).await;
+    let pages = pages.map_err(|error| failed(&ctx, error))?;
+    Ok(field.resolve(pages.into_iter().map(Some).collect()).await)
+}
+
+fn failed(ctx: &Context<'_>, error: impl Into<async_graphql::Error>) -> ServerError {
+    error.into().into_server_error(ctx.item.pos)
 }
 
 impl SyncRun {
@@ -239,11 +273,8 @@ impl SyncRun {
             last,
             before,
         };
-        let of = EventsOfRun {
-            run_id: self.0.id,
-            filter: filter.unwrap_or_default().parse()?,
-            what: arguments.page(List::Events, ctx.pages())?,
-        };
-        SyncEventConnection::of_run(ctx, of).await
+        let pages = SyncEventConnection::of_runs(ctx, [self.0.id].into_iter(), arguments, filter);
+        let mut pages = pages.await?;
+        Ok(pages.remove(0))
     }
 }

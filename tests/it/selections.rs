@@ -1,0 +1,140 @@
+//! The same of an object, however it is selected.
+
+use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, json, rstest};
+
+const USER: &str = "0197d2c4-8a3e-7c1b-9f00-0000000000aa";
+
+/// A ledger with a run that has everything a run can have.
+async fn ledger_with_run(kind: Kind) -> Option<(Ledger, String)> {
+    let ledger = Ledger::start(kind).await?;
+    let table = if kind == Postgres {
+        "\"user\".\"user\""
+    } else {
+        "\"user\""
+    };
+    let user = ledger.id(USER);
+    ledger
+        .sql(&format!(
+            "INSERT INTO {table} VALUES ({user}, 'ü@example.test', '\"U\"')"
+        ))
+        .await;
+    let run = ledger
+        .create(
+            json!({"entityType": "STOCK", "source": "AS400", "triggeredById": USER,
+            "recordsExpected": 3, "details": {"text": "\"\\\n\u{1}€", "list": [1, 0.5, null]}}),
+        )
+        .await;
+    let events = json!([
+        {"eventType": "start", "message": "one\n\"two\""},
+        {"eventType": "chunk", "message": "€", "details": {"rows": 1e3}},
+        {"eventType": "end", "message": ""},
+    ]);
+    ledger
+        .data(
+            "mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }",
+            json!({"input": {"runId": run, "events": events}}),
+        )
+        .await;
+    ledger
+        .complete(
+            &run,
+            json!({"status": "FAILED", "errorMessage": "\"no\"", "counts": {"recordsProcessed": 2}}),
+        )
+        .await;
+    Some((ledger, run))
+}
+
+/// The fields of a type that are no objects and take nothing.
+async fn plain_fields(ledger: &Ledger, ty: &str) -> String {
+    let query = "query($ty: String!) { __type(name: $ty) {
+        fields { name args { name } type { kind ofType { kind } } } } }";
+    let answer = ledger.data(query, json!({"ty": ty})).await;
+    let fields = answer["__type"]["fields"].as_array().unwrap();
+    let plain = fields.iter().filter(|field| {
+        let ty = &field["type"];
+        let kind = ty["ofType"]["kind"].as_str();
+        let kind = kind.unwrap_or_else(|| ty["kind"].as_str().unwrap());
+        ["SCALAR", "ENUM"].contains(&kind) && field["args"] == json!([])
+    });
+    let names: Vec<_> = plain.map(|field| field["name"].as_str().unwrap()).collect();
+    assert!(names.len() > 2, "{names:?}");
+    names.join(" ")
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_object_is_answered_the_same_however_it_is_selected(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some((ledger, run)) = ledger_with_run(kind).await else {
+        return;
+    };
+    let run_fields = plain_fields(&ledger, "SyncRun").await;
+    let event_fields = plain_fields(&ledger, "SyncEvent").await;
+    let info = plain_fields(&ledger, "PageInfo").await;
+    let user = plain_fields(&ledger, "User").await;
+    let nodes = format!("nodes {{ kind: __typename {event_fields} }} pageInfo {{ {info} }}");
+    let events = format!(
+        "one: events(first: 2) {{ {nodes} }} two: events(last: 1) {{ totalCount edges {{ cursor
+            node {{ message run {{ id }} }} }} {nodes} }}"
+    );
+    let objects = format!("triggeredBy {{ {user} }} {events}");
+    let whole = format!("{run_fields} {objects}");
+    let query = format!(
+        "query($id: ID!) {{
+            written: syncRun(id: $id) {{ {whole} }}
+            theLibrarys: node(id: $id) {{ ... on SyncRun {{ {whole} }} }}
+            spread: syncRun(id: $id) {{ ...Run ... on SyncRun {{ {objects} }} }}
+            merged: syncRun(id: $id) {{ {run_fields} {events} triggeredBy {{ id }}
+                triggeredBy {{ {user} }} }}
+        }}
+        fragment Run on SyncRun {{ {run_fields} }}"
+    );
+    let list = format!(
+        "query($id: [ID!]) {{ syncRuns(filter: {{id: $id}}) {{ nodes {{ {whole} }}
+            edges {{ node {{ {whole} }} }} }} }}"
+    );
+    let variables = json!({"id": run});
+    let all = ledger.data(&query, variables.clone()).await;
+    let list = ledger.data(&list, variables.clone()).await;
+    let expected = &all["theLibrarys"];
+    assert_eq!(expected["triggeredBy"]["fullName"], "\"U\"");
+    assert_eq!(expected["one"]["pageInfo"]["hasNextPage"], true);
+    assert_eq!(expected["two"]["edges"][0]["node"]["run"]["id"], json!(run));
+    assert_eq!(all["written"].to_string(), expected.to_string());
+    assert_eq!(all["spread"].to_string(), expected.to_string());
+    assert_eq!(all["merged"], *expected);
+    let listed = &list["syncRuns"];
+    assert_eq!(listed["nodes"][0].to_string(), expected.to_string());
+    assert_eq!(listed["edges"][0]["node"], *expected);
+    // Alone, so that nothing of it is merged.
+    let alone = format!("query($id: ID!) {{ written: syncRun(id: $id) {{ {whole} }} }}");
+    let alone = ledger.data(&alone, variables).await;
+    assert_eq!(alone["written"].to_string(), expected.to_string());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_field_that_fails_in_a_list_is_told_for_each_object(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some((ledger, run)) = ledger_with_run(kind).await else {
+        return;
+    };
+    ledger.create_stock().await;
+    let query = "{ good: syncRuns { nodes { id } } run: syncRun(id: \"ID\") { id }
+        bad: syncRun(id: \"ID\") { id events(first: 0) { nodes { id } } } }";
+    let answer = ledger.answer(&query.replace("ID", &run), json!({})).await;
+    assert_eq!(answer["data"]["bad"], Value::Null);
+    assert_eq!(answer["data"]["run"]["id"], json!(run));
+    assert_eq!(answer["data"]["good"]["nodes"].as_array().unwrap().len(), 2);
+    assert_eq!(answer["errors"][0]["path"], json!(["bad", "events"]));
+
+    let list = "{ syncRuns { nodes { id late: events(first: 0) { nodes { id } } } } }";
+    let answer = ledger.answer(list, json!({})).await;
+    assert_eq!(answer["data"], Value::Null);
+    let errors = answer["errors"].as_array().unwrap();
+    let paths: Vec<_> = errors.iter().map(|error| &error["path"]).collect();
+    let path = |index| json!(["syncRuns", "nodes", index, "late"]);
+    assert_eq!(paths, [&path(0), &path(1)]);
+}
