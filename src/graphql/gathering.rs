@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::{sync::oneshot, task};
 
+use super::goes_on::GoesOn;
 use crate::runs::{Result, Runs};
 
 /// What can be looked up.
@@ -37,9 +38,6 @@ struct Waiting<K: Key> {
     /// How many of the keys are theirs, and where they wait.
     callers: Vec<(usize, oneshot::Sender<Result<Found<K>>>)>,
 }
-
-/// Sets out for all who wait, even if who began it does not stay.
-struct Begin<'a, K: Key>(&'a Arc<Gathered<K>>);
 
 impl<K: Key> Default for Waiting<K> {
     fn default() -> Self {
@@ -77,10 +75,9 @@ impl<K: Key> Gathering<K> {
             waiting.callers.len() == 1
         };
         if is_first {
-            let begin = Begin(&self.0);
-            // The task is polled again when all that it is at has been polled once.
-            task::yield_now().await;
-            drop(begin);
+            let gathered = Arc::clone(&self.0);
+            // Also for the others, if this caller does not stay.
+            GoesOn::new(async move { gathered.look_up().await }).await;
         }
         match answered.await {
             Ok(found) => found,
@@ -95,7 +92,10 @@ impl<K: Key> Gathered<K> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn look_up(&self, waiting: Waiting<K>) {
+    async fn look_up(&self) {
+        // The task is polled again when all that it is at has been polled once.
+        task::yield_now().await;
+        let waiting = std::mem::take(&mut *self.waiting());
         match K::look_up(&self.runs, &waiting.keys).await {
             Ok(found) => {
                 let mut found = found.into_iter();
@@ -110,13 +110,5 @@ impl<K: Key> Gathered<K> {
                 }
             }
         }
-    }
-}
-
-impl<K: Key> Drop for Begin<'_, K> {
-    fn drop(&mut self) {
-        let waiting = std::mem::take(&mut *self.0.waiting());
-        let gathered = Arc::clone(self.0);
-        task::spawn(async move { gathered.look_up(waiting).await });
     }
 }

@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod execute;
 mod gathering;
+mod goes_on;
 mod loaders;
 mod mutation;
 mod node;

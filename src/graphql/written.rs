@@ -5,7 +5,10 @@
 //! plain is written at once, and passes through the library as [`Value::Binary`], which no scalar of the
 //! contract is made of.
 
+use std::ops::Range;
+
 use async_graphql::Value;
+use bytes::Bytes;
 use serde::Serialize;
 
 /// What becomes of objects all of whose fields are there.
@@ -23,6 +26,29 @@ pub(super) fn written(bytes: usize, write: impl FnOnce(&mut Vec<u8>)) -> Value {
     let mut json = Vec::with_capacity(bytes);
     write(&mut json);
     Value::Binary(json.into())
+}
+
+/// What `put` writes of each part, as values that share one buffer; null where it writes nothing.
+pub(super) fn written_each<T>(
+    parts: impl IntoIterator<Item = T>,
+    mut put: impl FnMut(&mut Vec<u8>, T),
+) -> Vec<Value> {
+    let mut json = Vec::new();
+    let range = |part| {
+        let start = json.len();
+        put(&mut json, part);
+        start..json.len()
+    };
+    let ranges: Vec<_> = parts.into_iter().map(range).collect();
+    let json = Bytes::from(json);
+    let value = |range: Range<usize>| {
+        if range.is_empty() {
+            Value::Null
+        } else {
+            Value::Binary(json.slice(range))
+        }
+    };
+    ranges.into_iter().map(value).collect()
 }
 
 /// Writes what serde knows how to write.
@@ -64,10 +90,12 @@ pub(super) fn put_all<T>(
     json.push(close);
 }
 
-/// Writes a field's name with what divides it from the value.
+/// Writes a field's name, in which GraphQL allows nothing that JSON writes otherwise, and what divides it
+/// from the value.
 pub(super) fn put_key(json: &mut Vec<u8>, name: &str) {
-    put(json, name);
-    json.push(b':');
+    json.push(b'"');
+    json.extend_from_slice(name.as_bytes());
+    json.extend_from_slice(b"\":");
 }
 
 #[cfg(test)]

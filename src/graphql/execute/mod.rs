@@ -9,7 +9,6 @@ mod costs;
 mod counts;
 mod document;
 mod given;
-mod goes_on;
 mod known;
 mod limits;
 mod live;
@@ -35,6 +34,7 @@ use tracing::{error, warn};
 use super::{
     LedgerSchema, Limits,
     error::{ErrorCode, refused, seal},
+    goes_on::GoesOn,
     loaders::Loaders,
 };
 use crate::{
@@ -43,7 +43,6 @@ use crate::{
     runs::Runs,
 };
 use checks::{Checked, Checks};
-use goes_on::GoesOn;
 use known::Document;
 use live::Live;
 use shape::Shape;

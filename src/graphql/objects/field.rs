@@ -6,7 +6,7 @@ use async_graphql::{
 use futures_util::future::join_all;
 
 use super::{Object, Plain, Selected};
-use crate::graphql::written::written;
+use crate::graphql::written::written_each;
 
 /// A field of the objects of a list, or of a single one.
 pub(in crate::graphql) struct FieldOf<'a> {
@@ -26,14 +26,11 @@ impl FieldOf<'_> {
         let fragments = &self.objects.query_env.fragments;
         if let Some(selected) = Selected::plain(&self.field.node.selection_set.node, fragments) {
             let ctx = self.context();
-            let put = |value: Option<T>| {
-                let value = value?;
-                Some(written(selected.size(), |json| {
+            return written_each(values, |json, value| {
+                if let Some(value) = value {
                     selected.put(json, &value, &ctx);
-                }))
-            };
-            let values = values.into_iter().map(put);
-            return values.map(Option::unwrap_or_default).collect();
+                }
+            });
         }
         let values = values.into_iter().enumerate();
         let values = values.map(async |(index, value)| match value {

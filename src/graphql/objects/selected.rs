@@ -138,11 +138,6 @@ impl<'a, T: Plain> Selected<'a, T> {
         self.put_with(json, object, ctx, |_| &Value::Null);
     }
 
-    /// Bytes that an object takes, about.
-    pub(super) fn size(&self) -> usize {
-        self.fields.len() * FIELD
-    }
-
     /// Writes objects that can be written as they are.
     pub(in crate::graphql) fn put_list(
         &self,
@@ -216,7 +211,8 @@ impl<'a, T: Plain> Selected<'a, T> {
                 resolved.field(key, how, index).unwrap_or(&Value::Null)
             });
         };
-        Ok(written(objects.len() * self.size(), |json| {
+        let room = objects.len() * self.fields.len() * FIELD + resolved.bytes();
+        Ok(written(room, |json| {
             if is_list {
                 put_all(json, [b'[', b']'], indexed, put);
             } else {
@@ -283,6 +279,16 @@ impl<T: Plain> How<'_, T> {
 }
 
 impl Resolved {
+    /// How many are written already.
+    fn bytes(&self) -> usize {
+        let values = self.together.iter().flatten();
+        let bytes = values.map(|value| match value {
+            Value::Binary(written) => written.len(),
+            _ => 0,
+        });
+        bytes.sum()
+    }
+
     /// What was resolved of an object's field, unless it failed.
     fn field<T>(&self, key: &Name, how: &How<'_, T>, index: usize) -> Option<&Value> {
         if let How::Together(number) = how {

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use futures_util::future::BoxFuture;
@@ -21,13 +21,16 @@ impl<T: Send + 'static> Future for GoesOn<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Some(work) = &mut self.0 else {
+        // Taken out, so that nothing of it goes on if it panics.
+        let Some(mut work) = self.0.take() else {
             // As any future that is asked again.
             return Poll::Pending;
         };
-        let done = ready!(work.as_mut().poll(cx));
-        self.0 = None;
-        Poll::Ready(done)
+        let polled = work.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.0 = Some(work);
+        }
+        polled
     }
 }
 
