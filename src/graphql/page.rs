@@ -1,10 +1,10 @@
 //! Pages as clients ask for them.
 
-use async_graphql::{Context, ServerResult, SimpleObject};
+use async_graphql::{Context, ServerResult, SimpleObject, parser::types::Field};
 
 use super::{
     cursor::{List, decode_position},
-    objects::{Plain, Write},
+    objects::{Fragments, Plain, Selected, Write, WriteInner},
     written::put,
 };
 use crate::{
@@ -86,6 +86,27 @@ impl PageArguments {
             from_end: self.last.is_some(),
         })
     }
+}
+
+/// How a field of a page is written, if it is made of what the page has: its rows, or where it lies.
+pub(super) fn inner_of_page<'a, P: 'a, T: Plain + 'a>(
+    field: &'a Field,
+    fragments: &'a Fragments,
+    rows: fn(&P) -> &Rows<T>,
+    info: fn(&P) -> PageInfo,
+) -> Option<WriteInner<'a, P>> {
+    let set = &field.selection_set.node;
+    Some(match field.name.node.as_str() {
+        "nodes" => {
+            let nodes = Selected::plain(set, fragments)?;
+            Box::new(move |page, ctx, json| nodes.put_list(json, &rows(page).rows, ctx))
+        }
+        "pageInfo" => {
+            let selected = Selected::plain(set, fragments)?;
+            Box::new(move |page, ctx, json| selected.put(json, &info(page), ctx))
+        }
+        _ => return None,
+    })
 }
 
 /// How far `totalCount` counts.

@@ -8,8 +8,8 @@ use crate::{
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_changes, encode_position},
-        objects::{Fragments, Object, Objects, Plain, Selected, WriteInner},
-        page::{PageArguments, PageInfo, count_bound},
+        objects::{Fragments, Object, Objects, Plain, WriteInner},
+        page::{PageArguments, PageInfo, count_bound, inner_of_page},
     },
     runs::{Run, RunOrder, RunOrderField, feed, filter::RunFilter},
 };
@@ -80,18 +80,7 @@ impl SyncRunConnection {
 
 impl Plain for SyncRunConnection {
     fn inner<'a>(field: &'a Field, fragments: &'a Fragments) -> Option<WriteInner<'a, Self>> {
-        let set = &field.selection_set.node;
-        Some(match field.name.node.as_str() {
-            "nodes" => {
-                let nodes = Selected::plain(set, fragments)?;
-                Box::new(move |page: &Self, ctx, json| nodes.put_list(json, &page.rows.rows, ctx))
-            }
-            "pageInfo" => {
-                let info = Selected::plain(set, fragments)?;
-                Box::new(move |page: &Self, ctx, json| info.put(json, &page.info(), ctx))
-            }
-            _ => return None,
-        })
+        inner_of_page(field, fragments, |page: &Self| &page.rows, Self::info)
     }
 }
 
