@@ -18,9 +18,9 @@
 //!
 //! To add a filter, touch `graphql/run/filter.rs` and `runs/filter.rs` (and `runs/lean.rs` with an index
 //! in a new migration). To add a mutation: `graphql/mutation.rs`, an input and a payload under its noun, a
-//! method in `runs/writes.rs`. To add a column: a migration, `entity`, and the noun's type. A field
-//! that reads the database has its price in `graphql/execute/prices.rs`. After any change of the
-//! schema: `cargo run -- schema > schema.graphql`.
+//! method in `runs/writes.rs`. To add a column: a migration, `entity` (`columns.rs` too), and the noun's
+//! type, with how it is written (`Plain`). A field that reads the database has its price in
+//! `graphql/execute/prices.rs`. After any change of the schema: `cargo run -- schema > schema.graphql`.
 
 pub mod access;
 pub mod cli;
