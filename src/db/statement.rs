@@ -30,7 +30,7 @@ pub(crate) async fn read_all<T: FromColumns>(
 /// A select with its limit written out. PostgreSQL keeps the plan of a statement that is executed again
 /// if it would not do better with the values at hand; of a limit that is a value it thinks that it
 /// would, and plans each time, which takes longer than to read a page.
-fn with_limit(select: &SelectStatement, backend: DbBackend) -> Statement {
+pub(crate) fn with_limit(select: &SelectStatement, backend: DbBackend) -> Statement {
     let (sql, values) = if backend == DbBackend::Postgres {
         let mut writer = WithLimit(SqlWriterValues::new("$", true));
         select.build_collect_into(PostgresQueryBuilder, &mut writer);

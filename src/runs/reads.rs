@@ -16,7 +16,7 @@ use super::{
 use crate::db::{
     ScanTime, Single,
     page::{Order, Page, Position, Rows},
-    statement::{read_all, select},
+    statement::{read_all, select, with_limit},
 };
 
 /// Ids in one statement; SQLite takes 32,766 values.
@@ -274,7 +274,8 @@ async fn count_up_to(
         .expr_as(Expr::cust("count(*)"), "count")
         .from_subquery(rows.limit(up_to.into()).take(), "counted")
         .take();
-    let row = connection.query_one(&count).await?;
+    let count = with_limit(&count, connection.get_database_backend());
+    let row = connection.query_one_raw(count).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "count"))?;
     Ok(u32::try_from(count).unwrap_or(up_to))
 }
