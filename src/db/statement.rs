@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use entity::FromColumns;
 use sea_orm::sea_query::{
     Expr, PostgresQueryBuilder, Query, QueryBuilder, SelectStatement, SqlWriter, SqlWriterValues,
-    SqliteQueryBuilder, Value,
+    SqliteQueryBuilder, Value, Values,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -15,6 +15,14 @@ pub(crate) fn select<T: FromColumns>(columns: &'static str) -> SelectStatement {
         .expr(Expr::cust(columns))
         .from(<T::Entity>::default())
         .take()
+}
+
+/// Two statements sent to SQLite as one, which answers the rows of the first and then those of the second.
+pub(crate) fn both(mut first: Statement, second: Statement) -> Statement {
+    first.sql = format!("{}; {}", first.sql, second.sql);
+    let values = first.values.get_or_insert_with(|| Values(Vec::new()));
+    values.0.extend(second.values.into_iter().flatten());
+    first
 }
 
 /// Executes a select of an entity's columns, in their order.

@@ -3,6 +3,7 @@
 use entity::{
     Details, FromColumns,
     sync_event::{self, Column},
+    sync_history,
 };
 use sea_orm::sea_query::{OnConflict, Query, Value};
 use sea_orm::{
@@ -20,7 +21,7 @@ use super::{
 use crate::db::{
     Statements,
     error::{Failure, classify},
-    statement::{read_all, select},
+    statement::{both, read_all, select},
 };
 
 /// Events as a call left them.
@@ -291,7 +292,8 @@ fn text_of_details(event: &Event) -> String {
     event.details().map(ToString::to_string).unwrap_or_default()
 }
 
-/// Inserts into SQLite, which leaves out those whose ids are taken.
+/// Inserts into SQLite, which leaves out those whose ids are taken. Their run is read by a second statement
+/// sent with the first, since the way to SQLite's thread and back takes longer than either.
 async fn insert_alone(
     connection: &impl ConnectionTrait,
     new: &NewEvents,
@@ -305,10 +307,18 @@ async fn insert_alone(
         .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
         .into_query();
     insert.returning(Query::returning().column(Column::Id));
-    let rows = connection.query_all(&insert).await?;
+    let backend = connection.get_database_backend();
+    let mut statement = backend.build(&insert);
+    if new.with_run {
+        let mut read = select::<Run>(Run::COLUMNS);
+        read.and_where(sync_history::Column::Id.eq(new.run_id));
+        statement = both(statement, backend.build(&read));
+    }
+    let mut rows = connection.query_all_raw(statement).await?;
+    let run = new.with_run.then(|| rows.pop()).flatten();
     Ok(Inserted {
         count: rows.len(),
-        run: None,
+        run: run.as_ref().map(Run::from_columns).transpose()?,
     })
 }
 

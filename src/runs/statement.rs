@@ -1,12 +1,15 @@
 //! Executing a statement that writes runs, and telling what they are then.
 
 use entity::{FromColumns, sync_history::Column};
-use sea_orm::sea_query::{Expr, InsertStatement, Query, ReturningClause, UpdateStatement, Values};
+use sea_orm::sea_query::{Expr, InsertStatement, Query, ReturningClause, UpdateStatement};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, StatementBuilder};
 use uuid::Uuid;
 
 use super::{Run, Runs, reads};
-use crate::db::{Statements, statement::select};
+use crate::db::{
+    Statements,
+    statement::{both, select},
+};
 
 impl Runs {
     /// Executes a statement that writes this run, if any, and answers it as it then is.
@@ -71,11 +74,7 @@ pub(super) async fn execute_and_read_one(
     let mut read = select::<Run>(Run::COLUMNS);
     read.and_where(Column::Id.eq(id))
         .and_where(Expr::cust("changes() > 0"));
-    let read = backend.build(&read);
-    let mut both = backend.build(&statement);
-    both.sql = format!("{}; {}", both.sql, read.sql);
-    let values = both.values.get_or_insert_with(|| Values(Vec::new()));
-    values.0.extend(read.values.into_iter().flatten());
+    let both = both(backend.build(&statement), backend.build(&read));
     let rows = connection.query_all_raw(both).await?;
     let row = rows.first();
     row.map(Run::from_columns).transpose()
