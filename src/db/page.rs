@@ -32,9 +32,19 @@ pub struct Page {
     pub before: Option<Position>,
     /// The last rows rather than the first.
     pub from_end: bool,
+    /// Whether it is to be told that there are more on the far side, for which one row more is read.
+    pub looks_beyond: bool,
 }
 
-/// Rows in the order of the list, and whether there are more on either side.
+impl Page {
+    /// Rows to read.
+    #[must_use]
+    pub fn to_read(&self) -> u64 {
+        u64::from(self.limit) + u64::from(self.looks_beyond)
+    }
+}
+
+/// Rows in the order of the list, and whether there are more on either side, as far as the page looks.
 #[derive(Clone, Debug)]
 pub struct Rows<T> {
     /// The page's rows.
@@ -56,8 +66,7 @@ impl<T> Rows<T> {
         }
     }
 
-    /// Makes a page of what was read: up to one row more than `page` wants, in the direction it
-    /// is read in.
+    /// Makes a page of what was read, in the direction it is read in.
     #[must_use]
     pub fn from_read(mut rows: Vec<T>, page: &Page) -> Self {
         let limit = page.limit as usize;
@@ -105,10 +114,10 @@ enum Section {
 }
 
 impl Order {
-    /// The select of `page`, of one row more than wanted, for a list without NULL.
+    /// The select of `page`, for a list without NULL.
     #[must_use]
     pub fn select(&self, select: SelectStatement, page: &Page) -> SelectStatement {
-        self.select_section(select, page, Section::Valued, u64::from(page.limit) + 1)
+        self.select_section(select, page, Section::Valued, page.to_read())
             .unwrap_or_else(|| unreachable!("a position without a value in a list without NULL"))
     }
 
@@ -130,7 +139,7 @@ impl Order {
         if page.from_end {
             sections.reverse();
         }
-        let wanted = u64::from(page.limit) + 1;
+        let wanted = page.to_read();
         let mut rows = Vec::new();
         for section in sections {
             let missing = wanted - rows.len() as u64;

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ServerResult, SimpleObject, parser::types::Field};
 
 use super::{
+    context::LedgerContext,
     cursor::{List, decode_position},
     objects::{Fragments, Plain, Selected, Write, WriteInner},
     written::put,
@@ -50,8 +51,9 @@ impl PageArguments {
         })
     }
 
-    /// The page that is asked for.
-    pub(super) fn page(&self, list: List, limits: PageLimits) -> Result<Page> {
+    /// The page that is asked for by the connection being resolved.
+    pub(super) fn page(&self, list: List, ctx: &Context<'_>) -> Result<Page> {
+        let limits = ctx.pages();
         let (name, size) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
                 return Err(Error::BadInput(
@@ -84,6 +86,7 @@ impl PageArguments {
             after: position(&self.after)?,
             before: position(&self.before)?,
             from_end: self.last.is_some(),
+            looks_beyond: ctx.look_ahead().field("pageInfo").exists(),
         })
     }
 }

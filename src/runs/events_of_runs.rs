@@ -82,7 +82,7 @@ impl Runs {
             let parts = Parts {
                 answer: answer(self.database.backend(), with_details),
                 events: self.database.backend().build(select.reset_limit()),
-                limit: u64::from(page.limit) + 1,
+                limit: page.to_read(),
             };
             let rows = self.ask_of_each(group, parts, &time).await?;
             let mut found = Vec::with_capacity(rows.len());

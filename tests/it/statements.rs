@@ -66,6 +66,48 @@ async fn twenty_runs_with_user_and_ten_events_each_take_three_statements(
     assert!(statements.len() <= 3, "{statements:#?}");
 }
 
+#[rstest]
+#[tokio::test]
+async fn whether_there_are_more_is_read_only_for_who_asks(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = Ledger::start(kind).await else {
+        return;
+    };
+    ledger
+        .create(json!({"entityType": "STOCK", "source": "AS400"}))
+        .await;
+    let lists = [
+        "syncRuns(last: 7) { SELECTED }",
+        "syncEvents(first: 7) { SELECTED }",
+        "syncRuns(first: 1) { nodes { events(first: 7) { SELECTED } } }",
+    ];
+    for list in lists {
+        for (selected, read) in [
+            ("nodes { id }", "LIMIT 7"),
+            (
+                "edges { cursor } ... { pageInfo { hasNextPage } }",
+                "LIMIT 8",
+            ),
+            ("nodes { id } ...Where", "LIMIT 8"),
+        ] {
+            let query = list.replace("SELECTED", selected);
+            let mut query = format!("{{ {query} }}");
+            if selected.contains("...Where") {
+                let of = if list.contains("vents") {
+                    "Event"
+                } else {
+                    "Run"
+                };
+                query += &format!(
+                    " fragment Where on Sync{of}Connection {{ pageInfo {{ hasPreviousPage }} }}"
+                );
+            }
+            let (statements, _) = ledger.statements_of(ledger.data(&query, json!({}))).await;
+            let is_read = statements.iter().any(|sql| sql.contains(read));
+            assert!(is_read, "{query}: {statements:#?}");
+        }
+    }
+}
+
 /// A ledger of 20,000 runs of every sort with 60,000 events, as the planner sees them.
 pub(crate) async fn grown(kind: Kind, setup: Setup) -> Option<Ledger> {
     let ledger = Ledger::set_up(kind, setup).await?;

@@ -64,7 +64,7 @@ impl SyncEventConnection {
         arguments: PageArguments,
     ) -> async_graphql::Result<Self> {
         let filter = filter.unwrap_or_default().parse()?;
-        let page = arguments.page(List::Events, ctx.pages())?;
+        let page = arguments.page(List::Events, ctx)?;
         let place = place_if_selected(ctx).await?;
         let rows = ctx
             .runs()
@@ -83,7 +83,7 @@ impl SyncEventConnection {
         filter: Option<SyncEventFilter>,
     ) -> async_graphql::Result<Vec<Self>> {
         let filter = filter.unwrap_or_default().parse()?;
-        let page = arguments.page(List::Events, ctx.pages())?;
+        let page = arguments.page(List::Events, ctx)?;
         let place = place_if_selected(ctx).await?;
         let selected = ctx.look_ahead();
         let nodes = [

@@ -56,7 +56,7 @@ impl SyncRunConnection {
     ) -> async_graphql::Result<Self> {
         let filter = filter.unwrap_or_default().parse()?;
         let order = RunOrder::from(order.unwrap_or_default());
-        let page = arguments.page(List::Runs(order.field), ctx.pages())?;
+        let page = arguments.page(List::Runs(order.field), ctx)?;
         let selected = ctx.look_ahead();
         let nodes = [
             selected.field("nodes"),

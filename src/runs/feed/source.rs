@@ -159,6 +159,7 @@ impl Source {
             after,
             before: None,
             from_end: false,
+            looks_beyond: false,
         };
         let rows = reads::event_order(false)
             .read(self.database.read(), select, &page)
