@@ -24,7 +24,7 @@ use crate::{
 };
 pub(crate) use floor::{Options as FloorOptions, serve as serve_floor};
 pub(crate) use load::Connection;
-use rounds::{Bench, Cost, Side};
+use rounds::{Bench, Cost, ROUNDS, Side};
 use sample::Sample;
 pub(crate) use store::Store;
 pub(crate) use template::{Ids, Template};
@@ -47,8 +47,8 @@ pub(crate) struct Options {
         value_name = "NUMBER"
     )]
     connections: Vec<usize>,
-    /// How long each measurement takes, of which there are five of each side
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
+    /// How long each side is measured for a kind of work, in fifteen rounds together
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     seconds: u32,
     /// Only these kinds of work
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
@@ -104,7 +104,7 @@ async fn about(report: &mut Report, program: &PathBuf, store: &Store) -> Result<
     );
     report.about(
         "CPU",
-        "of the process and of all the database's, for each request; medians of five rounds",
+        "of the process and of all the database's, for each request; medians of the rounds",
     );
     Ok(())
 }
@@ -123,7 +123,7 @@ async fn start(program: &std::path::Path, url: &str, store: Store, seconds: u32)
         sides: [side(floor, false), side(server, true)],
         ids: Arc::new(Ids::new()),
         begun: 0,
-        time: Duration::from_secs(seconds.into()),
+        time: Duration::from_secs(seconds.into()) / u32::try_from(ROUNDS)?,
     })
 }
 
@@ -184,10 +184,14 @@ fn add_rows(report: &mut Report, work: Work, connections: usize, rounds: &[[Cost
     ratios.sort_unstable_by(f64::total_cmp);
     let cpu = row("CPU us", Cost::cpu).ratio_of(median(ratios.clone()));
     report.add(cpu.limit(Limit::Ratio(work.limit())));
-    let ratios: Vec<_> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
+    let quarters =
+        (0..=4).map(|quarter| format!("{:.2}", ratios[quarter * (ratios.len() - 1) / 4]));
     report.add(Row::remark(
         format!("{name}: ratios of the rounds"),
-        ratios.join(", "),
+        format!(
+            "from least to most, by quarters: {}",
+            quarters.collect::<Vec<_>>().join(", ")
+        ),
     ));
     if rounds.iter().any(|[floor, _]| floor.database > 0.0) {
         report.add(row("CPU us, the database's", |cost| cost.database));

@@ -22,12 +22,13 @@ use crate::{
     process::Process,
 };
 
-/// How often each is measured; odd, so that one of the rounds is the middle one.
-pub(crate) const ROUNDS: usize = 5;
+/// How often each is measured; odd, so that one of the rounds is the middle one. Many short ones: on a machine
+/// that others share, what two ratios differ by is mostly what it did for others meanwhile.
+pub(crate) const ROUNDS: usize = 15;
 /// How long one that was halted gets to catch up: the server with what the floor has written.
 const CATCH_UP: Duration = Duration::from_millis(400);
 /// How long it is under load before it is measured.
-const LEAD: Duration = Duration::from_millis(300);
+const LEAD: Duration = Duration::from_millis(200);
 /// How often to look whether a measurement has to end.
 const GLANCE: Duration = Duration::from_millis(10);
 /// Runs that are made beforehand to be completed, for each second.
