@@ -7,8 +7,7 @@ use entity::{
 };
 use sea_orm::sea_query::{OnConflict, Query, Value};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait,
-    Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Statement,
 };
 use tracing::debug;
 use uuid::Uuid;
@@ -43,21 +42,6 @@ struct NewEvents {
     /// Which timestamps are the caller's.
     given: Vec<bool>,
     with_run: bool,
-}
-
-/// What an insert has left.
-struct Inserted {
-    count: usize,
-    run: Option<Run>,
-}
-
-/// What becomes of an event whose id is taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// It is left out.
-    Skipped,
-    /// All fail.
-    Fails,
 }
 
 impl Runs {
@@ -129,18 +113,19 @@ impl Runs {
     }
 
     async fn write_events(&self, new: NewEvents) -> Result<AddedEvents> {
-        // One alone is all or none by itself. Of several the statement is, which fails if one is there
-        // already; only then it takes a transaction to find out whether they are the same.
-        if new.events.len() > 1 && self.database.backend() == DbBackend::Postgres {
+        if self.database.backend() == DbBackend::Postgres {
+            // One statement, which is all or none by itself, and fails if one is there already; only then it
+            // takes a transaction to find out whether they are the same.
             let all = new.clone();
             let inserted = self.database.write_with(Statements::One, |connection| {
-                Box::pin(async move { insert(connection, &all, Taken::Fails).await })
+                Box::pin(async move { insert_with_run(connection, &all).await })
             });
             match inserted.await {
                 Err(error) if is_taken(&error) => {}
-                inserted => return Ok(new.added(inserted?, 0)),
+                inserted => return Ok(new.added(0, inserted?)),
             }
         }
+        // One alone is all or none by itself.
         let statements = if new.events.len() > 1 {
             Statements::Several
         } else {
@@ -155,11 +140,18 @@ impl Runs {
 }
 
 impl NewEvents {
-    fn added(self, inserted: Inserted, replayed: usize) -> AddedEvents {
+    fn added(self, replayed: usize, run: Option<Run>) -> AddedEvents {
         AddedEvents {
             events: self.events,
             replayed,
-            run: inserted.run,
+            run,
+        }
+    }
+
+    fn no_run(&self) -> Error {
+        Error::NotFound {
+            what: "run",
+            id: self.run_id,
         }
     }
 }
@@ -174,8 +166,8 @@ async fn insert_or_compare(
     connection: &impl ConnectionTrait,
     mut new: NewEvents,
 ) -> Result<AddedEvents> {
-    let inserted = insert(connection, &new, Taken::Skipped).await?;
-    let replayed = new.events.len() - inserted.count;
+    let (inserted, run) = insert_missing(connection, &new).await?;
+    let replayed = new.events.len() - inserted;
     if replayed > 0 {
         let mut select = select::<Event>(Event::COLUMNS);
         select.and_where(Column::Id.is_in(new.events.iter().map(|event| event.id)));
@@ -193,75 +185,41 @@ async fn insert_or_compare(
             *event = stored.clone();
         }
     }
-    Ok(new.added(inserted, replayed))
+    Ok(new.added(replayed, run))
 }
 
-async fn insert(
-    connection: &impl ConnectionTrait,
-    new: &NewEvents,
-    taken: Taken,
-) -> Result<Inserted> {
-    let no_run = || Error::NotFound {
-        what: "run",
-        id: new.run_id,
-    };
-    let inserted = match connection.get_database_backend() {
-        DbBackend::Postgres => insert_with_run(connection, new, taken).await,
-        _ => insert_alone(connection, new).await.map(Some),
-    };
-    match inserted {
-        Err(error) if classify(&error) == Failure::ForeignKey => Err(no_run()),
-        inserted => inserted?.ok_or_else(no_run),
-    }
-}
-
-/// Inserts into PostgreSQL: one statement for any number of events, which is planned once, finds their
-/// run itself and can tell it too. None if there is no such run.
+/// Inserts all into PostgreSQL, or fails: one statement for any number of events, which is planned once,
+/// finds their run itself and can tell it too.
 async fn insert_with_run(
     connection: &impl ConnectionTrait,
     new: &NewEvents,
-    taken: Taken,
-) -> std::result::Result<Option<Inserted>, DbErr> {
+) -> Result<Option<Run>> {
     // Stored in the order in which they are given: a join with one run keeps it.
     let (source, values) = match new.events.as_slice() {
         [event] => (
-            "(SELECT $2::uuid, $3::text, $4::timestamptz, $5::text, $6::text)",
+            "$2, $3, $4, $5, nullif($6::text, '')::json FROM run",
             one(event),
         ),
         events => (
-            "unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])",
+            "event.id, type, at, event.message, nullif(event.details, '')::json \
+             FROM run, unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[]) \
+                 AS event (id, type, at, message, details)",
             several(events),
         ),
-    };
-    let on_conflict = match taken {
-        Taken::Skipped => "ON CONFLICT (id) DO NOTHING",
-        Taken::Fails => "",
     };
     let columns = if new.with_run { Run::COLUMNS } else { "id" };
     let sql = format!(
         "WITH run AS (SELECT {columns} FROM sync_history WHERE id = $1), \
          added AS (INSERT INTO sync_event (sync_id, id, event_type, \"timestamp\", message, details) \
-             SELECT run.id, event.id, type, at, event.message, nullif(event.details, '')::json \
-             FROM run, {source} AS event (id, type, at, message, details) \
-             {on_conflict} RETURNING 1) \
-         SELECT run.*, (SELECT count(*) FROM added) FROM run"
+             SELECT run.id, {source}) \
+         SELECT * FROM run"
     );
     let values = std::iter::once(new.run_id.into()).chain(values);
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-    let Some(row) = connection.query_one_raw(statement).await? else {
-        return Ok(None);
-    };
-    let (run, count) = if new.with_run {
-        (
-            Some(Run::from_columns(&row)?),
-            Run::COLUMNS.split(',').count(),
-        )
-    } else {
-        (None, 1)
-    };
-    let count: i64 = row.try_get_by_index(count)?;
-    let count = usize::try_from(count).unwrap_or_default();
-    Ok(Some(Inserted { count, run }))
+    let row = connection.query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| new.no_run())?;
+    let run = new.with_run.then(|| Run::from_columns(&row));
+    Ok(run.transpose()?)
 }
 
 fn one(event: &Event) -> [Value; 5] {
@@ -292,12 +250,12 @@ fn text_of_details(event: &Event) -> String {
     event.details().map(ToString::to_string).unwrap_or_default()
 }
 
-/// Inserts into SQLite, which leaves out those whose ids are taken. Their run is read by a second statement
-/// sent with the first, since the way to SQLite's thread and back takes longer than either.
-async fn insert_alone(
+/// Inserts events, but for those whose ids are taken; tells how many, and their run if it is asked for and
+/// costs less than to read it.
+async fn insert_missing(
     connection: &impl ConnectionTrait,
     new: &NewEvents,
-) -> std::result::Result<Inserted, DbErr> {
+) -> Result<(usize, Option<Run>)> {
     let rows = new
         .events
         .iter()
@@ -309,17 +267,22 @@ async fn insert_alone(
     insert.returning(Query::returning().column(Column::Id));
     let backend = connection.get_database_backend();
     let mut statement = backend.build(&insert);
-    if new.with_run {
+    // On SQLite a second statement sent with the first reads it, since the way to SQLite's thread and back takes
+    // longer than either.
+    let with_run = new.with_run && backend == DbBackend::Sqlite;
+    if with_run {
         let mut read = select::<Run>(Run::COLUMNS);
         read.and_where(sync_history::Column::Id.eq(new.run_id));
         statement = both(statement, backend.build(&read));
     }
-    let mut rows = connection.query_all_raw(statement).await?;
-    let run = new.with_run.then(|| rows.pop()).flatten();
-    Ok(Inserted {
-        count: rows.len(),
-        run: run.as_ref().map(Run::from_columns).transpose()?,
-    })
+    let inserted = connection.query_all_raw(statement).await;
+    let mut rows = inserted.map_err(|error| match classify(&error) {
+        Failure::ForeignKey => new.no_run(),
+        _ => error.into(),
+    })?;
+    let run = with_run.then(|| rows.pop()).flatten();
+    let run = run.as_ref().map(Run::from_columns).transpose()?;
+    Ok((rows.len(), run))
 }
 
 /// Whether `event` says what `stored` does; a timestamp only if the caller gave one.
