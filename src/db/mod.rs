@@ -13,7 +13,7 @@ mod writer;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
@@ -42,15 +42,6 @@ pub struct Database {
     group_commit: Option<GroupCommit>,
 }
 
-/// What is to be done all or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Statements {
-    /// One statement on PostgreSQL, which is all or none by itself.
-    One,
-    /// Several.
-    Several,
-}
-
 impl Database {
     /// Which of the two databases it is.
     #[must_use]
@@ -76,15 +67,27 @@ impl Database {
         self.scans.read(time, read).await
     }
 
-    /// Executes a write that is stored, durably, when this returns; nothing of it is if it fails. What it
-    /// calls must not write by another way than the connection it is given: it would wait for itself.
+    /// Executes a statement that writes, and tells its rows; it is stored, durably, when this returns.
+    ///
+    /// # Errors
+    /// That of the statement, of which then nothing is stored, or the database does not answer.
+    pub async fn write_one(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match &self.group_commit {
+            Some(group) => group.execute(&self.transactions, statement).await,
+            None => self.write.query_all_raw(statement).await,
+        }
+    }
+
+    /// Executes a write of several statements, of which all are stored, durably, when this returns, or none if
+    /// it fails. What it calls must not write by another way than the connection it is given: it would wait
+    /// for itself.
     ///
     /// # Errors
     /// Those of the write, or the database does not answer.
     ///
     /// # Panics
     /// When the write does.
-    pub async fn write_with<T, E, F>(&self, statements: Statements, write: F) -> Result<T, E>
+    pub async fn write_several<T, E, F>(&self, write: F) -> Result<T, E>
     where
         F: for<'a> FnOnce(&'a Writer<'a>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         T: Send + 'static,
@@ -92,9 +95,6 @@ impl Database {
     {
         if let Some(group) = &self.group_commit {
             return group.write(&self.transactions, Box::new(write)).await;
-        }
-        if statements == Statements::One {
-            return write(&Writer::single(&self.write)).await;
         }
         let transaction = self.begin().await?;
         let written = write(&Writer::new(&transaction)).await?;

@@ -7,33 +7,16 @@ use sea_orm::{
     entity::prelude::async_trait,
 };
 
-use super::Single;
-
 /// A connection to write with. What has to be executed first goes with the first statement: each way to
 /// SQLite's thread and back takes longer than most statements do.
 #[derive(Debug)]
 pub struct Writer<'a> {
-    executor: Executor<'a>,
+    transaction: &'a DatabaseTransaction,
     first: Mutex<&'static str>,
 }
 
-/// What it executes on.
-#[derive(Debug)]
-enum Executor<'a> {
-    Single(&'a Single),
-    Transaction(&'a DatabaseTransaction),
-}
-
 impl<'a> Writer<'a> {
-    /// One for a single statement.
-    pub(super) fn single(single: &'a Single) -> Self {
-        Self {
-            executor: Executor::Single(single),
-            first: Mutex::default(),
-        }
-    }
-
-    /// One for any number of statements.
+    /// One in a transaction.
     pub(super) fn new(transaction: &'a DatabaseTransaction) -> Self {
         Self::after(transaction, "")
     }
@@ -41,7 +24,7 @@ impl<'a> Writer<'a> {
     /// One whose first statement these precede, each ended by a semicolon.
     pub(super) fn after(transaction: &'a DatabaseTransaction, first: &'static str) -> Self {
         Self {
-            executor: Executor::Transaction(transaction),
+            transaction,
             first: Mutex::new(first),
         }
     }
@@ -65,41 +48,26 @@ impl<'a> Writer<'a> {
 #[async_trait::async_trait]
 impl ConnectionTrait for Writer<'_> {
     fn get_database_backend(&self) -> DbBackend {
-        match self.executor {
-            Executor::Single(single) => single.get_database_backend(),
-            Executor::Transaction(transaction) => transaction.get_database_backend(),
-        }
+        self.transaction.get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let statement = self.begin_with(statement);
-        match self.executor {
-            Executor::Single(single) => single.execute_raw(statement).await,
-            Executor::Transaction(transaction) => transaction.execute_raw(statement).await,
-        }
+        self.transaction.execute_raw(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let sql = format!("{}{sql}", self.begin());
-        match self.executor {
-            Executor::Single(single) => single.execute_unprepared(&sql).await,
-            Executor::Transaction(transaction) => transaction.execute_unprepared(&sql).await,
-        }
+        self.transaction.execute_unprepared(&sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let statement = self.begin_with(statement);
-        match self.executor {
-            Executor::Single(single) => single.query_one_raw(statement).await,
-            Executor::Transaction(transaction) => transaction.query_one_raw(statement).await,
-        }
+        self.transaction.query_one_raw(statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let statement = self.begin_with(statement);
-        match self.executor {
-            Executor::Single(single) => single.query_all_raw(statement).await,
-            Executor::Transaction(transaction) => transaction.query_all_raw(statement).await,
-        }
+        self.transaction.query_all_raw(statement).await
     }
 }

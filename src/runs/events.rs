@@ -7,7 +7,8 @@ use entity::{
 };
 use sea_orm::sea_query::{OnConflict, Query, Value};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult,
+    QueryTrait, Statement,
 };
 use tracing::debug;
 use uuid::Uuid;
@@ -18,7 +19,6 @@ use super::{
     input::{NewEvent, is_same},
 };
 use crate::db::{
-    Statements,
     error::{Failure, classify},
     statement::{both, read_all, select},
 };
@@ -113,66 +113,124 @@ impl Runs {
     }
 
     async fn write_events(&self, new: NewEvents) -> Result<AddedEvents> {
-        if self.database.backend() == DbBackend::Postgres {
+        let database = &self.database;
+        let backend = database.backend();
+        if backend == DbBackend::Postgres {
             // One statement, which is all or none by itself, and fails if one is there already; only then it
-            // takes a transaction to find out whether they are the same.
-            let all = new.clone();
-            let inserted = self.database.write_with(Statements::One, |connection| {
-                Box::pin(async move { insert_with_run(connection, &all).await })
-            });
-            match inserted.await {
-                Err(error) if is_taken(&error) => {}
-                inserted => return Ok(new.added(0, inserted?)),
+            // takes more to find out whether they are the same.
+            match database.write_one(new.insert_with_run()).await {
+                Err(error) if classify(&error) == Failure::Duplicate => {}
+                rows => return new.all_added(&rows?),
             }
         }
-        // One alone is all or none by itself.
-        let statements = if new.events.len() > 1 {
-            Statements::Several
-        } else {
-            Statements::One
-        };
-        self.database
-            .write_with(statements, |connection| {
-                Box::pin(insert_or_compare(connection, new))
+        if new.events.len() == 1 {
+            let rows = database.write_one(new.insert_missing(backend)).await;
+            return new.added(rows, database.read()).await;
+        }
+        database
+            .write_several(move |connection| {
+                Box::pin(async move {
+                    let insert = new.insert_missing(backend);
+                    let rows = connection.query_all_raw(insert).await;
+                    new.added(rows, connection).await
+                })
             })
             .await
     }
 }
 
 impl NewEvents {
-    fn added(self, replayed: usize, run: Option<Run>) -> AddedEvents {
-        AddedEvents {
+    /// Inserts all into PostgreSQL, or fails: one statement for any number of events, which is planned once,
+    /// finds their run itself and can tell it too.
+    fn insert_with_run(&self) -> Statement {
+        // Stored in the order in which they are given: a join with one run keeps it.
+        let (source, values) = match self.events.as_slice() {
+            [event] => (
+                "$2, $3, $4, $5, nullif($6::text, '')::json FROM run",
+                one(event),
+            ),
+            events => (
+                "event.id, type, at, event.message, nullif(event.details, '')::json \
+                 FROM run, unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[]) \
+                     AS event (id, type, at, message, details)",
+                several(events),
+            ),
+        };
+        let columns = if self.with_run { Run::COLUMNS } else { "id" };
+        let sql = format!(
+            "WITH run AS (SELECT {columns} FROM sync_history WHERE id = $1), \
+             added AS (INSERT INTO sync_event (sync_id, id, event_type, \"timestamp\", message, details) \
+                 SELECT run.id, {source}) \
+             SELECT * FROM run"
+        );
+        let values = std::iter::once(self.run_id.into()).chain(values);
+        Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+    }
+
+    /// What has come of [`insert_with_run`](Self::insert_with_run), by its rows.
+    fn all_added(self, rows: &[QueryResult]) -> Result<AddedEvents> {
+        let row = rows.first().ok_or_else(|| self.no_run())?;
+        let run = self.with_run.then(|| Run::from_columns(row));
+        Ok(AddedEvents {
+            events: self.events,
+            replayed: 0,
+            run: run.transpose()?,
+        })
+    }
+
+    /// Inserts all but those whose ids are taken.
+    fn insert_missing(&self, backend: DbBackend) -> Statement {
+        let rows = self.events.iter().cloned();
+        let rows = rows.map(sync_event::ActiveModel::from);
+        let mut insert = sync_event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
+            .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
+            .into_query();
+        insert.returning(Query::returning().column(Column::Id));
+        let insert = backend.build(&insert);
+        if !self.tells_run(backend) {
+            return insert;
+        }
+        let mut read = select::<Run>(Run::COLUMNS);
+        read.and_where(sync_history::Column::Id.eq(self.run_id));
+        both(insert, backend.build(&read))
+    }
+
+    /// Whether [`insert_missing`](Self::insert_missing) answers the run behind the events' ids: on SQLite, where
+    /// the way to its thread and back takes longer than either.
+    fn tells_run(&self, backend: DbBackend) -> bool {
+        self.with_run && backend == DbBackend::Sqlite
+    }
+
+    /// What has come of [`insert_missing`](Self::insert_missing), by its rows; those that were there before are
+    /// compared. The caller's transaction undoes the rest when one of them differs.
+    async fn added(
+        mut self,
+        rows: std::result::Result<Vec<QueryResult>, DbErr>,
+        connection: &impl ConnectionTrait,
+    ) -> Result<AddedEvents> {
+        let mut rows = rows.map_err(|error| match classify(&error) {
+            Failure::ForeignKey => self.no_run(),
+            _ => error.into(),
+        })?;
+        let run = self.tells_run(connection.get_database_backend());
+        let run = run.then(|| rows.pop()).flatten();
+        let replayed = self.events.len() - rows.len();
+        if replayed > 0 {
+            self.compare(connection).await?;
+        }
+        Ok(AddedEvents {
             events: self.events,
             replayed,
-            run,
-        }
+            run: run.as_ref().map(Run::from_columns).transpose()?,
+        })
     }
 
-    fn no_run(&self) -> Error {
-        Error::NotFound {
-            what: "run",
-            id: self.run_id,
-        }
-    }
-}
-
-fn is_taken(error: &Error) -> bool {
-    matches!(error, Error::Internal(error) if classify(error) == Failure::Duplicate)
-}
-
-/// Inserts events, and compares those that were there before. The caller's transaction undoes the rest
-/// when one of them differs.
-async fn insert_or_compare(
-    connection: &impl ConnectionTrait,
-    mut new: NewEvents,
-) -> Result<AddedEvents> {
-    let (inserted, run) = insert_missing(connection, &new).await?;
-    let replayed = new.events.len() - inserted;
-    if replayed > 0 {
+    /// Puts what is stored in place of each, and fails if that says something else.
+    async fn compare(&mut self, connection: &impl ConnectionTrait) -> Result<()> {
         let mut select = select::<Event>(Event::COLUMNS);
-        select.and_where(Column::Id.is_in(new.events.iter().map(|event| event.id)));
+        select.and_where(Column::Id.is_in(self.events.iter().map(|event| event.id)));
         let stored: Vec<Event> = read_all(connection, &select).await?;
-        for (event, given) in new.events.iter_mut().zip(&new.given) {
+        for (event, given) in self.events.iter_mut().zip(&self.given) {
             let Some(stored) = stored.iter().find(|stored| stored.id == event.id) else {
                 continue;
             };
@@ -184,42 +242,15 @@ async fn insert_or_compare(
             }
             *event = stored.clone();
         }
+        Ok(())
     }
-    Ok(new.added(replayed, run))
-}
 
-/// Inserts all into PostgreSQL, or fails: one statement for any number of events, which is planned once,
-/// finds their run itself and can tell it too.
-async fn insert_with_run(
-    connection: &impl ConnectionTrait,
-    new: &NewEvents,
-) -> Result<Option<Run>> {
-    // Stored in the order in which they are given: a join with one run keeps it.
-    let (source, values) = match new.events.as_slice() {
-        [event] => (
-            "$2, $3, $4, $5, nullif($6::text, '')::json FROM run",
-            one(event),
-        ),
-        events => (
-            "event.id, type, at, event.message, nullif(event.details, '')::json \
-             FROM run, unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[]) \
-                 AS event (id, type, at, message, details)",
-            several(events),
-        ),
-    };
-    let columns = if new.with_run { Run::COLUMNS } else { "id" };
-    let sql = format!(
-        "WITH run AS (SELECT {columns} FROM sync_history WHERE id = $1), \
-         added AS (INSERT INTO sync_event (sync_id, id, event_type, \"timestamp\", message, details) \
-             SELECT run.id, {source}) \
-         SELECT * FROM run"
-    );
-    let values = std::iter::once(new.run_id.into()).chain(values);
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-    let row = connection.query_one_raw(statement).await?;
-    let row = row.ok_or_else(|| new.no_run())?;
-    let run = new.with_run.then(|| Run::from_columns(&row));
-    Ok(run.transpose()?)
+    fn no_run(&self) -> Error {
+        Error::NotFound {
+            what: "run",
+            id: self.run_id,
+        }
+    }
 }
 
 fn one(event: &Event) -> [Value; 5] {
@@ -248,41 +279,6 @@ fn several(events: &[Event]) -> [Value; 5] {
 /// As JSON; empty where there are none.
 fn text_of_details(event: &Event) -> String {
     event.details().map(ToString::to_string).unwrap_or_default()
-}
-
-/// Inserts events, but for those whose ids are taken; tells how many, and their run if it is asked for and
-/// costs less than to read it.
-async fn insert_missing(
-    connection: &impl ConnectionTrait,
-    new: &NewEvents,
-) -> Result<(usize, Option<Run>)> {
-    let rows = new
-        .events
-        .iter()
-        .cloned()
-        .map(sync_event::ActiveModel::from);
-    let mut insert = sync_event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
-        .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
-        .into_query();
-    insert.returning(Query::returning().column(Column::Id));
-    let backend = connection.get_database_backend();
-    let mut statement = backend.build(&insert);
-    // On SQLite a second statement sent with the first reads it, since the way to SQLite's thread and back takes
-    // longer than either.
-    let with_run = new.with_run && backend == DbBackend::Sqlite;
-    if with_run {
-        let mut read = select::<Run>(Run::COLUMNS);
-        read.and_where(sync_history::Column::Id.eq(new.run_id));
-        statement = both(statement, backend.build(&read));
-    }
-    let inserted = connection.query_all_raw(statement).await;
-    let mut rows = inserted.map_err(|error| match classify(&error) {
-        Failure::ForeignKey => new.no_run(),
-        _ => error.into(),
-    })?;
-    let run = with_run.then(|| rows.pop()).flatten();
-    let run = run.as_ref().map(Run::from_columns).transpose()?;
-    Ok((rows.len(), run))
 }
 
 /// Whether `event` says what `stored` does; a timestamp only if the caller gave one.

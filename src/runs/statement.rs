@@ -2,14 +2,11 @@
 
 use entity::{FromColumns, sync_history::Column};
 use sea_orm::sea_query::{Expr, InsertStatement, Query, ReturningClause, UpdateStatement};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, StatementBuilder};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, Statement, StatementBuilder};
 use uuid::Uuid;
 
 use super::{Run, Runs, reads};
-use crate::db::{
-    Statements,
-    statement::{both, select},
-};
+use crate::db::statement::{both, select};
 
 impl Runs {
     /// Executes a statement that writes this run, if any, and answers it as it then is.
@@ -18,12 +15,9 @@ impl Runs {
         id: Uuid,
         statement: impl Returning,
     ) -> Result<Option<Run>, DbErr> {
-        let run = self
-            .database
-            .write_with(Statements::One, move |connection| {
-                Box::pin(execute_and_read_one(connection, id, statement))
-            })
-            .await?;
+        let statement = and_read_one(self.database.backend(), id, statement);
+        let rows = self.database.write_one(statement).await?;
+        let run = rows.first().map(Run::from_columns).transpose()?;
         if run.is_some() {
             self.feed.ring();
         }
@@ -32,10 +26,14 @@ impl Runs {
 
     /// Executes a statement that writes runs, and answers them as they then are.
     pub(super) async fn write_runs(&self, statement: impl Returning) -> Result<Vec<Run>, DbErr> {
+        let backend = self.database.backend();
+        if backend == DbBackend::Postgres {
+            let statement = that_returns_runs(backend, statement);
+            let rows = self.database.write_one(statement).await?;
+            return rows.iter().map(Run::from_columns).collect();
+        }
         self.database
-            .write_with(Statements::One, |connection| {
-                Box::pin(execute_and_read(connection, statement))
-            })
+            .write_several(|connection| Box::pin(execute_and_read(connection, statement)))
             .await
     }
 }
@@ -59,38 +57,28 @@ impl Returning for UpdateStatement {
     }
 }
 
-/// Executes a statement that writes this run, if any, and reads it.
-pub(super) async fn execute_and_read_one(
-    connection: &impl ConnectionTrait,
-    id: Uuid,
-    statement: impl Returning,
-) -> Result<Option<Run>, DbErr> {
-    let backend = connection.get_database_backend();
+/// The statement that writes this run, if any, and answers it as it then is.
+pub(super) fn and_read_one(backend: DbBackend, id: Uuid, statement: impl Returning) -> Statement {
     if backend == DbBackend::Postgres {
-        return Ok(execute_and_read(connection, statement).await?.pop());
+        return that_returns_runs(backend, statement);
     }
-    // Both at once, since the way to SQLite's thread and back takes longer than the statements do. What
-    // the triggers change does not count.
+    // What the triggers change does not count.
     let mut read = select::<Run>(Run::COLUMNS);
     read.and_where(Column::Id.eq(id))
         .and_where(Expr::cust("changes() > 0"));
-    let both = both(backend.build(&statement), backend.build(&read));
-    let rows = connection.query_all_raw(both).await?;
-    let row = rows.first();
-    row.map(Run::from_columns).transpose()
+    both(backend.build(&statement), backend.build(&read))
+}
+
+fn that_returns_runs(backend: DbBackend, statement: impl Returning) -> Statement {
+    let columns = Query::returning().expr(Expr::cust(Run::COLUMNS));
+    backend.build(&statement.that_returns(columns))
 }
 
 /// On SQLite a statement returns rows as they were before its triggers; so they are read again.
-pub(super) async fn execute_and_read(
+async fn execute_and_read(
     connection: &impl ConnectionTrait,
     statement: impl Returning,
 ) -> Result<Vec<Run>, DbErr> {
-    if connection.get_database_backend() == DbBackend::Postgres {
-        let columns = Query::returning().expr(Expr::cust(Run::COLUMNS));
-        let statement = statement.that_returns(columns);
-        let rows = connection.query_all(&statement).await?;
-        return rows.iter().map(Run::from_columns).collect();
-    }
     let ids = Query::returning().column(Column::Id);
     let ids = connection.query_all(&statement.that_returns(ids)).await?;
     let ids = ids

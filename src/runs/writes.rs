@@ -1,7 +1,10 @@
 //! How the ledger changes. Each rule stands in the condition of the statement that writes, so that
 //! it holds whoever else writes at the same time; what was read before decides nothing.
 
-use entity::{Details, SyncEntityType, SyncSource, SyncStatus, sync_history, sync_history::Column};
+use entity::{
+    Details, FromColumns, SyncEntityType, SyncSource, SyncStatus, sync_history,
+    sync_history::Column,
+};
 use sea_orm::sea_query::{
     Expr, ExprTrait, Func, FunctionCall, LockType, OnConflict, Query, UpdateStatement,
 };
@@ -18,12 +21,9 @@ use super::{
     error::{Error, Result},
     input::{Counts, NewRun, Outcome, Progress, check_text},
     lifecycle,
-    statement::execute_and_read_one,
+    statement::and_read_one,
 };
-use crate::db::{
-    Statements,
-    error::{Failure, classify},
-};
+use crate::db::error::{Failure, classify};
 
 /// A run as a call left it.
 #[derive(Clone, Debug)]
@@ -274,7 +274,7 @@ impl Runs {
         let details = details.clone();
         let run = self
             .database
-            .write_with(Statements::Several, move |connection| {
+            .write_several(move |connection| {
                 Box::pin(merge_and_read(connection, id, update, details))
             })
             .await?;
@@ -301,7 +301,9 @@ async fn merge_and_read(
     };
     merged.extend(details);
     update.value(Column::Details, Json::Object(merged));
-    execute_and_read_one(connection, id, update).await
+    let statement = and_read_one(connection.get_database_backend(), id, update);
+    let rows = connection.query_all_raw(statement).await?;
+    rows.first().map(Run::from_columns).transpose()
 }
 
 /// What became of an update that its own condition may refuse.

@@ -1,10 +1,17 @@
 //! Writes that wait share a transaction on SQLite, and have outcomes of their own.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use futures_util::future::{BoxFuture, join_all};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
-use sync_history::db::{self, Database, Statements, Writer};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sync_history::db::{self, Database, Writer};
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time};
 
@@ -66,6 +73,62 @@ async fn reports_that_come_at_once_share_a_commit_and_have_outcomes_of_their_own
         .await;
     assert_eq!(counts["syncRuns"]["totalCount"], 31);
     assert_eq!(counts["syncEvents"]["totalCount"], 1);
+}
+
+#[tokio::test]
+async fn statements_that_wait_are_sent_together_and_answered_apart() {
+    let mut store = Store::open().await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
+    store.database.observe_statements(move |_| {
+        count.fetch_add(1, Relaxed);
+    });
+    let add = |name: &str, address: &str| {
+        let database = store.database.clone();
+        let statement = Statement::from_sql_and_values(
+            DbBackend::Sqlite,
+            "INSERT INTO \"user\" VALUES (randomblob(16), ?, ?) RETURNING full_name; SELECT changes()",
+            [address.into(), name.into()],
+        );
+        tokio::spawn(async move { database.write_one(statement).await })
+    };
+    let lock = store.lock().await;
+    let first = add("first", "first@example.test");
+    let waiting: Vec<_> = (0..37)
+        .map(|n| add(&format!("number {n}"), &format!("{n}@example.test")))
+        .collect();
+    let goes_away = add("gone", "gone@example.test");
+    time::sleep(ARRIVAL).await;
+    goes_away.abort();
+    time::sleep(ARRIVAL).await;
+    lock.execute_unprepared("COMMIT").await.unwrap();
+    let rows = first.await.unwrap().unwrap();
+    assert_eq!(rows.len(), 2);
+    for (n, rows) in waiting.into_iter().enumerate() {
+        let rows = rows.await.unwrap().unwrap();
+        let name: String = rows[0].try_get_by_index(0).unwrap();
+        let changes: i64 = rows[1].try_get_by_index(0).unwrap();
+        assert_eq!((name, changes, rows.len()), (format!("number {n}"), 1, 2));
+    }
+    let together = sent.swap(0, Relaxed);
+    assert!(together <= 12, "{together} statements for 38");
+
+    // One that fails leaves the others as they are.
+    let lock = store.lock().await;
+    let taken = add("taken", "3@example.test");
+    let others: Vec<_> = (0..9)
+        .map(|n| add(&format!("other {n}"), &format!("other{n}@example.test")))
+        .collect();
+    time::sleep(ARRIVAL).await;
+    lock.execute_unprepared("COMMIT").await.unwrap();
+    let error = taken.await.unwrap().unwrap_err();
+    assert_eq!(db::error::classify(&error), db::error::Failure::Duplicate);
+    for other in others {
+        assert_eq!(other.await.unwrap().unwrap().len(), 2);
+    }
+    let names = store.names().await;
+    assert_eq!(names.len(), 47);
+    assert!(!names.contains(&"taken".to_owned()) && !names.contains(&"gone".to_owned()));
 }
 
 #[tokio::test]
@@ -256,7 +319,7 @@ impl Store {
         F: for<'a> FnOnce(&'a Writer<'a>) -> BoxFuture<'a, Result<(), DbErr>> + Send + 'static,
     {
         let database = self.database.clone();
-        tokio::spawn(async move { database.write_with(Statements::Several, write).await })
+        tokio::spawn(async move { database.write_several(write).await })
     }
 
     fn insert(&self, name: &'static str) -> JoinHandle<Result<(), DbErr>> {

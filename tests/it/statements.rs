@@ -89,18 +89,17 @@ async fn whether_there_are_more_is_read_only_for_who_asks(#[values(Sqlite, Postg
             ),
             ("nodes { id } ...Where", "LIMIT 8"),
         ] {
+            let of = if list.contains("vents") {
+                "Event"
+            } else {
+                "Run"
+            };
+            let fragment = format!(
+                "fragment Where on Sync{of}Connection {{ pageInfo {{ hasPreviousPage }} }}"
+            );
+            let used = selected.contains("...Where").then_some(fragment);
             let query = list.replace("SELECTED", selected);
-            let mut query = format!("{{ {query} }}");
-            if selected.contains("...Where") {
-                let of = if list.contains("vents") {
-                    "Event"
-                } else {
-                    "Run"
-                };
-                query += &format!(
-                    " fragment Where on Sync{of}Connection {{ pageInfo {{ hasPreviousPage }} }}"
-                );
-            }
+            let query = format!("{{ {query} }} {}", used.unwrap_or_default());
             let (statements, _) = ledger.statements_of(ledger.data(&query, json!({}))).await;
             let is_read = statements.iter().any(|sql| sql.contains(read));
             assert!(is_read, "{query}: {statements:#?}");

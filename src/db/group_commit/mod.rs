@@ -1,0 +1,266 @@
+//! Group commit: writes that wait while a transaction is being committed share the next one.
+//!
+//! SQLite has one writer, and a commit waits for the disk: one commit for each write would let no more
+//! in than the disk has turns. So writes stand in a queue, and whoever puts the first one in has a
+//! leader set to work, which takes them as they come, executes each, commits, and only then answers
+//! them, until none is left. One that comes alone is committed at once: nobody waits for company.
+//!
+//! Most are one statement, and those that wait are sent to SQLite together (see `together`). Each has its
+//! own outcome: what is executed in one step is in a savepoint, to which is gone back when it fails. SQLite
+//! undoes the whole transaction by itself when it meets a full disk or an unreadable page; then the savepoint
+//! is gone, by which that is noticed, and all that were in it are told.
+
+mod together;
+mod waiting;
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    panic::resume_unwind,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, Statement,
+};
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use super::{begin, writer::Writer};
+use waiting::{OneStatement, Several, Waiting, undone};
+
+pub(super) use waiting::Write;
+
+/// Writes that share a transaction, at most.
+const MOST: usize = 256;
+/// After so long no more are taken into a transaction, so that the first need not wait for the last.
+const LONGEST: Duration = Duration::from_millis(20);
+/// What precedes the first statement of several. When they have succeeded it is left in place: the one that was
+/// set last counts, and the commit releases all.
+const SAVEPOINT: &str = "SAVEPOINT one; ";
+
+/// The writes that wait for their turn.
+#[derive(Clone, Default)]
+pub(super) struct GroupCommit {
+    queue: Arc<Mutex<Queue>>,
+    leaders: TaskTracker,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    /// Somebody executes what waits.
+    is_led: bool,
+}
+
+impl GroupCommit {
+    /// Executes a statement in a transaction that it may share; tells its rows once that is committed. If
+    /// nobody waits for it any more when its turn comes, it is left out.
+    pub(super) async fn execute(
+        &self,
+        connection: &DatabaseConnection,
+        statement: Statement,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let (caller, outcome) = oneshot::channel();
+        let waiting = Waiting::One(OneStatement::new(statement, caller));
+        self.put(connection, waiting);
+        outcome.await.unwrap_or_else(|_| Err(undone()))
+    }
+
+    /// The same of a write that takes several statements.
+    pub(super) async fn write<T, E>(
+        &self,
+        connection: &DatabaseConnection,
+        write: Write<T, E>,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbErr> + Send + 'static,
+    {
+        let (caller, outcome) = oneshot::channel();
+        self.put(connection, waiting::several(write, caller));
+        match outcome.await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(undone().into()),
+        }
+    }
+
+    /// Waits until nothing waits any more.
+    pub(super) async fn drain(&self) {
+        self.leaders.close();
+        self.leaders.wait().await;
+    }
+
+    fn put(&self, connection: &DatabaseConnection, waiting: Waiting) {
+        let mut queue = lock(&self.queue);
+        queue.waiting.push_back(waiting);
+        if !std::mem::replace(&mut queue.is_led, true) {
+            let leader = Leader {
+                queue: Arc::clone(&self.queue),
+                has_ended: false,
+            };
+            self.leaders.spawn(leader.lead(connection.clone()));
+        }
+    }
+}
+
+impl fmt::Debug for GroupCommit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("GroupCommit")
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Executes what waits.
+struct Leader {
+    queue: Arc<Mutex<Queue>>,
+    /// It has left nothing behind.
+    has_ended: bool,
+}
+
+/// However a leader ends, nobody waits for what will not come, and the next can be set to work.
+impl Drop for Leader {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let mut queue = lock(&self.queue);
+            queue.is_led = false;
+            queue.waiting.clear();
+        }
+    }
+}
+
+/// What is executed next.
+enum Step {
+    Statements(Vec<OneStatement>),
+    Write(Box<dyn Several>),
+}
+
+impl Leader {
+    async fn lead(mut self, connection: DatabaseConnection) {
+        while let Some(waiting) = self.waiting() {
+            if let Some(alone) = self.take_alone() {
+                // It is a transaction by itself.
+                alone.execute(&connection).await;
+                continue;
+            }
+            match begin(&connection).await {
+                Ok(transaction) => self.write_together(transaction).await,
+                // Those who came meanwhile have not waited as long as these.
+                Err(error) => self.refuse(waiting, &error),
+            }
+        }
+    }
+
+    /// How many wait. If none does, whoever comes next sets another leader to work.
+    fn waiting(&mut self) -> Option<usize> {
+        let mut queue = lock(&self.queue);
+        let waiting = queue.waiting.len();
+        if waiting == 0 {
+            queue.is_led = false;
+            self.has_ended = true;
+            return None;
+        }
+        Some(waiting)
+    }
+
+    /// Takes a statement that waits alone.
+    fn take_alone(&self) -> Option<OneStatement> {
+        let mut queue = lock(&self.queue);
+        let is_alone = queue.waiting.len() == 1;
+        match queue
+            .waiting
+            .pop_front_if(|next| is_alone && next.is_one())?
+        {
+            Waiting::One(statement) => Some(statement),
+            Waiting::Several(_) => None,
+        }
+    }
+
+    /// Takes what is next for which somebody still waits: so many statements at most.
+    fn next(&self, most: usize) -> Option<Step> {
+        let mut statements = Vec::new();
+        let mut queue = lock(&self.queue);
+        while statements.len() < most
+            && let Some(next) = queue
+                .waiting
+                .pop_front_if(|next| statements.is_empty() || next.is_one())
+        {
+            match next {
+                next if !next.is_awaited() => {}
+                Waiting::One(statement) => statements.push(statement),
+                Waiting::Several(write) => return Some(Step::Write(write)),
+            }
+        }
+        (!statements.is_empty()).then_some(Step::Statements(statements))
+    }
+
+    fn refuse(&self, first: usize, why: &DbErr) {
+        let refused: Vec<_> = lock(&self.queue).waiting.drain(..first).collect();
+        answer(refused, Some(why));
+    }
+
+    /// Executes what waits, and what comes meanwhile, in one transaction.
+    async fn write_together(&self, transaction: DatabaseTransaction) {
+        let began = Instant::now();
+        let mut written = Vec::new();
+        while written.len() < MOST
+            && began.elapsed() < LONGEST
+            && let Some(step) = self.next(MOST - written.len())
+        {
+            if let Err(error) = step.execute(&transaction, &mut written).await {
+                debug!(%error, "a transaction was undone");
+                return answer(written, Some(&undone()));
+            }
+        }
+        let committed = transaction.commit().await;
+        answer(written, committed.err().as_ref());
+    }
+}
+
+impl Step {
+    /// Executes it, and keeps the outcomes for later; fails if SQLite has undone all that was written.
+    async fn execute(
+        self,
+        transaction: &DatabaseTransaction,
+        written: &mut Vec<Waiting>,
+    ) -> Result<(), DbErr> {
+        match self {
+            Self::Statements(mut statements) => {
+                let executed = together::execute(transaction, &mut statements).await;
+                written.extend(statements.into_iter().map(Waiting::One));
+                executed
+            }
+            Self::Write(mut write) => {
+                let writer = Writer::after(transaction, SAVEPOINT);
+                let succeeded = write.execute(&writer).await;
+                written.push(Waiting::Several(write));
+                if !succeeded && writer.has_begun() {
+                    go_back(transaction).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn answer(written: Vec<Waiting>, failure: Option<&DbErr>) {
+    for waiting in written {
+        waiting.answer(failure.cloned());
+    }
+}
+
+/// Undoes what was written since the savepoint; fails if SQLite has undone all.
+async fn go_back(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    transaction
+        .execute_unprepared("ROLLBACK TO one; RELEASE one")
+        .await?;
+    Ok(())
+}
