@@ -1,5 +1,8 @@
 //! Subscribers who ask the same share one execution: each response is resolved and written once,
 //! however many it is sent to.
+//!
+//! They are told rank after rank. All at once would be as many tasks that are ready to run, behind all of
+//! which a report that comes meanwhile would wait.
 
 use std::{
     collections::HashMap,
@@ -13,7 +16,7 @@ use futures_util::{
 };
 use tokio::{
     sync::{broadcast, watch},
-    task::AbortHandle,
+    task::{self, AbortHandle},
 };
 
 use super::{
@@ -27,6 +30,8 @@ const CHUNK: usize = 16;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks kept for subscribers that are slow; one that falls behind further reads by itself.
 const BACKLOG: usize = 64;
+/// Subscribers who are told at once.
+const RANK: usize = 64;
 
 /// What the subscribers of a group are told.
 #[derive(Clone, Debug)]
@@ -44,9 +49,45 @@ pub(super) struct Groups(Mutex<HashMap<Key, Weak<Group>>>);
 pub(super) struct Group {
     groups: Weak<Groups>,
     pub(super) asked: Arc<Asked>,
-    news: broadcast::WeakSender<News>,
+    ranks: Weak<Ranks>,
     holds: watch::Receiver<bool>,
     task: AbortHandle,
+}
+
+/// The followers of a group.
+#[derive(Default)]
+struct Ranks(Mutex<Vec<broadcast::Sender<News>>>);
+
+impl Ranks {
+    fn join(&self) -> broadcast::Receiver<News> {
+        let mut ranks = self.lock();
+        if let Some(rank) = ranks.iter().find(|rank| rank.receiver_count() < RANK) {
+            return rank.subscribe();
+        }
+        let (rank, news) = broadcast::channel(BACKLOG);
+        ranks.push(rank);
+        news
+    }
+
+    async fn tell(&self, news: &News) {
+        let mut told = 0;
+        while let Some(rank) = self.nth(told) {
+            if told > 0 {
+                task::yield_now().await;
+            }
+            // That nobody listens at the moment is no failure.
+            let _ = rank.send(news.clone());
+            told += 1;
+        }
+    }
+
+    fn nth(&self, number: usize) -> Option<broadcast::Sender<News>> {
+        self.lock().get(number).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<broadcast::Sender<News>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One of a group.
@@ -82,15 +123,16 @@ impl Groups {
     }
 
     fn begin(self: &Arc<Self>, schema: &LedgerSchema, asked: &Arc<Asked>) -> Follower {
-        let (sender, news) = broadcast::channel(BACKLOG);
+        let ranks = Arc::new(Ranks::default());
+        let news = ranks.join();
         let (is_live, holds) = watch::channel(false);
-        let weak = sender.downgrade();
+        let weak = Arc::downgrade(&ranks);
         let execution = Execution::begin(schema, asked, Stretch::Live(is_live));
-        let task = tokio::spawn(answer(execution, sender));
+        let task = tokio::spawn(answer(execution, ranks));
         let group = Group {
             groups: Arc::downgrade(self),
             asked: Arc::clone(asked),
-            news: weak,
+            ranks: weak,
             holds,
             task: task.abort_handle(),
         };
@@ -109,7 +151,7 @@ impl Group {
     /// None if the group has come to its end.
     fn join(self: &Arc<Self>) -> Option<Follower> {
         Some(Follower {
-            news: self.news.upgrade()?.subscribe(),
+            news: self.ranks.upgrade()?.join(),
             group: Arc::clone(self),
         })
     }
@@ -148,18 +190,36 @@ pub(super) fn chunks(frames: BoxStream<'static, Frame>) -> impl Stream<Item = Ve
     })
 }
 
-async fn answer(execution: Execution, news: broadcast::Sender<News>) {
+async fn answer(execution: Execution, ranks: Arc<Ranks>) {
     let watching = Arc::clone(&execution.watching);
     let mut chunks = pin!(chunks(execution.frames));
-    // That nobody listens at the moment is no failure.
     while let Some(frames) = chunks.next().await {
         if frames.iter().any(|frame| frame.errors.is_some()) {
             // Each will be told by an execution of its own, if it is still so.
             return;
         }
-        let _ = news.send(News::Frames(frames.into()));
+        ranks.tell(&News::Frames(frames.into())).await;
     }
     if watching.progress().ended {
-        let _ = news.send(News::End);
+        ranks.tell(&News::End).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn all_ranks_are_told_and_those_who_leave_make_room() {
+        let ranks = Ranks::default();
+        let mut followers: Vec<_> = (0..=RANK).map(|_| ranks.join()).collect();
+        assert_eq!(ranks.lock().len(), 2);
+        followers.swap_remove(0);
+        followers.push(ranks.join());
+        assert_eq!(ranks.lock().len(), 2);
+        ranks.tell(&News::End).await;
+        for follower in &mut followers {
+            assert!(matches!(follower.try_recv(), Ok(News::End)));
+        }
     }
 }
