@@ -18,6 +18,9 @@ pub trait FromColumns: ModelTrait + Sized {
     /// The same with NULL in place of what takes long to read and few look at.
     const LEAN: &'static str = Self::COLUMNS;
 
+    /// What tells it from others and what state it is in; anything in place of the rest.
+    const BRIEF: &'static str = Self::COLUMNS;
+
     /// Reads it.
     ///
     /// # Errors
@@ -47,6 +50,9 @@ impl FromColumns for sync_history::Model {
     const LEAN: &'static str = "id, entity_type, source, status, started_at, completed_at, \
         records_processed, records_created, records_updated, records_failed, triggered_by_id, \
         error_message, version, updated_at, records_expected, NULL AS details, NULL AS creation_digest";
+
+    const BRIEF: &'static str = "id, entity_type, source, status, started_at, NULL, 0, 0, 0, 0, NULL, \
+        NULL, version, NULL, NULL, NULL, NULL";
 
     fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
         Ok(Self {

@@ -1,6 +1,6 @@
 //! What can be reported and done.
 
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ID, Object, Result, SelectionField};
 
 use super::{
     context::LedgerContext,
@@ -10,11 +10,11 @@ use super::{
         CancelActiveSyncRunsInput, CancelActiveSyncRunsPayload, CancelSyncRunInput,
         CancelSyncRunPayload, CompleteSyncRunInput, CompleteSyncRunPayload, CreateSyncRunInput,
         CreateSyncRunPayload, ReportSyncProgressInput, ReportSyncProgressPayload,
-        StartSyncRunPayload,
+        StartSyncRunPayload, SyncRun,
     },
     viewer::{Requires, Rights},
 };
-use crate::access::Scope;
+use crate::{access::Scope, runs::Extent};
 
 /// What workers report and people do.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Mutation {
     ) -> Result<AddSyncEventPayload> {
         let (run_id, event) = input.parse()?;
         ctx.check_run(run_id).await?;
-        let added = ctx.runs().add_event(run_id, event, asks_for_run(ctx));
+        let added = ctx.runs().add_event(run_id, event, selected_run(ctx));
         Ok(AddSyncEventPayload::new(added.await?))
     }
 
@@ -74,7 +74,7 @@ impl Mutation {
     ) -> Result<AddSyncEventsPayload> {
         let (run_id, events) = input.parse()?;
         ctx.check_run(run_id).await?;
-        let added = ctx.runs().add_events(run_id, events, asks_for_run(ctx));
+        let added = ctx.runs().add_events(run_id, events, selected_run(ctx));
         let added = added.await?;
         Ok(AddSyncEventsPayload::new(run_id, added))
     }
@@ -138,7 +138,15 @@ impl Mutation {
     }
 }
 
-/// Whether the run is selected of what comes back.
-fn asks_for_run(ctx: &Context<'_>) -> bool {
-    ctx.look_ahead().field("run").exists()
+/// How much of the run is selected of what comes back.
+fn selected_run(ctx: &Context<'_>) -> Option<Extent> {
+    let runs = ctx.look_ahead().field("run").selection_fields();
+    let mut fields = runs.iter().flat_map(SelectionField::selection_set);
+    if runs.is_empty() {
+        None
+    } else if fields.all(|field| SyncRun::BRIEF.contains(&field.name())) {
+        Some(Extent::Brief)
+    } else {
+        Some(Extent::Whole)
+    }
 }

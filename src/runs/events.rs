@@ -30,8 +30,26 @@ pub struct AddedEvents {
     pub events: Vec<Event>,
     /// How many of them had been stored before.
     pub replayed: usize,
-    /// Their run, if it was asked for and could be read with them.
+    /// Their run, if it was asked for and could be read with them, as far as it was.
     pub run: Option<Run>,
+}
+
+/// How much of a run is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Its id, entity type, source, status, start and version; nothing sensible in place of the rest.
+    Brief,
+    /// All.
+    Whole,
+}
+
+impl Extent {
+    fn columns(self) -> &'static str {
+        match self {
+            Self::Brief => Run::BRIEF,
+            Self::Whole => Run::COLUMNS,
+        }
+    }
 }
 
 /// Events on their way into the ledger.
@@ -41,12 +59,12 @@ struct NewEvents {
     events: Vec<Event>,
     /// Which timestamps are the caller's.
     given: Vec<bool>,
-    with_run: bool,
+    run: Option<Extent>,
 }
 
 impl Runs {
-    /// Adds an event to a run, ended or not; tells the run too, if that is asked for and costs less than
-    /// to read it.
+    /// Adds an event to a run, ended or not; tells the run too, as far as that is asked for, if it costs less
+    /// than to read it.
     ///
     /// # Errors
     /// Bad input, no such run, an id that a different event has, or the database does not answer.
@@ -54,9 +72,9 @@ impl Runs {
         &self,
         run_id: Uuid,
         new: NewEvent,
-        with_run: bool,
+        run: Option<Extent>,
     ) -> Result<AddedEvents> {
-        self.add_events(run_id, vec![new], with_run).await
+        self.add_events(run_id, vec![new], run).await
     }
 
     /// Adds events to a run, ended or not: all of them or none.
@@ -67,7 +85,7 @@ impl Runs {
         &self,
         run_id: Uuid,
         new: Vec<NewEvent>,
-        with_run: bool,
+        run: Option<Extent>,
     ) -> Result<AddedEvents> {
         if new.len() > self.limits.events_per_call {
             return Err(Error::BadInput(format!(
@@ -85,7 +103,7 @@ impl Runs {
                 run: Some(run),
             });
         }
-        let new = self.events(run_id, new, with_run);
+        let new = self.events(run_id, new, run);
         let added = self.write_events(new).await?;
         self.feed.ring();
         for event in &added.events {
@@ -94,7 +112,7 @@ impl Runs {
         Ok(added)
     }
 
-    fn events(&self, run_id: Uuid, new: Vec<NewEvent>, with_run: bool) -> NewEvents {
+    fn events(&self, run_id: Uuid, new: Vec<NewEvent>, run: Option<Extent>) -> NewEvents {
         let given = new.iter().map(|event| event.timestamp.is_some()).collect();
         let events = new.into_iter().map(|new| Event {
             id: new.id.unwrap_or_else(|| self.clock.new_id()),
@@ -108,7 +126,7 @@ impl Runs {
             run_id,
             events: events.collect(),
             given,
-            with_run,
+            run,
         }
     }
 
@@ -156,7 +174,7 @@ impl NewEvents {
                 several(events),
             ),
         };
-        let columns = if self.with_run { Run::COLUMNS } else { "id" };
+        let columns = self.run.map_or("id", Extent::columns);
         let sql = format!(
             "WITH run AS (SELECT {columns} FROM sync_history WHERE id = $1), \
              added AS (INSERT INTO sync_event (sync_id, id, event_type, \"timestamp\", message, details) \
@@ -170,7 +188,7 @@ impl NewEvents {
     /// What has come of [`insert_with_run`](Self::insert_with_run), by its rows.
     fn all_added(self, rows: &[QueryResult]) -> Result<AddedEvents> {
         let row = rows.first().ok_or_else(|| self.no_run())?;
-        let run = self.with_run.then(|| Run::from_columns(row));
+        let run = self.run.map(|_| Run::from_columns(row));
         Ok(AddedEvents {
             events: self.events,
             replayed: 0,
@@ -187,18 +205,18 @@ impl NewEvents {
             .into_query();
         insert.returning(Query::returning().column(Column::Id));
         let insert = backend.build(&insert);
-        if !self.tells_run(backend) {
+        let Some(run) = self.told_by(backend) else {
             return insert;
-        }
-        let mut read = select::<Run>(Run::COLUMNS);
+        };
+        let mut read = select::<Run>(run.columns());
         read.and_where(sync_history::Column::Id.eq(self.run_id));
         both(insert, backend.build(&read))
     }
 
-    /// Whether [`insert_missing`](Self::insert_missing) answers the run behind the events' ids: on SQLite, where
-    /// the way to its thread and back takes longer than either.
-    fn tells_run(&self, backend: DbBackend) -> bool {
-        self.with_run && backend == DbBackend::Sqlite
+    /// How much of the run [`insert_missing`](Self::insert_missing) answers behind the events' ids: on SQLite,
+    /// where the way to its thread and back takes longer than either.
+    fn told_by(&self, backend: DbBackend) -> Option<Extent> {
+        self.run.filter(|_| backend == DbBackend::Sqlite)
     }
 
     /// What has come of [`insert_missing`](Self::insert_missing), by its rows; those that were there before are
@@ -212,8 +230,8 @@ impl NewEvents {
             Failure::ForeignKey => self.no_run(),
             _ => error.into(),
         })?;
-        let run = self.tells_run(connection.get_database_backend());
-        let run = run.then(|| rows.pop()).flatten();
+        let run = self.told_by(connection.get_database_backend());
+        let run = run.and_then(|_| rows.pop());
         let replayed = self.events.len() - rows.len();
         if replayed > 0 {
             self.compare(connection).await?;

@@ -138,3 +138,33 @@ async fn a_field_that_fails_in_a_list_is_told_for_each_object(
     let path = |index| json!(["syncRuns", "nodes", index, "late"]);
     assert_eq!(paths, [&path(0), &path(1)]);
 }
+
+#[rstest]
+#[tokio::test]
+async fn the_run_of_an_added_event_is_told_as_far_as_it_is_selected(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some((ledger, run)) = ledger_with_run(kind).await else {
+        return;
+    };
+    let whole = plain_fields(&ledger, "SyncRun").await;
+    let query = format!("query($id: ID!) {{ syncRun(id: $id) {{ __typename {whole} }} }}");
+    let whole = ledger.data(&query, json!({"id": run})).await;
+    let whole = whole["syncRun"].as_object().unwrap();
+    for (field, value) in whole {
+        let query = format!(
+            "mutation($id: ID!) {{
+                addSyncEvent(input: {{runId: $id, event: {{eventType: \"x\", message: \"x\"}}}}) {{
+                    run {{ status {field} }} ...More
+                }}
+                addSyncEvents(input: {{runId: $id, events: [{{eventType: \"x\", message: \"x\"}},
+                    {{eventType: \"y\", message: \"y\"}}]}}) {{ other: run {{ ... {{ {field} }} }} }}
+            }}
+            fragment More on AddSyncEventPayload {{ again: run {{ id {field} }} }}"
+        );
+        let told = ledger.data(&query, json!({"id": run})).await;
+        assert_eq!(told["addSyncEvent"]["run"][field], *value, "{field}");
+        assert_eq!(told["addSyncEvent"]["again"][field], *value, "{field}");
+        assert_eq!(told["addSyncEvents"]["other"][field], *value, "{field}");
+    }
+}

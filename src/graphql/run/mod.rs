@@ -106,6 +106,17 @@ fn failed(ctx: &Context<'_>, error: impl Into<async_graphql::Error>) -> ServerEr
 }
 
 impl SyncRun {
+    /// What can be told of a brief one.
+    pub(super) const BRIEF: [&str; 7] = [
+        "__typename",
+        "id",
+        "entityType",
+        "source",
+        "status",
+        "startedAt",
+        "version",
+    ];
+
     fn has_ended(&self) -> bool {
         self.0.status().is_ok_and(lifecycle::has_ended)
     }
