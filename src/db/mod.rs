@@ -70,7 +70,8 @@ impl Database {
     /// Executes a statement that writes, and tells its rows; it is stored, durably, when this returns.
     ///
     /// # Errors
-    /// That of the statement, of which then nothing is stored, or the database does not answer.
+    /// That of the statement, of which then nothing is stored; or the database does not answer, so that it is not
+    /// known whether it is, also where a statement has written and cannot read what it was to tell.
     pub async fn write_one(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.group_commit {
             Some(group) => group.execute(&self.transactions, statement).await,

@@ -95,9 +95,13 @@ impl GroupCommit {
     }
 
     fn put(&self, connection: &DatabaseConnection, waiting: Waiting) {
-        let mut queue = lock(&self.queue);
-        queue.waiting.push_back(waiting);
-        if !std::mem::replace(&mut queue.is_led, true) {
+        let is_led = {
+            let mut queue = lock(&self.queue);
+            queue.waiting.push_back(waiting);
+            std::mem::replace(&mut queue.is_led, true)
+        };
+        // Not while the queue is locked: a runtime that shuts down drops the leader at once.
+        if !is_led {
             let leader = Leader {
                 queue: Arc::clone(&self.queue),
                 has_ended: false,
@@ -177,7 +181,7 @@ impl Leader {
         let is_alone = queue.waiting.len() == 1;
         match queue
             .waiting
-            .pop_front_if(|next| is_alone && next.is_one())?
+            .pop_front_if(|next| is_alone && next.is_one() && next.is_awaited())?
         {
             Waiting::One(statement) => Some(statement),
             Waiting::Several(_) => None,
@@ -241,11 +245,17 @@ impl Step {
             Self::Write(mut write) => {
                 let writer = Writer::after(transaction, SAVEPOINT);
                 let succeeded = write.execute(&writer).await;
-                written.push(Waiting::Several(write));
-                if !succeeded && writer.has_begun() {
-                    go_back(transaction).await?;
+                let gone_back = if succeeded || !writer.has_begun() {
+                    Ok(())
+                } else {
+                    go_back(transaction).await
+                };
+                match &gone_back {
+                    Ok(()) => written.push(Waiting::Several(write)),
+                    // It knows better than the others why.
+                    Err(_) => write.answer(None),
                 }
-                Ok(())
+                gone_back
             }
         }
     }

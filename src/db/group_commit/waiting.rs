@@ -37,7 +37,7 @@ impl Waiting {
         }
     }
 
-    /// Tells whoever waits the outcome; or, if it did not fail by itself, why nothing came of it.
+    /// Tells whoever waits the outcome; or why nothing came of it.
     pub(super) fn answer(self, failure: Option<DbErr>) {
         match self {
             Self::One(statement) => statement.answer(failure),
@@ -72,6 +72,7 @@ impl OneStatement {
 
     fn answer(self, failure: Option<DbErr>) {
         let outcome = match (self.outcome, failure) {
+            // One that failed by itself did so whatever others in the transaction wrote.
             (Some(Ok(_)) | None, Some(failure)) => Err(failure),
             (Some(outcome), _) => outcome,
             (None, None) => Err(undone()),
@@ -88,7 +89,8 @@ pub(super) trait Several: Send {
     /// Executes it, and keeps the outcome for later; tells whether it succeeded.
     fn execute<'a>(&'a mut self, writer: &'a Writer<'a>) -> BoxFuture<'a, bool>;
 
-    /// Tells whoever waits the outcome; or, if it did not fail by itself, why nothing came of it.
+    /// Tells whoever waits the outcome; or, whatever that was, why nothing came of it: it may have relied on what
+    /// others in the transaction wrote.
     fn answer(self: Box<Self>, failure: Option<DbErr>);
 }
 
@@ -133,8 +135,9 @@ where
 
     fn answer(self: Box<Self>, failure: Option<DbErr>) {
         let outcome = match (self.outcome, failure) {
-            (Some(Ok(Ok(_))) | None, Some(failure)) => Ok(Err(failure.into())),
-            (Some(outcome), _) => outcome,
+            (Some(Err(panic)), _) => Err(panic),
+            (_, Some(failure)) => Ok(Err(failure.into())),
+            (Some(outcome), None) => outcome,
             (None, None) => Ok(Err(undone().into())),
         };
         let _ = self.caller.send(outcome);
