@@ -138,7 +138,7 @@ impl Runs {
             // takes more to find out whether they are the same.
             match database.write_one(new.insert_with_run()).await {
                 Err(error) if classify(&error) == Failure::Duplicate => {}
-                rows => return new.all_added(&rows?),
+                rows => return new.all_added(rows),
             }
         }
         if new.events.len() == 1 {
@@ -186,9 +186,10 @@ impl NewEvents {
     }
 
     /// What has come of [`insert_with_run`](Self::insert_with_run), by its rows.
-    fn all_added(self, rows: &[QueryResult]) -> Result<AddedEvents> {
-        let row = rows.first().ok_or_else(|| self.no_run())?;
-        let run = self.run.map(|_| Run::from_columns(row));
+    fn all_added(self, rows: std::result::Result<Vec<QueryResult>, DbErr>) -> Result<AddedEvents> {
+        let mut rows = rows.map_err(|error| self.failure(error))?;
+        let row = rows.pop().ok_or_else(|| self.no_run())?;
+        let run = self.run.map(|_| Run::from_columns(&row));
         Ok(AddedEvents {
             events: self.events,
             replayed: 0,
@@ -226,12 +227,10 @@ impl NewEvents {
         rows: std::result::Result<Vec<QueryResult>, DbErr>,
         connection: &impl ConnectionTrait,
     ) -> Result<AddedEvents> {
-        let mut rows = rows.map_err(|error| match classify(&error) {
-            Failure::ForeignKey => self.no_run(),
-            _ => error.into(),
-        })?;
+        let mut rows = rows.map_err(|error| self.failure(error))?;
         let run = self.told_by(connection.get_database_backend());
-        let run = run.and_then(|_| rows.pop());
+        // Another process may have deleted it meanwhile; an event's row has nothing but its id.
+        let run = run.and_then(|_| rows.pop_if(|last| last.column_names().len() > 1));
         let replayed = self.events.len() - rows.len();
         if replayed > 0 {
             self.compare(connection).await?;
@@ -261,6 +260,13 @@ impl NewEvents {
             *event = stored.clone();
         }
         Ok(())
+    }
+
+    fn failure(&self, error: DbErr) -> Error {
+        match classify(&error) {
+            Failure::ForeignKey => self.no_run(),
+            _ => error.into(),
+        }
     }
 
     fn no_run(&self) -> Error {
