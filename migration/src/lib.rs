@@ -21,6 +21,7 @@ mod m20261123_000004_feed_upkeep;
 mod m20261123_000005_lean_triggers;
 mod m20261123_000006_keys;
 mod m20261124_000007_pairs;
+mod m20261126_000008_untouched_indexes;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000005_lean_triggers::Migration),
             Box::new(m20261123_000006_keys::Migration),
             Box::new(m20261124_000007_pairs::Migration),
+            Box::new(m20261126_000008_untouched_indexes::Migration),
         ]
     }
 }

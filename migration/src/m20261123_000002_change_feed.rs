@@ -134,10 +134,11 @@ GRANT USAGE ON SEQUENCE sync_history.sync_event_seq_seq TO PUBLIC;
 
 /// Now, in the form that instants are stored in: as many digits behind the second as there are, by
 /// threes. Instants are compared as texts, so there is one text for each.
-const NOW: &str = "replace(strftime('%Y-%m-%dT%H:%M:%f', 'now'), '.000', '') || '+00:00'";
+pub(crate) const NOW: &str =
+    "replace(strftime('%Y-%m-%dT%H:%M:%f', 'now'), '.000', '') || '+00:00'";
 
 /// The instant of `column`, brought into the stored form if another writer used a different one.
-fn canonical(column: &str) -> String {
+pub(crate) fn canonical(column: &str) -> String {
     format!(
         "CASE
         WHEN {column} IS NULL OR {column} GLOB '????-??-??T??:??:??+00:00' THEN {column}
@@ -151,7 +152,7 @@ fn canonical(column: &str) -> String {
 }
 
 /// `completed_at` in the stored form: none if the run has not ended, and set if it has without one.
-fn completed_at() -> String {
+pub(crate) fn completed_at() -> String {
     let given = canonical("completed_at");
     format!(
         "CASE WHEN status IN ('pending', 'running') THEN NULL

@@ -106,6 +106,24 @@ async fn version_and_times_are_true_whoever_writes(#[values(Sqlite, Postgres)] k
     let run = ledger.run(ID).await;
     assert_eq!(run["completedAt"], "2026-11-20T09:00:01.500000Z");
     assert_eq!(run["durationSeconds"], 3601.5);
+
+    let sql = format!(
+        "INSERT INTO {} (id, sync_id, event_type, \"timestamp\", message)
+        VALUES ({id}, {id}, 'chunk', '2026-11-20 10:00:01.5+01:00', '')",
+        ledger.table("sync_event")
+    );
+    ledger.sql(&sql).await;
+    let told = ledger
+        .data(
+            "{ syncEvents(filter: {timestamp: {gte: \"2026-11-20T09:00:01Z\", lt: \"2026-11-20T09:00:02Z\"}})
+                { nodes { timestamp } } }",
+            json!({}),
+        )
+        .await;
+    assert_eq!(
+        told["syncEvents"]["nodes"],
+        json!([{"timestamp": "2026-11-20T09:00:01.500000Z"}])
+    );
 }
 
 #[rstest]

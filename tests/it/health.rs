@@ -27,7 +27,7 @@ async fn a_missing_migration_is_named(#[values(Sqlite, Postgres)] kind: Kind) {
     let table = ledger.table("seaql_migrations");
     ledger
         .sql(&format!(
-            "DELETE FROM {table} WHERE version LIKE '%indexes'"
+            "DELETE FROM {table} WHERE version LIKE '%000003_indexes'"
         ))
         .await;
     let ready = ledger.get("/readyz").await;
