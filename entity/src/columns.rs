@@ -15,12 +15,6 @@ pub trait FromColumns: ModelTrait + Sized {
     /// them into a statement takes longer than to read a row.)
     const COLUMNS: &'static str;
 
-    /// The same with NULL in place of what takes long to read and few look at.
-    const LEAN: &'static str = Self::COLUMNS;
-
-    /// What tells it from others and what state it is in; anything in place of the rest.
-    const BRIEF: &'static str = Self::COLUMNS;
-
     /// Reads it.
     ///
     /// # Errors
@@ -42,37 +36,66 @@ where
     }
 }
 
+/// The same where it was read.
+fn cell_if<T>(is_read: bool, row: &QueryResult, index: usize) -> Result<T, DbErr>
+where
+    T: TryGetable + Default + for<'row> Decode<'row, Postgres>,
+{
+    if is_read {
+        cell(row, index)
+    } else {
+        Ok(T::default())
+    }
+}
+
+/// How many columns a row has.
+fn len(row: &QueryResult) -> usize {
+    row.try_as_pg_row()
+        .map_or_else(|| row.try_as_sqlite_row().map_or(0, Row::len), Row::len)
+}
+
+impl sync_history::Model {
+    /// The first of its columns: what a line in the log says of it, its start, its version and who started it.
+    pub const BRIEF: &'static str = "id, entity_type, source, status, started_at, version, \
+        records_processed, records_failed, triggered_by_id";
+
+    /// The first of its columns: all but what takes long to read and few look at.
+    pub const LEAN: &'static str = "id, entity_type, source, status, started_at, version, \
+        records_processed, records_failed, triggered_by_id, completed_at, updated_at, \
+        records_created, records_updated, error_message";
+}
+
+/// Where only the first columns were read, the rest is as if it was never set.
 impl FromColumns for sync_history::Model {
-    const COLUMNS: &'static str = "id, entity_type, source, status, started_at, completed_at, \
-        records_processed, records_created, records_updated, records_failed, triggered_by_id, \
-        error_message, version, updated_at, records_expected, details, creation_digest";
-
-    const LEAN: &'static str = "id, entity_type, source, status, started_at, completed_at, \
-        records_processed, records_created, records_updated, records_failed, triggered_by_id, \
-        error_message, version, updated_at, records_expected, NULL AS details, NULL AS creation_digest";
-
-    const BRIEF: &'static str = "id, entity_type, source, status, started_at, NULL, 0, 0, 0, 0, NULL, \
-        NULL, version, NULL, NULL, NULL, NULL";
+    const COLUMNS: &'static str = "id, entity_type, source, status, started_at, version, \
+        records_processed, records_failed, triggered_by_id, completed_at, updated_at, \
+        records_created, records_updated, error_message, records_expected, details, creation_digest";
 
     fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
+        let columns = len(row);
+        let (is_lean, is_whole) = (columns > 9, columns > 14);
         Ok(Self {
             id: cell(row, 0)?,
             entity_type: cell(row, 1)?,
             source: cell(row, 2)?,
             status: cell(row, 3)?,
             started_at: cell(row, 4)?,
-            completed_at: cell(row, 5)?,
+            version: cell(row, 5)?,
             records_processed: cell(row, 6)?,
-            records_created: cell(row, 7)?,
-            records_updated: cell(row, 8)?,
-            records_failed: cell(row, 9)?,
-            triggered_by_id: cell(row, 10)?,
-            error_message: cell(row, 11)?,
-            version: cell(row, 12)?,
-            updated_at: cell(row, 13)?,
-            records_expected: cell(row, 14)?,
-            details: row.try_get_by_index(15)?,
-            creation_digest: cell(row, 16)?,
+            records_failed: cell(row, 7)?,
+            triggered_by_id: cell(row, 8)?,
+            completed_at: cell_if(is_lean, row, 9)?,
+            updated_at: cell_if(is_lean, row, 10)?,
+            records_created: cell_if(is_lean, row, 11)?,
+            records_updated: cell_if(is_lean, row, 12)?,
+            error_message: cell_if(is_lean, row, 13)?,
+            records_expected: cell_if(is_whole, row, 14)?,
+            details: if is_whole {
+                row.try_get_by_index(15)?
+            } else {
+                None
+            },
+            creation_digest: cell_if(is_whole, row, 16)?,
         })
     }
 }
@@ -110,19 +133,13 @@ mod tests {
 
     use super::*;
 
-    /// That the names are all of the entity's, and the lean ones as many.
+    /// That the names are all of the entity's.
     fn check<T: FromColumns>()
     where
         <T::Entity as EntityTrait>::Column: Iterable + IdenStatic,
     {
-        let names = |columns: &'static str| {
-            let names = columns.split(", ").map(|column| column.replace('"', ""));
-            names.collect::<Vec<_>>()
-        };
-        let mut columns = names(T::COLUMNS);
-        let lean = names(T::LEAN);
-        let lean = lean.iter().map(|column| column.replace("NULL AS ", ""));
-        assert_eq!(lean.collect::<Vec<_>>(), columns);
+        let columns = T::COLUMNS.split(", ");
+        let mut columns: Vec<_> = columns.map(|column| column.replace('"', "")).collect();
         columns.sort_unstable();
         let all = <T::Entity as EntityTrait>::Column::iter();
         let mut all: Vec<_> = all.map(|column| column.as_str().to_owned()).collect();
@@ -135,5 +152,13 @@ mod tests {
         check::<sync_history::Model>();
         check::<sync_event::Model>();
         check::<user::Model>();
+    }
+
+    #[test]
+    fn a_part_of_a_run_is_its_first_columns() {
+        type Run = sync_history::Model;
+        assert!(Run::LEAN.starts_with(Run::BRIEF) && Run::COLUMNS.starts_with(Run::LEAN));
+        let count = |columns: &str| columns.split(", ").count();
+        assert_eq!([Run::BRIEF, Run::LEAN].map(count), [9, 14]);
     }
 }

@@ -1,6 +1,6 @@
 //! What can be reported and done.
 
-use async_graphql::{Context, ID, Object, Result, SelectionField};
+use async_graphql::{Context, ID, Object, Result};
 
 use super::{
     context::LedgerContext,
@@ -33,7 +33,7 @@ impl Mutation {
         let mut new = input.parse()?;
         ctx.check_source(new.source)?;
         new.triggered_by_id = ctx.triggered_by(new.triggered_by_id)?;
-        let created = ctx.runs().create(new).await?;
+        let created = ctx.runs().create(new, told(ctx)).await?;
         ctx.audit(&created.run, created.replayed);
         Ok(created.into())
     }
@@ -100,7 +100,7 @@ impl Mutation {
     ) -> Result<CompleteSyncRunPayload> {
         let (run_id, outcome) = input.parse()?;
         ctx.check_run(run_id).await?;
-        let ended = ctx.runs().complete(run_id, &outcome).await?;
+        let ended = ctx.runs().complete(run_id, &outcome, told(ctx)).await?;
         ctx.audit(&ended.run, ended.replayed);
         Ok(ended.into())
     }
@@ -114,7 +114,7 @@ impl Mutation {
     ) -> Result<CancelSyncRunPayload> {
         let (run_id, outcome) = input.parse()?;
         ctx.check_run(run_id).await?;
-        let ended = ctx.runs().complete(run_id, &outcome).await?;
+        let ended = ctx.runs().complete(run_id, &outcome, told(ctx)).await?;
         ctx.audit(&ended.run, ended.replayed);
         Ok(ended.into())
     }
@@ -140,13 +140,10 @@ impl Mutation {
 
 /// How much of the run is selected of what comes back.
 fn selected_run(ctx: &Context<'_>) -> Option<Extent> {
-    let runs = ctx.look_ahead().field("run").selection_fields();
-    let mut fields = runs.iter().flat_map(SelectionField::selection_set);
-    if runs.is_empty() {
-        None
-    } else if fields.all(|field| SyncRun::BRIEF.contains(&field.name())) {
-        Some(Extent::Brief)
-    } else {
-        Some(Extent::Whole)
-    }
+    SyncRun::extent(&ctx.look_ahead().field("run"))
+}
+
+/// How much has to come back of the run that was written: for the log, what is brief is enough.
+fn told(ctx: &Context<'_>) -> Extent {
+    selected_run(ctx).unwrap_or(Extent::Brief)
 }

@@ -11,7 +11,10 @@ use super::{
     run::{SyncRun, SyncRunConnection, SyncRunFilter, SyncRunOrder},
     viewer::{Requires, Viewer},
 };
-use crate::{access::Scope, runs::Error};
+use crate::{
+    access::Scope,
+    runs::{Error, Extent},
+};
 
 /// What can be asked of the ledger.
 #[derive(Debug)]
@@ -56,8 +59,8 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The run's UUID.")] id: ID,
     ) -> Result<Option<Object<SyncRun>>> {
-        let with_details = ctx.look_ahead().field("details").exists();
-        let run = ctx.runs().find(uuid("id", &id)?, with_details).await?;
+        let told = SyncRun::extent(&ctx.look_ahead()).unwrap_or(Extent::Brief);
+        let run = ctx.runs().find(uuid("id", &id)?, told).await?;
         Ok(run.map(|run| Object(run.into())))
     }
 

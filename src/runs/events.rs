@@ -14,7 +14,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::{
-    Event, Run, Runs,
+    Event, Extent, Run, Runs,
     error::{Error, Result},
     input::{NewEvent, is_same},
 };
@@ -32,24 +32,6 @@ pub struct AddedEvents {
     pub replayed: usize,
     /// Their run, if it was asked for and could be read with them, as far as it was.
     pub run: Option<Run>,
-}
-
-/// How much of a run is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// Its id, entity type, source, status, start and version; nothing sensible in place of the rest.
-    Brief,
-    /// All.
-    Whole,
-}
-
-impl Extent {
-    fn columns(self) -> &'static str {
-        match self {
-            Self::Brief => Run::BRIEF,
-            Self::Whole => Run::COLUMNS,
-        }
-    }
 }
 
 /// Events on their way into the ledger.
@@ -164,7 +146,10 @@ impl NewEvents {
         // Stored in the order in which they are given: a join with one run keeps it.
         let (source, values) = match self.events.as_slice() {
             [event] => (
-                "$2, $3, $4, $5, nullif($6::text, '')::json FROM run",
+                match event.details() {
+                    Some(_) => "$2, $3, $4, $5, $6::text::json FROM run",
+                    None => "$2, $3, $4, $5, NULL FROM run",
+                },
                 one(event),
             ),
             events => (
@@ -277,32 +262,29 @@ impl NewEvents {
     }
 }
 
-fn one(event: &Event) -> [Value; 5] {
-    [
+fn one(event: &Event) -> Vec<Value> {
+    let mut values = vec![
         event.id.into(),
         event.event_type.as_str().into(),
         event.timestamp.into(),
         event.message.as_str().into(),
-        text_of_details(event).into(),
-    ]
+    ];
+    values.extend(event.details().map(|details| details.to_string().into()));
+    values
 }
 
-fn several(events: &[Event]) -> [Value; 5] {
+fn several(events: &[Event]) -> Vec<Value> {
     let texts = |text: fn(&Event) -> String| events.iter().map(text).collect::<Vec<_>>();
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
     let timestamps: Vec<_> = events.iter().map(|event| event.timestamp).collect();
-    [
+    let details = |event: &Event| event.details().map(ToString::to_string).unwrap_or_default();
+    vec![
         ids.into(),
         texts(|event| event.event_type.clone()).into(),
         timestamps.into(),
         texts(|event| event.message.clone()).into(),
-        texts(text_of_details).into(),
+        texts(details).into(),
     ]
-}
-
-/// As JSON; empty where there are none.
-fn text_of_details(event: &Event) -> String {
-    event.details().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Whether `event` says what `stored` does; a timestamp only if the caller gave one.

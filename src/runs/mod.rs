@@ -24,9 +24,10 @@ mod writes;
 
 pub use entity::{sync_event::Model as Event, sync_history::Model as Run, user::Model as User};
 pub use error::{Error, Result};
-pub use events::{AddedEvents, Extent};
+pub use events::AddedEvents;
 pub use events_of_runs::{EventPage, EventsOfRun};
 pub use reads::{RunOrder, RunOrderField, event_position};
+pub use statement::Extent;
 pub use writes::Written;
 
 use feed::Feed;

@@ -9,7 +9,7 @@ use strum::VariantArray;
 use uuid::Uuid;
 
 use super::{
-    Event, Run, Runs, User, duration,
+    Event, Extent, Run, Runs, User, duration,
     error::{Error, Result},
     filter::{EventFilter, RunFilter},
 };
@@ -47,6 +47,14 @@ pub struct RunOrder {
 }
 
 impl RunOrderField {
+    /// How much of a run tells where it stands.
+    fn extent(self) -> Extent {
+        match self {
+            Self::StartedAt | Self::RecordsProcessed | Self::RecordsFailed => Extent::Brief,
+            Self::CompletedAt | Self::Duration => Extent::Lean,
+        }
+    }
+
     /// Where `run` stands in a list ordered by this field.
     #[must_use]
     pub fn position(self, run: &Run) -> Position {
@@ -76,16 +84,16 @@ impl Runs {
     /// # Errors
     /// There is none, or the database does not answer.
     pub async fn get(&self, id: Uuid) -> Result<Run> {
-        let run = self.find(id, true).await?;
+        let run = self.find(id, Extent::Whole).await?;
         run.ok_or(Error::NotFound { what: "run", id })
     }
 
-    /// The run with this id, if there is one; without its details unless those are asked for.
+    /// So much of the run with this id, if there is one.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn find(&self, id: Uuid, with_details: bool) -> Result<Option<Run>> {
-        let mut select = select::<Run>(run_columns(with_details));
+    pub async fn find(&self, id: Uuid, told: Extent) -> Result<Option<Run>> {
+        let mut select = select::<Run>(told.columns());
         select.and_where(sync_history::Column::Id.eq(id));
         let mut runs = read_all(self.database.read(), &select).await?;
         Ok(runs.pop())
@@ -122,8 +130,7 @@ impl Runs {
         Ok(users.into_iter().map(|user| (user.id, user)).collect())
     }
 
-    /// A page of the runs that match; without their details unless those are asked for, since reading
-    /// JSON takes as long as reading all the rest.
+    /// A page of the runs that match, so much of each, and what they are ordered by.
     ///
     /// # Errors
     /// The database does not answer, or has too much to read.
@@ -132,10 +139,11 @@ impl Runs {
         filter: &RunFilter,
         order: RunOrder,
         page: &Page,
-        with_details: bool,
+        told: Extent,
         time: &ScanTime,
     ) -> Result<Rows<Run>> {
-        let select = |filter: &RunFilter| self.matching_runs(filter, run_columns(with_details));
+        let columns = told.max(order.field.extent()).columns();
+        let select = |filter: &RunFilter| self.matching_runs(filter, columns);
         let is_lean = filter.is_lean(order.field);
         let field = order.field;
         let order = self.run_order(order);
@@ -253,15 +261,6 @@ impl Runs {
         } else {
             Ok(self.database.scan(time, read).await?)
         }
-    }
-}
-
-/// The columns of a run that are read with its details, or without.
-fn run_columns(with_details: bool) -> &'static str {
-    if with_details {
-        Run::COLUMNS
-    } else {
-        Run::LEAN
     }
 }
 

@@ -8,14 +8,36 @@ use uuid::Uuid;
 use super::{Run, Runs, reads};
 use crate::db::statement::{both, select};
 
+/// How much of a run is told; the rest is as if it was never set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// Its id, entity type, source, status, start, version and user, and how many records were processed and failed.
+    Brief,
+    /// All but how many records are expected, and the details, which take as long to read as all the rest.
+    Lean,
+    /// All.
+    Whole,
+}
+
+impl Extent {
+    pub(super) fn columns(self) -> &'static str {
+        match self {
+            Self::Brief => Run::BRIEF,
+            Self::Lean => Run::LEAN,
+            Self::Whole => Run::COLUMNS,
+        }
+    }
+}
+
 impl Runs {
     /// Executes a statement that writes this run, if any, and answers it as it then is.
     pub(super) async fn write_run(
         &self,
         id: Uuid,
         statement: impl Returning,
+        told: Extent,
     ) -> Result<Option<Run>, DbErr> {
-        let statement = and_read_one(self.database.backend(), id, statement);
+        let statement = and_read_one(self.database.backend(), id, statement, told);
         let rows = self.database.write_one(statement).await?;
         let run = rows.first().map(Run::from_columns).transpose()?;
         if run.is_some() {
@@ -28,7 +50,7 @@ impl Runs {
     pub(super) async fn write_runs(&self, statement: impl Returning) -> Result<Vec<Run>, DbErr> {
         let backend = self.database.backend();
         if backend == DbBackend::Postgres {
-            let statement = that_returns_runs(backend, statement);
+            let statement = that_returns(backend, statement, Run::COLUMNS);
             let rows = self.database.write_one(statement).await?;
             return rows.iter().map(Run::from_columns).collect();
         }
@@ -58,19 +80,24 @@ impl Returning for UpdateStatement {
 }
 
 /// The statement that writes this run, if any, and answers it as it then is.
-pub(super) fn and_read_one(backend: DbBackend, id: Uuid, statement: impl Returning) -> Statement {
+pub(super) fn and_read_one(
+    backend: DbBackend,
+    id: Uuid,
+    statement: impl Returning,
+    told: Extent,
+) -> Statement {
     if backend == DbBackend::Postgres {
-        return that_returns_runs(backend, statement);
+        return that_returns(backend, statement, told.columns());
     }
     // What the triggers change does not count.
-    let mut read = select::<Run>(Run::COLUMNS);
+    let mut read = select::<Run>(told.columns());
     read.and_where(Column::Id.eq(id))
         .and_where(Expr::cust("changes() > 0"));
     both(backend.build(&statement), backend.build(&read))
 }
 
-fn that_returns_runs(backend: DbBackend, statement: impl Returning) -> Statement {
-    let columns = Query::returning().expr(Expr::cust(Run::COLUMNS));
+fn that_returns(backend: DbBackend, statement: impl Returning, columns: &'static str) -> Statement {
+    let columns = Query::returning().expr(Expr::cust(columns));
     backend.build(&statement.that_returns(columns))
 }
 

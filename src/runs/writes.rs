@@ -17,7 +17,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::{
-    Run, Runs,
+    Extent, Run, Runs,
     error::{Error, Result},
     input::{Counts, NewRun, Outcome, Progress, check_text},
     lifecycle,
@@ -35,11 +35,11 @@ pub struct Written {
 }
 
 impl Runs {
-    /// Creates a run. The same call under the same id is answered with the run there is.
+    /// Creates a run, and tells so much of it. The same call under the same id is answered with the run there is.
     ///
     /// # Errors
     /// Bad input, an unknown user, an id that a different run has, or the database does not answer.
-    pub async fn create(&self, new: NewRun) -> Result<Written> {
+    pub async fn create(&self, new: NewRun, told: Extent) -> Result<Written> {
         new.check(&self.limits)?;
         let digest = new.digest();
         let id = new.id.unwrap_or_else(|| self.clock.new_id());
@@ -62,7 +62,7 @@ impl Runs {
         let insert = sync_history::Entity::insert(row)
             .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
             .into_query();
-        let created = self.write_run(id, insert).await.map_err(|error| {
+        let created = self.write_run(id, insert, told).await.map_err(|error| {
             match (classify(&error), new.triggered_by_id) {
                 (Failure::ForeignKey, Some(id)) => Error::NotFound { what: "user", id },
                 _ => error.into(),
@@ -93,7 +93,7 @@ impl Runs {
     pub async fn start(&self, id: Uuid) -> Result<Written> {
         let mut update = update_run(id, lifecycle::sources_of(SyncStatus::Running));
         update.value(Column::Status, SyncStatus::Running.as_ref());
-        match self.write_open_run(id, update, None).await? {
+        match self.write_open_run(id, update, None, Extent::Whole).await? {
             Attempt::Written(run) => {
                 debug!(%run, "started");
                 Ok(Written {
@@ -126,7 +126,7 @@ impl Runs {
         // An empty report changes nothing, and is answered with the run all the same.
         update.value(Column::Version, Expr::col(Column::Version));
         match self
-            .write_open_run(id, update, progress.details.as_ref())
+            .write_open_run(id, update, progress.details.as_ref(), Extent::Whole)
             .await?
         {
             Attempt::Written(run) => {
@@ -137,12 +137,12 @@ impl Runs {
         }
     }
 
-    /// Ends a run. Of several calls at once one wins; a repetition of it is told so, and any other
+    /// Ends a run, and tells so much of it. Of several calls at once one wins; a repetition of it is told so, and any other
     /// outcome is refused.
     ///
     /// # Errors
     /// Bad input, no such run, it has ended otherwise, or the database does not answer.
-    pub async fn complete(&self, id: Uuid, outcome: &Outcome) -> Result<Written> {
+    pub async fn complete(&self, id: Uuid, outcome: &Outcome, told: Extent) -> Result<Written> {
         outcome.check(&self.limits)?;
         let mut update = update_run(id, lifecycle::sources_of(outcome.status));
         update.value(Column::Status, outcome.status.as_ref());
@@ -159,7 +159,7 @@ impl Runs {
             update.value(Column::ErrorMessage, message.as_str());
         }
         match self
-            .write_open_run(id, update, outcome.details.as_ref())
+            .write_open_run(id, update, outcome.details.as_ref(), told)
             .await?
         {
             Attempt::Written(run) => {
@@ -245,6 +245,7 @@ impl Runs {
         id: Uuid,
         mut update: UpdateStatement,
         details: Option<&Json>,
+        told: Extent,
     ) -> Result<Attempt> {
         let details = details
             .and_then(Json::as_object)
@@ -252,10 +253,10 @@ impl Runs {
         let written = match (details, self.database.backend()) {
             (Some(details), DbBackend::Postgres) => {
                 update.value(Column::Details, merged_in_postgres(details));
-                self.write_run(id, update).await?
+                self.write_run(id, update, told).await?
             }
-            (Some(details), _) => self.write_run_merging(id, update, details).await?,
-            (None, _) => self.write_run(id, update).await?,
+            (Some(details), _) => self.write_run_merging(id, update, details, told).await?,
+            (None, _) => self.write_run(id, update, told).await?,
         };
         match written {
             Some(run) => Ok(Attempt::Written(run)),
@@ -270,12 +271,13 @@ impl Runs {
         id: Uuid,
         update: UpdateStatement,
         details: &Map<String, Json>,
+        told: Extent,
     ) -> std::result::Result<Option<Run>, DbErr> {
         let details = details.clone();
         let run = self
             .database
             .write_several(move |connection| {
-                Box::pin(merge_and_read(connection, id, update, details))
+                Box::pin(merge_and_read(connection, id, update, details, told))
             })
             .await?;
         self.feed.ring();
@@ -288,6 +290,7 @@ async fn merge_and_read(
     id: Uuid,
     mut update: UpdateStatement,
     details: Map<String, Json>,
+    told: Extent,
 ) -> std::result::Result<Option<Run>, DbErr> {
     let stored: Option<Option<Details>> = sync_history::Entity::find_by_id(id)
         .select_only()
@@ -301,7 +304,7 @@ async fn merge_and_read(
     };
     merged.extend(details);
     update.value(Column::Details, Json::Object(merged));
-    let statement = and_read_one(connection.get_database_backend(), id, update);
+    let statement = and_read_one(connection.get_database_backend(), id, update, told);
     let rows = connection.query_all_raw(statement).await?;
     rows.first().map(Run::from_columns).transpose()
 }

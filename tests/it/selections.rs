@@ -1,5 +1,7 @@
 //! The same of an object, however it is selected.
 
+use uuid::Uuid;
+
 use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, json, rstest};
 
 const USER: &str = "0197d2c4-8a3e-7c1b-9f00-0000000000aa";
@@ -38,7 +40,7 @@ async fn ledger_with_run(kind: Kind) -> Option<(Ledger, String)> {
     ledger
         .complete(
             &run,
-            json!({"status": "FAILED", "errorMessage": "\"no\"", "counts": {"recordsProcessed": 2}}),
+            json!({"status": "FAILED", "completedAt": "2031-01-01T00:00:00Z", "errorMessage": "\"no\"", "counts": {"recordsProcessed": 2}}),
         )
         .await;
     Some((ledger, run))
@@ -111,6 +113,91 @@ async fn an_object_is_answered_the_same_however_it_is_selected(
     let alone = format!("query($id: ID!) {{ written: syncRun(id: $id) {{ {whole} }} }}");
     let alone = ledger.data(&alone, variables).await;
     assert_eq!(alone["written"].to_string(), expected.to_string());
+}
+
+#[rstest]
+#[tokio::test]
+async fn each_field_of_a_run_is_told_alone_as_with_the_others(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some((ledger, run)) = ledger_with_run(kind).await else {
+        return;
+    };
+    let plain = plain_fields(&ledger, "SyncRun").await;
+    let objects = ["triggeredBy { email }", "events { totalCount }"];
+    for (number, field) in (0..).zip(plain.split(' ').chain(objects)) {
+        let name = field.split(' ').next().unwrap();
+        let stored = async |run: &str| {
+            let query =
+                format!("query($id: ID!) {{ node(id: $id) {{ ... on SyncRun {{ {field} }} }} }}");
+            ledger.data(&query, json!({"id": run})).await["node"][name].clone()
+        };
+        let query = format!(
+            "query($id: ID!) {{ run: syncRun(id: $id) {{ {field} }}
+                list: syncRuns(filter: {{id: [$id]}}) {{ nodes {{ {field} }} }}
+                edges: syncRuns(filter: {{id: [$id]}}) {{ edges {{ node {{ {field} }} }} }} }}"
+        );
+        let told = ledger.data(&query, json!({"id": run})).await;
+        let expected = stored(&run).await;
+        assert_eq!(told["run"][name], expected, "{field}");
+        assert_eq!(told["list"]["nodes"][0][name], expected, "{field}");
+        assert_eq!(told["edges"]["edges"][0]["node"][name], expected, "{field}");
+
+        let id = Uuid::from_u128(0x0197_d2c4_8a3e_7c1b_9f00_0000_0000_0100 + number).to_string();
+        let created = json!({"id": id, "entityType": "STOCK", "source": "AS400",
+            "triggeredById": USER, "recordsExpected": 3, "details": {"one": 1}});
+        let event = json!({"runId": id, "event": {"eventType": "start", "message": "one"}});
+        let completed = json!({"runId": id, "status": "FAILED", "completedAt": "2031-01-01T00:00:00Z", "errorMessage": "no",
+            "counts": {"recordsProcessed": 4, "recordsCreated": 3, "recordsUpdated": 2, "recordsFailed": 1},
+            "details": {"two": 2}});
+        for (mutation, input, of) in [
+            ("createSyncRun", created, "CreateSyncRunInput"),
+            ("addSyncEvent", event, "AddSyncEventInput"),
+            ("completeSyncRun", completed, "CompleteSyncRunInput"),
+        ] {
+            let query = format!(
+                "mutation($input: {of}!) {{ {mutation}(input: $input) {{ run {{ {field} }} }} }}"
+            );
+            let told = ledger.data(&query, json!({"input": input})).await;
+            let told = &told[mutation]["run"][name];
+            assert_eq!(*told, stored(&id).await, "{field} of {mutation}");
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_run_has_the_same_place_whatever_is_told_of_it(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some((ledger, run)) = ledger_with_run(kind).await else {
+        return;
+    };
+    for order in [
+        "STARTED_AT",
+        "COMPLETED_AT",
+        "DURATION",
+        "RECORDS_PROCESSED",
+        "RECORDS_FAILED",
+    ] {
+        let list = |what: &str| {
+            format!(
+                "syncRuns(filter: {{id: [$id]}}, orderBy: {{field: {order}}}) {{ edges {{ cursor {what} }} }}"
+            )
+        };
+        let query = format!(
+            "query($id: ID!) {{ cursor: {} brief: {} whole: {} }}",
+            list(""),
+            list("node { id }"),
+            list("node { details }")
+        );
+        let told = ledger.data(&query, json!({"id": run})).await;
+        let cursor = |list: &str| told[list]["edges"][0]["cursor"].clone();
+        assert!(cursor("whole").is_string());
+        assert_eq!(
+            [cursor("cursor"), cursor("brief")],
+            [cursor("whole"), cursor("whole")],
+            "{order}"
+        );
+    }
 }
 
 #[rstest]

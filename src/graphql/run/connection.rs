@@ -11,7 +11,7 @@ use crate::{
         objects::{Fragments, Object, Objects, Plain, WriteInner},
         page::{PageArguments, PageInfo, count_bound, inner_of_page},
     },
-    runs::{Run, RunOrder, RunOrderField, feed, filter::RunFilter},
+    runs::{Extent, Run, RunOrder, RunOrderField, feed, filter::RunFilter},
 };
 
 /// A page of runs.
@@ -62,11 +62,12 @@ impl SyncRunConnection {
             selected.field("nodes"),
             selected.field("edges").field("node"),
         ];
-        let with_details = nodes.iter().any(|node| node.field("details").exists());
+        let told = nodes.iter().filter_map(SyncRun::extent).max();
+        let told = told.unwrap_or(Extent::Brief);
         let place = place_if_selected(ctx).await?;
         let rows = ctx
             .runs()
-            .list(&filter, order, &page, with_details, ctx.scan_time())
+            .list(&filter, order, &page, told, ctx.scan_time())
             .await?;
         let field = order.field;
         Ok(Self {

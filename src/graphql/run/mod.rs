@@ -7,7 +7,9 @@ mod input;
 mod payload;
 mod words;
 
-use async_graphql::{Context, ID, Object, ServerError, ServerResult, Value};
+use async_graphql::{
+    Context, ID, Lookahead, Object, SelectionField, ServerError, ServerResult, Value,
+};
 use entity::Details;
 
 pub(super) use change::{SyncChangeKind, SyncRunChange};
@@ -32,7 +34,7 @@ use super::{
     user::User,
     written::put,
 };
-use crate::runs::{Run, lifecycle};
+use crate::runs::{Extent, Run, lifecycle};
 
 /// One synchronisation run: one entity type, read from one source.
 #[derive(Clone, Debug)]
@@ -106,16 +108,25 @@ fn failed(ctx: &Context<'_>, error: impl Into<async_graphql::Error>) -> ServerEr
 }
 
 impl SyncRun {
-    /// What can be told of a brief one.
-    pub(super) const BRIEF: [&str; 7] = [
-        "__typename",
-        "id",
-        "entityType",
-        "source",
-        "status",
-        "startedAt",
-        "version",
-    ];
+    /// How much of runs is selected; none if they are not.
+    pub(super) fn extent(selected: &Lookahead<'_>) -> Option<Extent> {
+        let runs = selected.selection_fields();
+        let fields = runs.iter().flat_map(SelectionField::selection_set);
+        fields.map(|field| Self::extent_of(field.name())).max()
+    }
+
+    /// How much of a run a field tells.
+    fn extent_of(field: &str) -> Extent {
+        match field {
+            "__typename" | "id" | "entityType" | "source" | "status" | "startedAt" | "version"
+            | "recordsProcessed" | "recordsFailed" | "triggeredById" | "triggeredBy" | "events" => {
+                Extent::Brief
+            }
+            "completedAt" | "updatedAt" | "durationSeconds" | "recordsCreated"
+            | "recordsUpdated" | "errorMessage" => Extent::Lean,
+            _ => Extent::Whole,
+        }
+    }
 
     fn has_ended(&self) -> bool {
         self.0.status().is_ok_and(lifecycle::has_ended)
