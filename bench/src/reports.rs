@@ -34,7 +34,7 @@ use crate::{
 
 /// How often each side is measured; odd, so that one of the rounds is the middle one.
 const ROUNDS: usize = 3;
-/// How long a side is under load before it is measured.
+/// How long a side is under load before it is measured, and others have to begin and to end.
 const LEAD: Duration = Duration::from_millis(500);
 /// From so many connections on reports have to come together.
 const MANY: usize = 64;
@@ -236,6 +236,8 @@ async fn at_even_pace(program: &Path, seconds: usize, among_others: bool) -> Res
     let subscribers = if among_others { SUBSCRIBERS } else { 0 };
     let payloads = operations::by_turns(subscribers, 1);
     let crowd = Crowd::gather(server.address, payloads, Arc::clone(&series)).await?;
+    // They have sent what they ask for, which the server has yet to take up.
+    time::sleep(LEAD).await;
     let readers = among_others.then(|| {
         let lists = Work::List.questions(&sample(Uuid::nil()));
         let lists = lists.into_iter().map(|question| question.server).collect();
