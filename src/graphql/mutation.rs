@@ -138,9 +138,18 @@ impl Mutation {
     }
 }
 
-/// How much of the run is selected of what comes back.
+/// How much of the run is selected of what comes back: what is brief, or all, since one run's details take no
+/// time worth mentioning and tell whether they can be read.
 fn selected_run(ctx: &Context<'_>) -> Option<Extent> {
-    SyncRun::extent(&ctx.look_ahead().field("run"))
+    let selected = ctx.look_ahead();
+    let runs = [
+        selected.field("run"),
+        selected.field("runEdge").field("node"),
+    ];
+    match runs.iter().filter_map(SyncRun::extent).max()? {
+        Extent::Brief => Some(Extent::Brief),
+        Extent::Lean | Extent::Whole => Some(Extent::Whole),
+    }
 }
 
 /// How much has to come back of the run that was written: for the log, what is brief is enough.

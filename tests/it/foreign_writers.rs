@@ -221,6 +221,14 @@ async fn details_that_cannot_be_read_take_down_neither_page_nor_feed(
         data["syncEvents"]["nodes"],
         json!([{"message": "x", "details": null}])
     );
+    let reported = ledger
+        .data(
+            "mutation($id: ID!) { addSyncEvent(input: {runId: $id,
+                event: {eventType: \"chunk\", message: \"y\"}}) { run { errorMessage } } }",
+            json!({"id": ID}),
+        )
+        .await;
+    assert_eq!(reported["addSyncEvent"]["run"]["errorMessage"], says);
     for id in [ID, ID, &neighbour] {
         assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], id);
     }

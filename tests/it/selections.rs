@@ -150,6 +150,16 @@ async fn each_field_of_a_run_is_told_alone_as_with_the_others(
         let completed = json!({"runId": id, "status": "FAILED", "completedAt": "2031-01-01T00:00:00Z", "errorMessage": "no",
             "counts": {"recordsProcessed": 4, "recordsCreated": 3, "recordsUpdated": 2, "recordsFailed": 1},
             "details": {"two": 2}});
+        let edge = Uuid::from_u128(0x0197_d2c4_8a3e_7c1b_9f00_0000_0000_0200 + number).to_string();
+        let mut input = created.clone();
+        input["id"] = json!(edge);
+        let query = format!(
+            "mutation($input: CreateSyncRunInput!) {{ createSyncRun(input: $input) {{
+                run {{ id }} runEdge {{ node {{ {field} }} }} }} }}"
+        );
+        let told = ledger.data(&query, json!({"input": input})).await;
+        let told = &told["createSyncRun"]["runEdge"]["node"][name];
+        assert_eq!(*told, stored(&edge).await, "{field} of runEdge");
         for (mutation, input, of) in [
             ("createSyncRun", created, "CreateSyncRunInput"),
             ("addSyncEvent", event, "AddSyncEventInput"),
