@@ -146,7 +146,7 @@ fn selected_run(ctx: &Context<'_>) -> Option<Extent> {
         selected.field("run"),
         selected.field("runEdge").field("node"),
     ];
-    match runs.iter().filter_map(SyncRun::extent).max()? {
+    match SyncRun::extent(&runs)? {
         Extent::Brief => Some(Extent::Brief),
         Extent::Lean | Extent::Whole => Some(Extent::Whole),
     }

@@ -59,7 +59,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The run's UUID.")] id: ID,
     ) -> Result<Option<Object<SyncRun>>> {
-        let told = SyncRun::extent(&ctx.look_ahead()).unwrap_or(Extent::Brief);
+        let told = SyncRun::extent(&[ctx.look_ahead()]).unwrap_or(Extent::Brief);
         let run = ctx.runs().find(uuid("id", &id)?, told).await?;
         Ok(run.map(|run| Object(run.into())))
     }

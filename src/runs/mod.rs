@@ -2,8 +2,8 @@
 //! neither GraphQL nor HTTP.
 //!
 //! [`Runs`] is the whole of it to its callers: `reads`, `events_of_runs`, `writes` and `events` hold its
-//! methods, `lifecycle` the rules of a run's status, `input` and `filter` what is handed in, `lean` which
-//! lists an index leads to, `feed` how changes reach those who watch.
+//! methods, `lifecycle` the rules of a run's status, `input` and `filter` what is handed in, `extent` how
+//! much of a run is told, `lean` which lists an index leads to, `feed` how changes reach those who watch.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ pub mod duration;
 mod error;
 mod events;
 mod events_of_runs;
+mod extent;
 pub mod feed;
 pub mod filter;
 pub mod input;
@@ -26,8 +27,8 @@ pub use entity::{sync_event::Model as Event, sync_history::Model as Run, user::M
 pub use error::{Error, Result};
 pub use events::AddedEvents;
 pub use events_of_runs::{EventPage, EventsOfRun};
+pub use extent::Extent;
 pub use reads::{RunOrder, RunOrderField, event_position};
-pub use statement::Extent;
 pub use writes::Written;
 
 use feed::Feed;

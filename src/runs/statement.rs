@@ -5,29 +5,8 @@ use sea_orm::sea_query::{Expr, InsertStatement, Query, ReturningClause, UpdateSt
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, Statement, StatementBuilder};
 use uuid::Uuid;
 
-use super::{Run, Runs, reads};
+use super::{Extent, Run, Runs, reads};
 use crate::db::statement::{both, select};
-
-/// How much of a run is told; the rest is as if it was never set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Extent {
-    /// Its id, entity type, source, status, start, version and user, and how many records were processed and failed.
-    Brief,
-    /// All but how many records are expected, and the details, which take as long to read as all the rest.
-    Lean,
-    /// All.
-    Whole,
-}
-
-impl Extent {
-    pub(super) fn columns(self) -> &'static str {
-        match self {
-            Self::Brief => Run::BRIEF,
-            Self::Lean => Run::LEAN,
-            Self::Whole => Run::COLUMNS,
-        }
-    }
-}
 
 impl Runs {
     /// Executes a statement that writes this run, if any, and answers it as it then is.

@@ -137,8 +137,8 @@ impl Runs {
         }
     }
 
-    /// Ends a run, and tells so much of it. Of several calls at once one wins; a repetition of it is told so, and any other
-    /// outcome is refused.
+    /// Ends a run, and tells so much of it. Of several calls at once one wins; a repetition of it is
+    /// told so, and any other outcome is refused.
     ///
     /// # Errors
     /// Bad input, no such run, it has ended otherwise, or the database does not answer.

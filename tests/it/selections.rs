@@ -40,7 +40,8 @@ async fn ledger_with_run(kind: Kind) -> Option<(Ledger, String)> {
     ledger
         .complete(
             &run,
-            json!({"status": "FAILED", "completedAt": "2031-01-01T00:00:00Z", "errorMessage": "\"no\"", "counts": {"recordsProcessed": 2}}),
+            json!({"status": "FAILED", "completedAt": "2031-01-01T00:00:00Z", "errorMessage": "\"no\"",
+                "counts": {"recordsProcessed": 2}}),
         )
         .await;
     Some((ledger, run))
@@ -143,34 +144,34 @@ async fn each_field_of_a_run_is_told_alone_as_with_the_others(
         assert_eq!(told["list"]["nodes"][0][name], expected, "{field}");
         assert_eq!(told["edges"]["edges"][0]["node"][name], expected, "{field}");
 
-        let id = Uuid::from_u128(0x0197_d2c4_8a3e_7c1b_9f00_0000_0000_0100 + number).to_string();
-        let created = json!({"id": id, "entityType": "STOCK", "source": "AS400",
-            "triggeredById": USER, "recordsExpected": 3, "details": {"one": 1}});
-        let event = json!({"runId": id, "event": {"eventType": "start", "message": "one"}});
-        let completed = json!({"runId": id, "status": "FAILED", "completedAt": "2031-01-01T00:00:00Z", "errorMessage": "no",
-            "counts": {"recordsProcessed": 4, "recordsCreated": 3, "recordsUpdated": 2, "recordsFailed": 1},
-            "details": {"two": 2}});
-        let edge = Uuid::from_u128(0x0197_d2c4_8a3e_7c1b_9f00_0000_0000_0200 + number).to_string();
-        let mut input = created.clone();
-        input["id"] = json!(edge);
-        let query = format!(
-            "mutation($input: CreateSyncRunInput!) {{ createSyncRun(input: $input) {{
-                run {{ id }} runEdge {{ node {{ {field} }} }} }} }}"
-        );
-        let told = ledger.data(&query, json!({"input": input})).await;
-        let told = &told["createSyncRun"]["runEdge"]["node"][name];
-        assert_eq!(*told, stored(&edge).await, "{field} of runEdge");
-        for (mutation, input, of) in [
-            ("createSyncRun", created, "CreateSyncRunInput"),
-            ("addSyncEvent", event, "AddSyncEventInput"),
-            ("completeSyncRun", completed, "CompleteSyncRunInput"),
+        let id = |of: u128| Uuid::from_u128((0x0197 << 112) + (of << 8) + number).to_string();
+        let create = |id| {
+            json!({"id": id, "entityType": "STOCK", "source": "AS400", "triggeredById": USER,
+                "recordsExpected": 3, "details": {"one": 1}})
+        };
+        let complete = json!({"runId": id(1), "status": "FAILED", "errorMessage": "no",
+            "completedAt": "2031-01-01T00:00:00Z", "details": {"two": 2}, "counts": {"recordsProcessed": 4,
+            "recordsCreated": 3, "recordsUpdated": 2, "recordsFailed": 1}});
+        let alone = format!("run {{ {field} }}");
+        let edge = format!("run {{ id }} runEdge {{ node {{ {field} }} }}");
+        for (mutation, input, id, selection, at) in [
+            ("createSyncRun", create(id(1)), id(1), &alone, "/run"),
+            ("completeSyncRun", complete, id(1), &alone, "/run"),
+            (
+                "createSyncRun",
+                create(id(2)),
+                id(2),
+                &edge,
+                "/runEdge/node",
+            ),
         ] {
+            let ty = mutation.replacen('c', "C", 1);
             let query = format!(
-                "mutation($input: {of}!) {{ {mutation}(input: $input) {{ run {{ {field} }} }} }}"
+                "mutation($input: {ty}Input!) {{ {mutation}(input: $input) {{ {selection} }} }}"
             );
             let told = ledger.data(&query, json!({"input": input})).await;
-            let told = &told[mutation]["run"][name];
-            assert_eq!(*told, stored(&id).await, "{field} of {mutation}");
+            let told = &told[mutation].pointer(at).unwrap()[name];
+            assert_eq!(*told, stored(&id).await, "{field} of {mutation}{at}");
         }
     }
 }

@@ -62,8 +62,7 @@ impl SyncRunConnection {
             selected.field("nodes"),
             selected.field("edges").field("node"),
         ];
-        let told = nodes.iter().filter_map(SyncRun::extent).max();
-        let told = told.unwrap_or(Extent::Brief);
+        let told = SyncRun::extent(&nodes).unwrap_or(Extent::Brief);
         let place = place_if_selected(ctx).await?;
         let rows = ctx
             .runs()

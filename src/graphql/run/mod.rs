@@ -108,9 +108,12 @@ fn failed(ctx: &Context<'_>, error: impl Into<async_graphql::Error>) -> ServerEr
 }
 
 impl SyncRun {
-    /// How much of runs is selected; none if they are not.
-    pub(super) fn extent(selected: &Lookahead<'_>) -> Option<Extent> {
-        let runs = selected.selection_fields();
+    /// How much of runs is selected in these places; none if they are not.
+    pub(super) fn extent(places: &[Lookahead<'_>]) -> Option<Extent> {
+        let runs: Vec<_> = places
+            .iter()
+            .flat_map(Lookahead::selection_fields)
+            .collect();
         let fields = runs.iter().flat_map(SelectionField::selection_set);
         fields.map(|field| Self::extent_of(field.name())).max()
     }
