@@ -4,17 +4,17 @@ use async_graphql::Response;
 
 use super::{
     was_executed,
-    written::{put, put_value},
+    written::{bytes_written, put, put_value},
 };
 
-/// Bytes of an answer without a list.
+/// Bytes of an answer besides what is written of it already, about.
 const SHORT: usize = 512;
 
 /// A response as the specification wants it written: errors first, and no `data` entry where
 /// nothing was executed.
 #[must_use]
 pub fn write(response: &Response) -> String {
-    let mut json = Vec::with_capacity(SHORT);
+    let mut json = Vec::with_capacity(SHORT + bytes_written(&response.data));
     json.push(b'{');
     if !response.errors.is_empty() {
         json.extend_from_slice(b"\"errors\":");

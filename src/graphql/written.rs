@@ -73,6 +73,16 @@ pub(super) fn put_value(json: &mut Vec<u8>, value: &Value) {
     }
 }
 
+/// How many bytes of a value are written already.
+pub(super) fn bytes_written(value: &Value) -> usize {
+    match value {
+        Value::Binary(written) => written.len(),
+        Value::List(items) => items.iter().map(bytes_written).sum(),
+        Value::Object(fields) => fields.values().map(bytes_written).sum(),
+        _ => 0,
+    }
+}
+
 /// Writes a list or an object whose parts `put` writes.
 pub(super) fn put_all<T>(
     json: &mut Vec<u8>,

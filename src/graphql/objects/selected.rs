@@ -12,7 +12,7 @@ use super::{
     FIELD, Fragments, Plain, Together, Write, WriteInner,
     field::{FieldOf, at},
 };
-use crate::graphql::written::{Form, put, put_all, put_key, put_value, written};
+use crate::graphql::written::{Form, bytes_written, put, put_all, put_key, put_value, written};
 
 /// What is selected of objects of one type.
 pub(in crate::graphql) struct Selected<'a, T> {
@@ -282,11 +282,7 @@ impl Resolved {
     /// How many are written already.
     fn bytes(&self) -> usize {
         let values = self.together.iter().flatten();
-        let bytes = values.map(|value| match value {
-            Value::Binary(written) => written.len(),
-            _ => 0,
-        });
-        bytes.sum()
+        values.map(bytes_written).sum()
     }
 
     /// What was resolved of an object's field, unless it failed.
