@@ -19,39 +19,82 @@ pub trait FromColumns: ModelTrait + Sized {
     ///
     /// # Errors
     /// A column holds something else.
-    fn from_columns(row: &QueryResult) -> Result<Self, DbErr>;
+    fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
+        Self::from_next(&mut Columns::behind(row, 0))
+    }
+
+    /// Reads it from the columns that come next.
+    ///
+    /// # Errors
+    /// A column holds something else.
+    fn from_next(columns: &mut Columns<'_>) -> Result<Self, DbErr>;
 }
 
-/// What is in a column. PostgreSQL's columns hold nothing but their type, which is not asked each time.
-fn cell<T>(row: &QueryResult, index: usize) -> Result<T, DbErr>
-where
-    T: TryGetable + for<'row> Decode<'row, Postgres>,
-{
-    match row.try_as_pg_row() {
-        Some(row) => {
-            let cell = row.try_get_unchecked(index);
-            cell.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))))
+/// The columns of a row, one after the other.
+#[derive(Debug)]
+pub struct Columns<'row> {
+    row: &'row QueryResult,
+    /// The one that comes next.
+    index: usize,
+    count: usize,
+}
+
+impl<'row> Columns<'row> {
+    /// Those of a row that come behind so many.
+    #[must_use]
+    pub fn behind(row: &'row QueryResult, index: usize) -> Self {
+        let count = row
+            .try_as_pg_row()
+            .map_or_else(|| row.try_as_sqlite_row().map_or(0, Row::len), Row::len);
+        Self { row, index, count }
+    }
+
+    /// Passes the next one, and tells which it is.
+    fn pass(&mut self) -> usize {
+        self.index += 1;
+        self.index - 1
+    }
+
+    /// What is in the next column. PostgreSQL's hold nothing but their type, which is not asked each time.
+    ///
+    /// # Errors
+    /// Something else is in it.
+    pub fn read<T>(&mut self) -> Result<T, DbErr>
+    where
+        T: TryGetable + for<'any> Decode<'any, Postgres>,
+    {
+        let index = self.pass();
+        match self.row.try_as_pg_row() {
+            Some(row) => {
+                let cell = row.try_get_unchecked(index);
+                cell.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))))
+            }
+            None => self.row.try_get_by_index(index),
         }
-        None => row.try_get_by_index(index),
     }
-}
 
-/// The same of one of the last columns; none if fewer were read.
-fn last_cell<T>(row: &QueryResult, index: usize, count: usize) -> Result<T, DbErr>
-where
-    T: TryGetable + Default + for<'row> Decode<'row, Postgres>,
-{
-    if index < count {
-        cell(row, index)
-    } else {
-        Ok(T::default())
+    /// What is in the next column, whatever the databases make of its type.
+    fn read_of_any_type<T: TryGetable>(&mut self) -> Result<T, DbErr> {
+        let index = self.pass();
+        self.row.try_get_by_index(index)
     }
-}
 
-/// How many columns a row has.
-fn len(row: &QueryResult) -> usize {
-    row.try_as_pg_row()
-        .map_or_else(|| row.try_as_sqlite_row().map_or(0, Row::len), Row::len)
+    /// Whether there is one more.
+    fn has_next(&self) -> bool {
+        self.index < self.count
+    }
+
+    /// What is in the next column; none if there is no more.
+    fn read_if_any<T>(&mut self) -> Result<T, DbErr>
+    where
+        T: TryGetable + Default + for<'any> Decode<'any, Postgres>,
+    {
+        if self.has_next() {
+            self.read()
+        } else {
+            Ok(T::default())
+        }
+    }
 }
 
 macro_rules! brief {
@@ -82,30 +125,29 @@ impl sync_history::Model {
 impl FromColumns for sync_history::Model {
     const COLUMNS: &'static str = concat!(lean!(), ", records_expected, details, creation_digest");
 
-    fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
-        let count = len(row);
+    fn from_next(columns: &mut Columns<'_>) -> Result<Self, DbErr> {
         Ok(Self {
-            id: cell(row, 0)?,
-            entity_type: cell(row, 1)?,
-            source: cell(row, 2)?,
-            status: cell(row, 3)?,
-            started_at: cell(row, 4)?,
-            version: cell(row, 5)?,
-            records_processed: cell(row, 6)?,
-            records_failed: cell(row, 7)?,
-            triggered_by_id: cell(row, 8)?,
-            completed_at: last_cell(row, 9, count)?,
-            updated_at: last_cell(row, 10, count)?,
-            records_created: last_cell(row, 11, count)?,
-            records_updated: last_cell(row, 12, count)?,
-            error_message: last_cell(row, 13, count)?,
-            records_expected: last_cell(row, 14, count)?,
-            details: if count > 15 {
-                row.try_get_by_index(15)?
+            id: columns.read()?,
+            entity_type: columns.read()?,
+            source: columns.read()?,
+            status: columns.read()?,
+            started_at: columns.read()?,
+            version: columns.read()?,
+            records_processed: columns.read()?,
+            records_failed: columns.read()?,
+            triggered_by_id: columns.read()?,
+            completed_at: columns.read_if_any()?,
+            updated_at: columns.read_if_any()?,
+            records_created: columns.read_if_any()?,
+            records_updated: columns.read_if_any()?,
+            error_message: columns.read_if_any()?,
+            records_expected: columns.read_if_any()?,
+            details: if columns.has_next() {
+                columns.read_of_any_type()?
             } else {
                 None
             },
-            creation_digest: last_cell(row, 16, count)?,
+            creation_digest: columns.read_if_any()?,
         })
     }
 }
@@ -113,14 +155,14 @@ impl FromColumns for sync_history::Model {
 impl FromColumns for sync_event::Model {
     const COLUMNS: &'static str = "id, sync_id, event_type, \"timestamp\", message, details";
 
-    fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
+    fn from_next(columns: &mut Columns<'_>) -> Result<Self, DbErr> {
         Ok(Self {
-            id: cell(row, 0)?,
-            sync_id: cell(row, 1)?,
-            event_type: cell(row, 2)?,
-            timestamp: cell(row, 3)?,
-            message: cell(row, 4)?,
-            details: row.try_get_by_index(5)?,
+            id: columns.read()?,
+            sync_id: columns.read()?,
+            event_type: columns.read()?,
+            timestamp: columns.read()?,
+            message: columns.read()?,
+            details: columns.read_of_any_type()?,
         })
     }
 }
@@ -128,11 +170,11 @@ impl FromColumns for sync_event::Model {
 impl FromColumns for user::Model {
     const COLUMNS: &'static str = "id, email, full_name";
 
-    fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
+    fn from_next(columns: &mut Columns<'_>) -> Result<Self, DbErr> {
         Ok(Self {
-            id: cell(row, 0)?,
-            email: cell(row, 1)?,
-            full_name: cell(row, 2)?,
+            id: columns.read()?,
+            email: columns.read()?,
+            full_name: columns.read()?,
         })
     }
 }

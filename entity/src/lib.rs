@@ -15,6 +15,6 @@ pub mod sync_key;
 pub mod user;
 mod words;
 
-pub use columns::FromColumns;
+pub use columns::{Columns, FromColumns};
 pub use details::Details;
 pub use words::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownWord};

@@ -4,12 +4,9 @@
 //! last in both directions, so a list is two sections one after the other, each of which an index
 //! serves in either direction.
 
-use entity::FromColumns;
+use sea_orm::DbErr;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Order as SqlOrder, SelectStatement};
-use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
-
-use super::statement::read_all;
 
 /// A place in a list: the value ordered by, as a whole number (instants and durations in
 /// microseconds), and the id that breaks ties.
@@ -121,16 +118,19 @@ impl Order {
             .unwrap_or_else(|| unreachable!("a position without a value in a list without NULL"))
     }
 
-    /// Reads `page` of what `select` finds.
+    /// Reads `page` of what `select` finds; `read` reads what such a select finds, in its order.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn read<T: FromColumns>(
+    pub async fn read<T, Reading>(
         &self,
-        connection: &impl ConnectionTrait,
         select: SelectStatement,
         page: &Page,
-    ) -> Result<Rows<T>, DbErr> {
+        read: impl Fn(SelectStatement) -> Reading,
+    ) -> Result<Rows<T>, DbErr>
+    where
+        Reading: Future<Output = Result<Vec<T>, DbErr>>,
+    {
         let mut sections = if self.nullable {
             vec![Section::Valued, Section::Null]
         } else {
@@ -147,7 +147,7 @@ impl Order {
                 break;
             }
             if let Some(select) = self.select_section(select.clone(), page, section, missing) {
-                rows.extend(read_all(connection, &select).await?);
+                rows.extend(read(select).await?);
             }
         }
         Ok(Rows::from_read(rows, page))

@@ -28,9 +28,9 @@ pub(crate) fn both(mut first: Statement, second: Statement) -> Statement {
 /// Executes a select of an entity's columns, in their order.
 pub(crate) async fn read_all<T: FromColumns>(
     connection: &impl ConnectionTrait,
-    select: &SelectStatement,
+    select: SelectStatement,
 ) -> Result<Vec<T>, DbErr> {
-    let statement = with_limit(select, connection.get_database_backend());
+    let statement = with_limit(&select, connection.get_database_backend());
     let rows = connection.query_all_raw(statement).await?;
     rows.iter().map(T::from_columns).collect()
 }

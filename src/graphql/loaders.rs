@@ -91,12 +91,12 @@ impl Loaders {
         &self,
         keys: Vec<EventsOfRun<EventPage>>,
     ) -> Result<Vec<Option<Rows<Event>>>> {
-        let is_lean = keys.iter().all(|key| key.filter.is_lean());
+        let is_lean = keys.iter().all(|key| key.asked.filter.is_lean());
         self.0.event_pages.of(is_lean).find_all(keys).await
     }
 
     pub(super) async fn event_count(&self, key: EventsOfRun<u32>) -> Result<Option<u32>> {
-        let is_lean = key.filter.is_lean();
+        let is_lean = key.asked.filter.is_lean();
         self.0.event_counts.of(is_lean).find(key).await
     }
 }

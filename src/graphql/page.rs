@@ -1,9 +1,10 @@
 //! Pages as clients ask for them.
 
-use async_graphql::{Context, ServerResult, SimpleObject, parser::types::Field};
+use async_graphql::{
+    Context, InputType, Lookahead, Name, ServerResult, SimpleObject, Value, parser::types::Field,
+};
 
 use super::{
-    context::LedgerContext,
     cursor::{List, decode_position},
     objects::{Fragments, Plain, Selected, Write, WriteInner},
     written::put,
@@ -51,9 +52,23 @@ impl PageArguments {
         })
     }
 
-    /// The page that is asked for by the connection being resolved.
-    pub(super) fn page(&self, list: List, ctx: &Context<'_>) -> Result<Page> {
-        let limits = ctx.pages();
+    /// Those that a field will be given, if they can be read.
+    pub(super) fn ahead(arguments: &[(Name, Value)]) -> Option<Self> {
+        Some(Self {
+            first: argument(arguments, "first")?,
+            after: argument(arguments, "after")?,
+            last: argument(arguments, "last")?,
+            before: argument(arguments, "before")?,
+        })
+    }
+
+    /// The page that is asked for by a connection of which this is selected.
+    pub(super) fn page(
+        &self,
+        list: List,
+        limits: PageLimits,
+        selected: &Lookahead<'_>,
+    ) -> Result<Page> {
         let (name, size) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
                 return Err(Error::BadInput(
@@ -86,9 +101,15 @@ impl PageArguments {
             after: position(&self.after)?,
             before: position(&self.before)?,
             from_end: self.last.is_some(),
-            looks_beyond: ctx.look_ahead().field("pageInfo").exists(),
+            looks_beyond: selected.field("pageInfo").exists(),
         })
     }
+}
+
+/// An argument that a field will be given, if it can be read.
+pub(super) fn argument<T: InputType>(arguments: &[(Name, Value)], name: &str) -> Option<T> {
+    let given = arguments.iter().find(|(given, _)| given == name);
+    T::parse(given.map(|(_, value)| value.clone())).ok()
 }
 
 /// How a field of a page is written, if it is made of what the page has: its rows, or where it lies.

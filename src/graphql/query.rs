@@ -11,10 +11,7 @@ use super::{
     run::{SyncRun, SyncRunConnection, SyncRunFilter, SyncRunOrder},
     viewer::{Requires, Viewer},
 };
-use crate::{
-    access::Scope,
-    runs::{Error, Extent},
-};
+use crate::{access::Scope, runs::Error};
 
 /// What can be asked of the ledger.
 #[derive(Debug)]
@@ -59,9 +56,9 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The run's UUID.")] id: ID,
     ) -> Result<Option<Object<SyncRun>>> {
-        let told = SyncRun::extent(&[ctx.look_ahead()]).unwrap_or(Extent::Brief);
-        let run = ctx.runs().find(uuid("id", &id)?, told).await?;
-        Ok(run.map(|run| Object(run.into())))
+        let parts = SyncRun::parts(ctx, &[ctx.look_ahead()]);
+        let run = ctx.runs().find(uuid("id", &id)?, &parts).await?;
+        Ok(run.map(|run| Object(SyncRun::read(run, &parts))))
     }
 
     /// The runs that match. Newest first unless `orderBy` says otherwise. Pages of 25 by default, 100 at most.

@@ -231,7 +231,7 @@ impl NewEvents {
     async fn compare(&mut self, connection: &impl ConnectionTrait) -> Result<()> {
         let mut select = select::<Event>(Event::COLUMNS);
         select.and_where(Column::Id.is_in(self.events.iter().map(|event| event.id)));
-        let stored: Vec<Event> = read_all(connection, &select).await?;
+        let stored: Vec<Event> = read_all(connection, select).await?;
         for (event, given) in self.events.iter_mut().zip(&self.given) {
             let Some(stored) = stored.iter().find(|stored| stored.id == event.id) else {
                 continue;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use entity::{Details, sync_event};
 use futures_util::future::try_join_all;
-use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr, Statement};
 use serde::Deserialize;
 use sqlx::{Row, postgres::PgRow, sqlite::SqliteRow};
@@ -20,17 +20,25 @@ use super::{Event, Result, Runs, filter::EventFilter, reads::event_order};
 use crate::db::{
     ScanTime,
     page::{Page, Rows},
+    statement::{select, with_limit},
 };
 
-/// One run's events: what a page of them, or their number, is asked by.
+/// What is asked of a run's events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EventsOfRun<What> {
-    /// Whose.
-    pub run_id: Uuid,
+pub struct EventsAsked<What> {
     /// Which of them.
     pub filter: EventFilter,
     /// An [`EventPage`], or how far to count.
     pub what: What,
+}
+
+/// What is asked of one run's events.
+#[derive(Clone, Debug)]
+pub struct EventsOfRun<What> {
+    /// Whose.
+    pub run_id: Uuid,
+    /// What.
+    pub asked: EventsAsked<What>,
 }
 
 /// What is read of a run's events.
@@ -44,19 +52,9 @@ pub struct EventPage {
 
 /// Runs of which the same is asked.
 struct Group<'a, What> {
-    filter: &'a EventFilter,
-    what: What,
-    /// Each run's, and which of all that are asked for it is.
-    asked: Vec<(usize, Uuid)>,
-}
-
-/// What each of several runs is asked for: an answer's text, to be completed by the database's own.
-struct Parts {
-    /// What is answered of a run.
-    answer: &'static str,
-    /// The run's events, without their limit.
-    events: Statement,
-    limit: u64,
+    asked: &'a EventsAsked<What>,
+    /// Each run's id, and which of all that are asked for it is.
+    of: Vec<(usize, Uuid)>,
 }
 
 impl Runs {
@@ -69,33 +67,16 @@ impl Runs {
         pages: &[EventsOfRun<EventPage>],
     ) -> Result<Vec<Option<Rows<Event>>>> {
         let time = ScanTime::default();
+        let backend = self.database.backend();
         let groups = groups(pages);
         let read = groups.iter().map(async |group| {
-            let EventPage { page, with_details } = group.what;
-            let columns = if with_details {
-                "id, event_type, \"timestamp\", message, details"
-            } else {
-                "id, event_type, \"timestamp\", message"
-            };
-            let select = self.events_of_run(group.filter, columns);
-            let mut select = event_order(false).select(select, &page);
-            let parts = Parts {
-                answer: answer(self.database.backend(), with_details),
-                events: self.database.backend().build(select.reset_limit()),
-                limit: page.to_read(),
-            };
-            let rows = self.ask_of_each(group, parts, &time).await?;
-            let mut found = Vec::with_capacity(rows.len());
-            for (asked, row) in rows {
-                let mut events = read_events(&row, pages[asked].run_id, with_details)?;
-                // The database has sorted them, and says of no aggregate that it keeps the order.
-                events.sort_unstable_by_key(|event| (event.timestamp, event.id));
-                if page.from_end {
-                    events.reverse();
-                }
-                found.push((asked, Rows::from_read(events, &page)));
-            }
-            Result::Ok(found)
+            let answer = group.asked.answer(backend, run_of_each(backend));
+            let rows = self.ask_of_each(group, &answer, &time).await?;
+            let pages = rows.into_iter().map(|(index, row)| {
+                let run_id = pages[index].run_id;
+                Ok((index, group.asked.what.read(&row, 1, run_id)?))
+            });
+            pages.collect::<Result<Vec<_>>>()
         });
         Ok(in_order(pages.len(), try_join_all(read).await?))
     }
@@ -110,72 +91,55 @@ impl Runs {
         counts: &[EventsOfRun<u32>],
     ) -> Result<Vec<Option<u32>>> {
         let time = ScanTime::default();
+        let backend = self.database.backend();
         let groups = groups(counts);
         let read = groups.iter().map(async |group| {
-            let select = self.events_of_run(group.filter, "id");
-            let parts = Parts {
-                answer: "count(*)",
-                events: self.database.backend().build(&select),
-                limit: group.what.into(),
-            };
-            let rows = self.ask_of_each(group, parts, &time).await?;
-            let counted = rows.into_iter().map(|(asked, row)| {
+            let EventsAsked { filter, what } = group.asked;
+            let mut events = events_of(backend, filter, run_of_each(backend), "id");
+            let answer = answer("count(*)", events.limit((*what).into()).take());
+            let rows = self.ask_of_each(group, &answer, &time).await?;
+            let counted = rows.into_iter().map(|(index, row)| {
                 let count: i64 = row.try_get_by_index(1)?;
-                Ok((asked, u32::try_from(count).unwrap_or(group.what)))
+                Ok((index, u32::try_from(count).unwrap_or(*what)))
             });
             counted.collect::<Result<Vec<_>>>()
         });
         Ok(in_order(counts.len(), try_join_all(read).await?))
     }
 
-    /// The events that match, of the run that the statement around it is at.
-    fn events_of_run(&self, filter: &EventFilter, columns: &'static str) -> SelectStatement {
-        let run = match self.database.backend() {
-            DbBackend::Postgres => Expr::cust("run.id"),
-            _ => Expr::cust("unhex(run.value)"),
-        };
-        let mut select = self.matching_events(filter, columns);
-        select.and_where(Expr::col(sync_event::Column::SyncId).eq(run));
-        select
-    }
-
     /// Asks the same of all runs of a group in one statement; each row comes with whose it is.
     async fn ask_of_each<What>(
         &self,
         group: &Group<'_, What>,
-        parts: Parts,
+        answer: &SelectStatement,
         time: &ScanTime,
     ) -> Result<Vec<(usize, QueryResult)>> {
-        let ids = group.asked.iter().map(|(_, run_id)| *run_id);
-        let statement = of_each_run(self.database.backend(), parts, ids);
-        let read = self.read(group.filter.is_lean(), time, async |connection| {
+        let ids = group.of.iter().map(|(_, run_id)| *run_id);
+        let statement = of_each_run(self.database.backend(), answer, ids);
+        let read = self.read(group.asked.filter.is_lean(), time, async |connection| {
             connection.query_all_raw(statement).await
         });
         let rows = read.await?.into_iter().map(|row| {
-            let index: i64 = row.try_get_by_index(0)?;
-            let asked = usize::try_from(index).ok().and_then(|i| group.asked.get(i));
-            let asked = asked.ok_or_else(|| DbErr::Custom(format!("no run {index}")))?;
-            Ok((asked.0, row))
+            let place: i64 = row.try_get_by_index(0)?;
+            let of = usize::try_from(place).ok().and_then(|i| group.of.get(i));
+            let of = of.ok_or_else(|| DbErr::Custom(format!("no run {place}")))?;
+            Ok((of.0, row))
         });
         rows.collect()
     }
 }
 
 /// Those together of whom the same is asked, in no order.
-fn groups<What: Copy + Eq>(all: &[EventsOfRun<What>]) -> Vec<Group<'_, What>> {
+fn groups<What: Eq>(all: &[EventsOfRun<What>]) -> Vec<Group<'_, What>> {
     let mut groups: Vec<Group<'_, What>> = Vec::new();
-    for (index, asked) in all.iter().enumerate() {
+    for (index, EventsOfRun { run_id, asked }) in all.iter().enumerate() {
         // They come list by list, so that it mostly is the last one.
-        let is_its = |group: &&mut Group<'_, What>| {
-            group.what == asked.what && *group.filter == asked.filter
-        };
-        let entry = (index, asked.run_id);
-        match groups.iter_mut().rev().find(is_its) {
-            Some(group) => group.asked.push(entry),
+        let mut known = groups.iter_mut().rev();
+        match known.find(|group| group.asked == asked) {
+            Some(group) => group.of.push((index, *run_id)),
             None => groups.push(Group {
-                filter: &asked.filter,
-                what: asked.what,
-                asked: vec![entry],
+                asked,
+                of: vec![(index, *run_id)],
             }),
         }
     }
@@ -191,9 +155,73 @@ fn in_order<T>(count: usize, read: Vec<Vec<(usize, T)>>) -> Vec<Option<T>> {
     all
 }
 
+impl EventsAsked<EventPage> {
+    /// The page of a run's events as one row, of the run that the statement around it is at.
+    pub(super) fn answer(&self, backend: DbBackend, run: &'static str) -> SelectStatement {
+        let EventPage { page, with_details } = self.what;
+        let columns = if with_details {
+            "id, event_type, \"timestamp\", message, details"
+        } else {
+            "id, event_type, \"timestamp\", message"
+        };
+        let events = events_of(backend, &self.filter, run, columns);
+        let events = event_order(false).select(events, &page);
+        answer(events_as_one(backend, with_details), events)
+    }
+}
+
+impl EventPage {
+    /// How many columns its answer has.
+    pub(super) fn columns(self, backend: DbBackend) -> usize {
+        match (backend, self.with_details) {
+            (DbBackend::Postgres, false) => 4,
+            (DbBackend::Postgres, true) => 5,
+            _ => 1,
+        }
+    }
+
+    /// Reads its answer, which begins at this column.
+    pub(super) fn read(
+        self,
+        row: &QueryResult,
+        first: usize,
+        run_id: Uuid,
+    ) -> std::result::Result<Rows<Event>, DbErr> {
+        let mut events = read_events(row, first, run_id, self.with_details)?;
+        // The database has sorted them, and says of no aggregate that it keeps the order.
+        events.sort_unstable_by_key(|event| (event.timestamp, event.id));
+        if self.page.from_end {
+            events.reverse();
+        }
+        Ok(Rows::from_read(events, &self.page))
+    }
+}
+
+/// The events that match, of the run that the statement around it is at.
+fn events_of(
+    backend: DbBackend,
+    filter: &EventFilter,
+    run: &'static str,
+    columns: &'static str,
+) -> SelectStatement {
+    let mut select = select::<Event>(columns);
+    select
+        .cond_where(filter.condition(backend))
+        .and_where(Expr::col(sync_event::Column::SyncId).eq(Expr::cust(run)));
+    select
+}
+
+/// What an aggregate answers of events.
+fn answer(aggregate: &'static str, events: SelectStatement) -> SelectStatement {
+    Query::select()
+        .expr(Expr::cust(aggregate))
+        .from_subquery(events, "event")
+        .take()
+}
+
 /// What is answered of a run whose events are listed: a column of each of theirs, or, since SQLite has
 /// no arrays, JSON of all. A blob that another writer left there is no JSON; as text it is.
-fn answer(backend: DbBackend, with_details: bool) -> &'static str {
+fn events_as_one(backend: DbBackend, with_details: bool) -> &'static str {
     match (backend, with_details) {
         (DbBackend::Postgres, false) => {
             "array_agg(id), array_agg(event_type::text), array_agg(\"timestamp\"), \
@@ -214,13 +242,21 @@ fn answer(backend: DbBackend, with_details: bool) -> &'static str {
     }
 }
 
+/// The id of the run that [`of_each_run`] is at.
+fn run_of_each(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "run.id",
+        _ => "unhex(run.value)",
+    }
+}
+
 /// A row for each run: its place among the ids, and what is answered of it.
-fn of_each_run(backend: DbBackend, parts: Parts, ids: impl Iterator<Item = Uuid>) -> Statement {
-    let Parts {
-        answer,
-        events: Statement { sql, values, .. },
-        limit,
-    } = parts;
+fn of_each_run(
+    backend: DbBackend,
+    answer: &SelectStatement,
+    ids: impl Iterator<Item = Uuid>,
+) -> Statement {
+    let Statement { sql, values, .. } = with_limit(answer, backend);
     let mut values = values.map_or_else(Vec::new, |values| values.0);
     // One text: it takes no more of what a statement can be given, however many they are.
     let ids = match backend {
@@ -233,12 +269,9 @@ fn of_each_run(backend: DbBackend, parts: Parts, ids: impl Iterator<Item = Uuid>
         DbBackend::Postgres => format!(
             "SELECT run.place - 1, events.* \
              FROM unnest(${last}::text::uuid[]) WITH ORDINALITY AS run (id, place) \
-             CROSS JOIN LATERAL (SELECT {answer} FROM ({sql} LIMIT {limit}) AS event) AS events"
+             CROSS JOIN LATERAL ({sql}) AS events"
         ),
-        _ => format!(
-            "SELECT run.key, (SELECT {answer} FROM ({sql} LIMIT {limit}) AS event) \
-             FROM json_each(?) AS run"
-        ),
+        _ => format!("SELECT run.key, ({sql}) FROM json_each(?) AS run"),
     };
     Statement::from_sql_and_values(backend, sql, values)
 }
@@ -250,32 +283,38 @@ fn listed(ids: impl Iterator<Item = Uuid>, [before, around, behind]: [&str; 3]) 
     format!("{before}{}{behind}", ids.join(","))
 }
 
-/// The events in a row of [`of_each_run`], behind its first column.
+/// The events that a row has from a column on.
 fn read_events(
     row: &QueryResult,
+    first: usize,
     run_id: Uuid,
     with_details: bool,
 ) -> std::result::Result<Vec<Event>, DbErr> {
     if let Some(row) = row.try_as_pg_row() {
         let failed = |error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
-        return read_arrays(row, run_id, with_details).map_err(failed);
+        return read_arrays(row, first, run_id, with_details).map_err(failed);
     }
     let row = row.try_as_sqlite_row();
     let row = row.ok_or_else(|| DbErr::Custom("a row of no known database".to_owned()))?;
-    read_json(row, run_id)
+    read_json(row, first, run_id)
 }
 
-fn read_arrays(row: &PgRow, run_id: Uuid, with_details: bool) -> sqlx::Result<Vec<Event>> {
+fn read_arrays(
+    row: &PgRow,
+    first: usize,
+    run_id: Uuid,
+    with_details: bool,
+) -> sqlx::Result<Vec<Event>> {
     // NULL where there are none.
-    let ids: Option<Vec<Uuid>> = row.try_get(1)?;
+    let ids: Option<Vec<Uuid>> = row.try_get(first)?;
     let Some(ids) = ids else {
         return Ok(Vec::new());
     };
-    let types: Vec<String> = row.try_get(2)?;
-    let timestamps: Vec<DateTime<Utc>> = row.try_get(3)?;
-    let messages: Vec<String> = row.try_get(4)?;
+    let types: Vec<String> = row.try_get(first + 1)?;
+    let timestamps: Vec<DateTime<Utc>> = row.try_get(first + 2)?;
+    let messages: Vec<String> = row.try_get(first + 3)?;
     let details: Vec<Option<String>> = if with_details {
-        row.try_get(5)?
+        row.try_get(first + 4)?
     } else {
         vec![None; ids.len()]
     };
@@ -290,7 +329,7 @@ fn read_arrays(row: &PgRow, run_id: Uuid, with_details: bool) -> sqlx::Result<Ve
     Ok(events.collect())
 }
 
-/// What [`answer`] has of an event; on SQLite as JSON.
+/// What [`events_as_one`] has of an event; on SQLite as JSON.
 #[derive(Deserialize)]
 struct ReadEvent(
     Uuid,
@@ -300,9 +339,13 @@ struct ReadEvent(
     #[serde(default)] Option<String>,
 );
 
-fn read_json(row: &SqliteRow, run_id: Uuid) -> std::result::Result<Vec<Event>, DbErr> {
+fn read_json(
+    row: &SqliteRow,
+    first: usize,
+    run_id: Uuid,
+) -> std::result::Result<Vec<Event>, DbErr> {
     let failed = |error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
-    let json: &[u8] = row.try_get_unchecked(1).map_err(failed)?;
+    let json: &[u8] = row.try_get_unchecked(first).map_err(failed)?;
     // Other writers may store bytes that are no text.
     let events = serde_json::from_str(&String::from_utf8_lossy(json));
     let events: Vec<ReadEvent> = events.map_err(|error| DbErr::Json(error.to_string()))?;

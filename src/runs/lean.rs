@@ -8,12 +8,8 @@ use sea_orm::sea_query::{Expr, Query, SelectStatement, UnionType};
 use strum::VariantArray;
 
 use super::{
-    Result, Run, RunOrderField, Runs,
+    RunOrderField,
     filter::{RunFilter, Words},
-};
-use crate::db::{
-    page::{Order, Page, Rows},
-    statement::read_all,
 };
 
 /// Lists that are merged into one, at most: each is read a page deep.
@@ -137,34 +133,13 @@ impl<W> Words<W> {
     }
 }
 
-impl Runs {
-    /// A page of several lists that have no run in common, of each of which an index has the runs in order.
-    pub(super) async fn list_merged(
-        &self,
-        lists: impl Iterator<Item = SelectStatement>,
-        field: RunOrderField,
-        order: &Order,
-        page: &Page,
-    ) -> Result<Rows<Run>> {
-        let parts = lists.map(|list| part(order.select(list, page)));
-        // One statement: a run that goes from one status to another is in exactly one of them.
-        let union = parts.reduce(|mut union, part| {
-            union.union(UnionType::All, part);
-            union
-        });
-        let mut runs: Vec<Run> = match union {
-            Some(union) => read_all(self.database.read(), &union).await?,
-            None => Vec::new(),
-        };
-        runs.sort_unstable_by_key(|run| {
-            let place = field.position(run);
-            (place.value, place.id)
-        });
-        if order.descending != page.from_end {
-            runs.reverse();
-        }
-        Ok(Rows::from_read(runs, page))
-    }
+/// Several lists that have no run in common, of each of which an index has the runs in order, as one; none
+/// if there are none. One statement: a run that goes from one status to another is in exactly one of them.
+pub(super) fn merged(lists: impl Iterator<Item = SelectStatement>) -> Option<SelectStatement> {
+    lists.map(part).reduce(|mut union, part| {
+        union.union(UnionType::All, part);
+        union
+    })
 }
 
 /// A select as a part of a union: SQLite gives such a part an order and a limit in a subselect only.

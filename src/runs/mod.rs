@@ -3,7 +3,8 @@
 //!
 //! [`Runs`] is the whole of it to its callers: `reads`, `events_of_runs`, `writes` and `events` hold its
 //! methods, `lifecycle` the rules of a run's status, `input` and `filter` what is handed in, `extent` how
-//! much of a run is told, `lean` which lists an index leads to, `feed` how changes reach those who watch.
+//! much of a run is told, `parts` what is read along with it, `lean` which lists an index leads to, `feed` how
+//! changes reach those who watch.
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub mod filter;
 pub mod input;
 mod lean;
 pub mod lifecycle;
+mod parts;
 mod reads;
 mod statement;
 mod writes;
@@ -26,8 +28,9 @@ mod writes;
 pub use entity::{sync_event::Model as Event, sync_history::Model as Run, user::Model as User};
 pub use error::{Error, Result};
 pub use events::AddedEvents;
-pub use events_of_runs::{EventPage, EventsOfRun};
+pub use events_of_runs::{EventPage, EventsAsked, EventsOfRun};
 pub use extent::Extent;
+pub use parts::{ReadRun, RunParts};
 pub use reads::{RunOrder, RunOrderField, event_position};
 pub use writes::Written;
 

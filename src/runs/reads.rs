@@ -9,9 +9,10 @@ use strum::VariantArray;
 use uuid::Uuid;
 
 use super::{
-    Event, Extent, Run, Runs, User, duration,
+    Event, Extent, ReadRun, Run, RunParts, Runs, User, duration,
     error::{Error, Result},
     filter::{EventFilter, RunFilter},
+    lean::merged,
 };
 use crate::db::{
     ScanTime, Single,
@@ -84,18 +85,19 @@ impl Runs {
     /// # Errors
     /// There is none, or the database does not answer.
     pub async fn get(&self, id: Uuid) -> Result<Run> {
-        let run = self.find(id, Extent::Whole).await?;
-        run.ok_or(Error::NotFound { what: "run", id })
+        let read = self.find(id, &Extent::Whole.into()).await?;
+        let read = read.ok_or(Error::NotFound { what: "run", id })?;
+        Ok(read.run)
     }
 
     /// So much of the run with this id, if there is one.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn find(&self, id: Uuid, told: Extent) -> Result<Option<Run>> {
-        let mut select = select::<Run>(told.columns());
+    pub async fn find(&self, id: Uuid, parts: &RunParts) -> Result<Option<ReadRun>> {
+        let mut select = select::<Run>(parts.extent.columns());
         select.and_where(sync_history::Column::Id.eq(id));
-        let mut runs = read_all(self.database.read(), &select).await?;
+        let mut runs = parts.read_all(self.database.read(), select).await?;
         Ok(runs.pop())
     }
 
@@ -115,7 +117,7 @@ impl Runs {
     pub async fn find_events(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Event>> {
         let mut select = select::<Event>(Event::COLUMNS);
         select.and_where(sync_event::Column::Id.is_in(ids.iter().copied()));
-        let events: Vec<Event> = read_all(self.database.read(), &select).await?;
+        let events: Vec<Event> = read_all(self.database.read(), select).await?;
         Ok(events.into_iter().map(|event| (event.id, event)).collect())
     }
 
@@ -126,7 +128,7 @@ impl Runs {
     pub async fn find_users(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, User>> {
         let mut select = select::<User>(User::COLUMNS);
         select.and_where(user::Column::Id.is_in(ids.iter().copied()));
-        let users: Vec<User> = read_all(self.database.read(), &select).await?;
+        let users: Vec<User> = read_all(self.database.read(), select).await?;
         Ok(users.into_iter().map(|user| (user.id, user)).collect())
     }
 
@@ -139,20 +141,30 @@ impl Runs {
         filter: &RunFilter,
         order: RunOrder,
         page: &Page,
-        told: Extent,
+        parts: &RunParts,
         time: &ScanTime,
-    ) -> Result<Rows<Run>> {
-        let columns = told.max(order.field.extent()).columns();
+    ) -> Result<Rows<ReadRun>> {
+        let columns = parts.extent.max(order.field.extent()).columns();
         let select = |filter: &RunFilter| self.matching_runs(filter, columns);
         let is_lean = filter.is_lean(order.field);
         let field = order.field;
         let order = self.run_order(order);
-        if is_lean && let Some(filters) = filter.alternatives() {
-            let selects = filters.iter().map(select);
-            return self.list_merged(selects, field, &order, page).await;
-        }
         self.read(is_lean, time, async |connection| {
-            order.read(connection, select(filter), page).await
+            let upwards = order.descending == page.from_end;
+            let read = |runs| parts.read_in_order(connection, runs, field, upwards);
+            match filter.alternatives() {
+                Some(filters) if is_lean => {
+                    let lists = filters
+                        .iter()
+                        .map(|filter| order.select(select(filter), page));
+                    let runs = match merged(lists) {
+                        Some(runs) => read(runs).await?,
+                        None => Vec::new(),
+                    };
+                    Ok(Rows::from_read(runs, page))
+                }
+                _ => order.read(select(filter), page, read).await,
+            }
         })
         .await
     }
@@ -181,7 +193,8 @@ impl Runs {
     ) -> Result<Rows<Event>> {
         let select = self.matching_events(filter, Event::COLUMNS);
         self.read(filter.is_lean(), time, async |connection| {
-            event_order(true).read(connection, select, page).await
+            let read = |select| read_all(connection, select);
+            event_order(true).read(select, page, read).await
         })
         .await
     }
@@ -288,7 +301,7 @@ pub(super) async fn find_runs(
     for ids in ids.chunks(IDS) {
         let mut select = select::<Run>(Run::COLUMNS);
         select.and_where(sync_history::Column::Id.is_in(ids.iter().copied()));
-        runs.extend(read_all(connection, &select).await?);
+        runs.extend(read_all(connection, select).await?);
     }
     Ok(runs)
 }

@@ -394,16 +394,8 @@ async fn a_run_is_triggered_by_a_user_there_is(#[values(Sqlite, Postgres)] kind:
         format!("there is no user with the id {user}")
     );
 
-    let table = if kind == Postgres {
-        "\"user\".\"user\""
-    } else {
-        "\"user\""
-    };
     ledger
-        .sql(&format!(
-            "INSERT INTO {table} VALUES ({}, 'ops@example.test', 'Operations')",
-            ledger.id(user)
-        ))
+        .add_user(user, "ops@example.test", "Operations")
         .await;
     let id = ledger.create(input).await;
     let data = ledger

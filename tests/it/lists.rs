@@ -100,6 +100,79 @@ async fn every_order_is_the_same_in_one_page_and_in_many_forwards_and_backwards(
     assert_eq!(ids(&last), all[7..9]);
 }
 
+#[rstest]
+#[tokio::test]
+async fn what_is_read_along_with_runs_is_each_ones_own(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(ledger) = seeded(kind).await else {
+        return;
+    };
+    let user = "0197d2c4-8a3e-7c1b-9f00-0000000000aa";
+    ledger.add_user(user, "u@example.test", "U").await;
+    for number in 0..4 {
+        let run = ledger
+            .create(json!({"entityType": "ORDER", "source": "API", "triggeredById": user}))
+            .await;
+        let event = |n| json!({"eventType": "chunk", "message": format!("{number}, {n}")});
+        let events: Vec<_> = (0..=number).map(event).collect();
+        ledger
+            .data(
+                "mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }",
+                json!({"input": {"runId": run, "events": events}}),
+            )
+            .await;
+    }
+    let whose = "id triggeredBy { id email } events(PAGE) { nodes { message } pageInfo { hasNextPage hasPreviousPage } }
+        others: events(first: 100, filter: {eventType: \"chunk\"}) { nodes { message } }";
+    let filters = [
+        "{}",
+        "{entityType: ORDER}",
+        "{status: [RUNNING, COMPLETED], source: [API, AS400]}",
+        "{status: []}",
+        "{not: {source: API}}",
+    ];
+    let orders = [
+        "STARTED_AT",
+        "COMPLETED_AT",
+        "DURATION",
+        "RECORDS_PROCESSED",
+    ];
+    let pages = [
+        "first: 2",
+        "last: 1",
+        "last: 2, filter: {eventType: [\"chunk\", \"x\"]}",
+    ];
+    let mut seen = 0;
+    for ((filter, order), events) in filters
+        .iter()
+        .flat_map(|filter| orders.map(|order| (filter, order)))
+        .zip(pages.iter().cycle())
+    {
+        for direction in ["ASC", "DESC"] {
+            for page in ["first: 9", "last: 9"] {
+                let list = format!(
+                    "syncRuns(filter: {filter}, orderBy: {{field: {order}, direction: {direction}}}, {page})"
+                );
+                let whose = whose.replace("PAGE", events);
+                let query = format!(
+                    "{{ alone: {list} {{ nodes {{ id }} }} along: {list} {{ nodes {{ {whose} }} edges {{ node {{ {whose} }} }} }} }}"
+                );
+                let found = ledger.data(&query, json!({})).await;
+                let alone = ids(&found["alone"]);
+                let each = format!(
+                    "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on SyncRun {{ {whose} }} }} }}"
+                );
+                let each = ledger.data(&each, json!({"ids": alone})).await;
+                assert_eq!(found["along"]["nodes"], each["nodes"], "{query}");
+                let edges = found["along"]["edges"].as_array().unwrap();
+                let edges: Vec<_> = edges.iter().map(|edge| edge["node"].clone()).collect();
+                assert_eq!(json!(edges), each["nodes"], "{query}");
+                seen += alone.len();
+            }
+        }
+    }
+    assert!(seen > 400, "{seen}");
+}
+
 /// Runs without a value come last in both directions; ties are broken by id.
 async fn assert_ordered(ledger: &Ledger, ids: &[String], field: &str, direction: &str) {
     let mut keys = Vec::new();

@@ -9,17 +9,7 @@ const USER: &str = "0197d2c4-8a3e-7c1b-9f00-0000000000aa";
 /// A ledger with a run that has everything a run can have.
 async fn ledger_with_run(kind: Kind) -> Option<(Ledger, String)> {
     let ledger = Ledger::start(kind).await?;
-    let table = if kind == Postgres {
-        "\"user\".\"user\""
-    } else {
-        "\"user\""
-    };
-    let user = ledger.id(USER);
-    ledger
-        .sql(&format!(
-            "INSERT INTO {table} VALUES ({user}, 'ü@example.test', '\"U\"')"
-        ))
-        .await;
+    ledger.add_user(USER, "ü@example.test", "\"U\"").await;
     let run = ledger
         .create(
             json!({"entityType": "STOCK", "source": "AS400", "triggeredById": USER,

@@ -1,6 +1,10 @@
 //! Pages of events: across runs, or of one.
 
-use async_graphql::{Context, Object, SimpleObject, parser::types::Field};
+use std::sync::Arc;
+
+use async_graphql::{
+    Context, Lookahead, Object, SelectionField, SimpleObject, parser::types::Field,
+};
 use uuid::Uuid;
 
 use super::{SyncEvent, SyncEventFilter};
@@ -10,10 +14,10 @@ use crate::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_added_events, encode_position},
         objects::{Fragments, Object, Objects, Plain, WriteInner},
-        page::{PageArguments, PageInfo, count_bound, inner_of_page},
+        page::{PageArguments, PageInfo, argument, count_bound, inner_of_page},
     },
     runs::{
-        Event, EventPage, EventsOfRun, event_position,
+        Event, EventPage, EventsAsked, EventsOfRun, Result, event_position,
         feed::{self, EventCursor},
         filter::EventFilter,
     },
@@ -22,7 +26,7 @@ use crate::{
 /// A page of events.
 #[derive(Debug)]
 pub(in crate::graphql) struct SyncEventConnection {
-    rows: Rows<SyncEvent>,
+    rows: Arc<Rows<SyncEvent>>,
     list: EventList,
     place: Option<feed::Cursor>,
 }
@@ -32,6 +36,23 @@ pub(in crate::graphql) struct SyncEventConnection {
 enum EventList {
     Across(EventFilter),
     OfRun { run_id: Uuid, filter: EventFilter },
+}
+
+/// A page of a run's events that was read along with the run.
+#[derive(Clone, Debug)]
+pub(in crate::graphql) struct EventsRead {
+    rows: Arc<Rows<SyncEvent>>,
+    asked: Arc<EventsAsked<EventPage>>,
+}
+
+impl EventsRead {
+    /// What was read when this was asked.
+    pub(in crate::graphql) fn new(rows: Rows<Event>, asked: &Arc<EventsAsked<EventPage>>) -> Self {
+        Self {
+            rows: Arc::new(rows.map(SyncEvent::from)),
+            asked: Arc::clone(asked),
+        }
+    }
 }
 
 /// An event and its place in the list.
@@ -64,60 +85,92 @@ impl SyncEventConnection {
         arguments: PageArguments,
     ) -> async_graphql::Result<Self> {
         let filter = filter.unwrap_or_default().parse()?;
-        let page = arguments.page(List::Events, ctx)?;
+        let page = arguments.page(List::Events, ctx.pages(), &ctx.look_ahead())?;
         let place = place_if_selected(ctx).await?;
         let rows = ctx
             .runs()
             .list_events(&filter, &page, ctx.scan_time())
             .await?;
-        let rows = rows.map(SyncEvent::from);
+        let rows = Arc::new(rows.map(SyncEvent::from));
         let list = EventList::Across(filter);
         Ok(Self { rows, list, place })
     }
 
-    /// Reads a page of each of these runs', by the same arguments.
-    pub(in crate::graphql) async fn of_runs(
+    /// Pages of each of these runs' events, by the same arguments: those that were read along, if they were
+    /// asked for, or what is read now.
+    pub(in crate::graphql) async fn of_runs<'a>(
         ctx: &Context<'_>,
-        runs: impl Iterator<Item = Uuid>,
+        runs: impl Iterator<Item = (Uuid, Option<&'a EventsRead>)> + Clone,
         arguments: PageArguments,
         filter: Option<SyncEventFilter>,
     ) -> async_graphql::Result<Vec<Self>> {
-        let filter = filter.unwrap_or_default().parse()?;
-        let page = arguments.page(List::Events, ctx)?;
-        let place = place_if_selected(ctx).await?;
         let selected = ctx.look_ahead();
-        let nodes = [
-            selected.field("nodes"),
-            selected.field("edges").field("node"),
-        ];
-        let with_details = nodes.iter().any(|node| node.field("details").exists());
-        let what = EventPage { page, with_details };
-        let asked = |run_id| EventsOfRun {
-            run_id,
-            filter: filter.clone(),
-            what,
+        let asked = asked(ctx, &selected, &arguments, filter)?;
+        let place = place_if_selected(ctx).await?;
+        let read_along = |read: Option<&'a EventsRead>| {
+            let read = read.filter(|read| place.is_none() && *read.asked == asked);
+            read.map(|read| Arc::clone(&read.rows))
         };
-        let asked: Vec<_> = runs.map(asked).collect();
-        let ids: Vec<_> = asked.iter().map(|asked| asked.run_id).collect();
-        let pages = ctx.loaders().events(asked).await?.into_iter();
-        let pages = pages.zip(ids).map(|(rows, run_id)| {
-            let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &page));
+        let missing = runs.clone().filter(|(_, read)| read_along(*read).is_none());
+        let missing = missing.map(|(run_id, _)| EventsOfRun {
+            run_id,
+            asked: asked.clone(),
+        });
+        let found = ctx.loaders().events(missing.collect()).await?;
+        let mut found = found.into_iter();
+        let pages = runs.map(|(run_id, read)| {
+            let rows = read_along(read).unwrap_or_else(|| {
+                let rows = found.next().flatten();
+                let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &asked.what.page));
+                Arc::new(rows.map(SyncEvent::from))
+            });
+            let filter = asked.filter.clone();
             Self {
-                rows: rows.map(SyncEvent::from),
-                list: EventList::OfRun {
-                    run_id,
-                    filter: filter.clone(),
-                },
+                rows,
+                list: EventList::OfRun { run_id, filter },
                 place: place.clone(),
             }
         });
         Ok(pages.collect())
     }
+
+    /// What a field of runs will ask of the events of each, if these can be read along with the runs: not where
+    /// no index leads to them, nor where their place in the feed is to be known before they are read.
+    pub(in crate::graphql) fn ahead(
+        ctx: &Context<'_>,
+        field: SelectionField<'_>,
+    ) -> Option<EventsAsked<EventPage>> {
+        let selected = Lookahead::from(field);
+        let arguments = field.arguments().ok()?;
+        let filter = argument(&arguments, "filter")?;
+        let asked = asked(ctx, &selected, &PageArguments::ahead(&arguments)?, filter).ok()?;
+        let is_along = asked.filter.is_lean() && !selected.field("feedCursor").exists();
+        is_along.then_some(asked)
+    }
+}
+
+/// What is asked of a run's events by a connection of which this is selected.
+fn asked(
+    ctx: &Context<'_>,
+    selected: &Lookahead<'_>,
+    arguments: &PageArguments,
+    filter: Option<SyncEventFilter>,
+) -> Result<EventsAsked<EventPage>> {
+    let filter = filter.unwrap_or_default().parse()?;
+    let nodes = [
+        selected.field("nodes"),
+        selected.field("edges").field("node"),
+    ];
+    let what = EventPage {
+        page: arguments.page(List::Events, ctx.pages(), selected)?,
+        with_details: nodes.iter().any(|node| node.field("details").exists()),
+    };
+    Ok(EventsAsked { filter, what })
 }
 
 impl Plain for SyncEventConnection {
     fn inner<'a>(field: &'a Field, fragments: &'a Fragments) -> Option<WriteInner<'a, Self>> {
-        inner_of_page(field, fragments, |page: &Self| &page.rows, Self::info)
+        inner_of_page(field, fragments, |page: &Self| &*page.rows, Self::info)
     }
 }
 
@@ -162,10 +215,13 @@ impl SyncEventConnection {
                 .count_events(filter, bound, ctx.scan_time())
                 .await?),
             EventList::OfRun { run_id, filter } => {
-                let key = EventsOfRun {
-                    run_id: *run_id,
+                let asked = EventsAsked {
                     filter: filter.clone(),
                     what: bound,
+                };
+                let key = EventsOfRun {
+                    run_id: *run_id,
+                    asked,
                 };
                 Ok(ctx.loaders().event_count(key).await?.unwrap_or_default())
             }

@@ -9,7 +9,7 @@ mod payload;
 use async_graphql::{Context, ID, Object};
 
 pub(super) use added::SyncEventAdded;
-pub(super) use connection::SyncEventConnection;
+pub(super) use connection::{EventsRead, SyncEventConnection};
 pub(super) use filter::SyncEventFilter;
 pub(super) use input::{AddSyncEventInput, AddSyncEventsInput};
 pub(super) use payload::{AddSyncEventPayload, AddSyncEventsPayload};

@@ -11,7 +11,7 @@ use crate::{
         objects::{Fragments, Object, Objects, Plain, WriteInner},
         page::{PageArguments, PageInfo, count_bound, inner_of_page},
     },
-    runs::{Extent, Run, RunOrder, RunOrderField, feed, filter::RunFilter},
+    runs::{RunOrder, RunOrderField, feed, filter::RunFilter},
 };
 
 /// A page of runs.
@@ -34,16 +34,16 @@ pub(in crate::graphql) struct SyncRunEdge {
 
 impl SyncRunEdge {
     /// `run` in a list ordered by `field`.
-    pub(super) fn new(run: Run, field: RunOrderField) -> Self {
+    pub(super) fn new(run: SyncRun, field: RunOrderField) -> Self {
         Self {
             cursor: cursor(&run, field),
-            node: Object(run.into()),
+            node: Object(run),
         }
     }
 }
 
-fn cursor(run: &Run, field: RunOrderField) -> String {
-    encode_position(List::Runs(field), field.position(run))
+fn cursor(run: &SyncRun, field: RunOrderField) -> String {
+    encode_position(List::Runs(field), field.position(&run.run))
 }
 
 impl SyncRunConnection {
@@ -56,21 +56,21 @@ impl SyncRunConnection {
     ) -> async_graphql::Result<Self> {
         let filter = filter.unwrap_or_default().parse()?;
         let order = RunOrder::from(order.unwrap_or_default());
-        let page = arguments.page(List::Runs(order.field), ctx)?;
         let selected = ctx.look_ahead();
+        let page = arguments.page(List::Runs(order.field), ctx.pages(), &selected)?;
         let nodes = [
             selected.field("nodes"),
             selected.field("edges").field("node"),
         ];
-        let told = SyncRun::extent(&nodes).unwrap_or(Extent::Brief);
+        let parts = SyncRun::parts(ctx, &nodes);
         let place = place_if_selected(ctx).await?;
         let rows = ctx
             .runs()
-            .list(&filter, order, &page, told, ctx.scan_time())
+            .list(&filter, order, &page, &parts, ctx.scan_time())
             .await?;
         let field = order.field;
         Ok(Self {
-            rows: rows.map(SyncRun::from),
+            rows: rows.map(|read| SyncRun::read(read, &parts)),
             filter,
             field,
             place,
@@ -86,7 +86,7 @@ impl Plain for SyncRunConnection {
 
 impl SyncRunConnection {
     fn info(&self) -> PageInfo {
-        PageInfo::new(&self.rows, |run| cursor(&run.0, self.field))
+        PageInfo::new(&self.rows, |run| cursor(run, self.field))
     }
 }
 
@@ -95,7 +95,7 @@ impl SyncRunConnection {
 impl SyncRunConnection {
     /// The runs with their places in the list.
     async fn edges(&self) -> Vec<SyncRunEdge> {
-        let edge = |run: &SyncRun| SyncRunEdge::new(run.0.clone(), self.field);
+        let edge = |run: &SyncRun| SyncRunEdge::new(run.clone(), self.field);
         self.rows.rows.iter().map(edge).collect()
     }
 

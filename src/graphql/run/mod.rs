@@ -7,10 +7,13 @@ mod input;
 mod payload;
 mod words;
 
+use std::sync::Arc;
+
 use async_graphql::{
     Context, ID, Lookahead, Object, SelectionField, ServerError, ServerResult, Value,
 };
 use entity::Details;
+use uuid::Uuid;
 
 pub(super) use change::{SyncChangeKind, SyncRunChange};
 pub(super) use connection::SyncRunConnection;
@@ -27,22 +30,44 @@ pub(super) use words::{SyncEntityType, SyncSource, SyncStatus, stored};
 
 use super::{
     context::LedgerContext,
-    event::{SyncEventConnection, SyncEventFilter},
+    event::{EventsRead, SyncEventConnection, SyncEventFilter},
     objects::{FieldOf, Object, Plain, Together, Write, put_resolved},
     page::PageArguments,
     scalars::{DateTime, Json},
     user::User,
     written::put,
 };
-use crate::runs::{Extent, Run, lifecycle};
+use crate::runs::{self, Extent, ReadRun, Run, RunParts, lifecycle};
 
 /// One synchronisation run: one entity type, read from one source.
 #[derive(Clone, Debug)]
-pub(super) struct SyncRun(Run);
+pub(super) struct SyncRun {
+    run: Run,
+    /// If there is one that was read along.
+    user: Option<runs::User>,
+    /// If they were read along.
+    events: Option<EventsRead>,
+}
 
 impl From<Run> for SyncRun {
     fn from(run: Run) -> Self {
-        Self(run)
+        Self {
+            run,
+            user: None,
+            events: None,
+        }
+    }
+}
+
+impl SyncRun {
+    /// A run as it was read.
+    pub(super) fn read(read: ReadRun, parts: &RunParts) -> Self {
+        let events = read.events.zip(parts.events.as_ref());
+        Self {
+            run: read.run,
+            user: read.user,
+            events: events.map(|(rows, asked)| EventsRead::new(rows, asked)),
+        }
     }
 }
 
@@ -64,7 +89,7 @@ impl Plain for SyncRun {
             "recordsExpected" => |run, ctx, json| put_resolved(json, run.records_expected(ctx)),
             "progress" => |run, ctx, json| put_resolved(json, run.progress(ctx)),
             "errorMessage" => |run, ctx, json| put_resolved(json, run.error_message(ctx)),
-            "details" => |run, _, json| put(json, run.0.details()),
+            "details" => |run, _, json| put(json, run.run.details()),
             "triggeredById" => |run, ctx, json| put_resolved(json, run.triggered_by_id(ctx)),
             "version" => |run, ctx, json| put_resolved(json, run.version(ctx)),
             _ => return None,
@@ -83,12 +108,15 @@ impl Plain for SyncRun {
 /// The users who started the runs.
 async fn triggered_by(runs: &[SyncRun], field: &FieldOf<'_>) -> ServerResult<Vec<Value>> {
     let ctx = field.context();
-    let ids = runs.iter().filter_map(|run| run.0.triggered_by_id);
+    let ids = runs.iter().filter_map(SyncRun::user_to_look_up);
     let users = ctx.loaders().users(ids).await;
     let mut users = users.map_err(|error| failed(&ctx, error))?.into_iter();
     let users = runs.iter().map(|run| {
-        run.0.triggered_by_id?;
-        users.next()?.map(User::from)
+        let user = match run.user_to_look_up() {
+            Some(_) => users.next()?,
+            None => run.user.clone(),
+        };
+        user.map(User::from)
     });
     Ok(field.resolve(users.collect()).await)
 }
@@ -97,8 +125,8 @@ async fn triggered_by(runs: &[SyncRun], field: &FieldOf<'_>) -> ServerResult<Vec
 async fn events(runs: &[SyncRun], field: &FieldOf<'_>) -> ServerResult<Vec<Value>> {
     let ctx = field.context();
     let (arguments, (_, filter)) = (PageArguments::of(&ctx)?, ctx.param_value("filter", None)?);
-    let ids = runs.iter().map(|run| run.0.id);
-    let pages = SyncEventConnection::of_runs(&ctx, ids, arguments, filter).await;
+    let runs = runs.iter().map(SyncRun::with_events);
+    let pages = SyncEventConnection::of_runs(&ctx, runs, arguments, filter).await;
     let pages = pages.map_err(|error| failed(&ctx, error))?;
     Ok(field.resolve(pages.into_iter().map(Some).collect()).await)
 }
@@ -118,6 +146,31 @@ impl SyncRun {
         fields.map(|field| Self::extent_of(field.name())).max()
     }
 
+    /// What to read of the runs that are selected in these places.
+    pub(super) fn parts(ctx: &Context<'_>, places: &[Lookahead<'_>]) -> RunParts {
+        let selected = |field| places.iter().map(move |run| run.field(field));
+        RunParts {
+            extent: Self::extent(places).unwrap_or(Extent::Brief),
+            user: selected("triggeredBy").any(|users| users.exists()),
+            events: selected("events")
+                .flat_map(|events| events.selection_fields())
+                .find_map(|events| SyncEventConnection::ahead(ctx, events))
+                .map(Arc::new),
+        }
+    }
+
+    /// The user who started it, if it is yet to be looked up.
+    fn user_to_look_up(&self) -> Option<Uuid> {
+        match self.user {
+            Some(_) => None,
+            None => self.run.triggered_by_id,
+        }
+    }
+
+    fn with_events(&self) -> (Uuid, Option<&EventsRead>) {
+        (self.run.id, self.events.as_ref())
+    }
+
     /// How much of a run a field tells.
     fn extent_of(field: &str) -> Extent {
         match field {
@@ -132,21 +185,21 @@ impl SyncRun {
     }
 
     fn has_ended(&self) -> bool {
-        self.0.status().is_ok_and(lifecycle::has_ended)
+        self.run.status().is_ok_and(lifecycle::has_ended)
     }
 
     /// What is wrong with the stored row, a sentence for each value that cannot be read.
     fn unreadable(&self) -> Option<String> {
         let words = [
-            self.0.status().err(),
-            self.0.source().err(),
-            self.0.entity_type().err(),
+            self.run.status().err(),
+            self.run.source().err(),
+            self.run.entity_type().err(),
         ];
         let words = words.into_iter().flatten().map(|word| {
             let (column, text) = (word.column, word.text);
             format!("The stored {column} is `{text}`, which this server does not know.")
         });
-        let details = match &self.0.details {
+        let details = match &self.run.details {
             Some(Details::Unreadable(why)) => {
                 Some(format!("The stored details cannot be read: {why}."))
             }
@@ -162,41 +215,41 @@ impl SyncRun {
 impl SyncRun {
     /// The run's UUID. A worker may choose it.
     pub(super) async fn id(&self) -> ID {
-        self.0.id.into()
+        self.run.id.into()
     }
 
     /// What is synchronised.
     async fn entity_type(&self) -> SyncEntityType {
-        stored(&self.0.entity_type)
+        stored(&self.run.entity_type)
     }
 
     /// The system it is read from.
     async fn source(&self) -> SyncSource {
-        stored(&self.0.source)
+        stored(&self.run.source)
     }
 
     /// Where the run stands.
     async fn status(&self) -> SyncStatus {
-        stored(&self.0.status)
+        stored(&self.run.status)
     }
 
     /// When the worker began, by its own account.
     async fn started_at(&self) -> DateTime {
-        DateTime(self.0.started_at)
+        DateTime(self.run.started_at)
     }
 
     /// When the run ended. Non-null exactly when the status is COMPLETED, FAILED or CANCELLED.
     async fn completed_at(&self) -> Option<DateTime> {
         // A run that ended without saying when, before this server kept the ledger, ended at the
         // latest moment that is known of it.
-        let latest = || self.0.updated_at.unwrap_or(self.0.started_at);
+        let latest = || self.run.updated_at.unwrap_or(self.run.started_at);
         self.has_ended()
-            .then(|| DateTime(self.0.completed_at.unwrap_or_else(latest)))
+            .then(|| DateTime(self.run.completed_at.unwrap_or_else(latest)))
     }
 
     /// When the row last changed, whoever changed it.
     async fn updated_at(&self) -> DateTime {
-        let run = &self.0;
+        let run = &self.run;
         DateTime(
             run.updated_at
                 .or(run.completed_at)
@@ -210,40 +263,40 @@ impl SyncRun {
         reason = "exact for 285 years of microseconds"
     )]
     async fn duration_seconds(&self) -> Option<f64> {
-        let micros = self.0.duration_micros().filter(|_| self.has_ended())?;
+        let micros = self.run.duration_micros().filter(|_| self.has_ended())?;
         Some(micros as f64 / 1e6)
     }
 
     /// Records read so far.
     async fn records_processed(&self) -> i32 {
-        self.0.records_processed
+        self.run.records_processed
     }
 
     /// Records made in the target so far.
     async fn records_created(&self) -> i32 {
-        self.0.records_created
+        self.run.records_created
     }
 
     /// Records altered in the target so far.
     async fn records_updated(&self) -> i32 {
-        self.0.records_updated
+        self.run.records_updated
     }
 
     /// Records that could not be taken over so far.
     async fn records_failed(&self) -> i32 {
-        self.0.records_failed
+        self.run.records_failed
     }
 
     /// How many records the worker expects, if it said so.
     async fn records_expected(&self) -> Option<i32> {
-        self.0.records_expected
+        self.run.records_expected
     }
 
     /// recordsProcessed / recordsExpected, 0 to 1; null if unknown.
     async fn progress(&self) -> Option<f64> {
-        match self.0.records_expected? {
+        match self.run.records_expected? {
             expected if expected > 0 => {
-                Some((f64::from(self.0.records_processed) / f64::from(expected)).clamp(0.0, 1.0))
+                Some((f64::from(self.run.records_processed) / f64::from(expected)).clamp(0.0, 1.0))
             }
             // Nothing was expected, so all of it is done.
             _ => Some(1.0),
@@ -252,7 +305,7 @@ impl SyncRun {
 
     /// Why the run failed or was cancelled; or what is wrong with its row, if a status, source or entity type is UNKNOWN or details cannot be read.
     async fn error_message(&self) -> Option<String> {
-        match (self.unreadable(), self.0.error_message.clone()) {
+        match (self.unreadable(), self.run.error_message.clone()) {
             (Some(unreadable), Some(message)) => Some(format!("{unreadable} {message}")),
             (unreadable, message) => unreadable.or(message),
         }
@@ -260,26 +313,26 @@ impl SyncRun {
 
     /// What else the worker said of the run.
     async fn details(&self) -> Option<Json> {
-        self.0.details().cloned().map(Json)
+        self.run.details().cloned().map(Json)
     }
 
     /// The user who started the run, if a person did.
     async fn triggered_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Object<User>>> {
-        let Some(id) = self.0.triggered_by_id else {
-            return Ok(None);
+        let user = match self.user_to_look_up() {
+            Some(id) => ctx.loaders().user(id).await?,
+            None => self.user.clone(),
         };
-        let user = ctx.loaders().user(id).await?;
         Ok(user.map(|user| Object(user.into())))
     }
 
     /// The user's id alone, without looking the user up.
     async fn triggered_by_id(&self) -> Option<ID> {
-        self.0.triggered_by_id.map(ID::from)
+        self.run.triggered_by_id.map(ID::from)
     }
 
     /// Grows by one with every change: of two copies, the higher is the newer.
     async fn version(&self) -> i32 {
-        self.0.version
+        self.run.version
     }
 
     /// The run's events, oldest first. Pages of 25 by default, 100 at most.
@@ -298,7 +351,8 @@ impl SyncRun {
             last,
             before,
         };
-        let pages = SyncEventConnection::of_runs(ctx, [self.0.id].into_iter(), arguments, filter);
+        let run = [self.with_events()].into_iter();
+        let pages = SyncEventConnection::of_runs(ctx, run, arguments, filter);
         let mut pages = pages.await?;
         Ok(pages.remove(0))
     }

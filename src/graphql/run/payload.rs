@@ -22,7 +22,7 @@ pub(in crate::graphql) struct CreateSyncRunPayload {
 impl CreateSyncRunPayload {
     /// The run with its place in a list by start.
     async fn run_edge(&self) -> SyncRunEdge {
-        SyncRunEdge::new(self.run.0.0.clone(), RunOrderField::StartedAt)
+        SyncRunEdge::new(self.run.0.clone(), RunOrderField::StartedAt)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     db::{
         Database,
         page::{Page, Position},
-        statement::select,
+        statement::{read_all, select},
     },
     runs::{
         Event, Run,
@@ -161,10 +161,8 @@ impl Source {
             from_end: false,
             looks_beyond: false,
         };
-        let rows = reads::event_order(false)
-            .read(self.database.read(), select, &page)
-            .await?;
-        Ok(rows.rows)
+        let select = reads::event_order(false).select(select, &page);
+        read_all(self.database.read(), select).await
     }
 
     /// The status of a run; none if it does not exist.

@@ -305,6 +305,20 @@ impl Ledger {
         }
     }
 
+    /// A user, whom another application keeps.
+    pub(crate) async fn add_user(&self, id: &str, email: &str, full_name: &str) {
+        let table = if self.database_url.starts_with("postgres") {
+            "\"user\".\"user\""
+        } else {
+            "\"user\""
+        };
+        let id = self.id(id);
+        self.sql(&format!(
+            "INSERT INTO {table} VALUES ({id}, '{email}', '{full_name}')"
+        ))
+        .await;
+    }
+
     /// An id as a literal of SQL.
     pub(crate) fn id(&self, id: &str) -> String {
         if self.database_url.starts_with("postgres") {

@@ -1,0 +1,136 @@
+//! What is read of runs: so much of each, and along with it the user who started it and a page of its
+//! events, in the statement that reads the runs.
+//!
+//! First comes the page of runs, then what belongs to its runs: so the database looks up nothing of what
+//! it leaves out again, whatever its plan.
+
+use std::sync::Arc;
+
+use entity::{Columns, FromColumns, user};
+use sea_orm::sea_query::{Expr, JoinType, Query, SelectStatement, SubQueryStatement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
+use uuid::Uuid;
+
+use super::{Event, EventPage, EventsAsked, Extent, Run, RunOrderField, User};
+use crate::db::{page::Rows, statement::with_limit};
+
+/// What is read of runs.
+#[derive(Clone, Debug)]
+pub struct RunParts {
+    /// How much of each.
+    pub extent: Extent,
+    /// Whether the user who started it is read along.
+    pub user: bool,
+    /// The page of its events that is read along.
+    pub events: Option<Arc<EventsAsked<EventPage>>>,
+}
+
+/// A run as it was read.
+#[derive(Clone, Debug)]
+pub struct ReadRun {
+    /// So much of it as was to be read.
+    pub run: Run,
+    /// The user who started it, if there is one that was to be read.
+    pub user: Option<User>,
+    /// A page of its events, if one was to be read.
+    pub events: Option<Rows<Event>>,
+}
+
+impl From<Extent> for RunParts {
+    fn from(extent: Extent) -> Self {
+        Self {
+            extent,
+            user: false,
+            events: None,
+        }
+    }
+}
+
+impl RunParts {
+    /// Reads the runs that a select finds, which has the columns of the extent.
+    pub(super) async fn read_all(
+        &self,
+        connection: &impl ConnectionTrait,
+        runs: SelectStatement,
+    ) -> Result<Vec<ReadRun>, DbErr> {
+        let backend = connection.get_database_backend();
+        let statement = with_limit(&self.around(backend, runs), backend);
+        let rows = connection.query_all_raw(statement).await?;
+        rows.iter().map(|row| self.read(backend, row)).collect()
+    }
+
+    /// The same in the order of this field: within a list's section, which alone is ordered by it.
+    pub(super) async fn read_in_order(
+        &self,
+        connection: &impl ConnectionTrait,
+        runs: SelectStatement,
+        field: RunOrderField,
+        upwards: bool,
+    ) -> Result<Vec<ReadRun>, DbErr> {
+        let mut runs = self.read_all(connection, runs).await?;
+        runs.sort_unstable_by_key(|read| {
+            let place = field.position(&read.run);
+            (place.value, place.id)
+        });
+        if !upwards {
+            runs.reverse();
+        }
+        Ok(runs)
+    }
+
+    /// The select with what is read along, in no order.
+    fn around(&self, backend: DbBackend, runs: SelectStatement) -> SelectStatement {
+        if !self.user && self.events.is_none() {
+            return runs;
+        }
+        let mut select = Query::select();
+        select.from_subquery(runs, "run");
+        if self.user {
+            let started_it = Expr::cust("started_by.id = run.triggered_by_id");
+            select
+                .expr(Expr::cust(
+                    "started_by.id, started_by.email, started_by.full_name",
+                ))
+                .join_as(JoinType::LeftJoin, user::Entity, "started_by", started_it);
+        }
+        if let Some(events) = &self.events {
+            let answer = events.answer(backend, "run.id");
+            if backend == DbBackend::Postgres {
+                let always = Expr::cust("TRUE");
+                select.expr(Expr::cust("events.*")).join_lateral(
+                    JoinType::InnerJoin,
+                    answer,
+                    "events",
+                    always,
+                );
+            } else {
+                let answer = SubQueryStatement::SelectStatement(answer);
+                select.expr(Expr::SubQuery(None, Box::new(answer)));
+            }
+        }
+        select.expr(Expr::cust("run.*")).take()
+    }
+
+    fn read(&self, backend: DbBackend, row: &QueryResult) -> Result<ReadRun, DbErr> {
+        let of_user = if self.user {
+            User::COLUMNS.split(',').count()
+        } else {
+            0
+        };
+        let page = self.events.as_ref().map(|events| events.what);
+        let of_events = page.map_or(0, |page| page.columns(backend));
+        let run = Run::from_next(&mut Columns::behind(row, of_user + of_events))?;
+        let events = page.map(|page| page.read(row, of_user, run.id));
+        Ok(ReadRun {
+            user: if self.user { read_user(row)? } else { None },
+            events: events.transpose()?,
+            run,
+        })
+    }
+}
+
+/// The user that a row begins with, unless all is NULL.
+fn read_user(row: &QueryResult) -> Result<Option<User>, DbErr> {
+    let id: Option<Uuid> = Columns::behind(row, 0).read()?;
+    id.map(|_| User::from_columns(row)).transpose()
+}
