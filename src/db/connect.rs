@@ -95,16 +95,16 @@ async fn connect_postgres(url: &str, times: StatementTimes) -> Result<Database, 
     };
     Ok(Database {
         transactions: pool(POSTGRES_TRANSACTIONS, times.any, &[]).await?,
-        write: Single::new(
+        write: Single::keeping(
             pool(POSTGRES_WRITERS, times.any, &[]).await?,
             POSTGRES_WRITERS,
         ),
-        read: Single::new(
+        read: Single::keeping(
             pool(POSTGRES_READERS, times.any, &FEWEST_ROWS).await?,
             POSTGRES_READERS,
         ),
         scans: Scans::new(
-            Single::new(pool(scan::AT_ONCE, times.scan, &[]).await?, scan::AT_ONCE),
+            Single::keeping(pool(scan::AT_ONCE, times.scan, &[]).await?, scan::AT_ONCE),
             times.scan,
         ),
         group_commit: None,
@@ -165,16 +165,13 @@ async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, Co
             Box::pin(async move { limited.await.map(|()| true) })
         });
     Ok(Database {
-        write: Single::new(write.clone(), 1),
+        write: Single::new(write.clone()),
         transactions: write,
-        read: Single::new(
+        read: Single::keeping(
             open_sqlite(sqlite_readers(url, SQLITE_READERS)).await?,
             SQLITE_READERS,
         ),
-        scans: Scans::new(
-            Single::new(open_sqlite(scanners).await?, scan::AT_ONCE),
-            longest,
-        ),
+        scans: Scans::new(Single::new(open_sqlite(scanners).await?), longest),
         group_commit: Some(GroupCommit::default()),
     })
 }

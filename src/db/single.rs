@@ -1,8 +1,9 @@
 //! Single statements, each by itself.
 //!
-//! The pool asks PostgreSQL after each use of a connection whether it is still there, and takes the
-//! round trip for it that the statement took. Here connections go from one statement to the next
-//! without: one that failed, whose caller went away, or that rested goes back to the pool, which asks.
+//! The pool asks a connection after each use whether it is still there, and takes the round trip for it that
+//! the statement took: to PostgreSQL's server, or to SQLite's thread. Here connections go from one statement
+//! to the next without: one that failed, whose caller went away, or that rested goes back to the pool, which
+//! asks.
 
 use std::{
     fmt,
@@ -16,7 +17,10 @@ use sea_orm::{
     entity::prelude::async_trait,
     metric,
     sea_query::Values,
-    sqlx::{self, AssertSqlSafe, PgPool, Postgres, pool::PoolConnection},
+    sqlx::{
+        self, AssertSqlSafe, Database, Executor, IntoArguments, Pool, Postgres, Sqlite,
+        pool::PoolConnection,
+    },
 };
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Semaphore;
@@ -34,29 +38,46 @@ type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
 #[derive(Clone)]
 pub struct Single {
     connection: DatabaseConnection,
-    /// On PostgreSQL.
-    hand: Option<Arc<Hand>>,
+    hand: Hand,
     observer: Option<Observer>,
 }
 
-/// Connections that go from one statement to the next.
-struct Hand {
-    /// As many as there are connections: who waits for one that is kept would wait in vain at the pool.
-    turns: Semaphore,
-    kept: Mutex<Vec<Kept>>,
+/// Where their connections come from.
+#[derive(Clone)]
+enum Hand {
+    /// The pool, each time.
+    Pool,
+    Postgres(Arc<Kept<Postgres>>),
+    Sqlite(Arc<Kept<Sqlite>>),
 }
 
-struct Kept {
-    connection: PoolConnection<Postgres>,
+/// Connections that go from one statement to the next.
+struct Kept<DB: Database> {
+    pool: Pool<DB>,
+    /// As many as there are connections: who waits for one that is kept would wait in vain at the pool.
+    turns: Semaphore,
+    rested: Mutex<Vec<Rested<DB>>>,
+}
+
+struct Rested<DB: Database> {
+    connection: PoolConnection<DB>,
     taken: Instant,
     used: Instant,
 }
 
-impl Hand {
+impl<DB: Database> Kept<DB> {
+    fn new(pool: &Pool<DB>, connections: u32) -> Arc<Self> {
+        Arc::new(Self {
+            pool: pool.clone(),
+            turns: Semaphore::new(connections as usize),
+            rested: Mutex::default(),
+        })
+    }
+
     /// The connection that was used last, so that the others come to rest; or one of the pool's.
-    async fn take(&self, pool: &PgPool) -> Result<Kept, DbErr> {
+    async fn take(&self) -> Result<Rested<DB>, DbErr> {
         let now = Instant::now();
-        let last = self.kept().pop();
+        let last = self.rested().pop();
         match last {
             Some(last) if now - last.used < REST && now - last.taken < STAY => return Ok(last),
             // So have all that were used before it.
@@ -65,30 +86,69 @@ impl Hand {
             Some(last) => drop(last),
             None => {}
         }
-        let connection = pool.acquire().await.map_err(|error| match error {
+        let connection = self.pool.acquire().await.map_err(|error| match error {
             sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
             sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
             error => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
         })?;
-        Ok(Kept {
+        Ok(Rested {
             connection,
             taken: now,
             used: now,
         })
     }
 
-    fn keep(&self, mut used: Kept) {
+    fn keep(&self, mut used: Rested<DB>) {
         used.used = Instant::now();
-        self.kept().push(used);
+        self.rested().push(used);
     }
 
     /// Gives all back to the pool, which asks whether they are still there.
     fn let_go(&self) {
-        self.kept().clear();
+        self.rested().clear();
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rested(&self) -> MutexGuard<'_, Vec<Rested<DB>>> {
+        self.rested.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<DB: Database> Kept<DB>
+where
+    SqlxValues: IntoArguments<DB>,
+    QueryResult: From<DB::Row>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    /// What a statement answers.
+    async fn query(
+        &self,
+        statement: Statement,
+        observer: Option<&Observer>,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let observation = observer.map(|observer| (observer, statement.clone()));
+        // They are closed at no time.
+        let _turn = self.turns.acquire().await;
+        let mut taken = self.take().await?;
+        let values = statement.values.unwrap_or(Values(Vec::new()));
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values));
+        let began = Instant::now();
+        let outcome = query.fetch_all(&mut *taken.connection).await;
+        if let Some((observer, statement)) = &observation {
+            observer(&metric::Info {
+                elapsed: began.elapsed(),
+                statement,
+                failed: outcome.is_err(),
+            });
+        }
+        let failed = |error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
+        let outcome = outcome.map_err(failed);
+        match &outcome {
+            // What cut this one off has cut off the others too.
+            Err(error) if classify(error) == Failure::Unavailable => self.let_go(),
+            // Also where the database refused: the connection is as good as before.
+            _ => self.keep(taken),
+        }
+        Ok(outcome?.into_iter().map(QueryResult::from).collect())
     }
 }
 
@@ -99,17 +159,27 @@ impl fmt::Debug for Single {
 }
 
 impl Single {
-    /// On the connections of a pool, so many, that nobody else uses.
-    pub(super) fn new(connection: DatabaseConnection, connections: u32) -> Self {
-        let is_postgres = connection.get_database_backend() == DbBackend::Postgres;
-        let hand = is_postgres.then(|| Hand {
-            turns: Semaphore::new(connections as usize),
-            kept: Mutex::default(),
-        });
+    /// On connections that the pool gives out, and makes ready, for each.
+    pub(super) fn new(connection: DatabaseConnection) -> Self {
         Self {
             connection,
-            hand: hand.map(Arc::new),
+            hand: Hand::Pool,
             observer: None,
+        }
+    }
+
+    /// On all of the pool's connections, so many, which nobody else uses, from one to the next.
+    pub(super) fn keeping(connection: DatabaseConnection, connections: u32) -> Self {
+        let hand = if connection.get_database_backend() == DbBackend::Postgres {
+            let pool = connection.get_postgres_connection_pool();
+            Hand::Postgres(Kept::new(pool, connections))
+        } else {
+            let pool = connection.get_sqlite_connection_pool();
+            Hand::Sqlite(Kept::new(pool, connections))
+        };
+        Self {
+            hand,
+            ..Self::new(connection)
         }
     }
 
@@ -127,42 +197,12 @@ impl Single {
     }
 
     pub(super) async fn close(self) -> Result<(), DbErr> {
-        if let Some(hand) = &self.hand {
-            hand.let_go();
+        match &self.hand {
+            Hand::Pool => {}
+            Hand::Postgres(kept) => kept.let_go(),
+            Hand::Sqlite(kept) => kept.let_go(),
         }
         self.connection.close().await
-    }
-
-    /// What a statement answers on PostgreSQL.
-    async fn query(&self, hand: &Hand, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let observed = self
-            .observer
-            .as_ref()
-            .map(|observer| (observer, statement.clone()));
-        // They are closed at no time.
-        let _turn = hand.turns.acquire().await;
-        let pool = self.connection.get_postgres_connection_pool();
-        let mut taken = hand.take(pool).await?;
-        let values = statement.values.unwrap_or(Values(Vec::new()));
-        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values));
-        let began = Instant::now();
-        let outcome = query.fetch_all(&mut *taken.connection).await;
-        if let Some((observer, statement)) = &observed {
-            observer(&metric::Info {
-                elapsed: began.elapsed(),
-                statement,
-                failed: outcome.is_err(),
-            });
-        }
-        let failed = |error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
-        let outcome = outcome.map_err(failed);
-        match &outcome {
-            // What cut this one off has cut off the others too.
-            Err(error) if classify(error) == Failure::Unavailable => hand.let_go(),
-            // Also where the server refused: the connection is as good as before.
-            _ => hand.keep(taken),
-        }
-        Ok(outcome?.into_iter().map(QueryResult::from).collect())
     }
 }
 
@@ -181,16 +221,15 @@ impl ConnectionTrait for Single {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        match &self.hand {
-            Some(hand) => Ok(self.query(hand, statement).await?.into_iter().next()),
-            None => self.connection.query_one_raw(statement).await,
-        }
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let observer = self.observer.as_ref();
         match &self.hand {
-            Some(hand) => self.query(hand, statement).await,
-            None => self.connection.query_all_raw(statement).await,
+            Hand::Pool => self.connection.query_all_raw(statement).await,
+            Hand::Postgres(kept) => kept.query(statement, observer).await,
+            Hand::Sqlite(kept) => kept.query(statement, observer).await,
         }
     }
 }
