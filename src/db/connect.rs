@@ -1,6 +1,10 @@
 //! Opening the database by its URL.
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZero,
+    thread,
+    time::{Duration, Instant},
+};
 
 use sea_orm::{ConnectOptions, DatabaseConnection};
 use sqlx::{
@@ -40,7 +44,11 @@ const FEWEST_ROWS: [(&str, &str); 3] = [
     ("seq_page_cost", "0.1"),
     ("random_page_cost", "0.1"),
 ];
+/// At most; no more than there are processors, since each is a thread that contends with the writer's.
 const SQLITE_READERS: u32 = 4;
+/// Pages of a write-ahead log after which SQLite copies them to the database. Whoever commits then waits for
+/// it, twice as long where the log is twice as long.
+const LOG_PAGES: &str = "500";
 const ROWS_OF_WRITES: usize = 1024;
 /// Between two attempts to open a file that others are making.
 const OPEN_PAUSE: Duration = Duration::from_millis(20);
@@ -154,6 +162,8 @@ async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, Co
     migrate::sqlite(&migrating).await?;
     migrating.close().await.map_err(ConnectError::Open)?;
     let write = open_sqlite(sqlite_writer(url)).await?;
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let readers = u32::try_from(processors).map_or(SQLITE_READERS, |n| n.clamp(2, SQLITE_READERS));
     let longest = times.scan;
     let mut scanners = sqlite_readers(url, scan::AT_ONCE);
     scanners
@@ -167,10 +177,7 @@ async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, Co
     Ok(Database {
         write: Single::new(write.clone()),
         transactions: write,
-        read: Single::keeping(
-            open_sqlite(sqlite_readers(url, SQLITE_READERS)).await?,
-            SQLITE_READERS,
-        ),
+        read: Single::keeping(open_sqlite(sqlite_readers(url, readers)).await?, readers),
         scans: Scans::new(Single::new(open_sqlite(scanners).await?), longest),
         group_commit: Some(GroupCommit::default()),
     })
@@ -186,6 +193,7 @@ fn sqlite_writer(url: &str) -> ConnectOptions {
             // quarter of all that a report costs SQLite. It is small, unlike what an index is made from, for
             // which migrations have a connection of their own.
             .pragma("temp_store", "MEMORY")
+            .pragma("wal_autocheckpoint", LOG_PAGES)
             // Its thread does not wait for the rows of statements sent together to be taken.
             .row_buffer_size(ROWS_OF_WRITES)
     });
