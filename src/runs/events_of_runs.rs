@@ -16,11 +16,15 @@ use serde::Deserialize;
 use sqlx::{Row, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{Event, Result, Runs, filter::EventFilter, reads::event_order};
+use super::{
+    Event, Result, Runs,
+    filter::EventFilter,
+    reads::{event_order, matching_events},
+};
 use crate::db::{
     ScanTime,
     page::{Page, Rows},
-    statement::{select, with_limit},
+    statement::with_limit,
 };
 
 /// What is asked of a run's events.
@@ -204,11 +208,10 @@ fn events_of(
     run: &'static str,
     columns: &'static str,
 ) -> SelectStatement {
-    let mut select = select::<Event>(columns);
-    select
-        .cond_where(filter.condition(backend))
-        .and_where(Expr::col(sync_event::Column::SyncId).eq(Expr::cust(run)));
-    select
+    let is_its = Expr::col(sync_event::Column::SyncId).eq(Expr::cust(run));
+    matching_events(backend, filter, columns)
+        .and_where(is_its)
+        .take()
 }
 
 /// What an aggregate answers of events.

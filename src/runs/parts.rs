@@ -88,9 +88,7 @@ impl RunParts {
         if self.user {
             let started_it = Expr::cust("started_by.id = run.triggered_by_id");
             select
-                .expr(Expr::cust(
-                    "started_by.id, started_by.email, started_by.full_name",
-                ))
+                .exprs(columns_of_user().map(|column| Expr::col(("started_by", column))))
                 .join_as(JoinType::LeftJoin, user::Entity, "started_by", started_it);
         }
         if let Some(events) = &self.events {
@@ -113,7 +111,7 @@ impl RunParts {
 
     fn read(&self, backend: DbBackend, row: &QueryResult) -> Result<ReadRun, DbErr> {
         let of_user = if self.user {
-            User::COLUMNS.split(',').count()
+            columns_of_user().count()
         } else {
             0
         };
@@ -127,6 +125,10 @@ impl RunParts {
             run,
         })
     }
+}
+
+fn columns_of_user() -> impl Iterator<Item = &'static str> {
+    User::COLUMNS.split(", ")
 }
 
 /// The user that a row begins with, unless all is NULL.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use entity::{FromColumns, sync_event, sync_history, user};
 use sea_orm::sea_query::{Expr, Query, SelectStatement};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr};
 use strum::VariantArray;
 use uuid::Uuid;
 
@@ -191,7 +191,7 @@ impl Runs {
         page: &Page,
         time: &ScanTime,
     ) -> Result<Rows<Event>> {
-        let select = self.matching_events(filter, Event::COLUMNS);
+        let select = matching_events(self.database.backend(), filter, Event::COLUMNS);
         self.read(filter.is_lean(), time, async |connection| {
             let read = |select| read_all(connection, select);
             event_order(true).read(select, page, read).await
@@ -209,7 +209,7 @@ impl Runs {
         up_to: u32,
         time: &ScanTime,
     ) -> Result<u32> {
-        let select = self.matching_events(filter, "1");
+        let select = matching_events(self.database.backend(), filter, "1");
         self.read(filter.is_lean(), time, async |connection| {
             count_up_to(connection, select, up_to).await
         })
@@ -218,16 +218,6 @@ impl Runs {
 
     fn matching_runs(&self, filter: &RunFilter, columns: &'static str) -> SelectStatement {
         let mut select = select::<Run>(columns);
-        select.cond_where(filter.condition(self.database.backend()));
-        select
-    }
-
-    pub(super) fn matching_events(
-        &self,
-        filter: &EventFilter,
-        columns: &'static str,
-    ) -> SelectStatement {
-        let mut select = select::<Event>(columns);
         select.cond_where(filter.condition(self.database.backend()));
         select
     }
@@ -242,10 +232,8 @@ impl Runs {
                 duration::expression(backend),
                 true,
                 match backend {
-                    sea_orm::DbBackend::Postgres => {
-                        |micros| duration::operand(sea_orm::DbBackend::Postgres, micros)
-                    }
-                    _ => |micros| duration::operand(sea_orm::DbBackend::Sqlite, micros),
+                    DbBackend::Postgres => |micros| duration::operand(DbBackend::Postgres, micros),
+                    _ => |micros| duration::operand(DbBackend::Sqlite, micros),
                 },
             ),
             RunOrderField::RecordsProcessed => {
@@ -275,6 +263,17 @@ impl Runs {
             Ok(self.database.scan(time, read).await?)
         }
     }
+}
+
+/// The events that match.
+pub(super) fn matching_events(
+    backend: DbBackend,
+    filter: &EventFilter,
+    columns: &'static str,
+) -> SelectStatement {
+    let mut select = select::<Event>(columns);
+    select.cond_where(filter.condition(backend));
+    select
 }
 
 async fn count_up_to(

@@ -100,26 +100,27 @@ impl SyncEventConnection {
     /// asked for, or what is read now.
     pub(in crate::graphql) async fn of_runs<'a>(
         ctx: &Context<'_>,
-        runs: impl Iterator<Item = (Uuid, Option<&'a EventsRead>)> + Clone,
+        runs: impl Iterator<Item = (Uuid, Option<&'a EventsRead>)>,
         arguments: PageArguments,
         filter: Option<SyncEventFilter>,
     ) -> async_graphql::Result<Vec<Self>> {
         let selected = ctx.look_ahead();
         let asked = asked(ctx, &selected, &arguments, filter)?;
         let place = place_if_selected(ctx).await?;
-        let read_along = |read: Option<&'a EventsRead>| {
+        let read_along = |(run_id, read): (Uuid, Option<&'a EventsRead>)| {
             let read = read.filter(|read| place.is_none() && *read.asked == asked);
-            read.map(|read| Arc::clone(&read.rows))
+            (run_id, read.map(|read| Arc::clone(&read.rows)))
         };
-        let missing = runs.clone().filter(|(_, read)| read_along(*read).is_none());
+        let pages: Vec<_> = runs.map(read_along).collect();
+        let missing = pages.iter().filter(|(_, rows)| rows.is_none());
         let missing = missing.map(|(run_id, _)| EventsOfRun {
-            run_id,
+            run_id: *run_id,
             asked: asked.clone(),
         });
         let found = ctx.loaders().events(missing.collect()).await?;
         let mut found = found.into_iter();
-        let pages = runs.map(|(run_id, read)| {
-            let rows = read_along(read).unwrap_or_else(|| {
+        let pages = pages.into_iter().map(|(run_id, rows)| {
+            let rows = rows.unwrap_or_else(|| {
                 let rows = found.next().flatten();
                 let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &asked.what.page));
                 Arc::new(rows.map(SyncEvent::from))
