@@ -10,7 +10,7 @@ use crate::{
     cluster::Cluster,
     cpu::CpuClock,
     database::Database,
-    feed::{server_binary, version},
+    feed::{note, server_binary, version},
     fill::fill,
     process::{self, Process},
     report::{Limit, Report, Row},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How often each page is measured in each ledger, by turns.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
 /// Requests of one measurement.
 const REQUESTS: u32 = 60;
 /// Places in the middle of the list, asked for by turns.
@@ -60,6 +60,9 @@ pub(crate) struct Options {
         value_name = "NUMBER"
     )]
     sizes: Vec<u64>,
+    /// How often all is measured, one run after the other
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
+    times: u32,
     /// The server's binary [default: sync-history beside this one]
     #[arg(long, value_name = "PATH")]
     server: Option<PathBuf>,
@@ -91,6 +94,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let mut ledgers = Vec::new();
     for size in &options.sizes {
         let database = Database::create(options.database_url.as_deref()).await?;
+        note(&format!("{size} runs"));
         ledgers.push(Ledger::start(&program, database, *size).await?);
     }
     let [first, ..] = &ledgers[..] else {
@@ -107,12 +111,15 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     } else {
         1.3
     };
-    for shape in shapes() {
-        let costs = measure(&ledgers, &shape).await?;
-        for (ledger, cost) in ledgers.iter().zip(&costs).skip(1) {
-            let figure = format!("{}, {} runs: CPU us", shape.name, ledger.size);
-            let row = Row::new(figure, *cost).base(costs[0]).ratio();
-            report.add(row.limit(Limit::Ratio(limit)));
+    for time in 1..=options.times {
+        note(&format!("time {time} of {}", options.times));
+        for shape in shapes() {
+            let costs = measure(&ledgers, &shape).await?;
+            for (ledger, cost) in ledgers.iter().zip(&costs).skip(1) {
+                let figure = format!("{time}. {}, {} runs: CPU us", shape.name, ledger.size);
+                let row = Row::new(figure, *cost).base(costs[0]).ratio();
+                report.add(row.limit(Limit::Ratio(limit)));
+            }
         }
     }
     for ledger in ledgers {
