@@ -22,6 +22,7 @@ mod m20261123_000005_lean_triggers;
 mod m20261123_000006_keys;
 mod m20261124_000007_pairs;
 mod m20261126_000008_untouched_indexes;
+mod m20261127_000009_ascending;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000006_keys::Migration),
             Box::new(m20261124_000007_pairs::Migration),
             Box::new(m20261126_000008_untouched_indexes::Migration),
+            Box::new(m20261127_000009_ascending::Migration),
         ]
     }
 }

@@ -1,6 +1,11 @@
 //! The predecessor's database, adopted in place.
 
-use std::process::{Command, Stdio};
+use std::{
+    collections::BTreeMap,
+    process::{Command, Stdio},
+};
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
 use crate::support::{Cluster, Kind, Ledger, Value, database_name, json, lacking};
 
@@ -169,7 +174,6 @@ async fn servers_that_start_together_adopt_it_once() {
 /// A worker's transaction is open while the server starts, and holds locks on the tables.
 #[tokio::test]
 async fn adoption_waits_for_an_open_transaction_without_disturbing_its_writer() {
-    use sea_orm::ConnectionTrait;
     let Some(cluster) = Cluster::get() else {
         return;
     };
@@ -304,4 +308,42 @@ async fn servers_that_start_together_make_one_sqlite_file() {
             [""; 0]
         );
     }
+}
+
+#[tokio::test]
+async fn an_sqlite_file_of_an_earlier_server_is_given_the_indexes_of_this_one() {
+    let ledger = Ledger::start(Kind::Sqlite).await.unwrap();
+    let run = ledger.create_stock().await;
+    let connection = ledger.foreign().await;
+    let sql = async |sql: String| connection.execute_unprepared(&sql).await.unwrap();
+    let indexes = async || {
+        let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql NOT NULL";
+        let statement = Statement::from_string(DbBackend::Sqlite, sql);
+        let rows = connection.query_all_raw(statement).await.unwrap();
+        let texts = |row: &QueryResult| {
+            let text = |column| row.try_get::<String>("", column).unwrap();
+            (text("name"), text("sql"))
+        };
+        rows.iter().map(texts).collect::<BTreeMap<_, _>>()
+    };
+    let as_they_are = indexes().await;
+    // As they were before: the newest first.
+    for (name, on) in &as_they_are {
+        if name.ends_with("_newest") {
+            let (columns, rest) = on.split_once(", id)").unwrap();
+            sql(format!("DROP INDEX {name}")).await;
+            sql(format!("{columns} DESC, id DESC){rest}")).await;
+        }
+    }
+    assert_ne!(indexes().await, as_they_are);
+    sql("DELETE FROM seaql_migrations WHERE version LIKE '%ascending'; ANALYZE".into()).await;
+
+    let replica = ledger.replica().await;
+    assert_eq!(indexes().await, as_they_are);
+    let analysed = "SELECT 1 FROM sqlite_stat1 WHERE idx = 'ix_sync_history_newest'";
+    let analysed = Statement::from_string(DbBackend::Sqlite, analysed);
+    assert!(connection.query_one_raw(analysed).await.unwrap().is_some());
+    let list = "{ syncRuns { nodes { id } } }";
+    let listed = json!({"syncRuns": {"nodes": [{"id": run}]}});
+    assert_eq!(replica.data(list, json!({})).await, listed);
 }
