@@ -31,7 +31,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks kept for subscribers that are slow; one that falls behind further reads by itself.
 const BACKLOG: usize = 64;
 /// Subscribers who are told at once.
-const RANK: usize = 64;
+const RANK: usize = 16;
 
 /// What the subscribers of a group are told.
 #[derive(Clone, Debug)]
