@@ -44,6 +44,8 @@ const WORKERS: usize = 64;
 const READERS: usize = 8;
 /// Those who watch meanwhile.
 const SUBSCRIBERS: usize = 1000;
+/// So many times as long as a rate an even pace is measured: a 99th percentile takes more than a few hundred reports.
+const EVEN_PACE: usize = 4;
 /// Seconds of the even pace that are not counted.
 const WARM_UP: usize = 2;
 /// Runs there are to be listed.
@@ -60,7 +62,7 @@ pub(crate) struct Options {
         value_name = "NUMBER"
     )]
     connections: Vec<usize>,
-    /// How long each measurement takes
+    /// How long each measurement of a rate takes
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     seconds: u32,
     /// The server's binary [default: sync-history beside this one]
@@ -85,8 +87,9 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     );
     let seconds = Duration::from_secs(options.seconds.into());
     compare_rates(&program, &options.connections, seconds, &mut report).await?;
-    let alone = at_even_pace(&program, options.seconds as usize, false).await?;
-    let among_others = at_even_pace(&program, options.seconds as usize, true).await?;
+    let seconds = EVEN_PACE * options.seconds as usize;
+    let alone = at_even_pace(&program, seconds, false).await?;
+    let among_others = at_even_pace(&program, seconds, true).await?;
     add_latencies(&mut report, &alone, &among_others);
     report.publish(options.json.as_deref())
 }
