@@ -4,6 +4,7 @@
 mod connect;
 pub mod error;
 mod group_commit;
+mod insert;
 pub mod migrate;
 pub mod page;
 mod scan;
@@ -19,6 +20,7 @@ use sea_orm::{
 
 pub use connect::{StatementTimes, connect, connect_with};
 pub use error::ConnectError;
+pub use insert::{Insert, Inserted};
 pub use scan::{ScanError, ScanTime};
 pub use single::Single;
 pub use writer::Writer;
@@ -76,6 +78,18 @@ impl Database {
         match &self.group_commit {
             Some(group) => group.execute(&self.transactions, statement).await,
             None => self.write.query_all_raw(statement).await,
+        }
+    }
+
+    /// Inserts a row into SQLite, where those that come at once are one statement; it is stored, durably, when this
+    /// returns.
+    ///
+    /// # Errors
+    /// As [`write_one`](Self::write_one); and on PostgreSQL, where each kind of row has a statement of its own.
+    pub async fn insert(&self, insert: Insert) -> Result<Inserted, DbErr> {
+        match &self.group_commit {
+            Some(group) => group.execute(&self.transactions, insert).await,
+            None => Err(DbErr::Custom("rows are inserted into SQLite".to_owned())),
         }
     }
 

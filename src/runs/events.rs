@@ -19,6 +19,7 @@ use super::{
     input::{NewEvent, is_same},
 };
 use crate::db::{
+    Insert,
     error::{Failure, classify},
     statement::{both, read_all, select},
 };
@@ -122,17 +123,23 @@ impl Runs {
                 Err(error) if classify(&error) == Failure::Duplicate => {}
                 rows => return new.all_added(rows),
             }
-        }
-        if new.events.len() == 1 {
-            let rows = database.write_one(new.insert_missing(backend)).await;
-            return new.added(rows, database.read()).await;
+        } else if let [event] = new.events.as_slice() {
+            let inserted = database.insert(new.insert(event)).await;
+            let inserted = inserted.map_err(|error| new.failure(error))?;
+            let replayed = usize::from(!inserted.is_new);
+            let run = inserted.read.as_deref();
+            return new.added(replayed, run, database.read()).await;
         }
         database
             .write_several(move |connection| {
                 Box::pin(async move {
                     let insert = new.insert_missing(backend);
                     let rows = connection.query_all_raw(insert).await;
-                    new.added(rows, connection).await
+                    let mut rows = rows.map_err(|error| new.failure(error))?;
+                    // Another process may have deleted the run meanwhile; an event's row has nothing but its id.
+                    let run = rows.pop_if(|last| last.column_names().len() > 1);
+                    let replayed = new.events.len() - rows.len();
+                    new.added(replayed, run.as_ref(), connection).await
                 })
             })
             .await
@@ -182,7 +189,17 @@ impl NewEvents {
         })
     }
 
-    /// Inserts all but those whose ids are taken.
+    /// Inserts one into SQLite unless its id is taken, and reads the run, as far as it is to be told.
+    fn insert(&self, event: &Event) -> Insert {
+        let insert = Insert::new(event.id, sync_event::ActiveModel::from(event.clone()));
+        match self.run {
+            Some(run) => insert.and_read::<Run>(run.columns(), self.run_id),
+            None => insert,
+        }
+    }
+
+    /// Inserts all but those whose ids are taken; on SQLite, where the way to its thread and back takes longer than
+    /// either, the run is read too, as far as it is to be told.
     fn insert_missing(&self, backend: DbBackend) -> Statement {
         let rows = self.events.iter().cloned();
         let rows = rows.map(sync_event::ActiveModel::from);
@@ -191,7 +208,7 @@ impl NewEvents {
             .into_query();
         insert.returning(Query::returning().column(Column::Id));
         let insert = backend.build(&insert);
-        let Some(run) = self.told_by(backend) else {
+        let Some(run) = self.run.filter(|_| backend == DbBackend::Sqlite) else {
             return insert;
         };
         let mut read = select::<Run>(run.columns());
@@ -199,31 +216,21 @@ impl NewEvents {
         both(insert, backend.build(&read))
     }
 
-    /// How much of the run [`insert_missing`](Self::insert_missing) answers behind the events' ids: on SQLite,
-    /// where the way to its thread and back takes longer than either.
-    fn told_by(&self, backend: DbBackend) -> Option<Extent> {
-        self.run.filter(|_| backend == DbBackend::Sqlite)
-    }
-
-    /// What has come of [`insert_missing`](Self::insert_missing), by its rows; those that were there before are
-    /// compared. The caller's transaction undoes the rest when one of them differs.
+    /// What has come of them, of which so many were there before; those are compared. The caller's transaction
+    /// undoes the rest when one of them differs.
     async fn added(
         mut self,
-        rows: std::result::Result<Vec<QueryResult>, DbErr>,
+        replayed: usize,
+        run: Option<&QueryResult>,
         connection: &impl ConnectionTrait,
     ) -> Result<AddedEvents> {
-        let mut rows = rows.map_err(|error| self.failure(error))?;
-        let run = self.told_by(connection.get_database_backend());
-        // Another process may have deleted it meanwhile; an event's row has nothing but its id.
-        let run = run.and_then(|_| rows.pop_if(|last| last.column_names().len() > 1));
-        let replayed = self.events.len() - rows.len();
         if replayed > 0 {
             self.compare(connection).await?;
         }
         Ok(AddedEvents {
             events: self.events,
             replayed,
-            run: run.as_ref().map(Run::from_columns).transpose()?,
+            run: run.map(Run::from_columns).transpose()?,
         })
     }
 

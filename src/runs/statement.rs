@@ -1,12 +1,23 @@
 //! Executing a statement that writes runs, and telling what they are then.
 
-use entity::{FromColumns, sync_history::Column};
-use sea_orm::sea_query::{Expr, InsertStatement, Query, ReturningClause, UpdateStatement};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, Statement, StatementBuilder};
+use entity::{
+    FromColumns,
+    sync_history::{self, Column},
+};
+use sea_orm::sea_query::{
+    Expr, InsertStatement, OnConflict, Query, ReturningClause, UpdateStatement,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait, Statement,
+    StatementBuilder,
+};
 use uuid::Uuid;
 
 use super::{Extent, Run, Runs, reads};
-use crate::db::statement::{both, select};
+use crate::db::{
+    Insert,
+    statement::{both, select},
+};
 
 impl Runs {
     /// Executes a statement that writes this run, if any, and answers it as it then is.
@@ -19,6 +30,28 @@ impl Runs {
         let statement = and_read_one(self.database.backend(), id, statement, told);
         let rows = self.database.write_one(statement).await?;
         let run = rows.first().map(Run::from_columns).transpose()?;
+        if run.is_some() {
+            self.feed.ring();
+        }
+        Ok(run)
+    }
+
+    /// Inserts a run, if there is none of its id, and answers it as it then is.
+    pub(super) async fn insert_run(
+        &self,
+        id: Uuid,
+        row: sync_history::ActiveModel,
+        told: Extent,
+    ) -> Result<Option<Run>, DbErr> {
+        if self.database.backend() == DbBackend::Postgres {
+            let insert = sync_history::Entity::insert(row)
+                .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned());
+            return self.write_run(id, insert.into_query(), told).await;
+        }
+        let insert = Insert::new(id, row).and_read::<Run>(told.columns(), id);
+        let inserted = self.database.insert(insert).await?;
+        let run = inserted.read.filter(|_| inserted.is_new);
+        let run = run.as_deref().map(Run::from_columns).transpose()?;
         if run.is_some() {
             self.feed.ring();
         }

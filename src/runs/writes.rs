@@ -5,12 +5,9 @@ use entity::{
     Details, FromColumns, SyncEntityType, SyncSource, SyncStatus, sync_history,
     sync_history::Column,
 };
-use sea_orm::sea_query::{
-    Expr, ExprTrait, Func, FunctionCall, LockType, OnConflict, Query, UpdateStatement,
-};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, FunctionCall, LockType, Query, UpdateStatement};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QuerySelect,
-    QueryTrait,
 };
 use serde_json::{Map, Value as Json};
 use tracing::debug;
@@ -59,10 +56,7 @@ impl Runs {
             creation_digest: Set(Some(digest)),
             ..Default::default()
         };
-        let insert = sync_history::Entity::insert(row)
-            .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
-            .into_query();
-        let created = self.write_run(id, insert, told).await.map_err(|error| {
+        let created = self.insert_run(id, row, told).await.map_err(|error| {
             match (classify(&error), new.triggered_by_id) {
                 (Failure::ForeignKey, Some(id)) => Error::NotFound { what: "user", id },
                 _ => error.into(),

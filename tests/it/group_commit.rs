@@ -76,6 +76,44 @@ async fn reports_that_come_at_once_share_a_commit_and_have_outcomes_of_their_own
 }
 
 #[tokio::test]
+async fn of_repetitions_that_come_at_once_one_is_stored() {
+    let ledger = Ledger::start(Sqlite).await.unwrap();
+    let run = ledger.create_stock().await;
+    let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
+    let lock = ledger.foreign().await;
+    lock.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let input = json!({"id": some, "entityType": "STOCK", "source": "AS400"});
+    let event = json!({"id": some, "eventType": "x", "message": "same"});
+    let added = json!({"runId": run, "events": [event]});
+    let repeated = async |query: &'static str, input: &Value| {
+        let asked = (0..5).map(|_| ledger.data(query, json!({"input": input})));
+        join_all(asked).await
+    };
+    let different = async {
+        // Behind the others.
+        time::sleep(ARRIVAL / 2).await;
+        let mut input = input.clone();
+        input["entityType"] = json!("ORDER");
+        ledger.error(CREATE, json!({"input": input})).await
+    };
+    let release = async {
+        time::sleep(ARRIVAL).await;
+        lock.execute_unprepared("COMMIT").await.unwrap();
+    };
+    let (created, added, error, ()) = tokio::join!(
+        repeated(CREATE, &input),
+        repeated(ADD, &added),
+        different,
+        release
+    );
+    let is_new = |created: &&Value| created["createSyncRun"]["replayed"] == false;
+    assert_eq!(created.iter().filter(is_new).count(), 1, "{created:?}");
+    let is_new = |added: &&Value| added["addSyncEvents"]["replayedCount"] == 0;
+    assert_eq!(added.iter().filter(is_new).count(), 1, "{added:?}");
+    assert_eq!(code(&error), "ID_CONFLICT", "{error}");
+}
+
+#[tokio::test]
 async fn statements_that_wait_are_sent_together_and_answered_apart() {
     let mut store = Store::open().await;
     let sent = Arc::new(AtomicUsize::new(0));

@@ -5,8 +5,8 @@
 //! leader set to work, which takes them as they come, executes each, commits, and only then answers
 //! them, until none is left. One that comes alone is committed at once: nobody waits for company.
 //!
-//! Most are one statement, and those that wait are sent to SQLite together (see `together`). Each has its
-//! own outcome: what is executed in one step is in a savepoint, to which is gone back when it fails. SQLite
+//! Most are one statement, a row to insert above all, and those that wait are sent to SQLite together (see
+//! `together`). Each has its own outcome: what is executed in one step is in a savepoint, to which is gone back when it fails. SQLite
 //! undoes the whole transaction by itself when it meets a full disk or an unreadable page; then the savepoint
 //! is gone, by which that is noticed, and all that were in it are told.
 
@@ -21,15 +21,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Statement};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::{begin, writer::Writer};
-use waiting::{OneStatement, Several, Waiting, undone};
+use super::{begin, insert::Insert, writer::Writer};
+use together::Together;
+use waiting::{Asked, One, Several, Waiting, undone};
 
 pub(super) use waiting::Write;
 
@@ -56,16 +55,18 @@ struct Queue {
 }
 
 impl GroupCommit {
-    /// Executes a statement in a transaction that it may share; tells its rows once that is committed. If
-    /// nobody waits for it any more when its turn comes, it is left out.
-    pub(super) async fn execute(
+    /// Executes a write of one statement in a transaction that it may share; tells what came of it once that is
+    /// committed. If nobody waits for it any more when its turn comes, it is left out.
+    pub(super) async fn execute<W: Together>(
         &self,
         connection: &DatabaseConnection,
-        statement: Statement,
-    ) -> Result<Vec<QueryResult>, DbErr> {
+        write: W,
+    ) -> Result<W::Outcome, DbErr>
+    where
+        One: From<Asked<W>>,
+    {
         let (caller, outcome) = oneshot::channel();
-        let waiting = Waiting::One(OneStatement::new(statement, caller));
-        self.put(connection, waiting);
+        self.put(connection, Waiting::One(Asked::new(write, caller).into()));
         outcome.await.unwrap_or_else(|_| Err(undone()))
     }
 
@@ -143,8 +144,11 @@ impl Drop for Leader {
 
 /// What is executed next.
 enum Step {
-    Statements(Vec<OneStatement>),
-    Write(Box<dyn Several>),
+    Together {
+        inserts: Vec<Asked<Insert>>,
+        statements: Vec<Asked<Statement>>,
+    },
+    Several(Box<dyn Several>),
 }
 
 impl Leader {
@@ -175,35 +179,42 @@ impl Leader {
         Some(waiting)
     }
 
-    /// Takes a statement that waits alone.
-    fn take_alone(&self) -> Option<OneStatement> {
+    /// Takes a write of one statement that waits alone.
+    fn take_alone(&self) -> Option<One> {
         let mut queue = lock(&self.queue);
         let is_alone = queue.waiting.len() == 1;
         match queue
             .waiting
             .pop_front_if(|next| is_alone && next.is_one() && next.is_awaited())?
         {
-            Waiting::One(statement) => Some(statement),
+            Waiting::One(one) => Some(one),
             Waiting::Several(_) => None,
         }
     }
 
-    /// Takes what is next for which somebody still waits: so many statements at most.
+    /// Takes what is next for which somebody still waits: so many writes at most.
     fn next(&self, most: usize) -> Option<Step> {
-        let mut statements = Vec::new();
+        let (mut inserts, mut statements) = (Vec::new(), Vec::new());
         let mut queue = lock(&self.queue);
-        while statements.len() < most
+        while inserts.len() + statements.len() < most
             && let Some(next) = queue
                 .waiting
-                .pop_front_if(|next| statements.is_empty() || next.is_one())
+                .pop_front_if(|next| next.is_one() || inserts.is_empty() && statements.is_empty())
         {
+            if !next.is_awaited() {
+                continue;
+            }
             match next {
-                next if !next.is_awaited() => {}
-                Waiting::One(statement) => statements.push(statement),
-                Waiting::Several(write) => return Some(Step::Write(write)),
+                Waiting::One(One::Insert(insert)) => inserts.push(insert),
+                Waiting::One(One::Statement(statement)) => statements.push(statement),
+                Waiting::Several(write) => return Some(Step::Several(write)),
             }
         }
-        (!statements.is_empty()).then_some(Step::Statements(statements))
+        let is_any = !(inserts.is_empty() && statements.is_empty());
+        is_any.then_some(Step::Together {
+            inserts,
+            statements,
+        })
     }
 
     fn refuse(&self, first: usize, why: &DbErr) {
@@ -237,12 +248,20 @@ impl Step {
         written: &mut Vec<Waiting>,
     ) -> Result<(), DbErr> {
         match self {
-            Self::Statements(mut statements) => {
-                let executed = together::execute(transaction, &mut statements).await;
-                written.extend(statements.into_iter().map(Waiting::One));
+            Self::Together {
+                mut inserts,
+                mut statements,
+            } => {
+                let mut executed = together::execute(transaction, &mut inserts).await;
+                if executed.is_ok() {
+                    executed = together::execute(transaction, &mut statements).await;
+                }
+                let inserts = inserts.into_iter().map(One::Insert);
+                let all = inserts.chain(statements.into_iter().map(One::Statement));
+                written.extend(all.map(Waiting::One));
                 executed
             }
-            Self::Write(mut write) => {
+            Self::Several(mut write) => {
                 let writer = Writer::after(transaction, SAVEPOINT);
                 let succeeded = write.execute(&writer).await;
                 let gone_back = if succeeded || !writer.has_begun() {

@@ -3,10 +3,11 @@
 use std::{any::Any, panic::AssertUnwindSafe};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, RuntimeErr, Statement};
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, Statement};
 use tokio::sync::oneshot;
 
-use crate::db::Writer;
+use super::together::{Together, send_alone};
+use crate::db::{Writer, insert::Insert};
 
 /// What a write does, on the connection it is given.
 pub(in crate::db) type Write<T, E> =
@@ -15,13 +16,24 @@ pub(in crate::db) type Write<T, E> =
 /// What came of a write, or the panic it ended with.
 type Outcome<T, E> = Result<Result<T, E>, Box<dyn Any + Send>>;
 
-/// The rows that a statement answered.
-type Rows = Result<Vec<QueryResult>, DbErr>;
-
 /// What waits for its turn.
 pub(super) enum Waiting {
-    One(OneStatement),
+    One(One),
     Several(Box<dyn Several>),
+}
+
+/// A write of one statement.
+pub(in crate::db) enum One {
+    Insert(Asked<Insert>),
+    Statement(Asked<Statement>),
+}
+
+/// A write, and who asks for it.
+pub(in crate::db) struct Asked<W: Together> {
+    pub(super) write: W,
+    /// Once it has been executed.
+    pub(super) outcome: Option<Result<W::Outcome, DbErr>>,
+    caller: oneshot::Sender<Result<W::Outcome, DbErr>>,
 }
 
 impl Waiting {
@@ -32,7 +44,8 @@ impl Waiting {
     /// Whether somebody still waits for its outcome.
     pub(super) fn is_awaited(&self) -> bool {
         match self {
-            Self::One(statement) => !statement.caller.is_closed(),
+            Self::One(One::Insert(asked)) => !asked.caller.is_closed(),
+            Self::One(One::Statement(asked)) => !asked.caller.is_closed(),
             Self::Several(write) => write.is_awaited(),
         }
     }
@@ -40,34 +53,35 @@ impl Waiting {
     /// Tells whoever waits the outcome; or why nothing came of it.
     pub(super) fn answer(self, failure: Option<DbErr>) {
         match self {
-            Self::One(statement) => statement.answer(failure),
+            Self::One(One::Insert(asked)) => asked.answer(failure),
+            Self::One(One::Statement(asked)) => asked.answer(failure),
             Self::Several(write) => write.answer(failure),
         }
     }
 }
 
-/// A write of one statement.
-pub(super) struct OneStatement {
-    pub(super) statement: Statement,
-    /// Once it has been executed.
-    pub(super) outcome: Option<Rows>,
-    caller: oneshot::Sender<Rows>,
+impl One {
+    /// Executes it by itself, and tells whoever waits.
+    pub(super) async fn execute(self, connection: &DatabaseConnection) {
+        match self {
+            Self::Insert(asked) => asked.execute(connection).await,
+            Self::Statement(asked) => asked.execute(connection).await,
+        }
+    }
 }
 
-impl OneStatement {
-    pub(super) fn new(statement: Statement, caller: oneshot::Sender<Rows>) -> Self {
+impl<W: Together> Asked<W> {
+    pub(super) fn new(write: W, caller: oneshot::Sender<Result<W::Outcome, DbErr>>) -> Self {
         Self {
-            statement,
+            write,
             outcome: None,
             caller,
         }
     }
 
-    /// Executes it by itself, and tells whoever waits.
-    pub(super) async fn execute(self, connection: &DatabaseConnection) {
-        let rows = connection.query_all_raw(self.statement).await;
-        // Who has gone away meanwhile is not told.
-        let _ = self.caller.send(rows);
+    async fn execute(mut self, connection: &DatabaseConnection) {
+        let executed = send_alone(connection, &mut self).await;
+        self.answer(executed.err());
     }
 
     fn answer(self, failure: Option<DbErr>) {
@@ -77,7 +91,20 @@ impl OneStatement {
             (Some(outcome), _) => outcome,
             (None, None) => Err(undone()),
         };
+        // Who has gone away meanwhile is not told.
         let _ = self.caller.send(outcome);
+    }
+}
+
+impl From<Asked<Insert>> for One {
+    fn from(asked: Asked<Insert>) -> Self {
+        Self::Insert(asked)
+    }
+}
+
+impl From<Asked<Statement>> for One {
+    fn from(asked: Asked<Statement>) -> Self {
+        Self::Statement(asked)
     }
 }
 
