@@ -46,6 +46,9 @@ const FEWEST_ROWS: [(&str, &str); 3] = [
 ];
 /// At most; no more than there are processors, since each is a thread that contends with the writer's.
 const SQLITE_READERS: u32 = 4;
+/// Pages of a write-ahead log after which SQLite copies them to the database: twice as many as by itself, since a
+/// page that several transactions changed is copied once. Whoever commits then waits for it.
+const LOG_PAGES: &str = "2000";
 const ROWS_OF_WRITES: usize = 1024;
 /// Between two attempts to open a file that others are making.
 const OPEN_PAUSE: Duration = Duration::from_millis(20);
@@ -190,6 +193,7 @@ fn sqlite_writer(url: &str) -> ConnectOptions {
             // quarter of all that a report costs SQLite. It is small, unlike what an index is made from, for
             // which migrations have a connection of their own.
             .pragma("temp_store", "MEMORY")
+            .pragma("wal_autocheckpoint", LOG_PAGES)
             // Its thread does not wait for the rows of statements sent together to be taken.
             .row_buffer_size(ROWS_OF_WRITES)
     });
