@@ -15,6 +15,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::group_commit::Together;
+
 /// A row to insert unless there is one of its id, and one to read once that is done.
 #[derive(Debug)]
 pub struct Insert {
@@ -77,15 +79,17 @@ impl Insert {
         self.read = Some(Read { select, id });
         self
     }
+}
 
-    /// What those have in common that can be one statement.
-    pub(super) fn shape(&self) -> [&str; 2] {
+impl Together for Insert {
+    type Outcome = Inserted;
+
+    fn shape(&self) -> [&str; 2] {
         let read = self.read.as_ref().map(|read| read.select.as_str());
         [&self.into, read.unwrap_or_default()]
     }
 
-    /// The statement that inserts all of these, which are of one shape.
-    pub(super) fn as_one(all: &[&Self]) -> Statement {
+    fn as_one(all: &[&Self]) -> Statement {
         let rows: Vec<_> = all.iter().map(|one| places(one.values.len())).collect();
         let into = all.first().map_or("", |one| &one.into);
         let insert = format!(
@@ -102,8 +106,7 @@ impl Insert {
         Statement::from_sql_and_values(DbBackend::Sqlite, sql, values.chain(ids))
     }
 
-    /// What came of each, by the rows that their statement answered.
-    pub(super) fn outcomes(all: &[&Self], rows: Vec<QueryResult>) -> Result<Vec<Inserted>, DbErr> {
+    fn outcomes(all: &[&Self], rows: Vec<QueryResult>) -> Result<Vec<Inserted>, DbErr> {
         let mut new = HashSet::new();
         let mut read = HashMap::new();
         for row in rows {

@@ -8,8 +8,8 @@ use sea_orm::sea_query::{
     Expr, InsertStatement, OnConflict, Query, ReturningClause, UpdateStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait, Statement,
-    StatementBuilder,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, QueryTrait,
+    Statement, StatementBuilder,
 };
 use uuid::Uuid;
 
@@ -29,11 +29,7 @@ impl Runs {
     ) -> Result<Option<Run>, DbErr> {
         let statement = and_read_one(self.database.backend(), id, statement, told);
         let rows = self.database.write_one(statement).await?;
-        let run = rows.first().map(Run::from_columns).transpose()?;
-        if run.is_some() {
-            self.feed.ring();
-        }
-        Ok(run)
+        self.written(rows.first())
     }
 
     /// Inserts a run, if there is none of its id, and answers it as it then is.
@@ -50,8 +46,12 @@ impl Runs {
         }
         let insert = Insert::new(id, row).and_read::<Run>(told.columns(), id);
         let inserted = self.database.insert(insert).await?;
-        let run = inserted.read.filter(|_| inserted.is_new);
-        let run = run.as_deref().map(Run::from_columns).transpose()?;
+        self.written(inserted.read.filter(|_| inserted.is_new).as_deref())
+    }
+
+    /// The run that was written, if any; whoever watches is told.
+    fn written(&self, row: Option<&QueryResult>) -> Result<Option<Run>, DbErr> {
+        let run = row.map(Run::from_columns).transpose()?;
         if run.is_some() {
             self.feed.ring();
         }

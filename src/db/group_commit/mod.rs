@@ -6,9 +6,9 @@
 //! them, until none is left. One that comes alone is committed at once: nobody waits for company.
 //!
 //! Most are one statement, a row to insert above all, and those that wait are sent to SQLite together (see
-//! `together`). Each has its own outcome: what is executed in one step is in a savepoint, to which is gone back when it fails. SQLite
-//! undoes the whole transaction by itself when it meets a full disk or an unreadable page; then the savepoint
-//! is gone, by which that is noticed, and all that were in it are told.
+//! `together`). Each has its own outcome: what is executed in one step is in a savepoint, to which is gone back
+//! when it fails. SQLite undoes the whole transaction by itself when it meets a full disk or an unreadable page;
+//! then the savepoint is gone, by which that is noticed, and all that were in it are told.
 
 mod together;
 mod waiting;
@@ -27,9 +27,9 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::{begin, insert::Insert, writer::Writer};
-use together::Together;
 use waiting::{Asked, One, Several, Waiting, undone};
 
+pub(super) use together::Together;
 pub(super) use waiting::Write;
 
 /// Writes that share a transaction, at most.

@@ -12,7 +12,6 @@ use sea_orm::{
 use sqlx::{Column, Row};
 
 use super::{SAVEPOINT, go_back, waiting::Asked};
-use crate::db::insert::{Insert, Inserted};
 
 /// Writes that are sent as one, at most; a power of two.
 const MOST: usize = 16;
@@ -32,22 +31,6 @@ pub(in crate::db) trait Together: Sized {
 
     /// What came of each, by the rows that their statement answered.
     fn outcomes(all: &[&Self], rows: Vec<QueryResult>) -> Result<Vec<Self::Outcome>, DbErr>;
-}
-
-impl Together for Insert {
-    type Outcome = Inserted;
-
-    fn shape(&self) -> [&str; 2] {
-        self.shape()
-    }
-
-    fn as_one(all: &[&Self]) -> Statement {
-        Self::as_one(all)
-    }
-
-    fn outcomes(all: &[&Self], rows: Vec<QueryResult>) -> Result<Vec<Inserted>, DbErr> {
-        Self::outcomes(all, rows)
-    }
 }
 
 impl Together for Statement {
