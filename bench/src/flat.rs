@@ -45,6 +45,10 @@ const ORDERS: [&str; 4] = [
     "RECORDS_PROCESSED",
     "RECORDS_FAILED",
 ];
+/// Runs on a page.
+const PAGE: usize = 20;
+/// How far is counted: as many as there are in the smallest ledger, too.
+const COUNT: u64 = 50;
 /// A run as a list shows it.
 const FIELDS: &str = "id status startedAt recordsProcessed";
 
@@ -159,15 +163,18 @@ fn shapes() -> Vec<Shape> {
         };
         let nodes = format!("nodes {{ {FIELDS} }}");
         let pages = [
-            ("first page", query("first: 20", &nodes), None),
+            ("first page", query(&format!("first: {PAGE}"), &nodes), None),
             (
                 "middle",
-                query("first: 20, after: $at", &nodes),
+                query(&format!("first: {PAGE}, after: $at"), &nodes),
                 Some(order),
             ),
-            ("last page", query("last: 20", &nodes), None),
-            // As many as there are in the smallest ledger, too.
-            ("count", query("first: 1", "totalCount(upTo: 50)"), None),
+            ("last page", query(&format!("last: {PAGE}"), &nodes), None),
+            (
+                "count",
+                query("first: 1", &format!("totalCount(upTo: {COUNT})")),
+                None,
+            ),
         ];
         pages.map(|(page, query, middle)| Shape {
             name: format!("{order} {filter}: {page}").replace(" :", ":"),
@@ -237,8 +244,25 @@ impl Ledger {
         })
     }
 
-    /// What is asked by turns.
+    /// What is asked by turns; each is answered in full, since half a page costs less than a page.
     async fn requests(&self, shape: &Shape) -> Result<Vec<Template>> {
+        let mut requests = self.of_shape(shape).await?;
+        let mut connection = Connection::open(self.server.address).await?;
+        for request in &mut requests {
+            let answer: Value =
+                serde_json::from_slice(connection.ask(request.fill(&self.ids)).await?)?;
+            let runs = &answer["data"]["syncRuns"];
+            let is_full = match runs["nodes"].as_array() {
+                Some(nodes) => nodes.len() == PAGE,
+                None => runs["totalCount"] == COUNT,
+            };
+            let Shape { name, .. } = shape;
+            ensure!(is_full, "{name}: of {} runs too few: {answer}", self.size);
+        }
+        Ok(requests)
+    }
+
+    async fn of_shape(&self, shape: &Shape) -> Result<Vec<Template>> {
         let template = |at: Value| {
             Template::new(
                 "/graphql",
@@ -248,11 +272,13 @@ impl Ledger {
         let Some(order) = shape.middle else {
             return Ok(vec![template(Value::Null)]);
         };
-        let places = self.store.places().await?;
+        let mut places = self.store.places().await?;
+        places.sort_unstable();
+        // Of the half in the middle, behind each of which is a page, whatever is filtered.
+        let (first, step) = (places.len() / 4, places.len() / 2 / PLACES);
         let mut connection = Connection::open(self.server.address).await?;
         let mut requests = Vec::new();
-        // They come in no order, from the oldest run to the newest.
-        for (at, id) in places.into_iter().take(PLACES) {
+        for (at, id) in places.into_iter().skip(first).step_by(step).take(PLACES) {
             let query = format!(
                 "{{ syncRuns(filter: {{id: \"{id}\"}}, orderBy: {{field: {order}, direction: DESC}}) \
                  {{ edges {{ cursor }} }} }}"

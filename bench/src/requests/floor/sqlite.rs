@@ -1,6 +1,6 @@
 //! The floor's statements on SQLite.
 
-use std::time::Duration;
+use std::{num::NonZero, thread, time::Duration};
 
 use sqlx::{
     QueryBuilder, Row, Sqlite, SqlitePool,
@@ -16,7 +16,7 @@ use super::rows::{
     Written, WrittenRow, only,
 };
 
-/// As many as the server has.
+/// At most; as in the server, no more than there are processors, but two.
 const READERS: u32 = 4;
 /// As the server's.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,6 +72,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(ACQUIRE_TIMEOUT);
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let readers = u32::try_from(processors).map_or(READERS, |n| n.clamp(2, READERS));
         let pool = |connections, options| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
@@ -83,7 +85,7 @@ impl Store {
         };
         Ok(Self {
             write: pool(1, options.clone()).await?,
-            read: pool(READERS, options.pragma("query_only", "ON")).await?,
+            read: pool(readers, options.pragma("query_only", "ON")).await?,
         })
     }
 
