@@ -95,11 +95,13 @@ struct Shape {
     middle: Option<&'static str>,
 }
 
-/// What a page costs.
-struct Cost {
-    page: String,
-    /// Microseconds of CPU for each request, in each of the ledgers.
-    of_each: Vec<f64>,
+/// A shape as it is measured.
+struct Measured {
+    name: String,
+    /// What is asked of each of the ledgers by turns.
+    requests: Vec<Vec<Template>>,
+    /// Microseconds of CPU for each request, round by round, in each of the ledgers.
+    costs: Vec<Vec<f64>>,
 }
 
 /// Measures, and prints.
@@ -128,10 +130,11 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     };
     for time in 1..=options.times {
         note(&format!("time {time} of {}", options.times));
-        for Cost { page, of_each } in measure(&ledgers).await? {
-            for (ledger, cost) in ledgers.iter().zip(&of_each).skip(1) {
-                let figure = format!("{time}. {page}, {} runs: CPU us", ledger.size);
-                let row = Row::new(figure, *cost).base(of_each[0]).ratio();
+        for Measured { name, costs, .. } in measure(&ledgers).await? {
+            let costs: Vec<_> = costs.into_iter().map(median).collect();
+            for (ledger, cost) in ledgers.iter().zip(&costs).skip(1) {
+                let figure = format!("{time}. {name}, {} runs: CPU us", ledger.size);
+                let row = Row::new(figure, *cost).base(costs[0]).ratio();
                 report.add(row.limit(Limit::Ratio(limit)));
             }
         }
@@ -185,44 +188,42 @@ fn shapes() -> Vec<Shape> {
     shapes.collect()
 }
 
-/// What each page costs in each of the ledgers.
-async fn measure(ledgers: &[Ledger]) -> Result<Vec<Cost>> {
-    let mut measured = Vec::new();
+/// What everything costs in each of the ledgers.
+async fn measure(ledgers: &[Ledger]) -> Result<Vec<Measured>> {
+    let mut all = Vec::new();
     for shape in shapes() {
         let mut requests = Vec::new();
         for ledger in ledgers {
             requests.push(ledger.requests(&shape).await?);
         }
-        measured.push((shape.name, requests, vec![Vec::new(); ledgers.len()]));
+        all.push(Measured {
+            name: shape.name,
+            requests,
+            costs: vec![Vec::new(); ledgers.len()],
+        });
     }
     for _ in 0..VISITS {
-        for (_, requests, costs) in &mut measured {
-            visit(ledgers, requests, costs).await?;
+        for one in &mut all {
+            one.visit(ledgers).await?;
         }
     }
-    let costs = measured.into_iter().map(|(page, _, costs)| Cost {
-        page,
-        of_each: costs.into_iter().map(median).collect(),
-    });
-    Ok(costs.collect())
+    Ok(all)
 }
 
-/// Adds what a page costs in each of the ledgers, several times.
-async fn visit(
-    ledgers: &[Ledger],
-    requests: &mut [Vec<Template>],
-    costs: &mut [Vec<f64>],
-) -> Result<()> {
-    // The first round is not counted: what it asks for is read from disk.
-    for round in 0..=ROUNDS {
-        for (which, ledger) in ledgers.iter().enumerate() {
-            let cost = ledger.ask(&mut requests[which]).await?;
-            if round > 0 {
-                costs[which].push(cost.as_secs_f64() * 1e6 / f64::from(REQUESTS));
+impl Measured {
+    /// Adds what it costs, several times.
+    async fn visit(&mut self, ledgers: &[Ledger]) -> Result<()> {
+        // The first round is not counted: what it asks for is read from disk.
+        for round in 0..=ROUNDS {
+            for (which, ledger) in ledgers.iter().enumerate() {
+                let cost = ledger.ask(&mut self.requests[which]).await?;
+                if round > 0 {
+                    self.costs[which].push(cost.as_secs_f64() * 1e6 / f64::from(REQUESTS));
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 impl Ledger {
@@ -246,7 +247,7 @@ impl Ledger {
 
     /// What is asked by turns; each is answered in full, since half a page costs less than a page.
     async fn requests(&self, shape: &Shape) -> Result<Vec<Template>> {
-        let mut requests = self.of_shape(shape).await?;
+        let mut requests = self.templates(shape).await?;
         let mut connection = Connection::open(self.server.address).await?;
         for request in &mut requests {
             let answer: Value =
@@ -256,13 +257,17 @@ impl Ledger {
                 Some(nodes) => nodes.len() == PAGE,
                 None => runs["totalCount"] == COUNT,
             };
-            let Shape { name, .. } = shape;
-            ensure!(is_full, "{name}: of {} runs too few: {answer}", self.size);
+            ensure!(
+                is_full,
+                "{}, {} runs: too few: {answer}",
+                shape.name,
+                self.size
+            );
         }
         Ok(requests)
     }
 
-    async fn of_shape(&self, shape: &Shape) -> Result<Vec<Template>> {
+    async fn templates(&self, shape: &Shape) -> Result<Vec<Template>> {
         let template = |at: Value| {
             Template::new(
                 "/graphql",
@@ -272,8 +277,7 @@ impl Ledger {
         let Some(order) = shape.middle else {
             return Ok(vec![template(Value::Null)]);
         };
-        let mut places = self.store.places().await?;
-        places.sort_unstable();
+        let places = self.store.places().await?;
         // Of the half in the middle, behind each of which is a page, whatever is filtered.
         let (first, step) = (places.len() / 4, places.len() / 2 / PLACES);
         let mut connection = Connection::open(self.server.address).await?;

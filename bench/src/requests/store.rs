@@ -95,9 +95,7 @@ impl Store {
             }?;
             places.push(place);
         }
-        // In no order, as requests come: those of neighbours would find their pages still at hand.
-        let count = places.len();
-        Ok((0..count).map(|n| places[n * 7 % count]).collect())
+        Ok(places)
     }
 
     /// Places as far down the list as is asked for, or as the middle; and how far that is.
