@@ -137,7 +137,7 @@ impl Cli {
 
 async fn serve(config: &Config) -> Result<(), CliError> {
     let shutdown = server::shutdown_signal()?;
-    let times = config.limits.statement_times();
+    let times = config.limits.statement_timeouts();
     let database = db::connect_with(&config.database_url, times).await?;
     let limits = config.limits();
     server::raise_open_files(limits.http.connections);

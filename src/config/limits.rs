@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use clap::Args;
 
 use super::Limits;
-use crate::db::StatementTimes;
+use crate::db::StatementTimeouts;
 
 /// How much may be asked for.
 #[derive(Debug, Clone, Args)]
@@ -116,10 +116,10 @@ pub struct LimitSettings {
 
 impl LimitSettings {
     /// How long statements may take.
-    pub(crate) fn statement_times(&self) -> StatementTimes {
-        StatementTimes {
-            any: self.statement_timeout,
-            scan: self.scan_timeout,
+    pub(crate) fn statement_timeouts(&self) -> StatementTimeouts {
+        StatementTimeouts {
+            statement: self.statement_timeout,
+            slow_query: self.scan_timeout,
         }
     }
 

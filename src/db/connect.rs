@@ -16,10 +16,10 @@ use tokio::time;
 use super::{
     Database, SEARCH_PATH,
     error::{ConnectError, is_busy},
-    group_commit::GroupCommit,
     migrate,
-    scan::{self, Scans},
-    single::Single,
+    pool::StatementPool,
+    slow_query::{self, SlowQueryPool},
+    sqlite::write_queue::WriteQueue,
 };
 
 /// How long a request waits for a connection, and SQLite for a lock of another process.
@@ -30,7 +30,7 @@ const LOCK_TIMEOUT: &str = "3s";
 /// rest is not, for the round trip; while the server is not ready, it comes to rest.
 const IDLE_BEFORE_CHECK: Duration = Duration::from_secs(30);
 /// After so long a connection is replaced in any case.
-const LONGEST_LIFE: Duration = Duration::from_mins(5);
+const MAX_LIFETIME: Duration = Duration::from_mins(5);
 /// Writers have connections of their own: those that wait for a worker's long transaction to let go of
 /// a row must not keep readers, the feed and the probes waiting with them.
 const POSTGRES_WRITERS: u32 = 10;
@@ -39,7 +39,7 @@ const POSTGRES_READERS: u32 = 10;
 /// What makes PostgreSQL take the plan that reads the fewest rows, for statements that an index leads to.
 /// Weighing pages, it walks along all runs in the order they lie in, leaving out what does not match, as
 /// long as it believes matches to be spread evenly; but where they are is what it does not know.
-const FEWEST_ROWS: [(&str, &str); 3] = [
+const INDEX_PLANNING: [(&str, &str); 3] = [
     ("enable_seqscan", "off"),
     ("seq_page_cost", "0.1"),
     ("random_page_cost", "0.1"),
@@ -48,25 +48,25 @@ const FEWEST_ROWS: [(&str, &str); 3] = [
 const SQLITE_READERS: u32 = 4;
 /// Pages of a write-ahead log after which SQLite copies them to the database: twice as many as by itself, since a
 /// page that several transactions changed is copied once. Whoever commits then waits for it.
-const LOG_PAGES: &str = "2000";
-const ROWS_OF_WRITES: usize = 1024;
+const CHECKPOINT_PAGES: &str = "2000";
+const WRITER_ROW_BUFFER: usize = 1024;
 /// Between two attempts to open a file that others are making.
-const OPEN_PAUSE: Duration = Duration::from_millis(20);
+const OPEN_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long statements may take.
 #[derive(Clone, Copy, Debug)]
-pub struct StatementTimes {
+pub struct StatementTimeouts {
     /// Any, on PostgreSQL.
-    pub any: Duration,
+    pub statement: Duration,
     /// One that reads far more than it answers.
-    pub scan: Duration,
+    pub slow_query: Duration,
 }
 
-impl Default for StatementTimes {
+impl Default for StatementTimeouts {
     fn default() -> Self {
         Self {
-            any: Duration::from_secs(30),
-            scan: Duration::from_millis(120),
+            statement: Duration::from_secs(30),
+            slow_query: Duration::from_millis(120),
         }
     }
 }
@@ -76,46 +76,55 @@ impl Default for StatementTimes {
 /// # Errors
 /// The URL is unknown, the database does not answer, or its tables cannot be brought up to date.
 pub async fn connect(url: &str) -> Result<Database, ConnectError> {
-    connect_with(url, StatementTimes::default()).await
+    connect_with(url, StatementTimeouts::default()).await
 }
 
 /// The same, with how long statements may take.
 ///
 /// # Errors
 /// As [`connect`].
-pub async fn connect_with(url: &str, times: StatementTimes) -> Result<Database, ConnectError> {
+pub async fn connect_with(
+    url: &str,
+    timeouts: StatementTimeouts,
+) -> Result<Database, ConnectError> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
-        "postgres" | "postgresql" => connect_postgres(url, times).await,
+        "postgres" | "postgresql" => connect_postgres(url, timeouts).await,
         "sqlite" if url.contains(":memory:") || url.contains("mode=memory") => {
             Err(ConnectError::InMemory)
         }
-        "sqlite" => connect_sqlite(url, times).await,
+        "sqlite" => connect_sqlite(url, timeouts).await,
         // Never more than the scheme: a URL holds a password.
         _ => Err(ConnectError::Scheme(scheme.chars().take(20).collect())),
     }
 }
 
-async fn connect_postgres(url: &str, times: StatementTimes) -> Result<Database, ConnectError> {
+async fn connect_postgres(
+    url: &str,
+    timeouts: StatementTimeouts,
+) -> Result<Database, ConnectError> {
     migrate::postgres(url).await?;
     let pool = |connections, longest, planning| {
         open(postgres_options(url, connections, longest, planning))
     };
     Ok(Database {
-        transactions: pool(POSTGRES_TRANSACTIONS, times.any, &[]).await?,
-        write: Single::keeping(
-            pool(POSTGRES_WRITERS, times.any, &[]).await?,
+        transactions: pool(POSTGRES_TRANSACTIONS, timeouts.statement, &[]).await?,
+        write: StatementPool::keeping(
+            pool(POSTGRES_WRITERS, timeouts.statement, &[]).await?,
             POSTGRES_WRITERS,
         ),
-        read: Single::keeping(
-            pool(POSTGRES_READERS, times.any, &FEWEST_ROWS).await?,
+        read: StatementPool::keeping(
+            pool(POSTGRES_READERS, timeouts.statement, &INDEX_PLANNING).await?,
             POSTGRES_READERS,
         ),
-        scans: Scans::new(
-            Single::keeping(pool(scan::AT_ONCE, times.scan, &[]).await?, scan::AT_ONCE),
-            times.scan,
+        scans: SlowQueryPool::new(
+            StatementPool::keeping(
+                pool(slow_query::MAX_CONCURRENT, timeouts.slow_query, &[]).await?,
+                slow_query::MAX_CONCURRENT,
+            ),
+            timeouts.slow_query,
         ),
-        group_commit: None,
+        write_queue: None,
     })
 }
 
@@ -129,7 +138,7 @@ fn postgres_options(
     let statement_timeout = statement_timeout.as_millis().max(1).to_string();
     let mut options = options(url, connections);
     options
-        .max_lifetime(LONGEST_LIFE)
+        .max_lifetime(MAX_LIFETIME)
         .set_schema_search_path(SEARCH_PATH)
         .map_sqlx_postgres_opts(move |options| {
             options
@@ -157,29 +166,29 @@ fn postgres_options(
     options
 }
 
-async fn connect_sqlite(url: &str, times: StatementTimes) -> Result<Database, ConnectError> {
+async fn connect_sqlite(url: &str, timeouts: StatementTimeouts) -> Result<Database, ConnectError> {
     let migrating = open_sqlite(sqlite_options(url, 1)).await?;
     migrate::sqlite(&migrating).await?;
     migrating.close().await.map_err(ConnectError::Open)?;
     let write = open_sqlite(sqlite_writer(url)).await?;
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let readers = u32::try_from(processors).map_or(SQLITE_READERS, |n| n.clamp(2, SQLITE_READERS));
-    let longest = times.scan;
-    let mut scanners = sqlite_readers(url, scan::AT_ONCE);
+    let longest = timeouts.slow_query;
+    let mut scanners = sqlite_readers(url, slow_query::MAX_CONCURRENT);
     scanners
         .map_sqlx_sqlite_pool_opts(move |options| {
-            options.after_connect(move |connection, _| scan::limit(connection, longest))
+            options.after_connect(move |connection, _| slow_query::limit(connection, longest))
         })
         .map_sqlx_sqlite_before_acquire(move |connection, _| {
-            let limited = scan::limit(connection, longest);
+            let limited = slow_query::limit(connection, longest);
             Box::pin(async move { limited.await.map(|()| true) })
         });
     Ok(Database {
-        write: Single::new(write.clone()),
+        write: StatementPool::new(write.clone()),
         transactions: write,
-        read: Single::keeping(open_sqlite(sqlite_readers(url, readers)).await?, readers),
-        scans: Scans::new(Single::new(open_sqlite(scanners).await?), longest),
-        group_commit: Some(GroupCommit::default()),
+        read: StatementPool::keeping(open_sqlite(sqlite_readers(url, readers)).await?, readers),
+        scans: SlowQueryPool::new(StatementPool::new(open_sqlite(scanners).await?), longest),
+        write_queue: Some(WriteQueue::default()),
     })
 }
 
@@ -193,9 +202,9 @@ fn sqlite_writer(url: &str) -> ConnectOptions {
             // quarter of all that a report costs SQLite. It is small, unlike what an index is made from, for
             // which migrations have a connection of their own.
             .pragma("temp_store", "MEMORY")
-            .pragma("wal_autocheckpoint", LOG_PAGES)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             // Its thread does not wait for the rows of statements sent together to be taken.
-            .row_buffer_size(ROWS_OF_WRITES)
+            .row_buffer_size(WRITER_ROW_BUFFER)
     });
     options.map_sqlx_sqlite_before_acquire(|connection, _| {
         let is_clean = !connection.is_in_transaction();
@@ -248,7 +257,7 @@ async fn open_sqlite(options: ConnectOptions) -> Result<DatabaseConnection, Conn
     loop {
         match open(options.clone()).await {
             Err(ConnectError::Open(error)) if is_busy(&error) && Instant::now() < give_up => {
-                time::sleep(OPEN_PAUSE).await;
+                time::sleep(OPEN_RETRY_INTERVAL).await;
             }
             opened => return opened,
         }

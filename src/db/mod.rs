@@ -3,14 +3,12 @@
 
 mod connect;
 pub mod error;
-mod group_commit;
-mod insert;
+pub mod keyset;
 pub mod migrate;
-pub mod page;
-mod scan;
-mod single;
-pub(crate) mod statement;
-mod writer;
+mod pool;
+pub(crate) mod query;
+mod slow_query;
+mod sqlite;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
@@ -18,15 +16,17 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
-pub use connect::{StatementTimes, connect, connect_with};
+pub use connect::{StatementTimeouts, connect, connect_with};
 pub use error::ConnectError;
-pub use insert::{Insert, Inserted};
-pub use scan::{ScanError, ScanTime};
-pub use single::Single;
-pub use writer::Writer;
+pub use pool::StatementPool;
+pub use slow_query::{ScanBudget, SlowQueryError};
+pub use sqlite::{
+    batch_insert::{Insert, Inserted},
+    savepoint::Writer,
+};
 
-use group_commit::GroupCommit;
-use scan::Scans;
+use slow_query::SlowQueryPool;
+use sqlite::write_queue::WriteQueue;
 
 /// Where PostgreSQL looks for tables that are named without their schema.
 const SEARCH_PATH: &str = "sync_history,user";
@@ -37,11 +37,11 @@ const SEARCH_PATH: &str = "sync_history,user";
 pub struct Database {
     /// For transactions that write.
     transactions: DatabaseConnection,
-    write: Single,
-    read: Single,
-    scans: Scans,
+    write: StatementPool,
+    read: StatementPool,
+    scans: SlowQueryPool,
     /// On SQLite; PostgreSQL commits those together itself that come at once.
-    group_commit: Option<GroupCommit>,
+    write_queue: Option<WriteQueue>,
 }
 
 impl Database {
@@ -53,7 +53,7 @@ impl Database {
 
     /// For statements that change nothing and find what they answer by an index.
     #[must_use]
-    pub fn read(&self) -> &Single {
+    pub fn read(&self) -> &StatementPool {
         &self.read
     }
 
@@ -61,11 +61,11 @@ impl Database {
     ///
     /// # Errors
     /// It takes too long, or the database does not answer.
-    pub async fn scan<T>(
+    pub async fn slow_query<T>(
         &self,
-        time: &ScanTime,
-        read: impl AsyncFnOnce(&Single) -> Result<T, DbErr>,
-    ) -> Result<T, ScanError> {
+        time: &ScanBudget,
+        read: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
+    ) -> Result<T, SlowQueryError> {
         self.scans.read(time, read).await
     }
 
@@ -75,7 +75,7 @@ impl Database {
     /// That of the statement, of which then nothing is stored; or the database does not answer, so that it is not
     /// known whether it is, also where a statement has written and cannot read what it was to tell.
     pub async fn write_one(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match &self.group_commit {
+        match &self.write_queue {
             Some(group) => group.execute(&self.transactions, statement).await,
             None => self.write.query_all_raw(statement).await,
         }
@@ -87,7 +87,7 @@ impl Database {
     /// # Errors
     /// As [`write_one`](Self::write_one); and on PostgreSQL, where each kind of row has a statement of its own.
     pub async fn insert(&self, insert: Insert) -> Result<Inserted, DbErr> {
-        match &self.group_commit {
+        match &self.write_queue {
             Some(group) => group.execute(&self.transactions, insert).await,
             None => Err(DbErr::Custom("rows are inserted into SQLite".to_owned())),
         }
@@ -108,7 +108,7 @@ impl Database {
         T: Send + 'static,
         E: From<DbErr> + Send + 'static,
     {
-        if let Some(group) = &self.group_commit {
+        if let Some(group) = &self.write_queue {
             return group.write(&self.transactions, Box::new(write)).await;
         }
         let transaction = self.begin().await?;
@@ -119,7 +119,7 @@ impl Database {
 
     /// For a single statement that writes, now and then.
     #[must_use]
-    pub fn write(&self) -> &Single {
+    pub fn write(&self) -> &StatementPool {
         &self.write
     }
 
@@ -165,7 +165,7 @@ impl Database {
     /// # Errors
     /// A connection could not be closed in order.
     pub async fn close(self) -> Result<(), DbErr> {
-        if let Some(group) = &self.group_commit {
+        if let Some(group) = &self.write_queue {
             group.drain().await;
         }
         self.write.close().await?;

@@ -7,7 +7,7 @@ use async_graphql::Context;
 use super::{loaders::Loaders, page::PageLimits, watching::Watching};
 use crate::{
     access::Principal,
-    db::ScanTime,
+    db::ScanBudget,
     runs::{Result, Runs, feed},
 };
 
@@ -20,7 +20,7 @@ pub(super) trait LedgerContext {
     /// How large a page may be.
     fn pages(&self) -> PageLimits;
     /// What the operation's scans have taken so far.
-    fn scan_time(&self) -> &ScanTime;
+    fn scan_budget(&self) -> &ScanBudget;
     /// Who is asking.
     fn principal(&self) -> &Principal;
     /// Which part of what is subscribed to is to be delivered.
@@ -40,7 +40,7 @@ impl LedgerContext for Context<'_> {
         *self.data_unchecked()
     }
 
-    fn scan_time(&self) -> &ScanTime {
+    fn scan_budget(&self) -> &ScanBudget {
         self.data_unchecked()
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    db::page::Position,
+    db::keyset::Position,
     runs::{Error, Result, RunOrderField, feed},
 };
 

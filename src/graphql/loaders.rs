@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::gathering::{Gathering, Key};
 use crate::{
-    db::page::Rows,
+    db::keyset::PageRows,
     runs::{Event, EventPage, EventsOfRun, Result, Run, Runs, User, feed},
 };
 
@@ -90,7 +90,7 @@ impl Loaders {
     pub(super) async fn events(
         &self,
         keys: Vec<EventsOfRun<EventPage>>,
-    ) -> Result<Vec<Option<Rows<Event>>>> {
+    ) -> Result<Vec<Option<PageRows<Event>>>> {
         let is_lean = keys.iter().all(|key| key.asked.filter.is_lean());
         self.0.event_pages.of(is_lean).find_all(keys).await
     }
@@ -161,9 +161,9 @@ fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
 }
 
 impl Key for EventsOfRun<EventPage> {
-    type Found = Rows<Event>;
+    type Found = PageRows<Event>;
 
-    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<Rows<Event>>>> {
+    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<PageRows<Event>>>> {
         runs.list_events_of_runs(keys).await
     }
 }

@@ -10,7 +10,7 @@ use super::{
     written::put,
 };
 use crate::{
-    db::page::{Page, Rows},
+    db::keyset::{PageRequest, PageRows},
     runs::{Error, Result},
 };
 
@@ -68,7 +68,7 @@ impl PageArguments {
         list: List,
         limits: PageLimits,
         selected: &Lookahead<'_>,
-    ) -> Result<Page> {
+    ) -> Result<PageRequest> {
         let (name, size) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
                 return Err(Error::BadInput(
@@ -96,12 +96,12 @@ impl PageArguments {
                 .map(|text| decode_position(list, text))
                 .transpose()
         };
-        Ok(Page {
+        Ok(PageRequest {
             limit,
             after: position(&self.after)?,
             before: position(&self.before)?,
             from_end: self.last.is_some(),
-            looks_beyond: selected.field("pageInfo").exists(),
+            fetch_extra: selected.field("pageInfo").exists(),
         })
     }
 }
@@ -116,7 +116,7 @@ pub(super) fn argument<T: InputType>(arguments: &[(Name, Value)], name: &str) ->
 pub(super) fn inner_of_page<'a, P: 'a, T: Plain + 'a>(
     field: &'a Field,
     fragments: &'a Fragments,
-    rows: fn(&P) -> &Rows<T>,
+    rows: fn(&P) -> &PageRows<T>,
     info: fn(&P) -> PageInfo,
 ) -> Option<WriteInner<'a, P>> {
     let set = &field.selection_set.node;
@@ -168,7 +168,7 @@ impl Plain for PageInfo {
 
 impl PageInfo {
     /// Tells where `rows` lie, whose cursors `cursor` makes.
-    pub(super) fn new<T>(rows: &Rows<T>, cursor: impl Fn(&T) -> String) -> Self {
+    pub(super) fn new<T>(rows: &PageRows<T>, cursor: impl Fn(&T) -> String) -> Self {
         Self {
             has_next_page: rows.has_next,
             has_previous_page: rows.has_previous,

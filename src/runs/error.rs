@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Run;
 use crate::db::{
-    ScanError,
+    SlowQueryError,
     error::{Failure, classify},
 };
 
@@ -69,11 +69,11 @@ impl From<DbErr> for Error {
     }
 }
 
-impl From<ScanError> for Error {
-    fn from(error: ScanError) -> Self {
+impl From<SlowQueryError> for Error {
+    fn from(error: SlowQueryError) -> Self {
         match error {
-            ScanError::TooLong(longest) => Self::TooMuchToRead(longest),
-            ScanError::Database(error) => error.into(),
+            SlowQueryError::BudgetExceeded(longest) => Self::TooMuchToRead(longest),
+            SlowQueryError::Database(error) => error.into(),
         }
     }
 }

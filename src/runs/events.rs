@@ -21,7 +21,7 @@ use super::{
 use crate::db::{
     Insert,
     error::{Failure, classify},
-    statement::{both, read_all, select},
+    query::{both, read_all, select},
 };
 
 /// Events as a call left them.

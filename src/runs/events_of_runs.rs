@@ -22,9 +22,9 @@ use super::{
     reads::{event_order, matching_events},
 };
 use crate::db::{
-    ScanTime,
-    page::{Page, Rows},
-    statement::with_limit,
+    ScanBudget,
+    keyset::{PageRequest, PageRows},
+    query::with_limit,
 };
 
 /// What is asked of a run's events.
@@ -49,7 +49,7 @@ pub struct EventsOfRun<What> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventPage {
     /// Which.
-    pub page: Page,
+    pub page: PageRequest,
     /// Whether their details are read; otherwise they are left out.
     pub with_details: bool,
 }
@@ -69,8 +69,8 @@ impl Runs {
     pub async fn list_events_of_runs(
         &self,
         pages: &[EventsOfRun<EventPage>],
-    ) -> Result<Vec<Option<Rows<Event>>>> {
-        let time = ScanTime::default();
+    ) -> Result<Vec<Option<PageRows<Event>>>> {
+        let time = ScanBudget::default();
         let backend = self.database.backend();
         let groups = groups(pages);
         let read = groups.iter().map(async |group| {
@@ -94,7 +94,7 @@ impl Runs {
         &self,
         counts: &[EventsOfRun<u32>],
     ) -> Result<Vec<Option<u32>>> {
-        let time = ScanTime::default();
+        let time = ScanBudget::default();
         let backend = self.database.backend();
         let groups = groups(counts);
         let read = groups.iter().map(async |group| {
@@ -116,7 +116,7 @@ impl Runs {
         &self,
         group: &Group<'_, What>,
         answer: &SelectStatement,
-        time: &ScanTime,
+        time: &ScanBudget,
     ) -> Result<Vec<(usize, QueryResult)>> {
         let ids = group.of.iter().map(|(_, run_id)| *run_id);
         let statement = of_each_run(self.database.backend(), answer, ids);
@@ -190,14 +190,14 @@ impl EventPage {
         row: &QueryResult,
         first: usize,
         run_id: Uuid,
-    ) -> std::result::Result<Rows<Event>, DbErr> {
+    ) -> std::result::Result<PageRows<Event>, DbErr> {
         let mut events = read_events(row, first, run_id, self.with_details)?;
         // The database has sorted them, and says of no aggregate that it keeps the order.
         events.sort_unstable_by_key(|event| (event.timestamp, event.id));
         if self.page.from_end {
             events.reverse();
         }
-        Ok(Rows::from_read(events, &self.page))
+        Ok(PageRows::from_read(events, &self.page))
     }
 }
 

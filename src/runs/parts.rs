@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 use uuid::Uuid;
 
 use super::{Event, EventPage, EventsAsked, Extent, Run, RunOrderField, User};
-use crate::db::{page::Rows, statement::with_limit};
+use crate::db::{keyset::PageRows, query::with_limit};
 
 /// What is read of runs.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct ReadRun {
     /// The user who started it, if there is one that was to be read.
     pub user: Option<User>,
     /// A page of its events, if one was to be read.
-    pub events: Option<Rows<Event>>,
+    pub events: Option<PageRows<Event>>,
 }
 
 impl From<Extent> for RunParts {

@@ -15,9 +15,9 @@ use super::{
     lean::merged,
 };
 use crate::db::{
-    ScanTime, Single,
-    page::{Order, Page, Position, Rows},
-    statement::{read_all, select, with_limit},
+    ScanBudget, StatementPool,
+    keyset::{KeysetOrder, PageRequest, PageRows, Position},
+    query::{read_all, select, with_limit},
 };
 
 /// Ids in one statement; SQLite takes 32,766 values.
@@ -140,10 +140,10 @@ impl Runs {
         &self,
         filter: &RunFilter,
         order: RunOrder,
-        page: &Page,
+        page: &PageRequest,
         parts: &RunParts,
-        time: &ScanTime,
-    ) -> Result<Rows<ReadRun>> {
+        time: &ScanBudget,
+    ) -> Result<PageRows<ReadRun>> {
         let columns = parts.extent.max(order.field.extent()).columns();
         let select = |filter: &RunFilter| self.matching_runs(filter, columns);
         let is_lean = filter.is_lean(order.field);
@@ -161,7 +161,7 @@ impl Runs {
                         Some(runs) => read(runs).await?,
                         None => Vec::new(),
                     };
-                    Ok(Rows::from_read(runs, page))
+                    Ok(PageRows::from_read(runs, page))
                 }
                 _ => order.read(select(filter), page, read).await,
             }
@@ -173,7 +173,7 @@ impl Runs {
     ///
     /// # Errors
     /// The database does not answer, or has too much to read.
-    pub async fn count(&self, filter: &RunFilter, up_to: u32, time: &ScanTime) -> Result<u32> {
+    pub async fn count(&self, filter: &RunFilter, up_to: u32, time: &ScanBudget) -> Result<u32> {
         let select = self.matching_runs(filter, "1");
         self.read(filter.is_lean_to_count(), time, async |connection| {
             count_up_to(connection, select, up_to).await
@@ -188,9 +188,9 @@ impl Runs {
     pub async fn list_events(
         &self,
         filter: &EventFilter,
-        page: &Page,
-        time: &ScanTime,
-    ) -> Result<Rows<Event>> {
+        page: &PageRequest,
+        time: &ScanBudget,
+    ) -> Result<PageRows<Event>> {
         let select = matching_events(self.database.backend(), filter, Event::COLUMNS);
         self.read(filter.is_lean(), time, async |connection| {
             let read = |select| read_all(connection, select);
@@ -207,7 +207,7 @@ impl Runs {
         &self,
         filter: &EventFilter,
         up_to: u32,
-        time: &ScanTime,
+        time: &ScanBudget,
     ) -> Result<u32> {
         let select = matching_events(self.database.backend(), filter, "1");
         self.read(filter.is_lean(), time, async |connection| {
@@ -222,7 +222,7 @@ impl Runs {
         select
     }
 
-    fn run_order(&self, order: RunOrder) -> Order {
+    fn run_order(&self, order: RunOrder) -> KeysetOrder {
         use sync_history::Column;
         let backend = self.database.backend();
         let (by, nullable, operand): (Expr, bool, fn(i64) -> Expr) = match order.field {
@@ -241,7 +241,7 @@ impl Runs {
             }
             RunOrderField::RecordsFailed => (Expr::col(Column::RecordsFailed), false, Expr::val),
         };
-        Order {
+        KeysetOrder {
             by,
             id: Expr::col(Column::Id),
             nullable,
@@ -254,13 +254,13 @@ impl Runs {
     pub(super) async fn read<T>(
         &self,
         is_lean: bool,
-        time: &ScanTime,
-        read: impl AsyncFnOnce(&Single) -> std::result::Result<T, DbErr>,
+        time: &ScanBudget,
+        read: impl AsyncFnOnce(&StatementPool) -> std::result::Result<T, DbErr>,
     ) -> Result<T> {
         if is_lean {
             Ok(read(self.database.read()).await?)
         } else {
-            Ok(self.database.scan(time, read).await?)
+            Ok(self.database.slow_query(time, read).await?)
         }
     }
 }
@@ -305,8 +305,8 @@ pub(super) async fn find_runs(
     Ok(runs)
 }
 
-pub(super) fn event_order(descending: bool) -> Order {
-    Order {
+pub(super) fn event_order(descending: bool) -> KeysetOrder {
+    KeysetOrder {
         by: Expr::col(sync_event::Column::Timestamp),
         id: Expr::col(sync_event::Column::Id),
         nullable: false,

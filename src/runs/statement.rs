@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{Extent, Run, Runs, reads};
 use crate::db::{
     Insert,
-    statement::{both, select},
+    query::{both, select},
 };
 
 impl Runs {

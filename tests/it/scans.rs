@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sync_history::db::StatementTimes;
+use sync_history::db::StatementTimeouts;
 
 use crate::{
     statements::grown,
@@ -17,9 +17,9 @@ const SHORT: Duration = Duration::from_millis(1);
 async fn a_search_that_reads_too_long_is_given_up_and_says_how_to_narrow_it(
     #[values(Sqlite, Postgres)] kind: Kind,
 ) {
-    let times = StatementTimes {
-        scan: SHORT,
-        ..StatementTimes::default()
+    let times = StatementTimeouts {
+        slow_query: SHORT,
+        ..StatementTimeouts::default()
     };
     let setup = Setup {
         times: Some(times),
@@ -56,9 +56,9 @@ async fn a_search_that_reads_too_long_is_given_up_and_says_how_to_narrow_it(
 #[rstest]
 #[tokio::test]
 async fn the_searches_of_one_operation_share_their_time(#[values(Sqlite, Postgres)] kind: Kind) {
-    let times = StatementTimes {
-        scan: Duration::from_millis(30),
-        ..StatementTimes::default()
+    let times = StatementTimeouts {
+        slow_query: Duration::from_millis(30),
+        ..StatementTimeouts::default()
     };
     let setup = Setup {
         times: Some(times),

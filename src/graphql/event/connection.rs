@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{SyncEvent, SyncEventFilter};
 use crate::{
-    db::page::Rows,
+    db::keyset::PageRows,
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_added_events, encode_position},
@@ -26,7 +26,7 @@ use crate::{
 /// A page of events.
 #[derive(Debug)]
 pub(in crate::graphql) struct SyncEventConnection {
-    rows: Arc<Rows<SyncEvent>>,
+    rows: Arc<PageRows<SyncEvent>>,
     list: EventList,
     place: Option<feed::Cursor>,
 }
@@ -41,13 +41,16 @@ enum EventList {
 /// A page of a run's events that was read along with the run.
 #[derive(Clone, Debug)]
 pub(in crate::graphql) struct EventsRead {
-    rows: Arc<Rows<SyncEvent>>,
+    rows: Arc<PageRows<SyncEvent>>,
     asked: Arc<EventsAsked<EventPage>>,
 }
 
 impl EventsRead {
     /// What was read when this was asked.
-    pub(in crate::graphql) fn new(rows: Rows<Event>, asked: &Arc<EventsAsked<EventPage>>) -> Self {
+    pub(in crate::graphql) fn new(
+        rows: PageRows<Event>,
+        asked: &Arc<EventsAsked<EventPage>>,
+    ) -> Self {
         Self {
             rows: Arc::new(rows.map(SyncEvent::from)),
             asked: Arc::clone(asked),
@@ -89,7 +92,7 @@ impl SyncEventConnection {
         let place = place_if_selected(ctx).await?;
         let rows = ctx
             .runs()
-            .list_events(&filter, &page, ctx.scan_time())
+            .list_events(&filter, &page, ctx.scan_budget())
             .await?;
         let rows = Arc::new(rows.map(SyncEvent::from));
         let list = EventList::Across(filter);
@@ -122,7 +125,8 @@ impl SyncEventConnection {
         let pages = pages.into_iter().map(|(run_id, rows)| {
             let rows = rows.unwrap_or_else(|| {
                 let rows = found.next().flatten();
-                let rows = rows.unwrap_or_else(|| Rows::from_read(Vec::new(), &asked.what.page));
+                let rows =
+                    rows.unwrap_or_else(|| PageRows::from_read(Vec::new(), &asked.what.page));
                 Arc::new(rows.map(SyncEvent::from))
             });
             let filter = asked.filter.clone();
@@ -213,7 +217,7 @@ impl SyncEventConnection {
         match &self.list {
             EventList::Across(filter) => Ok(ctx
                 .runs()
-                .count_events(filter, bound, ctx.scan_time())
+                .count_events(filter, bound, ctx.scan_budget())
                 .await?),
             EventList::OfRun { run_id, filter } => {
                 let asked = EventsAsked {

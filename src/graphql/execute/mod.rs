@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     access::{Principal, Scope},
-    db::ScanTime,
+    db::ScanBudget,
     runs::Runs,
 };
 use checks::{Checked, Checks};
@@ -122,7 +122,7 @@ impl Executor {
             request: request
                 .data(Arc::clone(principal))
                 .data(document.form)
-                .data(ScanTime::default()),
+                .data(ScanBudget::default()),
             principal: Arc::clone(principal),
             suggestions: self.suggestions && principal.may(Scope::Read),
             document,

@@ -4,7 +4,7 @@ use async_graphql::{Context, Object, SimpleObject, parser::types::Field};
 
 use super::{SyncRun, SyncRunFilter, SyncRunOrder};
 use crate::{
-    db::page::Rows,
+    db::keyset::PageRows,
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_changes, encode_position},
@@ -17,7 +17,7 @@ use crate::{
 /// A page of runs.
 #[derive(Debug)]
 pub(in crate::graphql) struct SyncRunConnection {
-    rows: Rows<SyncRun>,
+    rows: PageRows<SyncRun>,
     filter: RunFilter,
     field: RunOrderField,
     place: Option<feed::Cursor>,
@@ -66,7 +66,7 @@ impl SyncRunConnection {
         let place = place_if_selected(ctx).await?;
         let rows = ctx
             .runs()
-            .list(&filter, order, &page, &parts, ctx.scan_time())
+            .list(&filter, order, &page, &parts, ctx.scan_budget())
             .await?;
         let field = order.field;
         Ok(Self {
@@ -118,7 +118,7 @@ impl SyncRunConnection {
         let bound = count_bound(up_to)?;
         Ok(ctx
             .runs()
-            .count(&self.filter, bound, ctx.scan_time())
+            .count(&self.filter, bound, ctx.scan_budget())
             .await?)
     }
 

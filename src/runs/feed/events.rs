@@ -14,7 +14,7 @@ use super::{
     watch::{Page, Subject},
 };
 use crate::{
-    db::page::Position,
+    db::keyset::Position,
     runs::{
         Event,
         error::{Error, Result},

@@ -24,8 +24,8 @@ use super::{
 use crate::{
     db::{
         Database,
-        page::{Page, Position},
-        statement::{read_all, select},
+        keyset::{PageRequest, Position},
+        query::{read_all, select},
     },
     runs::{
         Event, Run,
@@ -154,12 +154,12 @@ impl Source {
                     .is_null()
                     .or(Expr::col("seq").lte(self.moved_seq)),
             );
-        let page = Page {
+        let page = PageRequest {
             limit,
             after,
             before: None,
             from_end: false,
-            looks_beyond: false,
+            fetch_extra: false,
         };
         let select = reads::event_order(false).select(select, &page);
         read_all(self.database.read(), select).await

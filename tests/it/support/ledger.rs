@@ -11,7 +11,7 @@ use sync_history::{
     access::{Access, Policy, TokenSettings},
     clock::Clock,
     config::Limits,
-    db::{self, StatementTimes},
+    db::{self, StatementTimeouts},
     graphql::Executor,
     http::Services,
     runs::Runs,
@@ -41,7 +41,7 @@ pub(crate) struct Setup {
     pub(crate) tokens: Option<TokenSettings>,
     pub(crate) policy: Policy,
     /// So long that nothing is given up on a busy machine, unless it is said.
-    pub(crate) times: Option<StatementTimes>,
+    pub(crate) times: Option<StatementTimeouts>,
 }
 
 impl Ledger {
@@ -92,9 +92,9 @@ impl Ledger {
 
     async fn over(database_url: String, folder: TempDir, setup: Setup) -> Self {
         let limits = setup.limits;
-        let times = setup.times.unwrap_or(StatementTimes {
-            scan: Duration::from_secs(20),
-            ..StatementTimes::default()
+        let times = setup.times.unwrap_or(StatementTimeouts {
+            slow_query: Duration::from_secs(20),
+            ..StatementTimeouts::default()
         });
         let mut database = db::connect_with(&database_url, times).await.unwrap();
         let statements = Arc::new(Mutex::new(Vec::new()));

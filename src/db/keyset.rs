@@ -20,7 +20,7 @@ pub struct Position {
 
 /// Which rows of a list are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Page {
+pub struct PageRequest {
     /// At most so many.
     pub limit: u32,
     /// Only rows behind this place.
@@ -30,20 +30,20 @@ pub struct Page {
     /// The last rows rather than the first.
     pub from_end: bool,
     /// Whether it is to be told that there are more on the far side, for which one row more is read.
-    pub looks_beyond: bool,
+    pub fetch_extra: bool,
 }
 
-impl Page {
+impl PageRequest {
     /// Rows to read.
     #[must_use]
     pub fn to_read(&self) -> u64 {
-        u64::from(self.limit) + u64::from(self.looks_beyond)
+        u64::from(self.limit) + u64::from(self.fetch_extra)
     }
 }
 
 /// Rows in the order of the list, and whether there are more on either side, as far as the page looks.
 #[derive(Clone, Debug)]
-pub struct Rows<T> {
+pub struct PageRows<T> {
     /// The page's rows.
     pub rows: Vec<T>,
     /// There are rows before the first.
@@ -52,11 +52,11 @@ pub struct Rows<T> {
     pub has_next: bool,
 }
 
-impl<T> Rows<T> {
+impl<T> PageRows<T> {
     /// The same page of what is made of its rows.
     #[must_use]
-    pub fn map<U>(self, make: impl FnMut(T) -> U) -> Rows<U> {
-        Rows {
+    pub fn map<U>(self, make: impl FnMut(T) -> U) -> PageRows<U> {
+        PageRows {
             rows: self.rows.into_iter().map(make).collect(),
             has_previous: self.has_previous,
             has_next: self.has_next,
@@ -65,7 +65,7 @@ impl<T> Rows<T> {
 
     /// Makes a page of what was read, in the direction it is read in.
     #[must_use]
-    pub fn from_read(mut rows: Vec<T>, page: &Page) -> Self {
+    pub fn from_read(mut rows: Vec<T>, page: &PageRequest) -> Self {
         let limit = page.limit as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -90,7 +90,7 @@ impl<T> Rows<T> {
 
 /// What a list is ordered by.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct KeysetOrder {
     /// The expression, as its index has it.
     pub by: Expr,
     /// The id column.
@@ -110,10 +110,10 @@ enum Section {
     Null,
 }
 
-impl Order {
+impl KeysetOrder {
     /// The select of `page`, for a list without NULL.
     #[must_use]
-    pub fn select(&self, select: SelectStatement, page: &Page) -> SelectStatement {
+    pub fn select(&self, select: SelectStatement, page: &PageRequest) -> SelectStatement {
         self.select_section(select, page, Section::Valued, page.to_read())
             .unwrap_or_else(|| unreachable!("a position without a value in a list without NULL"))
     }
@@ -125,9 +125,9 @@ impl Order {
     pub async fn read<T, Reading>(
         &self,
         select: SelectStatement,
-        page: &Page,
+        page: &PageRequest,
         read: impl Fn(SelectStatement) -> Reading,
-    ) -> Result<Rows<T>, DbErr>
+    ) -> Result<PageRows<T>, DbErr>
     where
         Reading: Future<Output = Result<Vec<T>, DbErr>>,
     {
@@ -150,7 +150,7 @@ impl Order {
                 rows.extend(read(select).await?);
             }
         }
-        Ok(Rows::from_read(rows, page))
+        Ok(PageRows::from_read(rows, page))
     }
 
     /// The part of a page that lies in one section, read from the end the page starts at; None
@@ -158,7 +158,7 @@ impl Order {
     fn select_section(
         &self,
         mut select: SelectStatement,
-        page: &Page,
+        page: &PageRequest,
         section: Section,
         limit: u64,
     ) -> Option<SelectStatement> {

@@ -14,63 +14,63 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::{
-    Single,
+    StatementPool,
     error::{Failure, classify},
 };
 
-/// Scans under way at once.
-pub(super) const AT_ONCE: u32 = 2;
+/// SlowQueryPool under way at once.
+pub(super) const MAX_CONCURRENT: u32 = 2;
 /// Instructions of SQLite between two looks at the clock: some 0.1 ms.
 const INSTRUCTIONS: i32 = 1000;
 
 /// Where scans are executed.
 #[derive(Clone, Debug)]
-pub(super) struct Scans {
-    connection: Single,
+pub(super) struct SlowQueryPool {
+    connection: StatementPool,
     turns: Arc<Semaphore>,
     longest: Duration,
 }
 
 /// What the scans of one operation have taken so far. They take turns.
 #[derive(Debug, Default)]
-pub struct ScanTime(Mutex<Duration>);
+pub struct ScanBudget(Mutex<Duration>);
 
 /// Why a scan has no result.
 #[derive(Debug)]
-pub enum ScanError {
+pub enum SlowQueryError {
     /// It was given up after so long, or not begun because those before it took so long.
-    TooLong(Duration),
+    BudgetExceeded(Duration),
     /// The database does not answer.
     Database(DbErr),
 }
 
-impl Scans {
+impl SlowQueryPool {
     /// On connections whose statements end by themselves after `longest`.
-    pub(super) fn new(connection: Single, longest: Duration) -> Self {
+    pub(super) fn new(connection: StatementPool, longest: Duration) -> Self {
         Self {
             connection,
-            turns: Arc::new(Semaphore::new(AT_ONCE as usize)),
+            turns: Arc::new(Semaphore::new(MAX_CONCURRENT as usize)),
             longest,
         }
     }
 
-    pub(super) fn connection(&self) -> &Single {
+    pub(super) fn connection(&self) -> &StatementPool {
         &self.connection
     }
 
-    pub(super) fn connection_mut(&mut self) -> &mut Single {
+    pub(super) fn connection_mut(&mut self) -> &mut StatementPool {
         &mut self.connection
     }
 
     /// Reads; `time` is that of the operation it is read for.
     pub(super) async fn read<T>(
         &self,
-        time: &ScanTime,
-        read: impl AsyncFnOnce(&Single) -> Result<T, DbErr>,
-    ) -> Result<T, ScanError> {
+        time: &ScanBudget,
+        read: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
+    ) -> Result<T, SlowQueryError> {
         let mut taken = time.0.lock().await;
         if *taken >= self.longest {
-            return Err(ScanError::TooLong(self.longest));
+            return Err(SlowQueryError::BudgetExceeded(self.longest));
         }
         // It is closed at no time.
         let _turn = self.turns.acquire().await;
@@ -78,8 +78,8 @@ impl Scans {
         let found = read(&self.connection).await;
         *taken += began.elapsed();
         found.map_err(|error| match classify(&error) {
-            Failure::Interrupted => ScanError::TooLong(self.longest),
-            _ => ScanError::Database(error),
+            Failure::Interrupted => SlowQueryError::BudgetExceeded(self.longest),
+            _ => SlowQueryError::Database(error),
         })
     }
 }

@@ -6,8 +6,11 @@ use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, Statement};
 use tokio::sync::oneshot;
 
-use super::together::{Together, send_alone};
-use crate::db::{Writer, insert::Insert};
+use super::{
+    batch::{Together, send_alone},
+    batch_insert::Insert,
+    savepoint::Writer,
+};
 
 /// What a write does, on the connection it is given.
 pub(in crate::db) type Write<T, E> =

@@ -1,8 +1,8 @@
-//! Single statements, each by itself.
+//! StatementPool statements, each by itself.
 //!
 //! The pool asks a connection after each use whether it is still there, and takes the round trip for it that
 //! the statement took: to PostgreSQL's server, or to SQLite's thread. Here connections go from one statement
-//! to the next without: one that failed, whose caller went away, or that rested goes back to the pool, which
+//! to the next without: one that failed, whose caller went away, or that idle goes back to the pool, which
 //! asks.
 
 use std::{
@@ -27,61 +27,63 @@ use tokio::sync::Semaphore;
 
 use super::error::{Failure, classify};
 
-/// A connection that rested longer is asked about.
-const REST: Duration = Duration::from_secs(5);
-/// So is one that has not rested for so long.
-const STAY: Duration = Duration::from_mins(1);
+/// A connection that idle longer is asked about.
+const MAX_IDLE: Duration = Duration::from_secs(5);
+/// So is one that has not idle for so long.
+const MAX_HOLD: Duration = Duration::from_mins(1);
 
 type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
 
 /// Where single statements are executed.
 #[derive(Clone)]
-pub struct Single {
+pub struct StatementPool {
     connection: DatabaseConnection,
-    hand: Hand,
+    pinning: Pinning,
     observer: Option<Observer>,
 }
 
 /// Where their connections come from.
 #[derive(Clone)]
-enum Hand {
+enum Pinning {
     /// The pool, each time.
     Pool,
-    Postgres(Arc<Kept<Postgres>>),
-    Sqlite(Arc<Kept<Sqlite>>),
+    Postgres(Arc<PinnedConnections<Postgres>>),
+    Sqlite(Arc<PinnedConnections<Sqlite>>),
 }
 
 /// Connections that go from one statement to the next.
-struct Kept<DB: Database> {
+struct PinnedConnections<DB: Database> {
     pool: Pool<DB>,
     /// As many as there are connections: who waits for one that is kept would wait in vain at the pool.
-    turns: Semaphore,
-    rested: Mutex<Vec<Rested<DB>>>,
+    permits: Semaphore,
+    idle: Mutex<Vec<IdleConnection<DB>>>,
 }
 
-struct Rested<DB: Database> {
+struct IdleConnection<DB: Database> {
     connection: PoolConnection<DB>,
     taken: Instant,
     used: Instant,
 }
 
-impl<DB: Database> Kept<DB> {
+impl<DB: Database> PinnedConnections<DB> {
     fn new(pool: &Pool<DB>, connections: u32) -> Arc<Self> {
         Arc::new(Self {
             pool: pool.clone(),
-            turns: Semaphore::new(connections as usize),
-            rested: Mutex::default(),
+            permits: Semaphore::new(connections as usize),
+            idle: Mutex::default(),
         })
     }
 
     /// The connection that was used last, so that the others come to rest; or one of the pool's.
-    async fn take(&self) -> Result<Rested<DB>, DbErr> {
+    async fn take(&self) -> Result<IdleConnection<DB>, DbErr> {
         let now = Instant::now();
-        let last = self.rested().pop();
+        let last = self.idle().pop();
         match last {
-            Some(last) if now - last.used < REST && now - last.taken < STAY => return Ok(last),
+            Some(last) if now - last.used < MAX_IDLE && now - last.taken < MAX_HOLD => {
+                return Ok(last);
+            }
             // So have all that were used before it.
-            Some(last) if now - last.used >= REST => self.let_go(),
+            Some(last) if now - last.used >= MAX_IDLE => self.release_all(),
             // Before another is asked for, which it may become.
             Some(last) => drop(last),
             None => {}
@@ -91,29 +93,29 @@ impl<DB: Database> Kept<DB> {
             sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
             error => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
         })?;
-        Ok(Rested {
+        Ok(IdleConnection {
             connection,
             taken: now,
             used: now,
         })
     }
 
-    fn keep(&self, mut used: Rested<DB>) {
+    fn keep(&self, mut used: IdleConnection<DB>) {
         used.used = Instant::now();
-        self.rested().push(used);
+        self.idle().push(used);
     }
 
     /// Gives all back to the pool, which asks whether they are still there.
-    fn let_go(&self) {
-        self.rested().clear();
+    fn release_all(&self) {
+        self.idle().clear();
     }
 
-    fn rested(&self) -> MutexGuard<'_, Vec<Rested<DB>>> {
-        self.rested.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> MutexGuard<'_, Vec<IdleConnection<DB>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<DB: Database> Kept<DB>
+impl<DB: Database> PinnedConnections<DB>
 where
     SqlxValues: IntoArguments<DB>,
     QueryResult: From<DB::Row>,
@@ -127,7 +129,7 @@ where
     ) -> Result<Vec<QueryResult>, DbErr> {
         let observation = observer.map(|observer| (observer, statement.clone()));
         // They are closed at no time.
-        let _turn = self.turns.acquire().await;
+        let _turn = self.permits.acquire().await;
         let mut taken = self.take().await?;
         let values = statement.values.unwrap_or(Values(Vec::new()));
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values));
@@ -144,7 +146,7 @@ where
         let outcome = outcome.map_err(failed);
         match &outcome {
             // What cut this one off has cut off the others too.
-            Err(error) if classify(error) == Failure::Unavailable => self.let_go(),
+            Err(error) if classify(error) == Failure::Unavailable => self.release_all(),
             // Also where the database refused: the connection is as good as before.
             _ => self.keep(taken),
         }
@@ -152,33 +154,33 @@ where
     }
 }
 
-impl fmt::Debug for Single {
+impl fmt::Debug for StatementPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.connection.fmt(f)
     }
 }
 
-impl Single {
+impl StatementPool {
     /// On connections that the pool gives out, and makes ready, for each.
     pub(super) fn new(connection: DatabaseConnection) -> Self {
         Self {
             connection,
-            hand: Hand::Pool,
+            pinning: Pinning::Pool,
             observer: None,
         }
     }
 
     /// On all of the pool's connections, so many, which nobody else uses, from one to the next.
     pub(super) fn keeping(connection: DatabaseConnection, connections: u32) -> Self {
-        let hand = if connection.get_database_backend() == DbBackend::Postgres {
+        let pinning = if connection.get_database_backend() == DbBackend::Postgres {
             let pool = connection.get_postgres_connection_pool();
-            Hand::Postgres(Kept::new(pool, connections))
+            Pinning::Postgres(PinnedConnections::new(pool, connections))
         } else {
             let pool = connection.get_sqlite_connection_pool();
-            Hand::Sqlite(Kept::new(pool, connections))
+            Pinning::Sqlite(PinnedConnections::new(pool, connections))
         };
         Self {
-            hand,
+            pinning,
             ..Self::new(connection)
         }
     }
@@ -197,17 +199,17 @@ impl Single {
     }
 
     pub(super) async fn close(self) -> Result<(), DbErr> {
-        match &self.hand {
-            Hand::Pool => {}
-            Hand::Postgres(kept) => kept.let_go(),
-            Hand::Sqlite(kept) => kept.let_go(),
+        match &self.pinning {
+            Pinning::Pool => {}
+            Pinning::Postgres(kept) => kept.release_all(),
+            Pinning::Sqlite(kept) => kept.release_all(),
         }
         self.connection.close().await
     }
 }
 
 #[async_trait::async_trait]
-impl ConnectionTrait for Single {
+impl ConnectionTrait for StatementPool {
     fn get_database_backend(&self) -> DbBackend {
         self.connection.get_database_backend()
     }
@@ -226,10 +228,10 @@ impl ConnectionTrait for Single {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let observer = self.observer.as_ref();
-        match &self.hand {
-            Hand::Pool => self.connection.query_all_raw(statement).await,
-            Hand::Postgres(kept) => kept.query(statement, observer).await,
-            Hand::Sqlite(kept) => kept.query(statement, observer).await,
+        match &self.pinning {
+            Pinning::Pool => self.connection.query_all_raw(statement).await,
+            Pinning::Postgres(kept) => kept.query(statement, observer).await,
+            Pinning::Sqlite(kept) => kept.query(statement, observer).await,
         }
     }
 }

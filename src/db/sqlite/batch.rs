@@ -11,7 +11,10 @@ use sea_orm::{
 };
 use sqlx::{Column, Row};
 
-use super::{SAVEPOINT, go_back, waiting::Asked};
+use super::{
+    job::Asked,
+    write_queue::{SAVEPOINT, go_back},
+};
 
 /// Writes that are sent as one, at most; a power of two.
 const MOST: usize = 16;

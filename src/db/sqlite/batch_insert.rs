@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::group_commit::Together;
+use super::batch::Together;
 
 /// A row to insert unless there is one of its id, and one to read once that is done.
 #[derive(Debug)]

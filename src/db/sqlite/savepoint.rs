@@ -17,7 +17,7 @@ pub struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// One in a transaction.
-    pub(super) fn new(transaction: &'a DatabaseTransaction) -> Self {
+    pub(in crate::db) fn new(transaction: &'a DatabaseTransaction) -> Self {
         Self::after(transaction, "")
     }
 

@@ -10,9 +10,6 @@
 //! when it fails. SQLite undoes the whole transaction by itself when it meets a full disk or an unreadable page;
 //! then the savepoint is gone, by which that is noticed, and all that were in it are told.
 
-mod together;
-mod waiting;
-
 use std::{
     collections::VecDeque,
     fmt,
@@ -26,23 +23,25 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::{begin, insert::Insert, writer::Writer};
-use waiting::{Asked, One, Several, Waiting, undone};
-
-pub(super) use together::Together;
-pub(super) use waiting::Write;
+use super::{
+    batch::{self, Together},
+    batch_insert::Insert,
+    job::{self, Asked, One, Several, Waiting, Write, undone},
+    savepoint::Writer,
+};
+use crate::db::begin;
 
 /// Writes that share a transaction, at most.
-const MOST: usize = 256;
+const MAX_BATCH: usize = 256;
 /// After so long no more are taken into a transaction, so that the first need not wait for the last.
-const LONGEST: Duration = Duration::from_millis(20);
+const MAX_BATCH_TIME: Duration = Duration::from_millis(20);
 /// What precedes the first statement of several. When they have succeeded it is left in place: the one that was
 /// set last counts, and the commit releases all.
-const SAVEPOINT: &str = "SAVEPOINT one; ";
+pub(super) const SAVEPOINT: &str = "SAVEPOINT one; ";
 
 /// The writes that wait for their turn.
 #[derive(Clone, Default)]
-pub(super) struct GroupCommit {
+pub(in crate::db) struct WriteQueue {
     queue: Arc<Mutex<Queue>>,
     leaders: TaskTracker,
 }
@@ -54,10 +53,10 @@ struct Queue {
     is_led: bool,
 }
 
-impl GroupCommit {
+impl WriteQueue {
     /// Executes a write of one statement in a transaction that it may share; tells what came of it once that is
     /// committed. If nobody waits for it any more when its turn comes, it is left out.
-    pub(super) async fn execute<W: Together>(
+    pub(in crate::db) async fn execute<W: Together>(
         &self,
         connection: &DatabaseConnection,
         write: W,
@@ -71,7 +70,7 @@ impl GroupCommit {
     }
 
     /// The same of a write that takes several statements.
-    pub(super) async fn write<T, E>(
+    pub(in crate::db) async fn write<T, E>(
         &self,
         connection: &DatabaseConnection,
         write: Write<T, E>,
@@ -81,7 +80,7 @@ impl GroupCommit {
         E: From<DbErr> + Send + 'static,
     {
         let (caller, outcome) = oneshot::channel();
-        self.put(connection, waiting::several(write, caller));
+        self.put(connection, job::several(write, caller));
         match outcome.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => resume_unwind(panic),
@@ -90,7 +89,7 @@ impl GroupCommit {
     }
 
     /// Waits until nothing waits any more.
-    pub(super) async fn drain(&self) {
+    pub(in crate::db) async fn drain(&self) {
         self.leaders.close();
         self.leaders.wait().await;
     }
@@ -112,11 +111,9 @@ impl GroupCommit {
     }
 }
 
-impl fmt::Debug for GroupCommit {
+impl fmt::Debug for WriteQueue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("GroupCommit")
-            .finish_non_exhaustive()
+        formatter.debug_struct("WriteQueue").finish_non_exhaustive()
     }
 }
 
@@ -226,9 +223,9 @@ impl Leader {
     async fn write_together(&self, transaction: DatabaseTransaction) {
         let began = Instant::now();
         let mut written = Vec::new();
-        while written.len() < MOST
-            && began.elapsed() < LONGEST
-            && let Some(step) = self.next(MOST - written.len())
+        while written.len() < MAX_BATCH
+            && began.elapsed() < MAX_BATCH_TIME
+            && let Some(step) = self.next(MAX_BATCH - written.len())
         {
             if let Err(error) = step.execute(&transaction, &mut written).await {
                 debug!(%error, "a transaction was undone");
@@ -252,9 +249,9 @@ impl Step {
                 mut inserts,
                 mut statements,
             } => {
-                let mut executed = together::execute(transaction, &mut inserts).await;
+                let mut executed = batch::execute(transaction, &mut inserts).await;
                 if executed.is_ok() {
-                    executed = together::execute(transaction, &mut statements).await;
+                    executed = batch::execute(transaction, &mut statements).await;
                 }
                 let inserts = inserts.into_iter().map(One::Insert);
                 let all = inserts.chain(statements.into_iter().map(One::Statement));
@@ -287,7 +284,7 @@ fn answer(written: Vec<Waiting>, failure: Option<&DbErr>) {
 }
 
 /// Undoes what was written since the savepoint; fails if SQLite has undone all.
-async fn go_back(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+pub(super) async fn go_back(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     transaction
         .execute_unprepared("ROLLBACK TO one; RELEASE one")
         .await?;
