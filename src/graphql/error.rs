@@ -93,7 +93,7 @@ impl From<Arc<Error>> for Error {
 }
 
 /// Why somebody may not do what they ask for.
-pub(super) fn denied(message: String, principal: &Principal) -> async_graphql::Error {
+pub(super) fn access_denied(message: String, principal: &Principal) -> async_graphql::Error {
     let code = match principal.kind {
         Kind::Anonymous => ErrorCode::Unauthenticated,
         Kind::User | Kind::ApiKey => ErrorCode::Forbidden,
@@ -105,12 +105,12 @@ pub(super) fn denied(message: String, principal: &Principal) -> async_graphql::E
 
 /// An answer to a request that was not executed.
 #[must_use]
-pub fn refused(code: ErrorCode, message: impl Into<String>) -> Response {
-    Response::from_errors(vec![refusal(code, message, None)])
+pub fn error_response(code: ErrorCode, message: impl Into<String>) -> Response {
+    Response::from_errors(vec![request_error(code, message, None)])
 }
 
-/// Why a request is not executed.
-pub(super) fn refusal(
+/// An error of a request that is not executed.
+pub(super) fn request_error(
     code: ErrorCode,
     message: impl Into<String>,
     pos: Option<Pos>,
@@ -122,14 +122,13 @@ pub(super) fn refusal(
 
 /// Makes an answer fit to leave the server: each error has its code, and a failure of the server
 /// or its database is told to the log while the client learns the request's id alone.
-pub(super) fn seal(mut response: Response, request_id: &str) -> Response {
+pub(super) fn sanitize(mut response: Response, request_id: &str) -> Response {
     response.errors.truncate(MOST_ERRORS);
     for error in &mut response.errors {
         match error.source::<Error>() {
             Some(Error::Internal(cause)) => {
                 error!(request_id, path = ?error.path, %cause, "a request failed");
-                error.message =
-                    format!("internal error; the log has it under request {request_id}");
+                error.message = internal_error_message(request_id);
             }
             Some(Error::Unavailable(cause)) => {
                 tracing::warn!(request_id, path = ?error.path, %cause, "the database could not answer");
@@ -143,6 +142,11 @@ pub(super) fn seal(mut response: Response, request_id: &str) -> Response {
         }
     }
     response
+}
+
+/// Returns the message of an internal error, which points to the log instead of naming the cause.
+pub(super) fn internal_error_message(request_id: &str) -> String {
+    format!("internal error; see the server log for request {request_id}")
 }
 
 /// The library quotes the request as long as it is.

@@ -12,6 +12,7 @@ mod cursor;
 mod error;
 mod event;
 mod execute;
+mod executor;
 mod gathering;
 mod goes_on;
 mod loaders;
@@ -20,19 +21,25 @@ mod node;
 mod objects;
 mod page;
 mod query;
+mod request;
 mod response;
 mod run;
 mod scalars;
+mod schema_types;
 mod subscription;
 mod user;
+mod validation;
 mod viewer;
 mod watching;
 mod written;
 
-pub use error::{ErrorCode, refused};
-pub use execute::{DocumentLimits, Executor, Frame, Prepared, Said, was_executed};
+pub use error::{ErrorCode, error_response};
+pub use execute::live::{Frame, Said};
+pub use executor::Executor;
 pub use page::PageLimits;
-pub use response::{write, write_errors};
+pub use request::PreparedRequest;
+pub use response::{was_executed, write, write_errors};
+pub use validation::DocumentLimits;
 
 use crate::runs::Runs;
 use loaders::Loaders;
@@ -80,11 +87,13 @@ fn schema(
     limits: &Limits,
     validation: ValidationMode,
 ) -> LedgerSchema {
-    let builder = if limits.introspection {
-        builder()
-    } else {
-        builder().disable_introspection()
-    };
+    let mut builder = builder();
+    if !limits.introspection {
+        builder = builder.disable_introspection();
+    }
+    if !limits.suggestions {
+        builder = builder.disable_suggestions();
+    }
     builder
         .validation_mode(validation)
         .data(loaders)

@@ -1,10 +1,16 @@
 //! Writing a response.
 
+mod outcome;
+mod shape;
+
 use async_graphql::Response;
 
-use super::{
-    was_executed,
-    written::{bytes_written, put, put_value},
+use super::written::{bytes_written, put, put_value};
+
+pub use outcome::was_executed;
+pub(super) use {
+    outcome::{complete, panicked},
+    shape::Shape,
 };
 
 /// Bytes of an answer besides what is written of it already, about.

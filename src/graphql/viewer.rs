@@ -5,7 +5,7 @@ use entity::SyncSource;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{context::LedgerContext, error::denied, user::User};
+use super::{context::LedgerContext, error::access_denied, user::User};
 use crate::{
     access::{Kind, Principal, Scope},
     runs::{Error, Run},
@@ -74,13 +74,13 @@ impl Guard for Requires {
         warn!(target: "audit", actor = principal.id, action = field, scope = %self.0, "refused");
         let needs = self.0;
         Err(match principal.kind {
-            Kind::Anonymous => denied(
+            Kind::Anonymous => access_denied(
                 format!(
                     "`{field}` needs the scope `{needs}`: say who you are as `Authorization: Bearer KEY`"
                 ),
                 principal,
             ),
-            _ => denied(
+            _ => access_denied(
                 format!(
                     "`{field}` needs the scope `{needs}`, which {} has not",
                     principal.name
@@ -114,7 +114,7 @@ impl Rights for Context<'_> {
         }
         let message = format!("{} may not report on runs of {source}", principal.name);
         warn!(target: "audit", actor = principal.id, action = self.field().name(), %source, "refused");
-        Err(denied(message, principal))
+        Err(access_denied(message, principal))
     }
 
     async fn check_run(&self, run_id: Uuid) -> Result<()> {
@@ -124,7 +124,7 @@ impl Rights for Context<'_> {
         match self.loaders().run(run_id).await? {
             Some(run) => match run.source() {
                 Ok(source) => self.check_source(source),
-                Err(_) => Err(denied(
+                Err(_) => Err(access_denied(
                     "the run is of no source that a key can be bound to".into(),
                     self.principal(),
                 )),
@@ -147,7 +147,7 @@ impl Rights for Context<'_> {
                     "to act for others needs the scope `operate`, which {} has not",
                     principal.name
                 );
-                Err(denied(message, principal))
+                Err(access_denied(message, principal))
             }
             Some(id) => Ok(Some(id)),
             None => Ok(principal.user_id()),

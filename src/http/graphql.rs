@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     access::{Denied, Principal},
-    graphql::{ErrorCode, Prepared, refused, was_executed, write},
+    graphql::{ErrorCode, PreparedRequest, error_response, was_executed, write},
 };
 
 /// Tells client and log the same request.
@@ -83,7 +83,7 @@ fn refused_status(media: MediaType) -> StatusCode {
 
 /// Tells one who asks for too much to wait.
 fn delay(exceeded: &Exceeded, media: MediaType, request_id: &str) -> Response {
-    let response = refused(ErrorCode::RateLimited, &exceeded.message);
+    let response = error_response(ErrorCode::RateLimited, &exceeded.message);
     let status = StatusCode::TOO_MANY_REQUESTS;
     let mut answer = answer(status, &response, media.of_one_answer(), request_id);
     let seconds = exceeded.retry_after.as_secs() + 1;
@@ -98,7 +98,7 @@ async fn prepare(
     services: &Services,
     principal: &Arc<Principal>,
     request_id: &str,
-) -> Result<Result<Prepared, Box<GraphQlResponse>>, Refusal> {
+) -> Result<Result<PreparedRequest, Box<GraphQlResponse>>, Refusal> {
     let (parts, body) = http.into_parts();
     let by_get = parts.method == Method::GET;
     let request = if by_get {
@@ -118,7 +118,7 @@ async fn prepare(
 /// Tells one who is not let in.
 fn deny(denied: Denied, media: MediaType, request_id: &str) -> Response {
     let (status, code) = access::status(denied);
-    let response = refused(code, denied.to_string());
+    let response = error_response(code, denied.to_string());
     let mut answer = answer(status, &response, media.of_one_answer(), request_id);
     if status == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_static("Bearer");
@@ -130,7 +130,7 @@ fn deny(denied: Denied, media: MediaType, request_id: &str) -> Response {
 }
 
 fn refuse(refusal: Refusal, media: MediaType, request_id: &str) -> Response {
-    let response = refused(ErrorCode::BadInput, refusal.message);
+    let response = error_response(ErrorCode::BadInput, refusal.message);
     answer(refusal.status, &response, media.of_one_answer(), request_id)
 }
 

@@ -17,7 +17,7 @@ use futures_util::{Stream, StreamExt, future, stream};
 use super::{Services, quota::Permit};
 use crate::{
     access::Principal,
-    graphql::{Prepared, Said, write},
+    graphql::{PreparedRequest, Said, write},
 };
 
 /// How long the line may be silent: clients and what is between take a longer silence for an end.
@@ -33,7 +33,7 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 /// does not keep up, or its key or token ends, the stream breaks off, so that the client comes back.
 pub(super) async fn execute(
     services: &Services,
-    prepared: Prepared,
+    prepared: PreparedRequest,
     principal: Arc<Principal>,
     permit: Permit,
     last: Option<String>,

@@ -12,7 +12,9 @@ use futures_util::{
 use super::message::{Close, Operation};
 use crate::{
     access::Principal,
-    graphql::{ErrorCode, Frame, Prepared, Said, refused, was_executed, write, write_errors},
+    graphql::{
+        ErrorCode, Frame, PreparedRequest, Said, error_response, was_executed, write, write_errors,
+    },
     http::{Services, request},
 };
 
@@ -59,7 +61,7 @@ impl Operations {
         if self.running.len() >= most {
             let message =
                 format!("{most} operations are under way on this socket; that is all it takes");
-            let errors = write_errors(&refused(ErrorCode::RateLimited, message));
+            let errors = write_errors(&error_response(ErrorCode::RateLimited, message));
             return Ok(Some(operation.error(&errors)));
         }
         let request = request::from_json(payload, &services.limits)
@@ -72,7 +74,7 @@ impl Operations {
             }
             Ok(prepared) => match services.quotas.begin(principal, prepared.cost) {
                 Err(exceeded) => {
-                    let refused = refused(ErrorCode::RateLimited, exceeded.message);
+                    let refused = error_response(ErrorCode::RateLimited, exceeded.message);
                     let error = operation.error(&write_errors(&refused));
                     stream::iter([Outgoing::Last(Arc::clone(&id), vec![error])]).boxed()
                 }
@@ -114,7 +116,7 @@ impl Operations {
 fn execute(
     operation: Operation,
     id: Arc<str>,
-    prepared: Prepared,
+    prepared: PreparedRequest,
     services: &Services,
     request_id: String,
 ) -> BoxStream<'static, Outgoing> {
@@ -130,7 +132,7 @@ fn execute(
 async fn answer(
     operation: Operation,
     id: Arc<str>,
-    prepared: Prepared,
+    prepared: PreparedRequest,
     services: Services,
     request_id: String,
 ) -> Outgoing {

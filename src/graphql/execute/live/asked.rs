@@ -7,16 +7,22 @@ use async_graphql::{
     parser::types::{ExecutableDocument, OperationDefinition, Selection},
 };
 
-use super::super::{Prepared, document, known::Document};
-use crate::access::{Principal, Scopes};
+use crate::{
+    access::{Principal, Scopes},
+    graphql::{
+        LedgerSchema,
+        request::PreparedRequest,
+        validation::{PreparedDocument, select_operation},
+    },
+};
 
 /// A subscription that may be executed, any number of times.
 pub(super) struct Asked {
     pub(super) key: Key,
     /// Under which failures are logged.
     pub(super) request_id: String,
-    pub(super) known: Arc<Document>,
-    pub(super) suggestions: bool,
+    pub(super) known: Arc<PreparedDocument>,
+    pub(super) schema: LedgerSchema,
     /// As good as any other who asks it: their rights are the same.
     principal: Arc<Principal>,
     operation_name: Option<String>,
@@ -36,10 +42,10 @@ pub(super) struct Key {
 
 impl Asked {
     /// None if the request holds no document that can be read, or not the operation it names.
-    pub(super) fn of(prepared: Prepared, request_id: String) -> Option<Self> {
+    pub(super) fn of(prepared: PreparedRequest, request_id: String) -> Option<Self> {
         let mut request = prepared.request;
         let document = request.parsed_query().ok()?.clone();
-        let operation = document::operation(&document, request.operation_name.as_deref())?;
+        let operation = select_operation(&document, request.operation_name.as_deref())?;
         let mut variables = request.variables.clone();
         if let Some(place) = variable_of_after(operation, &request.query) {
             variables.remove(place.as_str());
@@ -55,7 +61,7 @@ impl Asked {
             key,
             request_id,
             known: prepared.document,
-            suggestions: prepared.suggestions,
+            schema: prepared.schema,
             principal: prepared.principal,
             operation_name: request.operation_name,
             variables: request.variables,

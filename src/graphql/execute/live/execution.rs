@@ -11,10 +11,8 @@ use futures_util::{
 use super::asked::Asked;
 use crate::{
     graphql::{
-        LedgerSchema,
-        error::{ErrorCode, refused},
-        execute::{finished, panicked, was_executed},
-        response::{write, write_errors},
+        error::{ErrorCode, error_response},
+        response::{complete, panicked, was_executed, write, write_errors},
         watching::{Progress, Stretch, Watching},
     },
     runs::feed::Span,
@@ -44,10 +42,10 @@ pub(super) struct Execution {
 
 impl Execution {
     /// Begins to execute what is asked, for a stretch of the feed.
-    pub(super) fn begin(schema: &LedgerSchema, asked: &Arc<Asked>, stretch: Stretch) -> Self {
+    pub(super) fn begin(asked: &Arc<Asked>, stretch: Stretch) -> Self {
         let watching = Arc::new(Watching::new(stretch));
         let request = asked.request().data(Arc::clone(&watching));
-        let responses = Some(schema.execute_stream(request));
+        let responses = Some(asked.schema.execute_stream(request));
         let begin = (responses, Arc::clone(asked), Arc::clone(&watching));
         let frames = stream::unfold(begin, async |(responses, asked, watching)| {
             let mut responses = responses?;
@@ -55,12 +53,7 @@ impl Execution {
             let (response, responses) = match next {
                 Ok(None) => return None,
                 Ok(Some(response)) => {
-                    let response = finished(
-                        response,
-                        &asked.known.shape,
-                        asked.suggestions,
-                        &asked.request_id,
-                    );
+                    let response = complete(response, &asked.known.shape, &asked.request_id);
                     (response, Some(responses))
                 }
                 Err(_) => (panicked(&asked.request_id), None),
@@ -84,7 +77,10 @@ impl Frame {
                 "a response of this live view has {} bytes; at most {LARGEST} are sent: select less",
                 json.len()
             );
-            return Self::new(&refused(ErrorCode::QueryTooComplex, message), progress);
+            return Self::new(
+                &error_response(ErrorCode::QueryTooComplex, message),
+                progress,
+            );
         }
         Self {
             json,

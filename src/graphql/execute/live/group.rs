@@ -23,7 +23,7 @@ use super::{
     Execution, Frame,
     asked::{Asked, Key},
 };
-use crate::graphql::{LedgerSchema, watching::Stretch};
+use crate::graphql::watching::Stretch;
 
 /// Responses sent at once if they are there at once, and their bytes.
 const CHUNK: usize = 16;
@@ -100,18 +100,14 @@ pub(super) struct Follower {
 impl Groups {
     /// Joins those who ask the same, or begins a group. Whatever is committed once this is done, the
     /// follower will be told, unless the group fails; then its news end.
-    pub(super) async fn join(
-        self: &Arc<Self>,
-        schema: &LedgerSchema,
-        asked: &Arc<Asked>,
-    ) -> Follower {
+    pub(super) async fn join(self: &Arc<Self>, asked: &Arc<Asked>) -> Follower {
         // Let go of when the groups are no longer locked, since its end may lock them.
         let existing;
         let follower = {
             let mut groups = self.lock();
             existing = groups.get(&asked.key).and_then(Weak::upgrade);
             existing.as_ref().and_then(Group::join).unwrap_or_else(|| {
-                let follower = self.begin(schema, asked);
+                let follower = self.begin(asked);
                 groups.insert(asked.key.clone(), Arc::downgrade(&follower.group));
                 follower
             })
@@ -122,12 +118,12 @@ impl Groups {
         follower
     }
 
-    fn begin(self: &Arc<Self>, schema: &LedgerSchema, asked: &Arc<Asked>) -> Follower {
+    fn begin(self: &Arc<Self>, asked: &Arc<Asked>) -> Follower {
         let ranks = Arc::new(Ranks::default());
         let news = ranks.join();
         let (is_live, holds) = watch::channel(false);
         let weak = Arc::downgrade(&ranks);
-        let execution = Execution::begin(schema, asked, Stretch::Live(is_live));
+        let execution = Execution::begin(asked, Stretch::Live(is_live));
         let task = tokio::spawn(answer(execution, ranks));
         let group = Group {
             groups: Arc::downgrade(self),

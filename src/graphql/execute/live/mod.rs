@@ -20,10 +20,9 @@ use tokio::{
 
 use tracing::warn;
 
-use super::Prepared;
 use crate::{
     graphql::{
-        LedgerSchema,
+        request::PreparedRequest,
         watching::{Stretch, Watching},
     },
     runs::feed::{Feed, Moment},
@@ -38,8 +37,7 @@ pub use execution::Frame;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What all subscriptions are made from.
-pub(super) struct Live {
-    schema: LedgerSchema,
+pub(in crate::graphql) struct Live {
     feed: Feed,
     groups: Arc<Groups>,
     /// How long a client that fell behind may take to catch up.
@@ -94,9 +92,8 @@ enum Stage {
 }
 
 impl Live {
-    pub(super) fn new(schema: LedgerSchema, feed: Feed, catch_up_time: Duration) -> Self {
+    pub(in crate::graphql) fn new(feed: Feed, catch_up_time: Duration) -> Self {
         Self {
-            schema,
             feed,
             groups: Arc::default(),
             catch_up_time,
@@ -104,9 +101,9 @@ impl Live {
     }
 
     /// Subscribes; from `last` on if the client has come back with that.
-    pub(super) fn subscribe(
+    pub(in crate::graphql) fn subscribe(
         self: &Arc<Self>,
-        prepared: Prepared,
+        prepared: PreparedRequest,
         request_id: String,
         last: Option<String>,
     ) -> impl Stream<Item = Said> + Send + use<> {
@@ -168,7 +165,7 @@ impl Subscription {
     /// Joins a group, and begins to read up to a moment behind that; or tells why it cannot.
     async fn begin(&mut self) -> std::result::Result<(), Said> {
         let live = &self.live;
-        let follower = live.groups.join(&live.schema, &self.asked).await;
+        let follower = live.groups.join(&self.asked).await;
         let moment = match live.feed.reach().await {
             Ok(moment) => moment,
             Err(error) if matches!(self.place, Place::Given) => {
@@ -182,7 +179,7 @@ impl Subscription {
             }
         };
         let stretch = Stretch::Replay(moment.clone(), self.place());
-        let Execution { watching, frames } = Execution::begin(&live.schema, &self.asked, stretch);
+        let Execution { watching, frames } = Execution::begin(&self.asked, stretch);
         // From now on where it begins is told apart from what it asks.
         self.asked = Arc::clone(&follower.group.asked);
         self.stage = Stage::Replaying {

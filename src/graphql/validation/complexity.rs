@@ -10,33 +10,35 @@ use async_graphql::{
 };
 
 use super::{
-    counts::INTROSPECTION,
-    given::{Given, Part},
-    prices::{self, Many, ROW, VALUES},
-    shape::{FieldTypes, named, root},
+    arguments::{Arguments, ValueRef},
+    document_stats::INTROSPECTION,
+    field_costs::{self, Multiplier, ROW, VALUES},
 };
-use crate::graphql::page::PageLimits;
+use crate::graphql::{
+    page::PageLimits,
+    schema_types::{FieldTypes, named_type, root_type},
+};
 
 /// How far `totalCount` counts unless `upTo` says so.
 const DEFAULT_COUNT: i64 = 10_000;
 
 /// What an operation of a document costs. Fragments must not spread themselves.
-pub(super) fn of<'a>(
+pub(super) fn cost<'a>(
     operation: &'a OperationDefinition,
     document: &'a ExecutableDocument,
     types: &'a FieldTypes,
-    given: &mut Given<'a>,
+    arguments: &mut Arguments<'a>,
     pages: PageLimits,
 ) -> u64 {
-    let mut costing = Costing {
+    let mut costing = CostVisitor {
         document,
         types,
-        given,
+        arguments,
         pages,
         known: HashMap::new(),
     };
     let selection = &operation.selection_set.node;
-    costing.selection(selection, root(operation.ty)).once
+    costing.selection(selection, root_type(operation.ty)).once
 }
 
 /// What a selection costs. Nothing is left out for `@skip` or `@include`.
@@ -48,16 +50,16 @@ struct Cost {
     each: u64,
 }
 
-struct Costing<'a, 'g> {
+struct CostVisitor<'a, 'g> {
     document: &'a ExecutableDocument,
     types: &'a FieldTypes,
-    given: &'g mut Given<'a>,
+    arguments: &'g mut Arguments<'a>,
     pages: PageLimits,
     /// A fragment costs the same wherever it is spread.
     known: HashMap<&'a Name, Cost>,
 }
 
-impl<'a> Costing<'a, '_> {
+impl<'a> CostVisitor<'a, '_> {
     fn selection(&mut self, selection: &'a SelectionSet, parent: &'a str) -> Cost {
         let mut sum = Cost::default();
         for item in &selection.items {
@@ -92,12 +94,15 @@ impl<'a> Costing<'a, '_> {
     fn field(&mut self, field: &'a Field, parent: &'a str) -> Cost {
         let name = field.name.node.as_str();
         let ty = self.types.get(parent, name);
-        let price = prices::of(parent, name);
-        let on = ty.map_or(INTROSPECTION, named);
+        let price = field_costs::of(parent, name);
+        let on = ty.map_or(INTROSPECTION, named_type);
         let below = self.selection(&field.selection_set.node, on);
         let inner = self.below(field, below, price.many, on.ends_with("Connection"));
-        let arguments = self.arguments(field, parent);
-        let cost = price.base.saturating_add(inner).saturating_add(arguments);
+        let argument_cost = self.argument_costs(field, parent);
+        let cost = price
+            .base
+            .saturating_add(inner)
+            .saturating_add(argument_cost);
         if ty.is_some_and(is_list) && !price.many.is_told_by_itself() {
             Cost {
                 once: 0,
@@ -112,28 +117,28 @@ impl<'a> Costing<'a, '_> {
     }
 
     /// What is below a field, as often as it is resolved.
-    fn below(&self, field: &'a Field, below: Cost, many: Many, is_connection: bool) -> u64 {
+    fn below(&self, field: &'a Field, below: Cost, many: Multiplier, is_connection: bool) -> u64 {
         let Cost { once, each } = below;
         let rows = |count: u64, cost: u64| once.saturating_add(count.saturating_mul(cost));
         let all = once.saturating_add(each);
         match many {
-            Many::Page if is_connection => rows(self.page(field), each.saturating_add(ROW)),
-            Many::Page => rows(self.pages.default.into(), each),
-            Many::Rows(count) => rows(count, each),
+            Multiplier::Page if is_connection => rows(self.page(field), each.saturating_add(ROW)),
+            Multiplier::Page => rows(self.pages.default.into(), each),
+            Multiplier::Rows(count) => rows(count, each),
             // Each is written first.
-            Many::Input(list) => rows(self.input(field, list), each.saturating_add(2 * ROW)),
-            Many::Argument(list) => {
+            Multiplier::Input(list) => rows(self.input(field, list), each.saturating_add(2 * ROW)),
+            Multiplier::Argument(list) => {
                 let list = argument(field, list);
-                let count = list.map_or(0, |list| self.given.length(list)) as u64;
+                let count = list.map_or(0, |list| self.arguments.length(list)) as u64;
                 // More than a page are refused.
                 let count = count.min(self.pages.most.into());
                 count.saturating_mul(all.saturating_add(ROW))
             }
-            Many::Itself(count) => count.saturating_mul(all),
-            Many::OneIn(part) => all / part,
-            Many::Count => {
-                let up_to = argument(field, "upTo").and_then(|part| self.given.number(part));
-                prices::of_count(up_to.unwrap_or(DEFAULT_COUNT))
+            Multiplier::Itself(count) => count.saturating_mul(all),
+            Multiplier::OneIn(part) => all / part,
+            Multiplier::Count => {
+                let up_to = argument(field, "upTo").and_then(|part| self.arguments.number(part));
+                field_costs::of_count(up_to.unwrap_or(DEFAULT_COUNT))
             }
         }
     }
@@ -141,7 +146,7 @@ impl<'a> Costing<'a, '_> {
     /// How many rows a page has; what no page can have is refused when it is read.
     fn page(&self, field: &'a Field) -> u64 {
         let sizes = ["first", "last"].into_iter();
-        let sizes = sizes.filter_map(|name| self.given.number(argument(field, name)?));
+        let sizes = sizes.filter_map(|name| self.arguments.number(argument(field, name)?));
         let size = sizes.max().map_or(self.pages.default, |size| {
             u32::try_from(size).unwrap_or(self.pages.most)
         });
@@ -150,35 +155,35 @@ impl<'a> Costing<'a, '_> {
 
     /// How many items there are in a list in the argument `input`.
     fn input(&self, field: &'a Field, list: &str) -> u64 {
-        let input = argument(field, "input").map(|input| self.given.fields(input));
+        let input = argument(field, "input").map(|input| self.arguments.fields(input));
         let mut fields = input.unwrap_or_default().into_iter();
         let list = fields.find(|(name, _)| *name == list);
-        list.map_or(0, |(_, list)| self.given.length(list)) as u64
+        list.map_or(0, |(_, list)| self.arguments.length(list)) as u64
     }
 
-    fn arguments(&mut self, field: &'a Field, parent: &str) -> u64 {
+    fn argument_costs(&mut self, field: &'a Field, parent: &str) -> u64 {
         let mut cost = 0_u64;
         for (name, value) in &field.arguments {
-            let (values, _) = self.given.size(&value.node);
+            let (values, _) = self.arguments.size(&value.node);
             cost = cost.saturating_add(values as u64 / VALUES);
             if name.node == "filter" {
-                cost = cost.saturating_add(self.filter(Part::Literal(&value.node), parent));
+                cost = cost.saturating_add(self.filter(ValueRef::Literal(&value.node), parent));
             }
         }
         cost
     }
 
-    fn filter(&self, part: Part<'a>, parent: &str) -> u64 {
-        let fields = self.given.fields(part).into_iter();
-        let costs =
-            fields.map(|(name, part)| prices::of_filter(parent, name) + self.filter(part, parent));
+    fn filter(&self, part: ValueRef<'a>, parent: &str) -> u64 {
+        let fields = self.arguments.fields(part).into_iter();
+        let costs = fields
+            .map(|(name, part)| field_costs::of_filter(parent, name) + self.filter(part, parent));
         costs.fold(0, u64::saturating_add)
     }
 }
 
-fn argument<'a>(field: &'a Field, name: &str) -> Option<Part<'a>> {
+fn argument<'a>(field: &'a Field, name: &str) -> Option<ValueRef<'a>> {
     let value = field.get_argument(name)?;
-    Some(Part::Literal(&value.node))
+    Some(ValueRef::Literal(&value.node))
 }
 
 fn is_list(ty: &Type) -> bool {

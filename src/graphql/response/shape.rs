@@ -6,51 +6,21 @@
 //! is what a request's answer is to look like; it is made before the request is executed and then
 //! applied to each response.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use async_graphql::{
     Name, PathSegment, Response, Value,
     indexmap::IndexMap,
     parser::types::{
-        BaseType, ExecutableDocument, OperationType, Selection, SelectionSet, Type, TypeKind,
+        BaseType, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type,
     },
 };
 
-use super::definitions;
-
-/// The type of each field of each type.
-#[derive(Debug, Default)]
-pub(super) struct FieldTypes(HashMap<String, HashMap<String, Type>>);
-
-impl FieldTypes {
-    /// Reads them from the schema.
-    pub(super) fn of(sdl: &str) -> Self {
-        let types = definitions(sdl).filter_map(|(name, kind)| {
-            let fields = match kind {
-                TypeKind::Object(object) => object.fields,
-                TypeKind::Interface(interface) => interface.fields,
-                _ => return None,
-            };
-            let fields = fields.into_iter().map(|field| field.node);
-            let fields = fields.map(|field| (field.name.node.to_string(), field.ty.node));
-            Some((name, fields.collect()))
-        });
-        Self(types.collect())
-    }
-
-    pub(super) fn get(&self, parent: &str, field: &str) -> Option<&Type> {
-        self.0.get(parent)?.get(field)
-    }
-
-    /// Whether there is a type of this name that has fields.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-}
+use crate::graphql::schema_types::{FieldTypes, named_type, root_type};
 
 /// What an object in an answer is to look like: its fields, in order.
 #[derive(Debug, Default)]
-pub(super) struct Shape(IndexMap<Name, Field>);
+pub(in crate::graphql) struct Shape(IndexMap<Name, Field>);
 
 /// A field in an answer.
 #[derive(Debug)]
@@ -76,15 +46,15 @@ type On<'a> = (&'a SelectionSet, &'a str);
 
 impl Shape {
     /// What the answer to an operation of `document` is to look like.
-    pub(super) fn of(
+    pub(in crate::graphql) fn new(
         document: &ExecutableDocument,
-        operation: Option<&str>,
+        operation: Option<&OperationDefinition>,
         types: &FieldTypes,
     ) -> Self {
-        let Some(operation) = super::document::operation(document, operation) else {
+        let Some(operation) = operation else {
             return Self::default();
         };
-        let selection = (&operation.selection_set.node, root(operation.ty));
+        let selection = (&operation.selection_set.node, root_type(operation.ty));
         Self::merged(document, types, vec![selection])
     }
 
@@ -104,7 +74,7 @@ impl Shape {
                 Selection::Field(field) => {
                     let ty = types.get(parent, &field.node.name.node);
                     let key = field.node.response_key().node.clone();
-                    let inner = (&field.node.selection_set.node, ty.map_or("", named));
+                    let inner = (&field.node.selection_set.node, ty.map_or("", named_type));
                     fields.entry(key).or_insert((ty, Vec::new())).1.push(inner);
                 }
                 Selection::InlineFragment(fragment) => {
@@ -139,12 +109,12 @@ impl Shape {
     }
 
     /// Whether objects of several selections are merged somewhere in it.
-    pub(super) fn is_merged(&self) -> bool {
+    pub(in crate::graphql) fn is_merged(&self) -> bool {
         self.0.values().any(|field| field.is_merged)
     }
 
     /// Gives `response` this shape.
-    pub(super) fn apply(&self, response: &mut Response) {
+    pub(in crate::graphql) fn apply(&self, response: &mut Response) {
         // The library's answer where all fields failed, or all were skipped.
         if response.data == Value::Null {
             response.data = Value::Object(IndexMap::new());
@@ -236,23 +206,6 @@ fn may_be_null(ty: Option<&Type>) -> bool {
     ty.is_none_or(|ty| ty.nullable)
 }
 
-/// The type at the root of an operation.
-pub(super) fn root(operation: OperationType) -> &'static str {
-    match operation {
-        OperationType::Query => "Query",
-        OperationType::Mutation => "Mutation",
-        OperationType::Subscription => "Subscription",
-    }
-}
-
-/// The name of a type, or of what a list of it holds.
-pub(super) fn named(ty: &Type) -> &str {
-    match &ty.base {
-        BaseType::Named(name) => name,
-        BaseType::List(inner) => named(inner),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use async_graphql::{Pos, ServerError, value};
@@ -276,7 +229,16 @@ mod tests {
                 ServerError::new("failed", Some(Pos::default())).with_path(segments.collect())
             })
             .collect();
-        Shape::of(&document, None, &FieldTypes::of(SCHEMA)).apply(&mut response);
+        Shape::new(
+            &document,
+            document
+                .operations
+                .iter()
+                .next()
+                .map(|(_, operation)| &operation.node),
+            &FieldTypes::from_sdl(SCHEMA),
+        )
+        .apply(&mut response);
         response.data
     }
 

@@ -6,47 +6,51 @@ use std::collections::HashSet;
 
 use async_graphql::{
     ServerError,
-    parser::types::{
-        DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
-    },
+    parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection},
 };
 
 use super::{
-    counts::{Counts, LEVELS},
-    given::Given,
-    limits::{DocumentLimits, at_most},
-    merging,
-    shape::FieldTypes,
+    arguments::Arguments,
+    document_stats::{DocumentStats, MAX_LEVELS},
+    field_merging,
+    limits::{DocumentLimits, check_limit},
 };
-use crate::graphql::error::{ErrorCode, refusal};
+use crate::graphql::{
+    error::{ErrorCode, request_error},
+    schema_types::FieldTypes,
+};
 
 type Checked = Result<(), ServerError>;
 
 /// Checks a document before it is executed; tells what there is in it.
-pub(super) fn check<'a>(
+pub(super) fn validate<'a>(
     document: &'a ExecutableDocument,
     types: &'a FieldTypes,
-    given: &mut Given<'a>,
+    arguments: &mut Arguments<'a>,
     limits: &'a DocumentLimits,
-) -> Result<Counts, ServerError> {
+) -> Result<DocumentStats, ServerError> {
     let operations = document.operations.iter().count();
-    at_most(
+    check_limit(
         limits.operations,
         operations,
         "operations in the document",
         None,
     )?;
     let fragments = document.fragments.len();
-    at_most(
+    check_limit(
         limits.fragments,
         fragments,
         "fragments in the document",
         None,
     )?;
     check_variables(document, limits)?;
-    let counted = Counts::of(document, types, given, limits)?;
+    let counted = DocumentStats::of(document, types, arguments, limits)?;
     for (most, count, what) in [
-        (LEVELS, counted.levels, "levels of selections and fragments"),
+        (
+            MAX_LEVELS,
+            counted.levels,
+            "levels of selections and fragments",
+        ),
         (limits.depth, counted.depth, "levels of fields"),
         (limits.fields, counted.fields, "fields in the document"),
         (limits.aliases, counted.aliases, "aliases in the document"),
@@ -62,12 +66,12 @@ pub(super) fn check<'a>(
         ),
         (limits.values, counted.values, "values in arguments"),
     ] {
-        at_most(most, count, what, None)?;
+        check_limit(most, count, what, None)?;
     }
     for (_, operation) in document.operations.iter() {
         check_root(&operation.node)?;
     }
-    merging::check(document, limits.merges)?;
+    field_merging::check(document, limits.merges)?;
     Ok(counted)
 }
 
@@ -80,14 +84,14 @@ fn check_variables(document: &ExecutableDocument, limits: &DocumentLimits) -> Ch
     };
     let variables = operations().map(|operation| operation.variable_definitions.len());
     let what = "variables declared in the document";
-    at_most(limits.variables, variables.sum(), what, None)?;
+    check_limit(limits.variables, variables.sum(), what, None)?;
     for operation in operations() {
         let mut names = HashSet::new();
         for definition in &operation.variable_definitions {
             let name = &definition.node.name;
             if !names.insert(&name.node) {
                 let message = format!("the variable ${name} is declared twice");
-                return Err(refusal(ErrorCode::BadInput, message, Some(name.pos)));
+                return Err(request_error(ErrorCode::BadInput, message, Some(name.pos)));
             }
         }
     }
@@ -106,7 +110,7 @@ fn check_root(operation: &OperationDefinition) -> Checked {
                 let message =
                     "a subscription selects exactly one field, and no fragment, at its root";
                 let pos = operation.selection_set.pos;
-                Err(refusal(ErrorCode::BadInput, message, Some(pos)))
+                Err(request_error(ErrorCode::BadInput, message, Some(pos)))
             }
         },
         OperationType::Mutation => {
@@ -114,14 +118,14 @@ fn check_root(operation: &OperationDefinition) -> Checked {
             for item in items {
                 let Selection::Field(field) = &item.node else {
                     let message = "a mutation selects fields, and no fragment, at its root";
-                    return Err(refusal(ErrorCode::BadInput, message, Some(item.pos)));
+                    return Err(request_error(ErrorCode::BadInput, message, Some(item.pos)));
                 };
                 let key = &field.node.response_key().node;
                 if keys.contains(&key) {
                     let message = format!(
                         "`{key}` is selected twice; give each call a name of its own, as in `again: {key}`"
                     );
-                    return Err(refusal(ErrorCode::BadInput, message, Some(item.pos)));
+                    return Err(request_error(ErrorCode::BadInput, message, Some(item.pos)));
                 }
                 keys.push(key);
             }
@@ -130,18 +134,6 @@ fn check_root(operation: &OperationDefinition) -> Checked {
     }
 }
 
-/// The operation of a document that is to be executed, if that can be told.
-pub(super) fn operation<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a OperationDefinition> {
-    let operation = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        (DocumentOperations::Multiple(operations), None) => operations.values().next(),
-    };
-    operation.map(|operation| &operation.node)
-}
 #[cfg(test)]
 mod tests {
     use async_graphql::Variables;
@@ -151,9 +143,9 @@ mod tests {
     fn checked(text: &str) -> Result<(), String> {
         let document = async_graphql::parser::parse_query(text).unwrap();
         let (types, variables) = (FieldTypes::default(), Variables::default());
-        let mut given = Given::new(None, &variables);
+        let mut arguments = Arguments::new(None, &variables);
         let limits = DocumentLimits::default();
-        let checked = check(&document, &types, &mut given, &limits);
+        let checked = validate(&document, &types, &mut arguments, &limits);
         checked.map(drop).map_err(|error| error.message)
     }
 

@@ -17,16 +17,16 @@ const MOST_COUNTED: i64 = 1_000_000;
 
 /// What a field costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Price {
+pub(super) struct FieldCost {
     /// Once.
     pub(super) base: u64,
     /// What comes of it more than once.
-    pub(super) many: Many,
+    pub(super) many: Multiplier,
 }
 
 /// How often what is below a field is resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Many {
+pub(super) enum Multiplier {
     /// Lists below it have a page of rows: as `first` or `last` says if it is a connection.
     Page,
     /// Lists below it have so many rows.
@@ -43,7 +43,7 @@ pub(super) enum Many {
     Count,
 }
 
-impl Many {
+impl Multiplier {
     /// Whether it says itself how long its list is, rather than the field above it.
     pub(super) fn is_told_by_itself(self) -> bool {
         matches!(self, Self::Argument(_) | Self::Itself(_))
@@ -51,29 +51,29 @@ impl Many {
 }
 
 /// What a field of a type costs.
-pub(super) fn of(parent: &str, field: &str) -> Price {
+pub(super) fn of(parent: &str, field: &str) -> FieldCost {
     let (base, many) = match (parent, field) {
-        ("Query", "syncRuns" | "syncEvents" | "syncRun") => (STATEMENT, Many::Page),
+        ("Query", "syncRuns" | "syncEvents" | "syncRun") => (STATEMENT, Multiplier::Page),
         // Three statements: looked for among runs, events and users.
-        ("Query", "node") => (3 * STATEMENT, Many::Page),
-        ("Query", "nodes") => (3 * STATEMENT, Many::Argument("ids")),
-        ("SyncRun", "events") => (5, Many::Page),
+        ("Query", "node") => (3 * STATEMENT, Multiplier::Page),
+        ("Query", "nodes") => (3 * STATEMENT, Multiplier::Argument("ids")),
+        ("SyncRun", "events") => (5, Multiplier::Page),
         // One of many that are looked up together.
-        ("SyncRun", "triggeredBy") | ("SyncEvent", "run") => (1 + ROW, Many::Page),
-        ("SyncRunConnection" | "SyncEventConnection", "totalCount") => (1, Many::Count),
-        ("Mutation", "addSyncEvents") => (2 * STATEMENT, Many::Input("events")),
-        ("Mutation", "cancelActiveSyncRuns") => (2 * STATEMENT, Many::Rows(100)),
-        ("Mutation" | "Subscription", _) => (2 * STATEMENT, Many::Page),
-        ("Query", "__schema" | "__type") => (1, Many::OneIn(NULLS)),
+        ("SyncRun", "triggeredBy") | ("SyncEvent", "run") => (1 + ROW, Multiplier::Page),
+        ("SyncRunConnection" | "SyncEventConnection", "totalCount") => (1, Multiplier::Count),
+        ("Mutation", "addSyncEvents") => (2 * STATEMENT, Multiplier::Input("events")),
+        ("Mutation", "cancelActiveSyncRuns") => (2 * STATEMENT, Multiplier::Rows(100)),
+        ("Mutation" | "Subscription", _) => (2 * STATEMENT, Multiplier::Page),
+        ("Query", "__schema" | "__type") => (1, Multiplier::OneIn(NULLS)),
         _ if parent.starts_with("__") => (1, of_introspection(field)),
-        _ => (1, Many::Page),
+        _ => (1, Multiplier::Page),
     };
-    Price { base, many }
+    FieldCost { base, many }
 }
 
 /// How many there are of what introspection lists, on an average.
-fn of_introspection(field: &str) -> Many {
-    Many::Itself(match field {
+fn of_introspection(field: &str) -> Multiplier {
+    Multiplier::Itself(match field {
         "types" => 60,
         "fields" => 6,
         "directives" => 3,

@@ -2,7 +2,7 @@
 
 use async_graphql::{Pos, ServerError};
 
-use crate::graphql::error::{ErrorCode, refusal};
+use crate::graphql::error::{ErrorCode, request_error};
 
 /// How large a document may be. "Expanded" is what is counted with each fragment wherever it is spread.
 ///
@@ -74,7 +74,7 @@ impl Default for DocumentLimits {
 }
 
 /// Refuses what there is too much of.
-pub(super) fn at_most(
+pub(super) fn check_limit(
     most: usize,
     count: usize,
     what: &str,
@@ -89,5 +89,5 @@ pub(super) fn at_most(
         _ => count.to_string(),
     };
     let message = format!("{count} {what}; at most {most} are allowed");
-    Err(refusal(ErrorCode::QueryTooComplex, message, pos))
+    Err(request_error(ErrorCode::QueryTooComplex, message, pos))
 }

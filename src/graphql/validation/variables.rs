@@ -9,10 +9,10 @@ use async_graphql::{
     parser::types::{BaseType, InputObjectType, OperationDefinition, Type, TypeKind},
 };
 
-use super::definitions;
 use crate::graphql::{
-    error::{ErrorCode, refusal},
+    error::{ErrorCode, request_error},
     scalars::read_instant,
+    schema_types::type_definitions,
 };
 
 /// What each type that may be handed in takes.
@@ -28,8 +28,8 @@ enum InputType {
 
 impl InputTypes {
     /// Reads them from the schema.
-    pub(super) fn of(sdl: &str) -> Self {
-        let types = definitions(sdl).filter_map(|(name, kind)| {
+    pub(super) fn from_sdl(sdl: &str) -> Self {
+        let types = type_definitions(sdl).filter_map(|(name, kind)| {
             let ty = match kind {
                 TypeKind::Enum(words) => {
                     let words = words.values.into_iter();
@@ -44,7 +44,7 @@ impl InputTypes {
     }
 
     /// Checks what is given for the variables of an operation.
-    pub(super) fn check(
+    pub(super) fn validate(
         &self,
         operation: &OperationDefinition,
         variables: &Variables,
@@ -154,7 +154,7 @@ fn fields(object: InputObjectType) -> Vec<(String, Type, bool)> {
 }
 
 fn at(pos: Pos, message: String) -> ServerError {
-    refusal(ErrorCode::BadInput, message, Some(pos))
+    request_error(ErrorCode::BadInput, message, Some(pos))
 }
 
 #[cfg(test)]
@@ -170,9 +170,9 @@ mod tests {
         let text = format!("query({definitions}) {{ __typename }}");
         let document = async_graphql::parser::parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        let types = InputTypes::of(SCHEMA);
+        let types = InputTypes::from_sdl(SCHEMA);
         types
-            .check(&operation.node, &Variables::from_json(variables))
+            .validate(&operation.node, &Variables::from_json(variables))
             .map_err(|error| error.message)
     }
 

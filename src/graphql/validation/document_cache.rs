@@ -15,8 +15,10 @@ use async_graphql::{
 };
 use lru::LruCache;
 
-use super::{counts::Counts, document, given, limits::DocumentLimits, shape::Shape};
-use crate::graphql::written::Form;
+use super::{
+    arguments, document_stats::DocumentStats, limits::DocumentLimits, operation::select_operation,
+};
+use crate::graphql::{response::Shape, written::Form};
 
 /// Documents that are kept in mind, those used last. Parsed, one takes up to some fifty times its text.
 const MOST: NonZeroUsize = NonZeroUsize::new(128).unwrap();
@@ -26,19 +28,19 @@ const LONGEST: usize = 4 * 1024;
 
 /// A document that was read and checked.
 #[derive(Debug)]
-pub(super) struct Document {
-    pub(super) parsed: ExecutableDocument,
+pub(in crate::graphql) struct PreparedDocument {
+    pub(in crate::graphql) parsed: ExecutableDocument,
     /// What the answer looks like.
-    pub(super) shape: Shape,
+    pub(in crate::graphql) shape: Shape,
     /// What becomes of the objects in it.
-    pub(super) form: Form,
-    counts: Counts,
+    pub(in crate::graphql) form: Form,
+    counts: DocumentStats,
     /// It has been executed, so that it need not be compared with the schema again.
-    is_valid: AtomicBool,
+    has_executed: AtomicBool,
 }
 
-impl Document {
-    pub(super) fn new(parsed: ExecutableDocument, counts: Counts, shape: Shape) -> Self {
+impl PreparedDocument {
+    pub(super) fn new(parsed: ExecutableDocument, counts: DocumentStats, shape: Shape) -> Self {
         let form = if shape.is_merged() {
             Form::Maps
         } else {
@@ -49,56 +51,56 @@ impl Document {
             shape,
             form,
             counts,
-            is_valid: AtomicBool::new(false),
+            has_executed: AtomicBool::new(false),
         }
     }
 
     /// The operation that is to be executed, if that can be told.
     pub(super) fn operation(&self, request: &Request) -> Option<&OperationDefinition> {
-        document::operation(&self.parsed, request.operation_name.as_deref())
+        select_operation(&self.parsed, request.operation_name.as_deref())
     }
 
-    pub(super) fn is_valid(&self) -> bool {
-        self.is_valid.load(Ordering::Relaxed)
+    pub(in crate::graphql) fn has_executed(&self) -> bool {
+        self.has_executed.load(Ordering::Relaxed)
     }
 
     /// Notes that it has been executed.
-    pub(super) fn set_valid(&self) {
-        self.is_valid.store(true, Ordering::Relaxed);
+    pub(in crate::graphql) fn mark_executed(&self) {
+        self.has_executed.store(true, Ordering::Relaxed);
     }
 
     /// Whether what was told of it holds with these variables too. That depends on nothing but how many
     /// values they stand for, of which here are rather too many than too few counted.
-    pub(super) fn holds_with(&self, variables: &Variables, limits: &DocumentLimits) -> bool {
-        let values: usize = variables.values().map(given::size).sum();
+    pub(super) fn is_within_limits(&self, variables: &Variables, limits: &DocumentLimits) -> bool {
+        let values: usize = variables.values().map(arguments::size).sum();
         let used = values.saturating_mul(self.counts.variable_uses);
         used.saturating_add(self.counts.values) <= limits.values
     }
 }
 
 /// Documents of a single operation, by their text.
-pub(super) struct KnownDocuments(Mutex<LruCache<String, Arc<Document>>>);
+pub(super) struct DocumentCache(Mutex<LruCache<String, Arc<PreparedDocument>>>);
 
-impl Default for KnownDocuments {
+impl Default for DocumentCache {
     fn default() -> Self {
         Self(Mutex::new(LruCache::new(MOST)))
     }
 }
 
-impl KnownDocuments {
+impl DocumentCache {
     /// The document that a request sends.
-    pub(super) fn find(&self, request: &Request) -> Option<Arc<Document>> {
+    pub(super) fn get(&self, request: &Request) -> Option<Arc<PreparedDocument>> {
         let known = self.documents().get(&request.query).map(Arc::clone)?;
         known.operation(request).is_some().then_some(known)
     }
 
-    pub(super) fn keep(&self, text: &str, document: &Arc<Document>) {
+    pub(super) fn insert(&self, text: &str, document: &Arc<PreparedDocument>) {
         if text.len() <= LONGEST && document.parsed.operations.iter().count() == 1 {
             self.documents().put(text.to_owned(), Arc::clone(document));
         }
     }
 
-    fn documents(&self) -> MutexGuard<'_, LruCache<String, Arc<Document>>> {
+    fn documents(&self) -> MutexGuard<'_, LruCache<String, Arc<PreparedDocument>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,20 +4,20 @@
 
 use async_graphql::ServerError;
 
-use super::limits::{DocumentLimits, at_most};
-use crate::graphql::error::{ErrorCode, refusal};
+use super::limits::{DocumentLimits, check_limit};
+use crate::graphql::error::{ErrorCode, request_error};
 
 /// Checks a text before it is parsed.
-pub(super) fn check(text: &str, limits: &DocumentLimits) -> Result<(), ServerError> {
-    at_most(limits.bytes, text.len(), "bytes of query", None)?;
+pub(super) fn validate(text: &str, limits: &DocumentLimits) -> Result<(), ServerError> {
+    check_limit(limits.bytes, text.len(), "bytes of query", None)?;
     let Some(scan) = Scan::of(text.as_bytes()) else {
         let message = "a block string has no end";
-        return Err(refusal(ErrorCode::BadInput, message, None));
+        return Err(request_error(ErrorCode::BadInput, message, None));
     };
-    at_most(limits.tokens, scan.tokens, "tokens in the document", None)?;
+    check_limit(limits.tokens, scan.tokens, "tokens in the document", None)?;
     let (bytes, levels) = (scan.longest_name, scan.nesting);
-    at_most(limits.name_bytes, bytes, "bytes in one name", None)?;
-    at_most(limits.nesting, levels, "levels of brackets", None)
+    check_limit(limits.name_bytes, bytes, "bytes in one name", None)?;
+    check_limit(limits.nesting, levels, "levels of brackets", None)
 }
 
 /// What a text consists of.
@@ -115,7 +115,7 @@ mod tests {
 
     fn refused(text: &str) -> String {
         let limits = DocumentLimits::default();
-        check(text, &limits).unwrap_err().message
+        validate(text, &limits).unwrap_err().message
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Counting what a document holds, in one pass however often its fragments are spread.
+//! StatsVisitor what a document holds, in one pass however often its fragments are spread.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,14 +9,16 @@ use async_graphql::{
 use async_graphql_value::Value as Literal;
 
 use super::{
-    given::Given,
-    limits::{DocumentLimits, at_most},
-    shape::{FieldTypes, named, root},
+    arguments::Arguments,
+    limits::{DocumentLimits, check_limit},
 };
-use crate::graphql::error::{ErrorCode, refusal};
+use crate::graphql::{
+    error::{ErrorCode, request_error},
+    schema_types::{FieldTypes, named_type, root_type},
+};
 
 /// Selections within one another, fragments included: the library goes no deeper.
-pub(super) const LEVELS: usize = 32;
+pub(super) const MAX_LEVELS: usize = 32;
 /// The fields of the types that introspection answers with.
 const OF_INTROSPECTION: [&str; 31] = [
     "__schema",
@@ -59,7 +61,7 @@ type Checked = Result<(), ServerError>;
 
 /// What there is in a selection, fragments expanded.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct DocumentStats {
     /// Fields and spreads; each costs the library time, whatever is behind it.
     pub(super) fields: usize,
     /// Fields of the selected object itself.
@@ -74,18 +76,18 @@ pub(super) struct Counts {
     pub(super) levels: usize,
 }
 
-impl Counts {
+impl DocumentStats {
     /// What there is in a document, as far as it can be told without going too deep.
     pub(super) fn of<'a>(
         document: &'a ExecutableDocument,
         types: &'a FieldTypes,
-        given: &mut Given<'a>,
+        arguments: &mut Arguments<'a>,
         limits: &'a DocumentLimits,
     ) -> Result<Self, ServerError> {
-        let mut counting = Counting {
+        let mut counting = StatsVisitor {
             document,
             types,
-            given,
+            arguments,
             limits,
             known: HashMap::new(),
             spread: HashSet::new(),
@@ -110,14 +112,14 @@ impl Counts {
     }
 }
 
-/// Counts what a document holds, in one pass: a fragment is counted once and then known.
-struct Counting<'a, 'g> {
+/// DocumentStats what a document holds, in one pass: a fragment is counted once and then known.
+struct StatsVisitor<'a, 'g> {
     document: &'a ExecutableDocument,
     types: &'a FieldTypes,
-    given: &'g mut Given<'a>,
+    arguments: &'g mut Arguments<'a>,
     limits: &'a DocumentLimits,
     /// None while it is being counted: who asks then stands in a cycle.
-    known: HashMap<&'a Name, Option<Counts>>,
+    known: HashMap<&'a Name, Option<DocumentStats>>,
     spread: HashSet<&'a Name>,
     unknown_fields: usize,
 }
@@ -131,22 +133,22 @@ struct At<'a> {
     level: usize,
 }
 
-impl<'a> Counting<'a, '_> {
+impl<'a> StatsVisitor<'a, '_> {
     /// The whole document: its operations, and the fragments that nothing spreads, which are
     /// checked as well.
-    fn whole(&mut self) -> Result<Counts, ServerError> {
-        let mut whole = Counts::default();
+    fn whole(&mut self) -> Result<DocumentStats, ServerError> {
+        let mut whole = DocumentStats::default();
         for (_, operation) in self.document.operations.iter() {
             let operation = &operation.node;
             let selection = &operation.selection_set;
-            let parent = Some(root(operation.ty));
+            let parent = Some(root_type(operation.ty));
             let mut counts = self.selection(&selection.node, At { parent, level: 1 })?;
             let what = "fields at the root of an operation";
             let pos = Some(selection.pos);
-            at_most(self.limits.root_fields, counts.own_fields, what, pos)?;
-            self.directives(&mut counts, &operation.directives)?;
+            check_limit(self.limits.root_fields, counts.own_fields, what, pos)?;
+            self.add_directives(&mut counts, &operation.directives)?;
             for definition in &operation.variable_definitions {
-                self.directives(&mut counts, &definition.node.directives)?;
+                self.add_directives(&mut counts, &definition.node.directives)?;
             }
             whole.add(counts);
         }
@@ -165,14 +167,14 @@ impl<'a> Counting<'a, '_> {
         &mut self,
         selection: &'a SelectionSet,
         at: At<'a>,
-    ) -> Result<Counts, ServerError> {
-        let mut counts = Counts::default();
+    ) -> Result<DocumentStats, ServerError> {
+        let mut counts = DocumentStats::default();
         if selection.items.is_empty() {
             return Ok(counts);
         }
         let what = "levels of selections and fragments";
-        at_most(
-            LEVELS,
+        check_limit(
+            MAX_LEVELS,
             at.level,
             what,
             selection.items.first().map(|item| item.pos),
@@ -190,7 +192,7 @@ impl<'a> Counting<'a, '_> {
                     let selection = &inline.node.selection_set.node;
                     let mut counts = self.selection(selection, At { parent, level })?;
                     counts.fields = counts.fields.saturating_add(1);
-                    self.directives(&mut counts, &inline.node.directives)?;
+                    self.add_directives(&mut counts, &inline.node.directives)?;
                     counts
                 }
                 Selection::FragmentSpread(spread) => {
@@ -199,7 +201,7 @@ impl<'a> Counting<'a, '_> {
                     let mut counts = self.fragment(name, item.pos, at.level)?;
                     // Also if there is none: a tree of spreads has leaves as well.
                     counts.fields = counts.fields.saturating_add(1);
-                    self.directives(&mut counts, &spread.node.directives)?;
+                    self.add_directives(&mut counts, &spread.node.directives)?;
                     counts
                 }
             });
@@ -208,7 +210,12 @@ impl<'a> Counting<'a, '_> {
         Ok(counts)
     }
 
-    fn field(&mut self, field: &'a Field, pos: Pos, at: At<'a>) -> Result<Counts, ServerError> {
+    fn field(
+        &mut self,
+        field: &'a Field,
+        pos: Pos,
+        at: At<'a>,
+    ) -> Result<DocumentStats, ServerError> {
         let parent = self.type_of(field, pos, at.parent)?;
         let level = at.level + 1;
         let mut counts = self.selection(&field.selection_set.node, At { parent, level })?;
@@ -217,8 +224,8 @@ impl<'a> Counting<'a, '_> {
         counts.depth += 1;
         let alias = usize::from(field.alias.is_some());
         counts.aliases = counts.aliases.saturating_add(alias);
-        self.arguments(&mut counts, &field.arguments, pos)?;
-        self.directives(&mut counts, &field.directives)?;
+        self.add_arguments(&mut counts, &field.arguments, pos)?;
+        self.add_directives(&mut counts, &field.directives)?;
         Ok(counts)
     }
 
@@ -234,14 +241,14 @@ impl<'a> Counting<'a, '_> {
             return Ok(None);
         };
         if let Some(ty) = self.types.get(parent, name) {
-            return Ok(Some(named(ty)));
+            return Ok(Some(named_type(ty)));
         }
         if OF_INTROSPECTION.contains(&name) {
             return Ok(Some(INTROSPECTION));
         }
         self.unknown_fields += 1;
         let what = "fields that the schema does not have";
-        at_most(
+        check_limit(
             self.limits.unknown_fields,
             self.unknown_fields,
             what,
@@ -251,19 +258,24 @@ impl<'a> Counting<'a, '_> {
     }
 
     fn known_type(&self, name: &'a str) -> Option<&'a str> {
-        (self.types.has(name) || name.starts_with("__")).then_some(name)
+        (self.types.contains(name) || name.starts_with("__")).then_some(name)
     }
 
-    fn fragment(&mut self, name: &Name, pos: Pos, level: usize) -> Result<Counts, ServerError> {
+    fn fragment(
+        &mut self,
+        name: &Name,
+        pos: Pos,
+        level: usize,
+    ) -> Result<DocumentStats, ServerError> {
         let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
             // Validation will say that there is none.
-            return Ok(Counts::default());
+            return Ok(DocumentStats::default());
         };
         match self.known.get(name) {
             Some(Some(counts)) => return Ok(*counts),
             Some(None) => {
                 let message = format!("the fragment `{name}` spreads itself");
-                return Err(refusal(ErrorCode::BadInput, message, Some(pos)));
+                return Err(request_error(ErrorCode::BadInput, message, Some(pos)));
             }
             None => {}
         }
@@ -272,33 +284,33 @@ impl<'a> Counting<'a, '_> {
         let level = level + 1;
         let selection = &fragment.node.selection_set.node;
         let mut counts = self.selection(selection, At { parent, level })?;
-        self.directives(&mut counts, &fragment.node.directives)?;
+        self.add_directives(&mut counts, &fragment.node.directives)?;
         self.known.insert(name, Some(counts));
         Ok(counts)
     }
 
-    fn directives(
+    fn add_directives(
         &mut self,
-        counts: &mut Counts,
+        counts: &mut DocumentStats,
         directives: &'a [Positioned<Directive>],
     ) -> Checked {
         counts.directives = counts.directives.saturating_add(directives.len());
         for directive in directives {
-            self.arguments(counts, &directive.node.arguments, directive.pos)?;
+            self.add_arguments(counts, &directive.node.arguments, directive.pos)?;
         }
         Ok(())
     }
 
-    fn arguments(
+    fn add_arguments(
         &mut self,
-        counts: &mut Counts,
+        counts: &mut DocumentStats,
         arguments: &'a [(Positioned<Name>, Positioned<Literal>)],
         pos: Pos,
     ) -> Checked {
         let what = "arguments of one field or directive";
-        at_most(self.limits.arguments, arguments.len(), what, Some(pos))?;
+        check_limit(self.limits.arguments, arguments.len(), what, Some(pos))?;
         for (_, value) in arguments {
-            let (values, uses) = self.given.size(&value.node);
+            let (values, uses) = self.arguments.size(&value.node);
             counts.values = counts.values.saturating_add(values);
             counts.variable_uses = counts.variable_uses.saturating_add(uses);
         }

@@ -5,11 +5,8 @@ use std::{sync::Arc, time::Duration};
 use async_graphql::{Request, Variables};
 use serde_json::json;
 
-use super::{
-    attacks::{checked, cost, nested, refused, told},
-    checks::Checks,
-};
-use crate::graphql::Limits;
+use super::attacks::{checked, cost, nested, refused, told};
+use crate::graphql::{Limits, validation::Validator};
 
 /// The fields of all types, and so many times those of their types.
 fn introspected(times: usize) -> String {
@@ -122,8 +119,8 @@ fn a_page_of_runs_with_a_page_of_events_each_passes_and_what_multiplies_further_
 fn what_clients_and_the_readme_ask_passes() {
     let introspection = include_str!("introspection.graphql");
     assert!(cost(introspection) < 10_000);
-    let readme = include_str!("../../../README.md").split("```graphql\n");
-    let examples = include_str!("../../../web/src/examples.ts").split("query: `");
+    let readme = include_str!("../../../../README.md").split("```graphql\n");
+    let examples = include_str!("../../../../web/src/examples.ts").split("query: `");
     // Neither contains a backtick in an operation.
     for operation in readme.skip(1).chain(examples.skip(1)) {
         let query = operation.split('`').next().unwrap();
@@ -135,12 +132,12 @@ fn what_clients_and_the_readme_ask_passes() {
 
 #[test]
 fn a_document_that_is_known_is_checked_with_each_requests_variables() {
-    let checks = Checks::new(Limits::default());
+    let validator = Validator::new(Limits::default());
     let query =
         "query($f: SyncRunFilter, $n: Int) { syncRuns(filter: $f, first: $n) { nodes { id } } }";
     let check = |variables| {
         let mut request = Request::new(query);
-        let checked = checks.check(&mut request, &Variables::from_json(variables));
+        let checked = validator.validate(&mut request, &Variables::from_json(variables));
         checked
             .map(|checked| (checked.cost, Arc::as_ptr(&checked.document)))
             .map_err(|error| error.message)
@@ -157,11 +154,11 @@ fn a_document_that_is_known_is_checked_with_each_requests_variables() {
 
 #[test]
 fn which_operation_is_meant_is_told_by_its_name_also_in_a_known_document() {
-    let checks = Checks::new(Limits::default());
+    let validator = Validator::new(Limits::default());
     let operation = |name: Option<&str>| {
         let mut request = Request::new("mutation a { startSyncRun(runId: 1) { replayed } }");
         request.operation_name = name.map(str::to_owned);
-        let checked = checks.check(&mut request, &Variables::default());
+        let checked = validator.validate(&mut request, &Variables::default());
         checked.unwrap().operation.is_some()
     };
     assert!(operation(Some("a")));

@@ -9,7 +9,7 @@ use async_graphql_value::Value as Literal;
 const TEXT: usize = 64;
 
 /// The variables of a request.
-pub(super) struct Given<'a> {
+pub(super) struct Arguments<'a> {
     variables: &'a Variables,
     defaults: HashMap<&'a str, &'a Value>,
     /// Each is measured once, however often it is used.
@@ -18,14 +18,14 @@ pub(super) struct Given<'a> {
 
 /// A value, or part of one.
 #[derive(Clone, Copy)]
-pub(super) enum Part<'a> {
+pub(super) enum ValueRef<'a> {
     /// As it is written in the document.
     Literal(&'a Literal),
     /// Of a variable.
     Value(&'a Value),
 }
 
-impl<'a> Given<'a> {
+impl<'a> Arguments<'a> {
     /// What is given for the variables of `operation`.
     pub(super) fn new(
         operation: Option<&'a OperationDefinition>,
@@ -75,17 +75,17 @@ impl<'a> Given<'a> {
     }
 
     /// What stands for a part: itself, or what is given for the variable; none if that is nothing.
-    fn resolved(&self, part: Part<'a>) -> Option<Part<'a>> {
+    fn resolved(&self, part: ValueRef<'a>) -> Option<ValueRef<'a>> {
         match part {
-            Part::Literal(Literal::Variable(name)) => self.variable(name).map(Part::Value),
+            ValueRef::Literal(Literal::Variable(name)) => self.variable(name).map(ValueRef::Value),
             part => Some(part),
         }
     }
 
     /// The whole number that is given, if it is one.
-    pub(super) fn number(&self, part: Part<'a>) -> Option<i64> {
+    pub(super) fn number(&self, part: ValueRef<'a>) -> Option<i64> {
         match self.resolved(part)? {
-            Part::Literal(Literal::Number(number)) | Part::Value(Value::Number(number)) => {
+            ValueRef::Literal(Literal::Number(number)) | ValueRef::Value(Value::Number(number)) => {
                 number.as_i64()
             }
             _ => None,
@@ -93,36 +93,38 @@ impl<'a> Given<'a> {
     }
 
     /// How many are given where a list is taken: a single value may be written without brackets.
-    pub(super) fn length(&self, part: Part<'a>) -> usize {
+    pub(super) fn length(&self, part: ValueRef<'a>) -> usize {
         match self.resolved(part) {
-            None | Some(Part::Literal(Literal::Null) | Part::Value(Value::Null)) => 0,
-            Some(Part::Literal(Literal::List(items))) => items.len(),
-            Some(Part::Value(Value::List(items))) => items.len(),
+            None | Some(ValueRef::Literal(Literal::Null) | ValueRef::Value(Value::Null)) => 0,
+            Some(ValueRef::Literal(Literal::List(items))) => items.len(),
+            Some(ValueRef::Value(Value::List(items))) => items.len(),
             Some(_) => 1,
         }
     }
 
     /// The fields of an object, or of each object in a list.
-    pub(super) fn fields(&self, part: Part<'a>) -> Vec<(&'a str, Part<'a>)> {
+    pub(super) fn fields(&self, part: ValueRef<'a>) -> Vec<(&'a str, ValueRef<'a>)> {
         match self.resolved(part) {
-            Some(Part::Literal(Literal::Object(fields))) => {
+            Some(ValueRef::Literal(Literal::Object(fields))) => {
                 let fields = fields.iter();
                 fields
-                    .map(|(key, value)| (key.as_str(), Part::Literal(value)))
+                    .map(|(key, value)| (key.as_str(), ValueRef::Literal(value)))
                     .collect()
             }
-            Some(Part::Value(Value::Object(fields))) => {
+            Some(ValueRef::Value(Value::Object(fields))) => {
                 let fields = fields.iter();
                 fields
-                    .map(|(key, value)| (key.as_str(), Part::Value(value)))
+                    .map(|(key, value)| (key.as_str(), ValueRef::Value(value)))
                     .collect()
             }
-            Some(Part::Literal(Literal::List(items))) => {
-                let fields = items.iter().map(|item| self.fields(Part::Literal(item)));
+            Some(ValueRef::Literal(Literal::List(items))) => {
+                let fields = items
+                    .iter()
+                    .map(|item| self.fields(ValueRef::Literal(item)));
                 fields.flatten().collect()
             }
-            Some(Part::Value(Value::List(items))) => {
-                let fields = items.iter().map(|item| self.fields(Part::Value(item)));
+            Some(ValueRef::Value(Value::List(items))) => {
+                let fields = items.iter().map(|item| self.fields(ValueRef::Value(item)));
                 fields.flatten().collect()
             }
             _ => Vec::new(),

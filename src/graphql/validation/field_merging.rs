@@ -9,14 +9,14 @@ use async_graphql::{
     parser::types::{ExecutableDocument, Field, Selection, SelectionSet},
 };
 
-use super::limits::at_most;
-use crate::graphql::error::{ErrorCode, refusal};
+use super::limits::check_limit;
+use crate::graphql::error::{ErrorCode, request_error};
 
 type Checked = Result<(), ServerError>;
 
 /// Checks all selections of a document, looking at no more than `most` fields.
 pub(super) fn check(document: &ExecutableDocument, most: usize) -> Checked {
-    let mut merging = Merging {
+    let mut merging = MergeCheck {
         document,
         most,
         looked_at: 0,
@@ -30,7 +30,7 @@ pub(super) fn check(document: &ExecutableDocument, most: usize) -> Checked {
     Ok(())
 }
 
-struct Merging<'a> {
+struct MergeCheck<'a> {
     document: &'a ExecutableDocument,
     most: usize,
     looked_at: usize,
@@ -43,7 +43,7 @@ struct Fields<'a> {
     spread: HashSet<&'a str>,
 }
 
-impl<'a> Merging<'a> {
+impl<'a> MergeCheck<'a> {
     fn check(&mut self, selection: &'a SelectionSet) -> Checked {
         self.merge(&mut Fields::default(), None, selection)?;
         for item in &selection.items {
@@ -68,7 +68,7 @@ impl<'a> Merging<'a> {
         for item in &selection.items {
             self.looked_at += 1;
             let what = "fields to merge";
-            at_most(self.most, self.looked_at, what, Some(item.pos))?;
+            check_limit(self.most, self.looked_at, what, Some(item.pos))?;
             match &item.node {
                 Selection::Field(field) => {
                     let key = (on, field.node.response_key().node.as_str());
@@ -112,5 +112,5 @@ fn check_same(first: &Field, other: &Field, pos: Pos) -> Checked {
          `other: {}`",
         other.name.node
     );
-    Err(refusal(ErrorCode::BadInput, message, Some(pos)))
+    Err(request_error(ErrorCode::BadInput, message, Some(pos)))
 }

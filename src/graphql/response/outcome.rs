@@ -1,0 +1,33 @@
+//! The outcome of an execution: completed, rejected before execution, or panicked.
+
+use async_graphql::{Response, Value};
+use tracing::error;
+
+use super::shape::Shape;
+use crate::graphql::error::{ErrorCode, error_response, internal_error_message, sanitize};
+
+/// Returns whether execution began. Errors raised by a resolver have a path, request errors have none.
+#[must_use]
+pub fn was_executed(response: &Response) -> bool {
+    response.data != Value::Null
+        || response.errors.is_empty()
+        || response.errors.iter().any(|error| !error.path.is_empty())
+}
+
+/// Brings the response of async-graphql into the shape of the request, and sanitizes its errors.
+pub(in crate::graphql) fn complete(
+    mut response: Response,
+    shape: &Shape,
+    request_id: &str,
+) -> Response {
+    if was_executed(&response) {
+        shape.apply(&mut response);
+    }
+    sanitize(response, request_id)
+}
+
+/// Logs a panic of a resolver, and returns the response to its request.
+pub(in crate::graphql) fn panicked(request_id: &str) -> Response {
+    error!(request_id, "a resolver panicked");
+    error_response(ErrorCode::Internal, internal_error_message(request_id))
+}
