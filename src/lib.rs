@@ -16,9 +16,9 @@
 //! - [`clock`]: time and ids.
 //! - The crates `entity` (rows and the words stored in them) and `migration` (frozen history).
 //!
-//! To add a filter, touch `graphql/run/filter.rs` and `runs/filter.rs` (and `runs/lean.rs` with an index
+//! To add a filter, touch `graphql/run/filter.rs` and `runs/filter.rs` (and `runs/index_support.rs` with an index
 //! in a new migration). To add a mutation: `graphql/mutation.rs`, an input and a payload under its noun, a
-//! method in `runs/writes.rs`. To add a column: a migration, `entity` (`columns.rs` too), and the noun's
+//! method in `runs/write.rs`. To add a column: a migration, `entity` (`columns.rs` too), and the noun's
 //! type, with how it is written (`Plain`). A field that reads the database has its price in
 //! `graphql/execute/prices.rs`. After any change of the schema: `cargo run -- schema > schema.graphql`.
 
@@ -27,6 +27,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod events;
 pub mod graphql;
 pub mod http;
 pub mod runs;

@@ -7,7 +7,7 @@ use sea_orm::{
     sqlx::{Decode, Postgres, Row},
 };
 
-use crate::{sync_event, sync_history, user};
+use crate::{event, run, user};
 
 /// What is read of a row by the places of its columns.
 pub trait FromColumns: ModelTrait + Sized {
@@ -113,7 +113,7 @@ macro_rules! lean {
     };
 }
 
-impl sync_history::Model {
+impl run::Model {
     /// The first of its columns: what a line in the log says of it, its start, its version and who started it.
     pub const BRIEF: &'static str = brief!();
 
@@ -122,7 +122,7 @@ impl sync_history::Model {
 }
 
 /// Where only the first columns were read, the rest is as if it was never set.
-impl FromColumns for sync_history::Model {
+impl FromColumns for run::Model {
     const COLUMNS: &'static str = concat!(lean!(), ", records_expected, details, creation_digest");
 
     fn from_next(columns: &mut Columns<'_>) -> Result<Self, DbErr> {
@@ -152,7 +152,7 @@ impl FromColumns for sync_history::Model {
     }
 }
 
-impl FromColumns for sync_event::Model {
+impl FromColumns for event::Model {
     const COLUMNS: &'static str = "id, sync_id, event_type, \"timestamp\", message, details";
 
     fn from_next(columns: &mut Columns<'_>) -> Result<Self, DbErr> {
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn all_columns_are_read() {
-        check::<sync_history::Model>();
-        check::<sync_event::Model>();
+        check::<run::Model>();
+        check::<event::Model>();
         check::<user::Model>();
     }
 }

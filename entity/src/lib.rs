@@ -1,20 +1,20 @@
-//! Rows of the ledger, as both databases hold them, and the words stored in their columns.
+//! Database entities: the tables that the server shares with other writers.
 //!
-//! The names of tables and columns are those of the Python application that kept this ledger
-//! before and whose workers still write to it. Columns that hold a word (`status`, `source`,
-//! `entity_type`) are plain text here: another writer may store a word that no enum knows, and
-//! such a row must not take its neighbours down. The accessors of [`sync_history::Model`] read
-//! the word and say so when it is unknown.
+//! Table and column names are those of the Python application that used this database before and
+//! whose workers still write to it. Enum columns (`status`, `source`, `entity_type`) are plain text
+//! here: another writer may store a value that no enum has, and such a row must not make the rows
+//! around it unreadable. The accessors of [`run::Model`] parse the text and return [`UnknownValue`]
+//! if it is unknown.
 
+pub mod api_key;
+pub mod change;
 mod columns;
-mod details;
-pub mod sync_change;
-pub mod sync_event;
-pub mod sync_history;
-pub mod sync_key;
+mod enums;
+pub mod event;
+mod json_column;
+pub mod run;
 pub mod user;
-mod words;
 
 pub use columns::{Columns, FromColumns};
-pub use details::Details;
-pub use words::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownWord};
+pub use enums::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownValue};
+pub use json_column::StoredJson;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use entity::{SyncSource, sync_key};
+use entity::{SyncSource, api_key};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
     sea_query::Expr,
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Scopes, secret};
 use crate::{clock::Clock, db::Database};
 
-pub use entity::sync_key::Model as Key;
+pub use entity::api_key::Model as Key;
 
 /// A key to be made.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub async fn create(
     let hash = secret::hash(&secret).ok_or(KeyError::Bad("a key was made wrongly"))?;
     let sources: Vec<_> = new.sources.iter().map(ToString::to_string).collect();
     let now = clock.now();
-    let key = sync_key::ActiveModel {
+    let key = api_key::ActiveModel {
         id: Set(clock.new_id()),
         name: Set(new.name),
         hash: Set(hash.to_vec()),
@@ -86,7 +86,7 @@ pub async fn create(
 /// # Errors
 /// The database does not answer.
 pub async fn list(database: &Database) -> Result<Vec<Key>, DbErr> {
-    let keys = sync_key::Entity::find().order_by_asc(sync_key::Column::CreatedAt);
+    let keys = api_key::Entity::find().order_by_asc(api_key::Column::CreatedAt);
     keys.all(database.read()).await
 }
 
@@ -103,9 +103,9 @@ pub async fn revoke(database: &Database, now: DateTime<Utc>, which: &str) -> Res
     if more {
         return Err(KeyError::Ambiguous(which.to_owned()));
     }
-    let revoke = sync_key::Entity::update_many()
-        .col_expr(sync_key::Column::RevokedAt, Expr::value(now))
-        .filter(sync_key::Column::Id.eq(key.id));
+    let revoke = api_key::Entity::update_many()
+        .col_expr(api_key::Column::RevokedAt, Expr::value(now))
+        .filter(api_key::Column::Id.eq(key.id));
     revoke.exec(database.write()).await?;
     Ok(key)
 }
@@ -116,9 +116,9 @@ pub(super) async fn note_use(
     used: &[(Uuid, DateTime<Utc>)],
 ) -> Result<(), DbErr> {
     for (id, at) in used {
-        let note = sync_key::Entity::update_many()
-            .col_expr(sync_key::Column::LastUsedAt, Expr::value(*at))
-            .filter(sync_key::Column::Id.eq(*id));
+        let note = api_key::Entity::update_many()
+            .col_expr(api_key::Column::LastUsedAt, Expr::value(*at))
+            .filter(api_key::Column::Id.eq(*id));
         note.exec(database.write()).await?;
     }
     Ok(())

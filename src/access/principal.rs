@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
-use entity::{SyncSource, sync_key, user};
+use entity::{SyncSource, api_key, user};
 use strum::{AsRefStr, Display, EnumString, VariantArray};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -70,7 +70,7 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
-/// Words separated by blanks or commas.
+/// EnumFilter separated by blanks or commas.
 impl FromStr for Scopes {
     type Err = UnknownScope;
 
@@ -166,7 +166,7 @@ impl Principal {
 
     /// The holder of a key; none if it says what this server does not know, and so might allow more
     /// than was meant.
-    pub(super) fn holder(key: &sync_key::Model, revoked: CancellationToken) -> Option<Self> {
+    pub(super) fn holder(key: &api_key::Model, revoked: CancellationToken) -> Option<Self> {
         let sources = key.sources.as_ref().map(|sources| {
             let words = sources.split(' ').map(str::parse);
             words.collect::<Result<Vec<SyncSource>, _>>()

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::gathering::{Gathering, Key};
 use crate::{
     db::keyset::PageRows,
-    runs::{Event, EventPage, EventsOfRun, Result, Run, Runs, User, feed},
+    events::{Event, EventPageSpec, RunEventKey},
+    runs::{Result, Run, Runs, User, feed},
 };
 
 /// All lookups; each has a key type of its own.
@@ -19,8 +20,8 @@ struct Kinds {
     events: Gathering<EventKey>,
     users: Gathering<UserKey>,
     now: Gathering<NowKey>,
-    event_pages: Apart<EventsOfRun<EventPage>>,
-    event_counts: Apart<EventsOfRun<u32>>,
+    event_pages: Apart<RunEventKey<EventPageSpec>>,
+    event_counts: Apart<RunEventKey<u32>>,
     ledger: Runs,
 }
 
@@ -89,15 +90,15 @@ impl Loaders {
     /// Pages of the events of runs, by one filter.
     pub(super) async fn events(
         &self,
-        keys: Vec<EventsOfRun<EventPage>>,
+        keys: Vec<RunEventKey<EventPageSpec>>,
     ) -> Result<Vec<Option<PageRows<Event>>>> {
-        let is_lean = keys.iter().all(|key| key.asked.filter.is_lean());
-        self.0.event_pages.of(is_lean).find_all(keys).await
+        let is_indexed = keys.iter().all(|key| key.asked.filter.is_indexed());
+        self.0.event_pages.of(is_indexed).find_all(keys).await
     }
 
-    pub(super) async fn event_count(&self, key: EventsOfRun<u32>) -> Result<Option<u32>> {
-        let is_lean = key.asked.filter.is_lean();
-        self.0.event_counts.of(is_lean).find(key).await
+    pub(super) async fn event_count(&self, key: RunEventKey<u32>) -> Result<Option<u32>> {
+        let is_indexed = key.asked.filter.is_indexed();
+        self.0.event_counts.of(is_indexed).find(key).await
     }
 }
 
@@ -109,8 +110,8 @@ impl<K: Key> Apart<K> {
         }
     }
 
-    fn of(&self, is_lean: bool) -> &Gathering<K> {
-        if is_lean { &self.lean } else { &self.scans }
+    fn of(&self, is_indexed: bool) -> &Gathering<K> {
+        if is_indexed { &self.lean } else { &self.scans }
     }
 }
 
@@ -160,7 +161,7 @@ fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
     ids
 }
 
-impl Key for EventsOfRun<EventPage> {
+impl Key for RunEventKey<EventPageSpec> {
     type Found = PageRows<Event>;
 
     async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<PageRows<Event>>>> {
@@ -168,7 +169,7 @@ impl Key for EventsOfRun<EventPage> {
     }
 }
 
-impl Key for EventsOfRun<u32> {
+impl Key for RunEventKey<u32> {
     type Found = u32;
 
     async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<u32>>> {

@@ -14,7 +14,7 @@ use super::{
     },
     viewer::{Requires, Rights},
 };
-use crate::{access::Scope, runs::Extent};
+use crate::{access::Scope, runs::RunColumns};
 
 /// What workers report and people do.
 #[derive(Debug)]
@@ -140,19 +140,19 @@ impl Mutation {
 
 /// How much of the run is selected of what comes back: what is brief, or all, since one run's details take no
 /// time worth mentioning and tell whether they can be read.
-fn selected_run(ctx: &Context<'_>) -> Option<Extent> {
+fn selected_run(ctx: &Context<'_>) -> Option<RunColumns> {
     let selected = ctx.look_ahead();
     let runs = [
         selected.field("run"),
         selected.field("runEdge").field("node"),
     ];
     match SyncRun::extent(&runs)? {
-        Extent::Brief => Some(Extent::Brief),
-        Extent::Lean | Extent::Whole => Some(Extent::Whole),
+        RunColumns::Summary => Some(RunColumns::Summary),
+        RunColumns::Standard | RunColumns::All => Some(RunColumns::All),
     }
 }
 
 /// How much has to come back of the run that was written: for the log, what is brief is enough.
-fn told(ctx: &Context<'_>) -> Extent {
-    selected_run(ctx).unwrap_or(Extent::Brief)
+fn told(ctx: &Context<'_>) -> RunColumns {
+    selected_run(ctx).unwrap_or(RunColumns::Summary)
 }

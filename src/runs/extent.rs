@@ -6,21 +6,21 @@ use super::Run;
 
 /// How much of a run is told; the rest is as if it was never set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Extent {
+pub enum RunColumns {
     /// Its id, entity type, source, status, start, version and user, and how many records were processed and failed.
-    Brief,
+    Summary,
     /// All but how many records are expected, and the details, which take as long to read as all the rest.
-    Lean,
+    Standard,
     /// All.
-    Whole,
+    All,
 }
 
-impl Extent {
-    pub(super) fn columns(self) -> &'static str {
+impl RunColumns {
+    pub(crate) fn columns(self) -> &'static str {
         match self {
-            Self::Brief => Run::BRIEF,
-            Self::Lean => Run::LEAN,
-            Self::Whole => Run::COLUMNS,
+            Self::Summary => Run::BRIEF,
+            Self::Standard => Run::LEAN,
+            Self::All => Run::COLUMNS,
         }
     }
 }

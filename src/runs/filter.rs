@@ -1,11 +1,11 @@
-//! Which runs and events are wanted.
+//! Which runs are wanted.
 //!
 //! A filter of runs is asked twice: by the database, for lists, and in memory, for the change
 //! feed. Each part therefore says both, side by side, and a test holds the two together. Both are
 //! two-valued: a comparison with a value that a run does not have is false, and its negation true.
 
 use chrono::{DateTime, Utc};
-use entity::{SyncEntityType, SyncSource, SyncStatus, sync_event, sync_history::Column};
+use entity::{SyncEntityType, SyncSource, SyncStatus, run::Column};
 use regex::Regex;
 use sea_orm::sea_query::extension::postgres::PgExpr;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
@@ -24,9 +24,9 @@ pub struct Range<T> {
     pub to: Option<T>,
 }
 
-/// Words to match, and whether to match what is none of the known ones.
+/// EnumFilter to match, and whether to match what is none of the known ones.
 #[derive(Clone, Debug)]
-pub struct Words<W> {
+pub struct EnumFilter<W> {
     /// Any of these.
     pub known: Vec<W>,
     /// Or a stored text that is no known word.
@@ -35,7 +35,7 @@ pub struct Words<W> {
 
 /// A part of a text, in whatever case.
 #[derive(Clone, Debug)]
-pub struct Contains {
+pub struct TextMatch {
     text: String,
     pattern: Regex,
 }
@@ -46,11 +46,11 @@ pub struct RunFilter {
     /// Any of these ids.
     pub id: Option<Vec<Uuid>>,
     /// Any of these statuses.
-    pub status: Option<Words<SyncStatus>>,
+    pub status: Option<EnumFilter<SyncStatus>>,
     /// Any of these sources.
-    pub source: Option<Words<SyncSource>>,
+    pub source: Option<EnumFilter<SyncSource>>,
     /// Any of these entity types.
-    pub entity_type: Option<Words<SyncEntityType>>,
+    pub entity_type: Option<EnumFilter<SyncEntityType>>,
     /// Triggered by any of these users.
     pub triggered_by_id: Option<Vec<Uuid>>,
     /// from <= x < to
@@ -64,29 +64,14 @@ pub struct RunFilter {
     /// from <= x <= to
     pub records_failed: Range<i32>,
     /// Part of the error message.
-    pub error_contains: Option<Contains>,
+    pub error_contains: Option<TextMatch>,
     /// Any of these must hold.
     pub any_of: Option<Vec<RunFilter>>,
     /// This must not hold.
     pub not: Option<Box<RunFilter>>,
 }
 
-/// All given parts must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct EventFilter {
-    /// Of any of these runs.
-    pub run_id: Option<Vec<Uuid>>,
-    /// Of any of these types.
-    pub event_type: Option<Vec<String>>,
-    /// from <= x
-    pub timestamp_from: Option<DateTime<Utc>>,
-    /// x < to
-    pub timestamp_to: Option<DateTime<Utc>>,
-    /// Part of the message.
-    pub message_contains: Option<String>,
-}
-
-impl Contains {
+impl TextMatch {
     /// Looks for `text`, in whatever case.
     ///
     /// # Errors
@@ -103,7 +88,7 @@ fn pattern(text: &str) -> String {
 
 /// The condition that `column` contains `text` in whatever case. SQLite's LIKE knows the case of
 /// ASCII alone, so its connections carry a REGEXP that knows all of Unicode.
-fn contains(column: Expr, text: &str, backend: DbBackend) -> Expr {
+pub(crate) fn contains(column: Expr, text: &str, backend: DbBackend) -> Expr {
     match backend {
         DbBackend::Postgres => {
             // The backslash is LIKE's escape unless told otherwise.
@@ -117,7 +102,7 @@ fn contains(column: Expr, text: &str, backend: DbBackend) -> Expr {
     }
 }
 
-impl<W: AsRef<str> + VariantArray> Words<W> {
+impl<W: AsRef<str> + VariantArray> EnumFilter<W> {
     fn condition(&self, column: Column) -> Condition {
         let any = Condition::any().add(column.is_in(self.known.iter().map(AsRef::as_ref)));
         if self.unknown {
@@ -205,7 +190,7 @@ impl RunFilter {
             ids.as_ref()
                 .is_none_or(|ids| ids.iter().any(|one| Some(*one) == id))
         };
-        let part = |part: &Contains| {
+        let part = |part: &TextMatch| {
             let message = run.error_message.as_deref();
             message.is_some_and(|message| part.pattern.is_match(message))
         };
@@ -258,38 +243,4 @@ impl<T: PartialOrd> Range<T> {
 /// An alternative of nothing; SQL has none, so it starts with what is false.
 fn never() -> Condition {
     Condition::any().add(Expr::val(1).eq(2))
-}
-
-impl EventFilter {
-    /// Whether an index leads to the events that match, newest first.
-    #[must_use]
-    pub fn is_lean(&self) -> bool {
-        let runs = self.run_id.as_ref().map_or(0, Vec::len);
-        let types = self.event_type.as_ref().map_or(0, Vec::len);
-        self.message_contains.is_none() && runs <= 1 && types <= 1
-    }
-
-    /// The filter as the database asks it.
-    #[must_use]
-    pub fn condition(&self, backend: DbBackend) -> Condition {
-        use sync_event::Column;
-        Condition::all()
-            .add_option(
-                self.run_id
-                    .as_ref()
-                    .map(|ids| Column::SyncId.is_in(ids.iter().copied())),
-            )
-            .add_option(
-                self.event_type
-                    .as_ref()
-                    .map(|types| Column::EventType.is_in(types)),
-            )
-            .add_option(self.timestamp_from.map(|from| Column::Timestamp.gte(from)))
-            .add_option(self.timestamp_to.map(|to| Column::Timestamp.lt(to)))
-            .add_option(
-                self.message_contains
-                    .as_ref()
-                    .map(|part| contains(Expr::col(Column::Message), part, backend)),
-            )
-    }
 }

@@ -1,8 +1,8 @@
 //! The domain: what a run is, how it may change, and what can be asked of the ledger. It knows
 //! neither GraphQL nor HTTP.
 //!
-//! [`Runs`] is the whole of it to its callers: `reads`, `events_of_runs`, `writes` and `events` hold its
-//! methods, `lifecycle` the rules of a run's status, `input` and `filter` what is handed in, `extent` how
+//! [`Runs`] is the whole of it to its callers: `list` and `write` hold its
+//! methods, `status` the rules of a run's status, `commands` and `filter` what is handed in, `extent` how
 //! much of a run is told, `parts` what is read along with it, `lean` which lists an index leads to, `feed` how
 //! changes reach those who watch.
 
@@ -10,29 +10,25 @@ use std::sync::Arc;
 
 use crate::{clock::Clock, db::Database};
 
+pub mod commands;
 pub mod duration;
 mod error;
-mod events;
-mod events_of_runs;
 mod extent;
 pub mod feed;
 pub mod filter;
-pub mod input;
-mod lean;
-pub mod lifecycle;
-mod parts;
-mod reads;
+mod index_support;
+pub(crate) mod list;
+mod load;
 mod statement;
-mod writes;
+pub mod status;
+mod write;
 
-pub use entity::{sync_event::Model as Event, sync_history::Model as Run, user::Model as User};
+pub use entity::{run::Model as Run, user::Model as User};
 pub use error::{Error, Result};
-pub use events::AddedEvents;
-pub use events_of_runs::{EventPage, EventsAsked, EventsOfRun};
-pub use extent::Extent;
-pub use parts::{ReadRun, RunParts};
-pub use reads::{RunOrder, RunOrderField, event_position};
-pub use writes::Written;
+pub use extent::RunColumns;
+pub use list::{RunOrder, RunOrderField};
+pub use load::{LoadedRun, RunSelection};
+pub use write::WriteResult;
 
 use feed::Feed;
 
@@ -66,10 +62,10 @@ impl Default for Limits {
 /// The ledger.
 #[derive(Clone, Debug)]
 pub struct Runs {
-    database: Database,
-    clock: Arc<dyn Clock>,
-    feed: Feed,
-    limits: Limits,
+    pub(crate) database: Database,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) feed: Feed,
+    pub(crate) limits: Limits,
 }
 
 impl Runs {

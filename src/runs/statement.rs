@@ -2,7 +2,7 @@
 
 use entity::{
     FromColumns,
-    sync_history::{self, Column},
+    run::{self, Column},
 };
 use sea_orm::sea_query::{
     Expr, InsertStatement, OnConflict, Query, ReturningClause, UpdateStatement,
@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Extent, Run, Runs, reads};
+use super::{Run, RunColumns, Runs, list};
 use crate::db::{
     Insert,
     query::{both, select},
@@ -25,9 +25,9 @@ impl Runs {
         &self,
         id: Uuid,
         statement: impl Returning,
-        told: Extent,
+        columns: RunColumns,
     ) -> Result<Option<Run>, DbErr> {
-        let statement = and_read_one(self.database.backend(), id, statement, told);
+        let statement = returning_run(self.database.backend(), id, statement, columns);
         let rows = self.database.write_one(statement).await?;
         self.written(rows.first())
     }
@@ -36,15 +36,15 @@ impl Runs {
     pub(super) async fn insert_run(
         &self,
         id: Uuid,
-        row: sync_history::ActiveModel,
-        told: Extent,
+        row: run::ActiveModel,
+        columns: RunColumns,
     ) -> Result<Option<Run>, DbErr> {
         if self.database.backend() == DbBackend::Postgres {
-            let insert = sync_history::Entity::insert(row)
+            let insert = run::Entity::insert(row)
                 .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned());
-            return self.write_run(id, insert.into_query(), told).await;
+            return self.write_run(id, insert.into_query(), columns).await;
         }
-        let insert = Insert::new(id, row).and_read::<Run>(told.columns(), id);
+        let insert = Insert::new(id, row).and_read::<Run>(columns.columns(), id);
         let inserted = self.database.insert(insert).await?;
         self.written(inserted.read.filter(|_| inserted.is_new).as_deref())
     }
@@ -92,17 +92,17 @@ impl Returning for UpdateStatement {
 }
 
 /// The statement that writes this run, if any, and answers it as it then is.
-pub(super) fn and_read_one(
+pub(super) fn returning_run(
     backend: DbBackend,
     id: Uuid,
     statement: impl Returning,
-    told: Extent,
+    columns: RunColumns,
 ) -> Statement {
     if backend == DbBackend::Postgres {
-        return that_returns(backend, statement, told.columns());
+        return that_returns(backend, statement, columns.columns());
     }
     // What the triggers change does not count.
-    let mut read = select::<Run>(told.columns());
+    let mut read = select::<Run>(columns.columns());
     read.and_where(Column::Id.eq(id))
         .and_where(Expr::cust("changes() > 0"));
     both(backend.build(&statement), backend.build(&read))
@@ -127,5 +127,5 @@ async fn execute_and_read(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    reads::find_runs(connection, &ids).await
+    list::find_runs(connection, &ids).await
 }

@@ -3,10 +3,7 @@
 use async_graphql::SimpleObject;
 
 use super::SyncEvent;
-use crate::{
-    graphql::cursor::encode_added_events,
-    runs::{Event, feed::EventCursor},
-};
+use crate::{events::Event, graphql::cursor::encode_added_events, runs::feed::EventCursor};
 
 /// A committed event of a run.
 #[derive(Debug, SimpleObject)]

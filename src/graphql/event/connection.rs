@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{SyncEvent, SyncEventFilter};
 use crate::{
     db::keyset::PageRows,
+    events::{Event, EventPageSpec, EventQuery, RunEventKey, event_position, filter::EventFilter},
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_added_events, encode_position},
@@ -17,9 +18,8 @@ use crate::{
         page::{PageArguments, PageInfo, argument, count_bound, inner_of_page},
     },
     runs::{
-        Event, EventPage, EventsAsked, EventsOfRun, Result, event_position,
+        Result,
         feed::{self, EventCursor},
-        filter::EventFilter,
     },
 };
 
@@ -42,14 +42,14 @@ enum EventList {
 #[derive(Clone, Debug)]
 pub(in crate::graphql) struct EventsRead {
     rows: Arc<PageRows<SyncEvent>>,
-    asked: Arc<EventsAsked<EventPage>>,
+    asked: Arc<EventQuery<EventPageSpec>>,
 }
 
 impl EventsRead {
     /// What was read when this was asked.
     pub(in crate::graphql) fn new(
         rows: PageRows<Event>,
-        asked: &Arc<EventsAsked<EventPage>>,
+        asked: &Arc<EventQuery<EventPageSpec>>,
     ) -> Self {
         Self {
             rows: Arc::new(rows.map(SyncEvent::from)),
@@ -116,7 +116,7 @@ impl SyncEventConnection {
         };
         let pages: Vec<_> = runs.map(read_along).collect();
         let missing = pages.iter().filter(|(_, rows)| rows.is_none());
-        let missing = missing.map(|(run_id, _)| EventsOfRun {
+        let missing = missing.map(|(run_id, _)| RunEventKey {
             run_id: *run_id,
             asked: asked.clone(),
         });
@@ -144,12 +144,12 @@ impl SyncEventConnection {
     pub(in crate::graphql) fn ahead(
         ctx: &Context<'_>,
         field: SelectionField<'_>,
-    ) -> Option<EventsAsked<EventPage>> {
+    ) -> Option<EventQuery<EventPageSpec>> {
         let selected = Lookahead::from(field);
         let arguments = field.arguments().ok()?;
         let filter = argument(&arguments, "filter")?;
         let asked = asked(ctx, &selected, &PageArguments::ahead(&arguments)?, filter).ok()?;
-        let is_along = asked.filter.is_lean() && !selected.field("feedCursor").exists();
+        let is_along = asked.filter.is_indexed() && !selected.field("feedCursor").exists();
         is_along.then_some(asked)
     }
 }
@@ -160,17 +160,17 @@ fn asked(
     selected: &Lookahead<'_>,
     arguments: &PageArguments,
     filter: Option<SyncEventFilter>,
-) -> Result<EventsAsked<EventPage>> {
+) -> Result<EventQuery<EventPageSpec>> {
     let filter = filter.unwrap_or_default().parse()?;
     let nodes = [
         selected.field("nodes"),
         selected.field("edges").field("node"),
     ];
-    let what = EventPage {
+    let what = EventPageSpec {
         page: arguments.page(List::Events, ctx.pages(), selected)?,
         with_details: nodes.iter().any(|node| node.field("details").exists()),
     };
-    Ok(EventsAsked { filter, what })
+    Ok(EventQuery { filter, what })
 }
 
 impl Plain for SyncEventConnection {
@@ -220,11 +220,11 @@ impl SyncEventConnection {
                 .count_events(filter, bound, ctx.scan_budget())
                 .await?),
             EventList::OfRun { run_id, filter } => {
-                let asked = EventsAsked {
+                let asked = EventQuery {
                     filter: filter.clone(),
                     what: bound,
                 };
-                let key = EventsOfRun {
+                let key = RunEventKey {
                     run_id: *run_id,
                     asked,
                 };

@@ -3,8 +3,9 @@
 use async_graphql::{ID, InputObject};
 
 use crate::{
+    events::filter::EventFilter,
     graphql::run::filter::{DateTimeRange, ids, search_text, values},
-    runs::{Result, filter::EventFilter},
+    runs::Result,
 };
 
 /// All given fields must hold. A list means any of its values; an empty list matches nothing; null or absent means not filtered.

@@ -4,11 +4,12 @@ use async_graphql::{ID, InputObject};
 use uuid::Uuid;
 
 use crate::{
+    events::commands::NewEvent,
     graphql::{
         node::uuid,
         scalars::{DateTime, Json},
     },
-    runs::{Result, input::NewEvent},
+    runs::Result,
 };
 
 /// An event to add.

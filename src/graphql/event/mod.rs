@@ -21,7 +21,7 @@ use super::{
     scalars::{DateTime, Json},
     written::put,
 };
-use crate::runs::{Error, Event};
+use crate::{events::Event, runs::Error};
 
 /// Something that happened during a run.
 #[derive(Clone, Debug)]

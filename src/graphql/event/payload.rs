@@ -5,8 +5,9 @@ use uuid::Uuid;
 
 use super::{SyncEvent, connection::SyncEventEdge};
 use crate::{
+    events::AddedEvents,
     graphql::{context::LedgerContext, objects::Object, run::SyncRun},
-    runs::{AddedEvents, Run},
+    runs::Run,
 };
 
 /// The event that was added.

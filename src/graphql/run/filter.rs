@@ -7,7 +7,7 @@ use crate::{
     graphql::{node::uuids, scalars::DateTime},
     runs::{
         Error, Result, RunOrder, RunOrderField,
-        filter::{Contains, Range, RunFilter},
+        filter::{Range, RunFilter, TextMatch},
     },
 };
 
@@ -163,9 +163,9 @@ pub(in crate::graphql) fn search_text(name: &str, text: String) -> Result<String
     Ok(text)
 }
 
-fn search(name: &str, text: String) -> Result<Contains> {
+fn search(name: &str, text: String) -> Result<TextMatch> {
     let text = search_text(name, text)?;
-    Contains::new(text).map_err(|error| Error::BadInput(format!("{name}: {error}")))
+    TextMatch::new(text).map_err(|error| Error::BadInput(format!("{name}: {error}")))
 }
 
 impl From<DateTimeRange> for Range<chrono::DateTime<chrono::Utc>> {

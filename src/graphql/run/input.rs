@@ -11,7 +11,7 @@ use crate::{
     },
     runs::{
         Result,
-        input::{Counts, NewRun, Outcome, Progress},
+        commands::{Counts, NewRun, Outcome, Progress},
     },
 };
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_graphql::{
     Context, ID, Lookahead, Object, SelectionField, ServerError, ServerResult, Value,
 };
-use entity::Details;
+use entity::StoredJson;
 use uuid::Uuid;
 
 pub(super) use change::{SyncChangeKind, SyncRunChange};
@@ -37,7 +37,7 @@ use super::{
     user::User,
     written::put,
 };
-use crate::runs::{self, Extent, ReadRun, Run, RunParts, lifecycle};
+use crate::runs::{self, LoadedRun, Run, RunColumns, RunSelection, status};
 
 /// One synchronisation run: one entity type, read from one source.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ impl From<Run> for SyncRun {
 
 impl SyncRun {
     /// A run as it was read.
-    pub(super) fn read(read: ReadRun, parts: &RunParts) -> Self {
+    pub(super) fn read(read: LoadedRun, parts: &RunSelection) -> Self {
         let events = read.events.zip(parts.events.as_ref());
         Self {
             run: read.run,
@@ -137,7 +137,7 @@ fn failed(ctx: &Context<'_>, error: impl Into<async_graphql::Error>) -> ServerEr
 
 impl SyncRun {
     /// How much of runs is selected in these places; none if they are not.
-    pub(super) fn extent(places: &[Lookahead<'_>]) -> Option<Extent> {
+    pub(super) fn extent(places: &[Lookahead<'_>]) -> Option<RunColumns> {
         let runs: Vec<_> = places
             .iter()
             .flat_map(Lookahead::selection_fields)
@@ -147,10 +147,10 @@ impl SyncRun {
     }
 
     /// What to read of the runs that are selected in these places.
-    pub(super) fn parts(ctx: &Context<'_>, places: &[Lookahead<'_>]) -> RunParts {
+    pub(super) fn parts(ctx: &Context<'_>, places: &[Lookahead<'_>]) -> RunSelection {
         let selected = |field| places.iter().map(move |run| run.field(field));
-        RunParts {
-            extent: Self::extent(places).unwrap_or(Extent::Brief),
+        RunSelection {
+            columns: Self::extent(places).unwrap_or(RunColumns::Summary),
             user: selected("triggeredBy").any(|users| users.exists()),
             events: selected("events")
                 .flat_map(|events| events.selection_fields())
@@ -172,20 +172,20 @@ impl SyncRun {
     }
 
     /// How much of a run a field tells.
-    fn extent_of(field: &str) -> Extent {
+    fn extent_of(field: &str) -> RunColumns {
         match field {
             "__typename" | "id" | "entityType" | "source" | "status" | "startedAt" | "version"
             | "recordsProcessed" | "recordsFailed" | "triggeredById" | "triggeredBy" | "events" => {
-                Extent::Brief
+                RunColumns::Summary
             }
             "completedAt" | "updatedAt" | "durationSeconds" | "recordsCreated"
-            | "recordsUpdated" | "errorMessage" => Extent::Lean,
-            _ => Extent::Whole,
+            | "recordsUpdated" | "errorMessage" => RunColumns::Standard,
+            _ => RunColumns::All,
         }
     }
 
     fn has_ended(&self) -> bool {
-        self.run.status().is_ok_and(lifecycle::has_ended)
+        self.run.status().is_ok_and(status::has_ended)
     }
 
     /// What is wrong with the stored row, a sentence for each value that cannot be read.
@@ -200,7 +200,7 @@ impl SyncRun {
             format!("The stored {column} is `{text}`, which this server does not know.")
         });
         let details = match &self.run.details {
-            Some(Details::Unreadable(why)) => {
+            Some(StoredJson::Unreadable(why)) => {
                 Some(format!("The stored details cannot be read: {why}."))
             }
             _ => None,

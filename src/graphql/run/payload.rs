@@ -5,7 +5,7 @@ use async_graphql::{ComplexObject, SimpleObject};
 use super::{SyncRun, connection::SyncRunEdge};
 use crate::{
     graphql::objects::Object,
-    runs::{Run, RunOrderField, Written},
+    runs::{Run, RunOrderField, WriteResult},
 };
 
 /// The run that was created.
@@ -67,8 +67,8 @@ pub(in crate::graphql) struct CancelActiveSyncRunsPayload {
     runs: Vec<SyncRun>,
 }
 
-impl From<Written> for CreateSyncRunPayload {
-    fn from(written: Written) -> Self {
+impl From<WriteResult> for CreateSyncRunPayload {
+    fn from(written: WriteResult) -> Self {
         Self {
             run: Object(written.run.into()),
             replayed: written.replayed,
@@ -76,8 +76,8 @@ impl From<Written> for CreateSyncRunPayload {
     }
 }
 
-impl From<Written> for StartSyncRunPayload {
-    fn from(written: Written) -> Self {
+impl From<WriteResult> for StartSyncRunPayload {
+    fn from(written: WriteResult) -> Self {
         Self {
             run: Object(written.run.into()),
             replayed: written.replayed,
@@ -93,8 +93,8 @@ impl From<Run> for ReportSyncProgressPayload {
     }
 }
 
-impl From<Written> for CompleteSyncRunPayload {
-    fn from(written: Written) -> Self {
+impl From<WriteResult> for CompleteSyncRunPayload {
+    fn from(written: WriteResult) -> Self {
         Self {
             run: Object(written.run.into()),
             replayed: written.replayed,
@@ -102,8 +102,8 @@ impl From<Written> for CompleteSyncRunPayload {
     }
 }
 
-impl From<Written> for CancelSyncRunPayload {
-    fn from(written: Written) -> Self {
+impl From<WriteResult> for CancelSyncRunPayload {
+    fn from(written: WriteResult) -> Self {
         Self {
             run: Object(written.run.into()),
             replayed: written.replayed,

@@ -10,7 +10,7 @@ use async_graphql::Enum;
 use serde::Serialize;
 use strum::{AsRefStr, EnumString};
 
-use crate::runs::{Error, Result, filter::Words};
+use crate::runs::{Error, Result, filter::EnumFilter};
 
 /// What a run synchronises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString, Serialize)]
@@ -116,11 +116,11 @@ pub(in crate::graphql) fn word<W: FromStr>(name: &str, value: impl AsRef<str>) -
 }
 
 /// The words that a client filters by.
-pub(in crate::graphql) fn words<W: FromStr, V: AsRef<str>>(values: &[V]) -> Words<W> {
+pub(in crate::graphql) fn words<W: FromStr, V: AsRef<str>>(values: &[V]) -> EnumFilter<W> {
     let known: Vec<W> = values
         .iter()
         .filter_map(|value| value.as_ref().parse().ok())
         .collect();
     let unknown = known.len() < values.len();
-    Words { known, unknown }
+    EnumFilter { known, unknown }
 }

@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     db::keyset::Position,
+    events::{Event, event_position},
     runs::{
-        Event,
         error::{Error, Result},
-        event_position, lifecycle,
+        status,
     },
 };
 
@@ -142,6 +142,6 @@ impl Subject for EventsOf {
     async fn has_ended(&self, source: &Source) -> Result<bool> {
         let status = source.status(self.0).await?;
         // A run that another writer has deleted has no more events.
-        Ok(status.is_none_or(|status| status.parse().is_ok_and(lifecycle::has_ended)))
+        Ok(status.is_none_or(|status| status.parse().is_ok_and(status::has_ended)))
     }
 }

@@ -22,7 +22,7 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use entity::{SyncChangeKind, sync_change};
+use entity::{SyncChangeKind, change};
 use tokio::task::JoinSet;
 use tracing::warn;
 use uuid::Uuid;
@@ -34,11 +34,11 @@ pub use tail::Moment;
 pub use watch::{Live, Replay, Span, Subject};
 
 use super::{
-    Event, Run,
+    Run,
     error::{Error, Result},
-    lifecycle,
+    status,
 };
-use crate::db::Database;
+use crate::{db::Database, events::Event};
 use doorbell::Doorbell;
 use source::Source;
 use tail::Tail;
@@ -77,7 +77,7 @@ pub struct Change {
     /// Where to resume behind it.
     pub cursor: Cursor,
     /// As recorded.
-    pub row: sync_change::Model,
+    pub row: change::Model,
     /// The run as it was when the change was read: as it is now.
     pub run: Arc<Run>,
     /// The run as the change found it, as far as a filter looks at it; none if it made it.
@@ -114,7 +114,7 @@ async fn wait_out(error: Error) -> Result<()> {
 impl Change {
     /// Whether the run ended by this change.
     fn has_ended_its_run(&self) -> bool {
-        self.row.status().is_ok_and(lifecycle::has_ended)
+        self.row.status().is_ok_and(status::has_ended)
     }
 
     /// What changed; a kind no release of this server has written counts as progress.
@@ -145,7 +145,7 @@ impl Feed {
     }
 
     /// Tells all servers that this one has written, so that they look at once.
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         self.tail.ring();
         if let Some(doorbell) = &self.doorbell {
             doorbell.pull();

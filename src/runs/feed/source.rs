@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use entity::{FromColumns, sync_change, sync_event, sync_history};
+use entity::{FromColumns, change, event, run};
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryResult,
@@ -27,10 +27,10 @@ use crate::{
         keyset::{PageRequest, Position},
         query::{read_all, select},
     },
+    events::{Event, event_order},
     runs::{
-        Event, Run,
+        Run,
         error::{Error, Result as Outcome},
-        reads,
     },
 };
 
@@ -92,9 +92,9 @@ impl Source {
 
     /// The changes behind `cursor` in its interval, at most `limit`.
     pub(super) async fn changes(&self, cursor: &Cursor, limit: u32) -> Result<Part<Change>, DbErr> {
-        let select = Query::select().from(sync_change::Entity).take();
+        let select = Query::select().from(change::Entity).take();
         let (rows, last) = self.between(Table::Changes, select, cursor, limit).await?;
-        let rows: Vec<sync_change::Model> = rows.iter().filter_map(read).collect();
+        let rows: Vec<change::Model> = rows.iter().filter_map(read).collect();
         let mut ids: Vec<Uuid> = rows.iter().map(|row| row.run_id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -113,9 +113,9 @@ impl Source {
         run_id: Option<Uuid>,
         limit: u32,
     ) -> Result<Part<AddedEvent>, DbErr> {
-        let mut select = Query::select().from(sync_event::Entity).take();
+        let mut select = Query::select().from(event::Entity).take();
         if let Some(run_id) = run_id {
-            select.and_where(Expr::col(sync_event::Column::SyncId).eq(run_id));
+            select.and_where(Expr::col(event::Column::SyncId).eq(run_id));
         }
         let (rows, last) = self.between(Table::Events, select, cursor, limit).await?;
         let events = rows.iter().filter_map(|row| {
@@ -129,8 +129,8 @@ impl Source {
     async fn runs(&self, ids: Vec<Uuid>) -> Result<Vec<Run>, DbErr> {
         let select = Query::select()
             .expr(Expr::cust("*"))
-            .from(sync_history::Entity)
-            .and_where(Expr::col(sync_history::Column::Id).is_in(ids))
+            .from(run::Entity)
+            .and_where(Expr::col(run::Column::Id).is_in(ids))
             .take();
         let rows = self.database.read().query_all(&select).await?;
         Ok(rows.iter().filter_map(read).collect())
@@ -148,7 +148,7 @@ impl Source {
         }
         let mut select = select::<Event>(Event::COLUMNS);
         select
-            .and_where(sync_event::Column::SyncId.eq(run_id))
+            .and_where(event::Column::SyncId.eq(run_id))
             .and_where(
                 Expr::col("seq")
                     .is_null()
@@ -161,15 +161,15 @@ impl Source {
             from_end: false,
             fetch_extra: false,
         };
-        let select = reads::event_order(false).select(select, &page);
+        let select = event_order(false).select(select, &page);
         read_all(self.database.read(), select).await
     }
 
     /// The status of a run; none if it does not exist.
     pub(super) async fn status(&self, run_id: Uuid) -> Result<Option<String>, DbErr> {
-        sync_history::Entity::find_by_id(run_id)
+        run::Entity::find_by_id(run_id)
             .select_only()
-            .column(sync_history::Column::Status)
+            .column(run::Column::Status)
             .into_tuple()
             .one(self.database.read())
             .await
@@ -261,7 +261,7 @@ pub(super) async fn query_one(
 
 /// The changes of `rows`, each with its run now, before and after. A run that another writer has
 /// deleted since has no changes any more.
-fn changes(cursor: &Cursor, rows: Vec<sync_change::Model>, runs: Vec<Run>) -> Vec<Arc<Change>> {
+fn changes(cursor: &Cursor, rows: Vec<change::Model>, runs: Vec<Run>) -> Vec<Arc<Change>> {
     let runs: HashMap<Uuid, Arc<Run>> = runs
         .into_iter()
         .map(|run| (run.id, Arc::new(run)))
@@ -280,7 +280,7 @@ fn changes(cursor: &Cursor, rows: Vec<sync_change::Model>, runs: Vec<Run>) -> Ve
 }
 
 /// The run as a change left it.
-fn left_by(row: &sync_change::Model, run: &Arc<Run>) -> Arc<Run> {
+fn left_by(row: &change::Model, run: &Arc<Run>) -> Arc<Run> {
     if run.version == row.version {
         return Arc::clone(run);
     }
@@ -294,7 +294,7 @@ fn left_by(row: &sync_change::Model, run: &Arc<Run>) -> Arc<Run> {
 }
 
 /// The run as a change found it; none if it made it.
-fn found_by(row: &sync_change::Model, run: &Run) -> Option<Arc<Run>> {
+fn found_by(row: &change::Model, run: &Run) -> Option<Arc<Run>> {
     let mut before = without_details(run);
     before.status = row.previous_status.clone()?;
     before.completed_at = row.previous_completed_at;

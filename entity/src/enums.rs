@@ -1,32 +1,32 @@
-//! The words stored in text columns: lower case in the database.
+//! Enums of text columns, stored in lower case.
 
 use std::str::FromStr;
 
 use strum::{AsRefStr, Display, EnumString, VariantArray};
 
-/// What a run synchronises.
+/// The kind of record that a run synchronises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsRefStr, Display, EnumString, VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum SyncEntityType {
-    /// Items for sale.
+    /// Products for sale.
     Product,
-    /// Sizes and weights.
+    /// Sizes and weights of products.
     Measurement,
-    /// Quantities on hand.
+    /// Stock levels.
     Stock,
     /// Price lists.
     Pricing,
-    /// Makers of items.
+    /// Manufacturers of products.
     Manufacturer,
-    /// Buyers.
+    /// Customers.
     Customer,
-    /// Sales.
+    /// Orders.
     Order,
     /// Vehicle fitment data of the Auto Care Association.
     Autocare,
 }
 
-/// The system a run reads from.
+/// The system that a run reads from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsRefStr, Display, EnumString, VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum SyncSource {
@@ -38,50 +38,50 @@ pub enum SyncSource {
     Api,
     /// A file.
     File,
-    /// Anything else outside.
+    /// Any other external system.
     External,
 }
 
-/// Where a run stands.
+/// The status of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsRefStr, Display, EnumString, VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum SyncStatus {
-    /// Announced, not started.
+    /// Created, not yet started.
     Pending,
-    /// Under way.
+    /// In progress.
     Running,
-    /// Ended well.
+    /// Ended successfully.
     Completed,
-    /// Ended badly.
+    /// Ended with an error.
     Failed,
-    /// Ended by a person.
+    /// Ended by a user.
     Cancelled,
 }
 
-/// What a row of `sync_change` reports of its run.
+/// The kind of change that a row of `sync_change` records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsRefStr, Display, EnumString, VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum SyncChangeKind {
     /// The run was inserted.
     Created,
-    /// Its status changed.
+    /// The status changed.
     Status,
-    /// Anything else of it changed.
+    /// Any other column changed.
     Progress,
 }
 
-/// A stored text that none of an enum's words matches.
+/// A stored text that is no value of its column's enum.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownWord {
-    /// The column that holds it.
+pub struct UnknownValue {
+    /// Name of the column.
     pub column: &'static str,
     /// The text as stored.
     pub text: String,
 }
 
-/// Reads the word stored in `column`.
-pub(crate) fn read<W: FromStr>(column: &'static str, text: &str) -> Result<W, UnknownWord> {
-    text.parse().map_err(|_| UnknownWord {
+/// Parses the text stored in `column`.
+pub(crate) fn parse<T: FromStr>(column: &'static str, text: &str) -> Result<T, UnknownValue> {
+    text.parse().map_err(|_| UnknownValue {
         column,
         text: text.to_owned(),
     })
@@ -92,20 +92,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_stored_in_lower_case_and_read_back() {
+    fn values_are_stored_in_lower_case_and_parsed_back() {
         assert_eq!(SyncSource::As400.as_ref(), "as400");
         assert_eq!(SyncEntityType::Autocare.to_string(), "autocare");
         for status in SyncStatus::VARIANTS {
-            assert_eq!(read("status", status.as_ref()), Ok(*status));
+            assert_eq!(parse("status", status.as_ref()), Ok(*status));
         }
     }
 
     #[test]
-    fn an_unknown_word_names_its_column_and_text() {
-        let unknown = read::<SyncStatus>("status", "archived");
+    fn an_unknown_value_names_its_column_and_text() {
+        let unknown = parse::<SyncStatus>("status", "archived");
         assert_eq!(
             unknown,
-            Err(UnknownWord {
+            Err(UnknownValue {
                 column: "status",
                 text: "archived".into()
             })

@@ -11,23 +11,26 @@ use sea_orm::sea_query::{Expr, JoinType, Query, SelectStatement, SubQueryStateme
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 use uuid::Uuid;
 
-use super::{Event, EventPage, EventsAsked, Extent, Run, RunOrderField, User};
-use crate::db::{keyset::PageRows, query::with_limit};
+use super::{Run, RunColumns, RunOrderField, User};
+use crate::{
+    db::{keyset::PageRows, query::with_limit},
+    events::{Event, EventPageSpec, EventQuery},
+};
 
 /// What is read of runs.
 #[derive(Clone, Debug)]
-pub struct RunParts {
+pub struct RunSelection {
     /// How much of each.
-    pub extent: Extent,
+    pub columns: RunColumns,
     /// Whether the user who started it is read along.
     pub user: bool,
     /// The page of its events that is read along.
-    pub events: Option<Arc<EventsAsked<EventPage>>>,
+    pub events: Option<Arc<EventQuery<EventPageSpec>>>,
 }
 
 /// A run as it was read.
 #[derive(Clone, Debug)]
-pub struct ReadRun {
+pub struct LoadedRun {
     /// So much of it as was to be read.
     pub run: Run,
     /// The user who started it, if there is one that was to be read.
@@ -36,25 +39,25 @@ pub struct ReadRun {
     pub events: Option<PageRows<Event>>,
 }
 
-impl From<Extent> for RunParts {
-    fn from(extent: Extent) -> Self {
+impl From<RunColumns> for RunSelection {
+    fn from(extent: RunColumns) -> Self {
         Self {
-            extent,
+            columns: extent,
             user: false,
             events: None,
         }
     }
 }
 
-impl RunParts {
+impl RunSelection {
     /// Reads the runs that a select finds, which has the columns of the extent.
     pub(super) async fn read_all(
         &self,
         connection: &impl ConnectionTrait,
         runs: SelectStatement,
-    ) -> Result<Vec<ReadRun>, DbErr> {
+    ) -> Result<Vec<LoadedRun>, DbErr> {
         let backend = connection.get_database_backend();
-        let statement = with_limit(&self.around(backend, runs), backend);
+        let statement = with_limit(&self.with_relations(backend, runs), backend);
         let rows = connection.query_all_raw(statement).await?;
         rows.iter().map(|row| self.read(backend, row)).collect()
     }
@@ -66,7 +69,7 @@ impl RunParts {
         runs: SelectStatement,
         field: RunOrderField,
         upwards: bool,
-    ) -> Result<Vec<ReadRun>, DbErr> {
+    ) -> Result<Vec<LoadedRun>, DbErr> {
         let mut runs = self.read_all(connection, runs).await?;
         runs.sort_unstable_by_key(|read| {
             let place = field.position(&read.run);
@@ -79,7 +82,7 @@ impl RunParts {
     }
 
     /// The select with what is read along, in no order.
-    fn around(&self, backend: DbBackend, runs: SelectStatement) -> SelectStatement {
+    fn with_relations(&self, backend: DbBackend, runs: SelectStatement) -> SelectStatement {
         if !self.user && self.events.is_none() {
             return runs;
         }
@@ -92,7 +95,7 @@ impl RunParts {
                 .join_as(JoinType::LeftJoin, user::Entity, "started_by", started_it);
         }
         if let Some(events) = &self.events {
-            let answer = events.answer(backend, "run.id");
+            let answer = events.page_subquery(backend, "run.id");
             if backend == DbBackend::Postgres {
                 let always = Expr::cust("TRUE");
                 select.expr(Expr::cust("events.*")).join_lateral(
@@ -109,7 +112,7 @@ impl RunParts {
         select.expr(Expr::cust("run.*")).take()
     }
 
-    fn read(&self, backend: DbBackend, row: &QueryResult) -> Result<ReadRun, DbErr> {
+    fn read(&self, backend: DbBackend, row: &QueryResult) -> Result<LoadedRun, DbErr> {
         let of_user = if self.user {
             columns_of_user().count()
         } else {
@@ -119,7 +122,7 @@ impl RunParts {
         let of_events = page.map_or(0, |page| page.columns(backend));
         let run = Run::from_next(&mut Columns::behind(row, of_user + of_events))?;
         let events = page.map(|page| page.read(row, of_user, run.id));
-        Ok(ReadRun {
+        Ok(LoadedRun {
             user: if self.user { read_user(row)? } else { None },
             events: events.transpose()?,
             run,

@@ -2,24 +2,24 @@
 //!
 //! An index leads to a list, newest first, of what is one in one of `status`, `source`, `entityType`
 //! and `triggeredById`, or in two of the first three; and to a list in any other order. A list of
-//! several words is the lists of each, merged.
+//! several words is the lists of each, union_all.
 
 use sea_orm::sea_query::{Expr, Query, SelectStatement, UnionType};
 use strum::VariantArray;
 
 use super::{
     RunOrderField,
-    filter::{RunFilter, Words},
+    filter::{EnumFilter, RunFilter},
 };
 
-/// Lists that are merged into one, at most: each is read a page deep.
+/// Lists that are union_all into one, at most: each is read a page deep.
 const MERGED: usize = 8;
 
 impl RunFilter {
     /// Whether an index leads to the runs that match, in this order: then a page costs the same however
     /// many runs there are.
     #[must_use]
-    pub fn is_lean(&self, order: RunOrderField) -> bool {
+    pub fn is_indexed(&self, order: RunOrderField) -> bool {
         if self.error_contains.is_some() || self.any_of.is_some() || self.not.is_some() {
             return false;
         }
@@ -27,9 +27,9 @@ impl RunFilter {
             return true;
         }
         let words = [
-            self.status.as_ref().map(Words::known),
-            self.source.as_ref().map(Words::known),
-            self.entity_type.as_ref().map(Words::known),
+            self.status.as_ref().map(EnumFilter::known),
+            self.source.as_ref().map(EnumFilter::known),
+            self.entity_type.as_ref().map(EnumFilter::known),
         ];
         let users = self.triggered_by_id.as_ref().map(|ids| Some(ids.len()));
         let ranges = [
@@ -58,14 +58,14 @@ impl RunFilter {
 
     /// Whether an index leads to the runs that match, in any order, as it takes to count them.
     #[must_use]
-    pub fn is_lean_to_count(&self) -> bool {
+    pub fn is_indexed_for_count(&self) -> bool {
         let mut orders = RunOrderField::VARIANTS.iter();
-        orders.any(|order| self.is_lean(*order))
+        orders.any(|order| self.is_indexed(*order))
     }
 
     /// Filters of one word each that no run matches two of, and that match together what this one
     /// matches; none where it is such a filter already.
-    pub(super) fn alternatives(&self) -> Option<Vec<Self>> {
+    pub(super) fn split_by_value(&self) -> Option<Vec<Self>> {
         let mut all = vec![self.clone()];
         all = each(all, self.status.as_ref(), |filter, word| {
             filter.status = Some(word);
@@ -96,8 +96,8 @@ impl RunFilter {
 /// The filters, each with each of the words.
 fn each<W: Copy + PartialEq>(
     filters: Vec<RunFilter>,
-    words: Option<&Words<W>>,
-    set: impl Fn(&mut RunFilter, Words<W>),
+    words: Option<&EnumFilter<W>>,
+    set: impl Fn(&mut RunFilter, EnumFilter<W>),
 ) -> Vec<RunFilter> {
     let Some(words) = words else {
         return filters;
@@ -115,7 +115,7 @@ fn each<W: Copy + PartialEq>(
             let known = vec![word];
             set(
                 &mut filter,
-                Words {
+                EnumFilter {
                     known,
                     unknown: false,
                 },
@@ -126,7 +126,7 @@ fn each<W: Copy + PartialEq>(
     all
 }
 
-impl<W> Words<W> {
+impl<W> EnumFilter<W> {
     /// How many words, if the known ones are all.
     fn known(&self) -> Option<usize> {
         (!self.unknown).then_some(self.known.len())
@@ -135,7 +135,7 @@ impl<W> Words<W> {
 
 /// Several lists that have no run in common, of each of which an index has the runs in order, as one; none
 /// if there are none. One statement: a run that goes from one status to another is in exactly one of them.
-pub(super) fn merged(lists: impl Iterator<Item = SelectStatement>) -> Option<SelectStatement> {
+pub(super) fn union_all(lists: impl Iterator<Item = SelectStatement>) -> Option<SelectStatement> {
     lists.map(part).reduce(|mut union, part| {
         union.union(UnionType::All, part);
         union

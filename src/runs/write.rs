@@ -1,10 +1,7 @@
 //! How the ledger changes. Each rule stands in the condition of the statement that writes, so that
 //! it holds whoever else writes at the same time; what was read before decides nothing.
 
-use entity::{
-    Details, FromColumns, SyncEntityType, SyncSource, SyncStatus, sync_history,
-    sync_history::Column,
-};
+use entity::{FromColumns, StoredJson, SyncEntityType, SyncSource, SyncStatus, run, run::Column};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, FunctionCall, LockType, Query, UpdateStatement};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QuerySelect,
@@ -14,17 +11,17 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::{
-    Extent, Run, Runs,
+    Run, RunColumns, Runs,
+    commands::{Counts, NewRun, Outcome, Progress, check_text},
     error::{Error, Result},
-    input::{Counts, NewRun, Outcome, Progress, check_text},
-    lifecycle,
-    statement::and_read_one,
+    statement::returning_run,
+    status,
 };
 use crate::db::error::{Failure, classify};
 
 /// A run as a call left it.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct WriteResult {
     /// The run as it is now.
     pub run: Run,
     /// The very call had been made before; nothing was changed.
@@ -36,11 +33,11 @@ impl Runs {
     ///
     /// # Errors
     /// Bad input, an unknown user, an id that a different run has, or the database does not answer.
-    pub async fn create(&self, new: NewRun, told: Extent) -> Result<Written> {
+    pub async fn create(&self, new: NewRun, columns: RunColumns) -> Result<WriteResult> {
         new.check(&self.limits)?;
         let digest = new.digest();
         let id = new.id.unwrap_or_else(|| self.clock.new_id());
-        let row = sync_history::ActiveModel {
+        let row = run::ActiveModel {
             id: Set(id),
             entity_type: Set(new.entity_type.to_string()),
             source: Set(new.source.to_string()),
@@ -51,12 +48,12 @@ impl Runs {
             records_updated: Set(0),
             records_failed: Set(0),
             triggered_by_id: Set(new.triggered_by_id),
-            details: Set(new.details.map(Details::Json)),
+            details: Set(new.details.map(StoredJson::Json)),
             records_expected: Set(new.records_expected),
             creation_digest: Set(Some(digest)),
             ..Default::default()
         };
-        let created = self.insert_run(id, row, told).await.map_err(|error| {
+        let created = self.insert_run(id, row, columns).await.map_err(|error| {
             match (classify(&error), new.triggered_by_id) {
                 (Failure::ForeignKey, Some(id)) => Error::NotFound { what: "user", id },
                 _ => error.into(),
@@ -64,14 +61,14 @@ impl Runs {
         })?;
         if let Some(run) = created {
             debug!(%run, "created");
-            return Ok(Written {
+            return Ok(WriteResult {
                 run,
                 replayed: false,
             });
         }
         let run = self.get(id).await?;
         if run.creation_digest == Some(digest) {
-            Ok(Written {
+            Ok(WriteResult {
                 run,
                 replayed: true,
             })
@@ -84,22 +81,25 @@ impl Runs {
     ///
     /// # Errors
     /// No such run, it has ended, or the database does not answer.
-    pub async fn start(&self, id: Uuid) -> Result<Written> {
-        let mut update = update_run(id, lifecycle::sources_of(SyncStatus::Running));
+    pub async fn start(&self, id: Uuid) -> Result<WriteResult> {
+        let mut update = update_run(id, status::predecessors_of(SyncStatus::Running));
         update.value(Column::Status, SyncStatus::Running.as_ref());
-        match self.write_open_run(id, update, None, Extent::Whole).await? {
-            Attempt::Written(run) => {
+        match self
+            .write_open_run(id, update, None, RunColumns::All)
+            .await?
+        {
+            Update::Applied(run) => {
                 debug!(%run, "started");
-                Ok(Written {
+                Ok(WriteResult {
                     run,
                     replayed: false,
                 })
             }
-            Attempt::Refused(run) if run.status() == Ok(SyncStatus::Running) => Ok(Written {
+            Update::Rejected(run) if run.status() == Ok(SyncStatus::Running) => Ok(WriteResult {
                 run,
                 replayed: true,
             }),
-            Attempt::Refused(run) => Err(refusal(run)),
+            Update::Rejected(run) => Err(rejection(run)),
         }
     }
 
@@ -109,7 +109,7 @@ impl Runs {
     /// Bad input, no such run, it has ended, or the database does not answer.
     pub async fn report_progress(&self, id: Uuid, progress: &Progress) -> Result<Run> {
         progress.check(&self.limits)?;
-        let mut update = update_run(id, lifecycle::open());
+        let mut update = update_run(id, status::open());
         for (column, total) in counts(progress.counts) {
             let highest = Func::greatest([Expr::col(column), Expr::val(total)]);
             update.value(column, highest);
@@ -120,14 +120,14 @@ impl Runs {
         // An empty report changes nothing, and is answered with the run all the same.
         update.value(Column::Version, Expr::col(Column::Version));
         match self
-            .write_open_run(id, update, progress.details.as_ref(), Extent::Whole)
+            .write_open_run(id, update, progress.details.as_ref(), RunColumns::All)
             .await?
         {
-            Attempt::Written(run) => {
+            Update::Applied(run) => {
                 debug!(%run, "progressed");
                 Ok(run)
             }
-            Attempt::Refused(run) => Err(refusal(run)),
+            Update::Rejected(run) => Err(rejection(run)),
         }
     }
 
@@ -136,9 +136,14 @@ impl Runs {
     ///
     /// # Errors
     /// Bad input, no such run, it has ended otherwise, or the database does not answer.
-    pub async fn complete(&self, id: Uuid, outcome: &Outcome, told: Extent) -> Result<Written> {
+    pub async fn complete(
+        &self,
+        id: Uuid,
+        outcome: &Outcome,
+        columns: RunColumns,
+    ) -> Result<WriteResult> {
         outcome.check(&self.limits)?;
-        let mut update = update_run(id, lifecycle::sources_of(outcome.status));
+        let mut update = update_run(id, status::predecessors_of(outcome.status));
         update.value(Column::Status, outcome.status.as_ref());
         for (column, total) in counts(outcome.counts) {
             update.value(column, total);
@@ -153,27 +158,27 @@ impl Runs {
             update.value(Column::ErrorMessage, message.as_str());
         }
         match self
-            .write_open_run(id, update, outcome.details.as_ref(), told)
+            .write_open_run(id, update, outcome.details.as_ref(), columns)
             .await?
         {
-            Attempt::Written(run) => {
+            Update::Applied(run) => {
                 debug!(%run, "ended");
-                Ok(Written {
+                Ok(WriteResult {
                     run,
                     replayed: false,
                 })
             }
-            Attempt::Refused(run) if outcome.holds_for(&run) => Ok(Written {
+            Update::Rejected(run) if outcome.is_replay_of(&run) => Ok(WriteResult {
                 run,
                 replayed: true,
             }),
-            Attempt::Refused(run) => match outcome.completed_at {
+            Update::Rejected(run) => match outcome.completed_at {
                 Some(at) if is_open(&run) && at < run.started_at => Err(Error::BadInput(format!(
                     "completedAt {} is before the run's startedAt {}; a run does not end before it began",
                     at.to_rfc3339(),
                     run.started_at.to_rfc3339()
                 ))),
-                _ => Err(refusal(run)),
+                _ => Err(rejection(run)),
             },
         }
     }
@@ -194,8 +199,8 @@ impl Runs {
         let mut select = Query::select();
         select
             .column(Column::Id)
-            .from(sync_history::Entity)
-            .and_where(is_any_of(lifecycle::sources_of(SyncStatus::Cancelled)))
+            .from(run::Entity)
+            .and_where(is_any_of(status::predecessors_of(SyncStatus::Cancelled)))
             .order_by(Column::Id, sea_orm::Order::Asc);
         if let Some(types) = entity_types {
             select.and_where(Column::EntityType.is_in(types.iter().map(AsRef::as_ref)));
@@ -209,7 +214,7 @@ impl Runs {
         }
         let mut update = Query::update();
         update
-            .table(sync_history::Entity)
+            .table(run::Entity)
             .and_where(Expr::col(Column::Id).in_subquery(select))
             .value(Column::Status, SyncStatus::Cancelled.as_ref())
             .value(Column::CompletedAt, self.end());
@@ -239,22 +244,22 @@ impl Runs {
         id: Uuid,
         mut update: UpdateStatement,
         details: Option<&Json>,
-        told: Extent,
-    ) -> Result<Attempt> {
+        columns: RunColumns,
+    ) -> Result<Update> {
         let details = details
             .and_then(Json::as_object)
             .filter(|details| !details.is_empty());
         let written = match (details, self.database.backend()) {
             (Some(details), DbBackend::Postgres) => {
                 update.value(Column::Details, merged_in_postgres(details));
-                self.write_run(id, update, told).await?
+                self.write_run(id, update, columns).await?
             }
-            (Some(details), _) => self.write_run_merging(id, update, details, told).await?,
-            (None, _) => self.write_run(id, update, told).await?,
+            (Some(details), _) => self.write_run_merging(id, update, details, columns).await?,
+            (None, _) => self.write_run(id, update, columns).await?,
         };
         match written {
-            Some(run) => Ok(Attempt::Written(run)),
-            None => Ok(Attempt::Refused(self.get(id).await?)),
+            Some(run) => Ok(Update::Applied(run)),
+            None => Ok(Update::Rejected(self.get(id).await?)),
         }
     }
 
@@ -265,13 +270,13 @@ impl Runs {
         id: Uuid,
         update: UpdateStatement,
         details: &Map<String, Json>,
-        told: Extent,
+        columns: RunColumns,
     ) -> std::result::Result<Option<Run>, DbErr> {
         let details = details.clone();
         let run = self
             .database
             .write_several(move |connection| {
-                Box::pin(merge_and_read(connection, id, update, details, told))
+                Box::pin(merge_and_read(connection, id, update, details, columns))
             })
             .await?;
         self.feed.ring();
@@ -284,36 +289,36 @@ async fn merge_and_read(
     id: Uuid,
     mut update: UpdateStatement,
     details: Map<String, Json>,
-    told: Extent,
+    columns: RunColumns,
 ) -> std::result::Result<Option<Run>, DbErr> {
-    let stored: Option<Option<Details>> = sync_history::Entity::find_by_id(id)
+    let stored: Option<Option<StoredJson>> = run::Entity::find_by_id(id)
         .select_only()
         .column(Column::Details)
         .into_tuple()
         .one(connection)
         .await?;
     let mut merged = match stored.flatten() {
-        Some(Details::Json(Json::Object(stored))) => stored,
+        Some(StoredJson::Json(Json::Object(stored))) => stored,
         _ => Map::new(),
     };
     merged.extend(details);
     update.value(Column::Details, Json::Object(merged));
-    let statement = and_read_one(connection.get_database_backend(), id, update, told);
+    let statement = returning_run(connection.get_database_backend(), id, update, columns);
     let rows = connection.query_all_raw(statement).await?;
     rows.first().map(Run::from_columns).transpose()
 }
 
 /// What became of an update that its own condition may refuse.
-enum Attempt {
-    Written(Run),
-    Refused(Run),
+enum Update {
+    Applied(Run),
+    Rejected(Run),
 }
 
 /// An update of the run with this id, if its status is one of these.
 fn update_run(id: Uuid, from: impl Iterator<Item = SyncStatus>) -> UpdateStatement {
     let mut update = Query::update();
     update
-        .table(sync_history::Entity)
+        .table(run::Entity)
         .and_where(Column::Id.eq(id))
         .and_where(is_any_of(from));
     update
@@ -344,14 +349,13 @@ fn merged_in_postgres(details: &Map<String, Json>) -> Expr {
 }
 
 fn is_open(run: &Run) -> bool {
-    run.status()
-        .is_ok_and(|status| !lifecycle::has_ended(status))
+    run.status().is_ok_and(|status| !status::has_ended(status))
 }
 
 /// Why an update of `run` was refused.
-fn refusal(run: Run) -> Error {
+fn rejection(run: Run) -> Error {
     match run.status() {
-        Ok(status) if lifecycle::has_ended(status) => Error::AlreadyFinished(Box::new(run)),
+        Ok(status) if status::has_ended(status) => Error::AlreadyFinished(Box::new(run)),
         // Created or changed between the refused update and the reading; the same call again will
         // find it so.
         Ok(_) => Error::Unavailable(DbErr::RecordNotUpdated),

@@ -2,35 +2,35 @@
 
 use sea_orm::entity::prelude::*;
 
-/// An API key, without what its holder knows.
+/// An API key. Only the hash of the secret is stored.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_key")]
 pub struct Model {
-    /// Identity.
+    /// Primary key, part of the key that clients send.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// What its holder is called.
+    /// Display name of the client.
     #[sea_orm(column_type = "Text")]
     pub name: String,
     /// SHA-256 of the key.
     pub hash: Vec<u8>,
-    /// What it allows: words separated by blanks.
+    /// Granted scopes, separated by spaces.
     #[sea_orm(column_type = "Text")]
     pub scopes: String,
-    /// The only sources whose runs it may report, separated by blanks; none binds it to none.
+    /// The sources whose runs the key may write, separated by spaces; NULL allows all sources.
     #[sea_orm(column_type = "Text", nullable)]
     pub sources: Option<String>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: DateTimeUtc,
-    /// When it ends by itself.
+    /// Expiry time; NULL if the key does not expire.
     pub expires_at: Option<DateTimeUtc>,
-    /// When it was revoked.
+    /// Revocation time; NULL if the key is not revoked.
     pub revoked_at: Option<DateTimeUtc>,
-    /// When it was used last, to the minute or so.
+    /// Time of the latest use, accurate to about a minute.
     pub last_used_at: Option<DateTimeUtc>,
 }
 
-/// A key belongs to nothing.
+/// Empty: a key refers to no other table.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,9 +1,9 @@
 //! How events come into the ledger: once each, however often they are sent.
 
 use entity::{
-    Details, FromColumns,
-    sync_event::{self, Column},
-    sync_history,
+    FromColumns, StoredJson,
+    event::{self, Column},
+    run,
 };
 use sea_orm::sea_query::{OnConflict, Query, Value};
 use sea_orm::{
@@ -13,15 +13,14 @@ use sea_orm::{
 use tracing::debug;
 use uuid::Uuid;
 
-use super::{
-    Event, Extent, Run, Runs,
-    error::{Error, Result},
-    input::{NewEvent, is_same},
-};
-use crate::db::{
-    Insert,
-    error::{Failure, classify},
-    query::{both, read_all, select},
+use super::{Event, commands::NewEvent};
+use crate::{
+    db::{
+        Insert,
+        error::{Failure, classify},
+        query::{both, read_all, select},
+    },
+    runs::{Error, Result, Run, RunColumns, Runs, commands::is_same},
 };
 
 /// Events as a call left them.
@@ -42,7 +41,7 @@ struct NewEvents {
     events: Vec<Event>,
     /// Which timestamps are the caller's.
     given: Vec<bool>,
-    run: Option<Extent>,
+    run: Option<RunColumns>,
 }
 
 impl Runs {
@@ -55,7 +54,7 @@ impl Runs {
         &self,
         run_id: Uuid,
         new: NewEvent,
-        run: Option<Extent>,
+        run: Option<RunColumns>,
     ) -> Result<AddedEvents> {
         self.add_events(run_id, vec![new], run).await
     }
@@ -68,7 +67,7 @@ impl Runs {
         &self,
         run_id: Uuid,
         new: Vec<NewEvent>,
-        run: Option<Extent>,
+        run: Option<RunColumns>,
     ) -> Result<AddedEvents> {
         if new.len() > self.limits.events_per_call {
             return Err(Error::BadInput(format!(
@@ -95,7 +94,7 @@ impl Runs {
         Ok(added)
     }
 
-    fn events(&self, run_id: Uuid, new: Vec<NewEvent>, run: Option<Extent>) -> NewEvents {
+    fn events(&self, run_id: Uuid, new: Vec<NewEvent>, run: Option<RunColumns>) -> NewEvents {
         let given = new.iter().map(|event| event.timestamp.is_some()).collect();
         let events = new.into_iter().map(|new| Event {
             id: new.id.unwrap_or_else(|| self.clock.new_id()),
@@ -103,7 +102,7 @@ impl Runs {
             event_type: new.event_type,
             timestamp: new.timestamp.unwrap_or_else(|| self.clock.now()),
             message: new.message,
-            details: new.details.map(Details::Json),
+            details: new.details.map(StoredJson::Json),
         });
         NewEvents {
             run_id,
@@ -166,7 +165,7 @@ impl NewEvents {
                 several(events),
             ),
         };
-        let columns = self.run.map_or("id", Extent::columns);
+        let columns = self.run.map_or("id", RunColumns::columns);
         let sql = format!(
             "WITH run AS (SELECT {columns} FROM sync_history WHERE id = $1), \
              added AS (INSERT INTO sync_event (sync_id, id, event_type, \"timestamp\", message, details) \
@@ -191,7 +190,7 @@ impl NewEvents {
 
     /// Inserts one into SQLite unless its id is taken, and reads the run, as far as it is to be told.
     fn insert(&self, event: &Event) -> Insert {
-        let insert = Insert::new(event.id, sync_event::ActiveModel::from(event.clone()));
+        let insert = Insert::new(event.id, event::ActiveModel::from(event.clone()));
         match self.run {
             Some(run) => insert.and_read::<Run>(run.columns(), self.run_id),
             None => insert,
@@ -202,8 +201,8 @@ impl NewEvents {
     /// either, the run is read too, as far as it is to be told.
     fn insert_missing(&self, backend: DbBackend) -> Statement {
         let rows = self.events.iter().cloned();
-        let rows = rows.map(sync_event::ActiveModel::from);
-        let mut insert = sync_event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
+        let rows = rows.map(event::ActiveModel::from);
+        let mut insert = event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
             .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
             .into_query();
         insert.returning(Query::returning().column(Column::Id));
@@ -212,7 +211,7 @@ impl NewEvents {
             return insert;
         };
         let mut read = select::<Run>(run.columns());
-        read.and_where(sync_history::Column::Id.eq(self.run_id));
+        read.and_where(run::Column::Id.eq(self.run_id));
         both(insert, backend.build(&read))
     }
 

@@ -24,7 +24,7 @@ pub const fn has_ended(status: SyncStatus) -> bool {
 }
 
 /// The statuses from which a run may reach `to`: the condition of the update that takes it there.
-pub fn sources_of(to: SyncStatus) -> impl Iterator<Item = SyncStatus> {
+pub fn predecessors_of(to: SyncStatus) -> impl Iterator<Item = SyncStatus> {
     SyncStatus::VARIANTS
         .iter()
         .copied()
@@ -72,12 +72,12 @@ mod tests {
 
     #[test]
     fn sources_are_the_table_read_backwards() {
-        assert_eq!(sources_of(Running).collect::<Vec<_>>(), [Pending]);
+        assert_eq!(predecessors_of(Running).collect::<Vec<_>>(), [Pending]);
         assert_eq!(
-            sources_of(Completed).collect::<Vec<_>>(),
+            predecessors_of(Completed).collect::<Vec<_>>(),
             [Pending, Running]
         );
-        assert_eq!(sources_of(Pending).count(), 0);
+        assert_eq!(predecessors_of(Pending).count(), 0);
         assert_eq!(open().collect::<Vec<_>>(), [Pending, Running]);
     }
 }

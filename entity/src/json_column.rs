@@ -1,4 +1,4 @@
-//! The JSON column.
+//! JSON columns that other applications write, too.
 
 use std::sync::Arc;
 
@@ -9,19 +9,21 @@ use sea_orm::sqlx::{
 use sea_orm::{ColIdx, DbErr, QueryResult, RuntimeErr, TryGetError, TryGetable, Value};
 use serde_json::Value as Json;
 
-/// JSON as stored. Other writers may store what PostgreSQL takes for JSON and this server cannot
-/// read, such as half of a surrogate pair or a thousand levels; SQLite takes any text. That must not
-/// take down the row, and the row its page.
+/// A stored JSON value, which may be unreadable.
+///
+/// Other writers may store JSON that PostgreSQL accepts and `serde_json` rejects, such as a lone
+/// surrogate or a thousand levels of nesting; SQLite accepts any text. Such a value must not make its
+/// row, and with it a whole page, unreadable.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Details {
-    /// As it can be read.
+pub enum StoredJson {
+    /// The parsed value.
     Json(Json),
-    /// Why it cannot.
+    /// Why the stored text cannot be parsed.
     Unreadable(String),
 }
 
-impl Details {
-    /// What is stored; none for JSON `null` and for what cannot be read.
+impl StoredJson {
+    /// Returns the value; `None` for JSON `null` and for an unreadable text.
     #[must_use]
     pub fn json(&self) -> Option<&Json> {
         match self {
@@ -30,9 +32,9 @@ impl Details {
         }
     }
 
-    /// What is stored as this text.
+    /// Parses a stored text.
     #[must_use]
-    pub fn read(text: &[u8]) -> Self {
+    pub fn parse(text: &[u8]) -> Self {
         match serde_json::from_slice(text) {
             Ok(json) => Self::Json(json),
             Err(error) => Self::Unreadable(error.to_string()),
@@ -40,16 +42,16 @@ impl Details {
     }
 }
 
-impl From<Details> for Value {
-    fn from(details: Details) -> Self {
+impl From<StoredJson> for Value {
+    fn from(details: StoredJson) -> Self {
         match details {
-            Details::Json(json) => json.into(),
-            Details::Unreadable(_) => Details::null(),
+            StoredJson::Json(json) => json.into(),
+            StoredJson::Unreadable(_) => StoredJson::null(),
         }
     }
 }
 
-impl TryGetable for Details {
+impl TryGetable for StoredJson {
     fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
         let stored = if let Some(row) = row.try_as_pg_row() {
             let value = row.try_get_raw(index.as_sqlx_postgres_index());
@@ -66,35 +68,35 @@ impl TryGetable for Details {
     }
 }
 
-fn from_postgres(value: &PgValueRef<'_>) -> Option<Details> {
+fn from_postgres(value: &PgValueRef<'_>) -> Option<StoredJson> {
     if value.is_null() {
         return None;
     }
     let bytes = value.as_bytes().unwrap_or_default();
-    // The binary form of jsonb begins with its version.
+    // The binary format of jsonb starts with a version byte.
     let text = if value.type_info().name() == "JSONB" {
         bytes.get(1..).unwrap_or_default()
     } else {
         bytes
     };
-    Some(Details::read(text))
+    Some(StoredJson::parse(text))
 }
 
-fn from_sqlite(value: SqliteValueRef<'_>) -> Option<Details> {
+fn from_sqlite(value: SqliteValueRef<'_>) -> Option<StoredJson> {
     if value.is_null() {
         return None;
     }
     let text = <&[u8] as Decode<Sqlite>>::decode(value).unwrap_or_default();
-    Some(Details::read(text))
+    Some(StoredJson::parse(text))
 }
 
-impl ValueType for Details {
+impl ValueType for StoredJson {
     fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
         <Json as ValueType>::try_from(value).map(Self::Json)
     }
 
     fn type_name() -> String {
-        "Details".to_owned()
+        "StoredJson".to_owned()
     }
 
     fn array_type() -> ArrayType {
@@ -106,7 +108,7 @@ impl ValueType for Details {
     }
 }
 
-impl Nullable for Details {
+impl Nullable for StoredJson {
     fn null() -> Value {
         Json::null()
     }

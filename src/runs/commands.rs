@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Limits, Run,
     error::{Error, Result},
-    lifecycle,
+    status,
 };
 
 /// A run to create.
@@ -34,7 +34,7 @@ pub struct NewRun {
 
 impl NewRun {
     pub(super) fn check(&self, limits: &Limits) -> Result<()> {
-        if lifecycle::has_ended(self.status) {
+        if status::has_ended(self.status) {
             return Err(Error::BadInput(
                 "a run is created PENDING or RUNNING; end it with completeSyncRun".into(),
             ));
@@ -55,36 +55,6 @@ impl NewRun {
             self.details,
         ]);
         Uuid::new_v5(&Uuid::NAMESPACE_OID, call.to_string().as_bytes())
-    }
-}
-
-/// An event to add.
-#[derive(Clone, Debug)]
-pub struct NewEvent {
-    /// The worker's own id makes the call safe to repeat.
-    pub id: Option<Uuid>,
-    /// At most 50 characters.
-    pub event_type: String,
-    /// For people.
-    pub message: String,
-    /// Now, unless given.
-    pub timestamp: Option<DateTime<Utc>>,
-    /// A JSON object.
-    pub details: Option<Json>,
-}
-
-impl NewEvent {
-    pub(super) fn check(&self, limits: &Limits) -> Result<()> {
-        let length = self.event_type.chars().count();
-        if length == 0 || length > limits.event_type_chars {
-            return Err(Error::BadInput(format!(
-                "eventType has {length} characters; give it 1 to {}",
-                limits.event_type_chars
-            )));
-        }
-        check_text("eventType", &self.event_type)?;
-        check_text("message", &self.message)?;
-        check_details(self.details.as_ref(), limits)
     }
 }
 
@@ -167,7 +137,7 @@ impl Outcome {
     }
 
     pub(super) fn check(&self, limits: &Limits) -> Result<()> {
-        if !lifecycle::has_ended(self.status) {
+        if !status::has_ended(self.status) {
             return Err(Error::BadInput(format!(
                 "a run does not end {}; it ends COMPLETED, FAILED or CANCELLED",
                 self.status
@@ -182,7 +152,7 @@ impl Outcome {
 
     /// Whether `run` ended just so, as far as this outcome says: then the call that reports it is
     /// a repetition.
-    pub(super) fn holds_for(&self, run: &Run) -> bool {
+    pub(super) fn is_replay_of(&self, run: &Run) -> bool {
         let details_hold = match (&self.details, run.details()) {
             (Some(Json::Object(given)), Some(Json::Object(stored))) => given
                 .iter()
@@ -202,7 +172,7 @@ impl Outcome {
 
 /// Whether two values are the same, numbers by what they are worth: PostgreSQL gives back a large
 /// float as a whole number.
-pub(super) fn is_same(one: &Json, other: &Json) -> bool {
+pub(crate) fn is_same(one: &Json, other: &Json) -> bool {
     match (one, other) {
         (Json::Number(one), Json::Number(other)) => one == other || one.as_f64() == other.as_f64(),
         (Json::Array(one), Json::Array(other)) => {
@@ -232,7 +202,7 @@ fn not_negative(name: &str, count: Option<i32>) -> Result<()> {
 }
 
 /// PostgreSQL stores no NUL in a text.
-pub(super) fn check_text(name: &str, text: &str) -> Result<()> {
+pub(crate) fn check_text(name: &str, text: &str) -> Result<()> {
     if text.contains('\0') {
         return Err(Error::BadInput(format!(
             "{name} contains the character U+0000, which cannot be stored; leave it out"
@@ -241,7 +211,7 @@ pub(super) fn check_text(name: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_details(details: Option<&Json>, limits: &Limits) -> Result<()> {
+pub(crate) fn check_details(details: Option<&Json>, limits: &Limits) -> Result<()> {
     let Some(details) = details else {
         return Ok(());
     };

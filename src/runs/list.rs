@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use entity::{FromColumns, sync_event, sync_history, user};
+use entity::{FromColumns, run, user};
 use sea_orm::sea_query::{Expr, Query, SelectStatement};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr};
 use strum::VariantArray;
 use uuid::Uuid;
 
 use super::{
-    Event, Extent, ReadRun, Run, RunParts, Runs, User, duration,
+    LoadedRun, Run, RunColumns, RunSelection, Runs, User, duration,
     error::{Error, Result},
-    filter::{EventFilter, RunFilter},
-    lean::merged,
+    filter::RunFilter,
+    index_support::union_all,
 };
 use crate::db::{
     ScanBudget, StatementPool,
@@ -49,10 +49,10 @@ pub struct RunOrder {
 
 impl RunOrderField {
     /// How much of a run tells where it stands.
-    fn extent(self) -> Extent {
+    fn extent(self) -> RunColumns {
         match self {
-            Self::StartedAt | Self::RecordsProcessed | Self::RecordsFailed => Extent::Brief,
-            Self::CompletedAt | Self::Duration => Extent::Lean,
+            Self::StartedAt | Self::RecordsProcessed | Self::RecordsFailed => RunColumns::Summary,
+            Self::CompletedAt | Self::Duration => RunColumns::Standard,
         }
     }
 
@@ -70,22 +70,13 @@ impl RunOrderField {
     }
 }
 
-/// Where `event` stands in a list of events.
-#[must_use]
-pub fn event_position(event: &Event) -> Position {
-    Position {
-        value: Some(event.timestamp.timestamp_micros()),
-        id: event.id,
-    }
-}
-
 impl Runs {
     /// The run with this id.
     ///
     /// # Errors
     /// There is none, or the database does not answer.
     pub async fn get(&self, id: Uuid) -> Result<Run> {
-        let read = self.find(id, &Extent::Whole.into()).await?;
+        let read = self.find(id, &RunColumns::All.into()).await?;
         let read = read.ok_or(Error::NotFound { what: "run", id })?;
         Ok(read.run)
     }
@@ -94,9 +85,9 @@ impl Runs {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn find(&self, id: Uuid, parts: &RunParts) -> Result<Option<ReadRun>> {
-        let mut select = select::<Run>(parts.extent.columns());
-        select.and_where(sync_history::Column::Id.eq(id));
+    pub async fn find(&self, id: Uuid, parts: &RunSelection) -> Result<Option<LoadedRun>> {
+        let mut select = select::<Run>(parts.columns.columns());
+        select.and_where(run::Column::Id.eq(id));
         let mut runs = parts.read_all(self.database.read(), select).await?;
         Ok(runs.pop())
     }
@@ -108,17 +99,6 @@ impl Runs {
     pub async fn find_runs(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Run>> {
         let runs = find_runs(self.database.read(), ids).await?;
         Ok(runs.into_iter().map(|run| (run.id, run)).collect())
-    }
-
-    /// The events with these ids, those that exist.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn find_events(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Event>> {
-        let mut select = select::<Event>(Event::COLUMNS);
-        select.and_where(sync_event::Column::Id.is_in(ids.iter().copied()));
-        let events: Vec<Event> = read_all(self.database.read(), select).await?;
-        Ok(events.into_iter().map(|event| (event.id, event)).collect())
     }
 
     /// The users with these ids, those that exist.
@@ -141,23 +121,23 @@ impl Runs {
         filter: &RunFilter,
         order: RunOrder,
         page: &PageRequest,
-        parts: &RunParts,
+        parts: &RunSelection,
         time: &ScanBudget,
-    ) -> Result<PageRows<ReadRun>> {
-        let columns = parts.extent.max(order.field.extent()).columns();
+    ) -> Result<PageRows<LoadedRun>> {
+        let columns = parts.columns.max(order.field.extent()).columns();
         let select = |filter: &RunFilter| self.matching_runs(filter, columns);
-        let is_lean = filter.is_lean(order.field);
+        let is_indexed = filter.is_indexed(order.field);
         let field = order.field;
         let order = self.run_order(order);
-        self.read(is_lean, time, async |connection| {
+        self.read(is_indexed, time, async |connection| {
             let upwards = order.descending == page.from_end;
             let read = |runs| parts.read_in_order(connection, runs, field, upwards);
-            match filter.alternatives() {
-                Some(filters) if is_lean => {
+            match filter.split_by_value() {
+                Some(filters) if is_indexed => {
                     let lists = filters
                         .iter()
                         .map(|filter| order.select(select(filter), page));
-                    let runs = match merged(lists) {
+                    let runs = match union_all(lists) {
                         Some(runs) => read(runs).await?,
                         None => Vec::new(),
                     };
@@ -175,42 +155,7 @@ impl Runs {
     /// The database does not answer, or has too much to read.
     pub async fn count(&self, filter: &RunFilter, up_to: u32, time: &ScanBudget) -> Result<u32> {
         let select = self.matching_runs(filter, "1");
-        self.read(filter.is_lean_to_count(), time, async |connection| {
-            count_up_to(connection, select, up_to).await
-        })
-        .await
-    }
-
-    /// A page of the events that match, across runs, newest first.
-    ///
-    /// # Errors
-    /// The database does not answer, or has too much to read.
-    pub async fn list_events(
-        &self,
-        filter: &EventFilter,
-        page: &PageRequest,
-        time: &ScanBudget,
-    ) -> Result<PageRows<Event>> {
-        let select = matching_events(self.database.backend(), filter, Event::COLUMNS);
-        self.read(filter.is_lean(), time, async |connection| {
-            let read = |select| read_all(connection, select);
-            event_order(true).read(select, page, read).await
-        })
-        .await
-    }
-
-    /// How many events match, counted up to `up_to`.
-    ///
-    /// # Errors
-    /// The database does not answer, or has too much to read.
-    pub async fn count_events(
-        &self,
-        filter: &EventFilter,
-        up_to: u32,
-        time: &ScanBudget,
-    ) -> Result<u32> {
-        let select = matching_events(self.database.backend(), filter, "1");
-        self.read(filter.is_lean(), time, async |connection| {
+        self.read(filter.is_indexed_for_count(), time, async |connection| {
             count_up_to(connection, select, up_to).await
         })
         .await
@@ -223,7 +168,7 @@ impl Runs {
     }
 
     fn run_order(&self, order: RunOrder) -> KeysetOrder {
-        use sync_history::Column;
+        use run::Column;
         let backend = self.database.backend();
         let (by, nullable, operand): (Expr, bool, fn(i64) -> Expr) = match order.field {
             RunOrderField::StartedAt => (Expr::col(Column::StartedAt), false, instant),
@@ -251,13 +196,13 @@ impl Runs {
     }
 
     /// Reads beside other readers what an index finds, and apart from them what none does.
-    pub(super) async fn read<T>(
+    pub(crate) async fn read<T>(
         &self,
-        is_lean: bool,
+        is_indexed: bool,
         time: &ScanBudget,
         read: impl AsyncFnOnce(&StatementPool) -> std::result::Result<T, DbErr>,
     ) -> Result<T> {
-        if is_lean {
+        if is_indexed {
             Ok(read(self.database.read()).await?)
         } else {
             Ok(self.database.slow_query(time, read).await?)
@@ -265,18 +210,7 @@ impl Runs {
     }
 }
 
-/// The events that match.
-pub(super) fn matching_events(
-    backend: DbBackend,
-    filter: &EventFilter,
-    columns: &'static str,
-) -> SelectStatement {
-    let mut select = select::<Event>(columns);
-    select.cond_where(filter.condition(backend));
-    select
-}
-
-async fn count_up_to(
+pub(crate) async fn count_up_to(
     connection: &impl ConnectionTrait,
     mut rows: SelectStatement,
     up_to: u32,
@@ -292,30 +226,20 @@ async fn count_up_to(
 }
 
 /// The runs with these ids, those that exist, in no order.
-pub(super) async fn find_runs(
+pub(crate) async fn find_runs(
     connection: &impl ConnectionTrait,
     ids: &[Uuid],
 ) -> std::result::Result<Vec<Run>, DbErr> {
     let mut runs = Vec::with_capacity(ids.len());
     for ids in ids.chunks(IDS) {
         let mut select = select::<Run>(Run::COLUMNS);
-        select.and_where(sync_history::Column::Id.is_in(ids.iter().copied()));
+        select.and_where(run::Column::Id.is_in(ids.iter().copied()));
         runs.extend(read_all(connection, select).await?);
     }
     Ok(runs)
 }
 
-pub(super) fn event_order(descending: bool) -> KeysetOrder {
-    KeysetOrder {
-        by: Expr::col(sync_event::Column::Timestamp),
-        id: Expr::col(sync_event::Column::Id),
-        nullable: false,
-        descending,
-        operand: instant,
-    }
-}
-
-fn instant(micros: i64) -> Expr {
+pub(crate) fn instant(micros: i64) -> Expr {
     // A place outside of chrono's range lies in a mangled cursor, whose checksum has failed before.
     Expr::val(chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default())
 }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use entity::{Details, sync_event};
+use entity::{StoredJson, event};
 use futures_util::future::try_join_all;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr, Statement};
@@ -17,37 +17,40 @@ use sqlx::{Row, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    Event, Result, Runs,
+    Event,
     filter::EventFilter,
-    reads::{event_order, matching_events},
+    list::{event_order, matching_events},
 };
-use crate::db::{
-    ScanBudget,
-    keyset::{PageRequest, PageRows},
-    query::with_limit,
+use crate::{
+    db::{
+        ScanBudget,
+        keyset::{PageRequest, PageRows},
+        query::with_limit,
+    },
+    runs::{Result, Runs},
 };
 
 /// What is asked of a run's events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EventsAsked<What> {
+pub struct EventQuery<What> {
     /// Which of them.
     pub filter: EventFilter,
-    /// An [`EventPage`], or how far to count.
+    /// An [`EventPageSpec`], or how far to count.
     pub what: What,
 }
 
 /// What is asked of one run's events.
 #[derive(Clone, Debug)]
-pub struct EventsOfRun<What> {
+pub struct RunEventKey<What> {
     /// Whose.
     pub run_id: Uuid,
     /// What.
-    pub asked: EventsAsked<What>,
+    pub asked: EventQuery<What>,
 }
 
 /// What is read of a run's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EventPage {
+pub struct EventPageSpec {
     /// Which.
     pub page: PageRequest,
     /// Whether their details are read; otherwise they are left out.
@@ -56,7 +59,7 @@ pub struct EventPage {
 
 /// Runs of which the same is asked.
 struct Group<'a, What> {
-    asked: &'a EventsAsked<What>,
+    asked: &'a EventQuery<What>,
     /// Each run's id, and which of all that are asked for it is.
     of: Vec<(usize, Uuid)>,
 }
@@ -68,13 +71,13 @@ impl Runs {
     /// The database does not answer, or has too much to read.
     pub async fn list_events_of_runs(
         &self,
-        pages: &[EventsOfRun<EventPage>],
+        pages: &[RunEventKey<EventPageSpec>],
     ) -> Result<Vec<Option<PageRows<Event>>>> {
         let time = ScanBudget::default();
         let backend = self.database.backend();
         let groups = groups(pages);
         let read = groups.iter().map(async |group| {
-            let answer = group.asked.answer(backend, run_of_each(backend));
+            let answer = group.asked.page_subquery(backend, run_of_each(backend));
             let rows = self.ask_of_each(group, &answer, &time).await?;
             let pages = rows.into_iter().map(|(index, row)| {
                 let run_id = pages[index].run_id;
@@ -92,15 +95,15 @@ impl Runs {
     /// The database does not answer, or has too much to read.
     pub async fn count_events_of_runs(
         &self,
-        counts: &[EventsOfRun<u32>],
+        counts: &[RunEventKey<u32>],
     ) -> Result<Vec<Option<u32>>> {
         let time = ScanBudget::default();
         let backend = self.database.backend();
         let groups = groups(counts);
         let read = groups.iter().map(async |group| {
-            let EventsAsked { filter, what } = group.asked;
+            let EventQuery { filter, what } = group.asked;
             let mut events = events_of(backend, filter, run_of_each(backend), "id");
-            let answer = answer("count(*)", events.limit((*what).into()).take());
+            let answer = page_subquery("count(*)", events.limit((*what).into()).take());
             let rows = self.ask_of_each(group, &answer, &time).await?;
             let counted = rows.into_iter().map(|(index, row)| {
                 let count: i64 = row.try_get_by_index(1)?;
@@ -119,8 +122,8 @@ impl Runs {
         time: &ScanBudget,
     ) -> Result<Vec<(usize, QueryResult)>> {
         let ids = group.of.iter().map(|(_, run_id)| *run_id);
-        let statement = of_each_run(self.database.backend(), answer, ids);
-        let read = self.read(group.asked.filter.is_lean(), time, async |connection| {
+        let statement = lateral_per_run(self.database.backend(), answer, ids);
+        let read = self.read(group.asked.filter.is_indexed(), time, async |connection| {
             connection.query_all_raw(statement).await
         });
         let rows = read.await?.into_iter().map(|row| {
@@ -134,9 +137,9 @@ impl Runs {
 }
 
 /// Those together of whom the same is asked, in no order.
-fn groups<What: Eq>(all: &[EventsOfRun<What>]) -> Vec<Group<'_, What>> {
+fn groups<What: Eq>(all: &[RunEventKey<What>]) -> Vec<Group<'_, What>> {
     let mut groups: Vec<Group<'_, What>> = Vec::new();
-    for (index, EventsOfRun { run_id, asked }) in all.iter().enumerate() {
+    for (index, RunEventKey { run_id, asked }) in all.iter().enumerate() {
         // They come list by list, so that it mostly is the last one.
         let mut known = groups.iter_mut().rev();
         match known.find(|group| group.asked == asked) {
@@ -159,10 +162,10 @@ fn in_order<T>(count: usize, read: Vec<Vec<(usize, T)>>) -> Vec<Option<T>> {
     all
 }
 
-impl EventsAsked<EventPage> {
+impl EventQuery<EventPageSpec> {
     /// The page of a run's events as one row, of the run that the statement around it is at.
-    pub(super) fn answer(&self, backend: DbBackend, run: &'static str) -> SelectStatement {
-        let EventPage { page, with_details } = self.what;
+    pub(crate) fn page_subquery(&self, backend: DbBackend, run: &'static str) -> SelectStatement {
+        let EventPageSpec { page, with_details } = self.what;
         let columns = if with_details {
             "id, event_type, \"timestamp\", message, details"
         } else {
@@ -170,13 +173,13 @@ impl EventsAsked<EventPage> {
         };
         let events = events_of(backend, &self.filter, run, columns);
         let events = event_order(false).select(events, &page);
-        answer(events_as_one(backend, with_details), events)
+        page_subquery(events_as_one(backend, with_details), events)
     }
 }
 
-impl EventPage {
+impl EventPageSpec {
     /// How many columns its answer has.
-    pub(super) fn columns(self, backend: DbBackend) -> usize {
+    pub(crate) fn columns(self, backend: DbBackend) -> usize {
         match (backend, self.with_details) {
             (DbBackend::Postgres, false) => 4,
             (DbBackend::Postgres, true) => 5,
@@ -185,7 +188,7 @@ impl EventPage {
     }
 
     /// Reads its answer, which begins at this column.
-    pub(super) fn read(
+    pub(crate) fn read(
         self,
         row: &QueryResult,
         first: usize,
@@ -208,14 +211,14 @@ fn events_of(
     run: &'static str,
     columns: &'static str,
 ) -> SelectStatement {
-    let is_its = Expr::col(sync_event::Column::SyncId).eq(Expr::cust(run));
+    let is_its = Expr::col(event::Column::SyncId).eq(Expr::cust(run));
     matching_events(backend, filter, columns)
         .and_where(is_its)
         .take()
 }
 
 /// What an aggregate answers of events.
-fn answer(aggregate: &'static str, events: SelectStatement) -> SelectStatement {
+fn page_subquery(aggregate: &'static str, events: SelectStatement) -> SelectStatement {
     Query::select()
         .expr(Expr::cust(aggregate))
         .from_subquery(events, "event")
@@ -245,7 +248,7 @@ fn events_as_one(backend: DbBackend, with_details: bool) -> &'static str {
     }
 }
 
-/// The id of the run that [`of_each_run`] is at.
+/// The id of the run that [`lateral_per_run`] is at.
 fn run_of_each(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "run.id",
@@ -254,7 +257,7 @@ fn run_of_each(backend: DbBackend) -> &'static str {
 }
 
 /// A row for each run: its place among the ids, and what is answered of it.
-fn of_each_run(
+fn lateral_per_run(
     backend: DbBackend,
     answer: &SelectStatement,
     ids: impl Iterator<Item = Uuid>,
@@ -263,8 +266,8 @@ fn of_each_run(
     let mut values = values.map_or_else(Vec::new, |values| values.0);
     // One text: it takes no more of what a statement can be given, however many they are.
     let ids = match backend {
-        DbBackend::Postgres => listed(ids, ["{", "", "}"]),
-        _ => listed(ids, ["[", "\"", "]"]),
+        DbBackend::Postgres => id_list(ids, ["{", "", "}"]),
+        _ => id_list(ids, ["[", "\"", "]"]),
     };
     values.push(ids.into());
     let last = values.len();
@@ -280,7 +283,7 @@ fn of_each_run(
 }
 
 /// The ids as one text, with what is put before all, around each, and behind all.
-fn listed(ids: impl Iterator<Item = Uuid>, [before, around, behind]: [&str; 3]) -> String {
+fn id_list(ids: impl Iterator<Item = Uuid>, [before, around, behind]: [&str; 3]) -> String {
     let ids = ids.map(|id| format!("{around}{}{around}", id.simple()));
     let ids: Vec<_> = ids.collect();
     format!("{before}{}{behind}", ids.join(","))
@@ -364,6 +367,6 @@ fn event(run_id: Uuid, read: ReadEvent) -> Event {
         event_type,
         timestamp,
         message,
-        details: details.map(|text| Details::read(text.as_bytes())),
+        details: details.map(|text| StoredJson::parse(text.as_bytes())),
     }
 }
