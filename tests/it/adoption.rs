@@ -7,7 +7,7 @@ use std::{
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
-use crate::support::{Cluster, Kind, Ledger, Value, database_name, json, lacking};
+use crate::support::{Cluster, DatabaseKind, TestServer, Value, database_name, json};
 
 /// The predecessor's columns of every row, as text.
 fn rows(cluster: &Cluster, database: &str) -> String {
@@ -29,9 +29,7 @@ fn rows(cluster: &Cluster, database: &str) -> String {
 
 #[tokio::test]
 async fn every_row_of_the_existing_database_is_kept_unchanged() {
-    let Some(cluster) = Cluster::get() else {
-        return;
-    };
+    let cluster = Cluster::get();
     let url = cluster.existing_database().await;
     let name = database_name(&url);
     let before = rows(cluster, name);
@@ -50,9 +48,7 @@ async fn every_row_of_the_existing_database_is_kept_unchanged() {
 
 #[tokio::test]
 async fn the_existing_runs_are_listed_with_their_users_and_events() {
-    let Some(ledger) = Ledger::start_on_existing().await else {
-        return;
-    };
+    let server = TestServer::start_on_existing_database().await;
     let page = "query($after: String) { syncRuns(first: 100, after: $after) { totalCount
         pageInfo { hasNextPage endCursor } nodes { id status startedAt completedAt updatedAt
         durationSeconds version errorMessage details triggeredById triggeredBy { id fullName }
@@ -60,7 +56,7 @@ async fn the_existing_runs_are_listed_with_their_users_and_events() {
     let (mut runs, mut events, mut after) = (0, 0, Value::Null);
     let mut users = std::collections::HashSet::new();
     loop {
-        let data = ledger.data(page, json!({"after": after})).await["syncRuns"].take();
+        let data = server.data(page, json!({"after": after})).await["syncRuns"].take();
         assert_eq!(data["totalCount"], 1376);
         for run in data["nodes"].as_array().unwrap() {
             runs += 1;
@@ -89,10 +85,8 @@ async fn the_existing_runs_are_listed_with_their_users_and_events() {
 
 #[tokio::test]
 async fn the_existing_runs_are_filtered_and_counted() {
-    let Some(ledger) = Ledger::start_on_existing().await else {
-        return;
-    };
-    let data = ledger
+    let server = TestServer::start_on_existing_database().await;
+    let data = server
         .data(
             "{ failed: syncRuns(filter: {status: FAILED}) { totalCount }
             active: syncRuns(filter: {status: [PENDING, RUNNING]}) { nodes { entityType source status } }
@@ -128,12 +122,10 @@ async fn the_existing_runs_are_filtered_and_counted() {
 
 #[tokio::test]
 async fn an_existing_run_goes_on_under_the_new_server() {
-    let Some(ledger) = Ledger::start_on_existing().await else {
-        return;
-    };
+    let server = TestServer::start_on_existing_database().await;
     let id = "c3821561-d593-44bd-9ca3-a6a8003faf7b";
-    let completed = ledger
-        .complete(
+    let completed = server
+        .complete_run(
             id,
             json!({"details": {"closed": "by hand"}, "counts": {"recordsProcessed": 25100}}),
         )
@@ -146,14 +138,14 @@ async fn an_existing_run_goes_on_under_the_new_server() {
     );
     assert_eq!(run["version"], 2);
     // Readers of the predecessor's column find the duration too.
-    let cluster = Cluster::get().unwrap();
+    let cluster = Cluster::get();
     let query = format!(
         "SELECT sync_duration = extract(epoch FROM completed_at - started_at)
         FROM sync_history.sync_history WHERE id = '{id}'"
     );
     assert_eq!(
         cluster
-            .psql(database_name(&ledger.database_url), &["-c", &query])
+            .psql(database_name(&server.database_url), &["-c", &query])
             .trim(),
         "t"
     );
@@ -161,9 +153,7 @@ async fn an_existing_run_goes_on_under_the_new_server() {
 
 #[tokio::test]
 async fn servers_that_start_together_adopt_it_once() {
-    let Some(cluster) = Cluster::get() else {
-        return;
-    };
+    let cluster = Cluster::get();
     let url = cluster.existing_database().await;
     let starts = (0..4).map(|_| sync_history::db::connect(&url));
     for database in futures_util::future::join_all(starts).await {
@@ -174,9 +164,7 @@ async fn servers_that_start_together_adopt_it_once() {
 /// A worker's transaction is open while the server starts, and holds locks on the tables.
 #[tokio::test]
 async fn adoption_waits_for_an_open_transaction_without_disturbing_its_writer() {
-    let Some(cluster) = Cluster::get() else {
-        return;
-    };
+    let cluster = Cluster::get();
     let url = cluster.existing_database().await;
     let worker = || async {
         let mut options = sea_orm::ConnectOptions::new(&url);
@@ -228,14 +216,10 @@ fn python_with_sqlalchemy() -> Option<&'static str> {
 /// SQLAlchemy with the predecessor's models, which know the old columns alone.
 #[tokio::test]
 async fn the_predecessors_models_go_on_writing() {
-    let Some(python) = python_with_sqlalchemy() else {
-        return lacking("Python with SQLAlchemy and psycopg2");
-    };
-    let Some(ledger) = Ledger::start_on_existing().await else {
-        return;
-    };
+    let python = python_with_sqlalchemy().expect("install Python with SQLAlchemy and psycopg2");
+    let server = TestServer::start_on_existing_database().await;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/predecessor.py");
-    let url = ledger.database_url.replace("postgres://", "postgresql://");
+    let url = server.database_url.replace("postgres://", "postgresql://");
     let output = Command::new(python).args([script, &url]).output().unwrap();
     assert!(
         output.status.success(),
@@ -243,7 +227,7 @@ async fn the_predecessors_models_go_on_writing() {
         String::from_utf8_lossy(&output.stderr)
     );
     let id = String::from_utf8(output.stdout).unwrap();
-    let data = ledger
+    let data = server
         .data(
             "query($id: ID!) { syncRun(id: $id) { entityType source status version recordsProcessed
             durationSeconds details events { nodes { eventType message details } } } }",
@@ -263,31 +247,28 @@ async fn the_predecessors_models_go_on_writing() {
 
 #[tokio::test]
 async fn an_empty_database_becomes_what_an_adopted_one_is() {
-    let Some(adopted) = Ledger::start_on_existing().await else {
-        return;
-    };
-    let fresh = Ledger::start(Kind::Postgres).await.unwrap();
+    let adopted = TestServer::start_on_existing_database().await;
+    let fresh = TestServer::start(DatabaseKind::Postgres).await;
     let columns = "SELECT table_name, column_name, data_type, character_maximum_length FROM information_schema.columns
         WHERE table_schema = 'sync_history' ORDER BY 1, 2";
-    let cluster = Cluster::get().unwrap();
-    let of = |ledger: &Ledger| cluster.psql(database_name(&ledger.database_url), &["-c", columns]);
+    let cluster = Cluster::get();
+    let of =
+        |server: &TestServer| cluster.psql(database_name(&server.database_url), &["-c", columns]);
     assert_eq!(of(&fresh), of(&adopted));
 }
 
 /// One role brings the tables up to date, another that may only read and write serves them.
 #[tokio::test]
 async fn a_role_that_may_only_read_and_write_serves_what_another_has_migrated() {
-    let Some(ledger) = Ledger::start_on_existing().await else {
-        return;
-    };
-    let cluster = Cluster::get().unwrap();
-    let name = database_name(&ledger.database_url);
+    let server = TestServer::start_on_existing_database().await;
+    let cluster = Cluster::get();
+    let name = database_name(&server.database_url);
     let script = "DO $$ BEGIN CREATE ROLE server LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
         GRANT USAGE ON SCHEMA sync_history, \"user\" TO server;
         GRANT SELECT ON \"user\".\"user\" TO server;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA sync_history TO server;";
     cluster.psql(name, &["-v", "ON_ERROR_STOP=1", "-c", script]);
-    let url = ledger.database_url.replace("postgres@", "server@");
+    let url = server.database_url.replace("postgres@", "server@");
     sync_history::db::connect(&url)
         .await
         .unwrap()
@@ -312,9 +293,9 @@ async fn servers_that_start_together_make_one_sqlite_file() {
 
 #[tokio::test]
 async fn an_sqlite_file_of_an_earlier_server_is_given_the_indexes_of_this_one() {
-    let ledger = Ledger::start(Kind::Sqlite).await.unwrap();
-    let run = ledger.create_stock().await;
-    let connection = ledger.foreign().await;
+    let server = TestServer::start(DatabaseKind::Sqlite).await;
+    let run = server.create_stock_run().await;
+    let connection = server.external_connection().await;
     let sql = async |sql: String| connection.execute_unprepared(&sql).await.unwrap();
     let indexes = async || {
         let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql NOT NULL";
@@ -338,7 +319,7 @@ async fn an_sqlite_file_of_an_earlier_server_is_given_the_indexes_of_this_one() 
     assert_ne!(indexes().await, as_they_are);
     sql("DELETE FROM seaql_migrations WHERE version LIKE '%ascending'; ANALYZE".into()).await;
 
-    let replica = ledger.replica().await;
+    let replica = server.replica().await;
     assert_eq!(indexes().await, as_they_are);
     let analysed = "SELECT 1 FROM sqlite_stat1 WHERE idx = 'ix_sync_history_newest'";
     let analysed = Statement::from_string(DbBackend::Sqlite, analysed);

@@ -5,16 +5,23 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{process::Process, support::lacking};
+use crate::support::Process;
+
+/// Fails unless the npm packages of `folder` are installed.
+pub(crate) fn assert_npm_packages(folder: &Path) {
+    assert!(
+        folder.join("node_modules").exists(),
+        "run `npm ci` in {} first, or run `./test`",
+        folder.display()
+    );
+}
 
 /// Runs a script of Node's against a server of its own; told if what it needs is not installed.
 fn check(folder: &str, script: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    if !root.join("node_modules").exists() {
-        return lacking(&format!("Node with the packages of {folder} (npm ci)"));
-    }
-    let ledger = tempfile::tempdir().unwrap();
-    let server = Process::start(ledger.path());
+    assert_npm_packages(&root);
+    let server = tempfile::tempdir().unwrap();
+    let server = Process::start(server.path());
     run(Command::new("node")
         .args([script, &server.url])
         .current_dir(&root));
@@ -54,17 +61,16 @@ fn the_socket_speaks_its_protocol_to_the_letter() {
 #[test]
 fn the_explorer_runs_queries_and_subscriptions_in_a_browser_without_a_network() {
     let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
-    if !Path::new(&browser).exists() {
-        return lacking("Chromium");
-    }
+    assert!(
+        Path::new(&browser).exists(),
+        "there is no {browser}: install Chromium, or set CHROMIUM to its path"
+    );
     check("web", "check-browser.mjs");
 }
 
 #[test]
 fn the_committed_explorer_is_what_its_source_builds() {
-    let web = concat!(env!("CARGO_MANIFEST_DIR"), "/web");
-    if !Path::new(web).join("node_modules").exists() {
-        return lacking("Node with the packages of web (npm ci)");
-    }
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    assert_npm_packages(&web);
     run(Command::new("npm").args(["run", "check"]).current_dir(web));
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::future::join_all;
 
-use crate::process::Process;
+use crate::support::Process;
 
 #[tokio::test]
 async fn an_acknowledged_write_survives_a_kill() {
@@ -15,7 +15,7 @@ async fn an_acknowledged_write_survives_a_kill() {
         let write = async || {
             let mutation = "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { run { id } } }";
             let mut ids = Vec::new();
-            while let Ok(answer) = server.ask(mutation).await {
+            while let Ok(answer) = server.execute(mutation).await {
                 ids.push(
                     answer["data"]["createSyncRun"]["run"]["id"]
                         .as_str()
@@ -37,7 +37,7 @@ async fn an_acknowledged_write_survives_a_kill() {
     let server = Process::start(folder.path());
     for id in &acknowledged {
         let answer = server
-            .ask(&format!("{{ syncRun(id: \"{id}\") {{ id }} }}"))
+            .execute(&format!("{{ syncRun(id: \"{id}\") {{ id }} }}"))
             .await
             .unwrap();
         assert_eq!(answer["data"]["syncRun"]["id"], id.as_str());

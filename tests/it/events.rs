@@ -1,6 +1,6 @@
 //! Events of runs.
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest};
+use crate::support::{DatabaseKind, TestServer, Value, apply, code, json, on_both_databases};
 
 const ADD: &str = "mutation($input: AddSyncEventInput!) { addSyncEvent(input: $input) {
     replayed event { id eventType timestamp message details } eventEdge { cursor node { id } }
@@ -13,16 +13,14 @@ fn event(id: Option<u32>, message: &str) -> Value {
     json!({"id": id, "eventType": "chunk", "message": message})
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn an_event_is_stored_once_however_often_it_is_sent(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
+async fn an_event_is_stored_once_however_often_it_is_sent(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
     let input = json!({"runId": run, "event": {"id": "0197d2c4-8a3e-7c1b-9f00-000000000001",
         "eventType": "chunk", "message": "Chunk 1/4 imported", "details": {"rows": 44}}});
-    let first = ledger.data(ADD, json!({"input": input})).await;
+    let first = server.data(ADD, json!({"input": input})).await;
     assert_eq!(
         first["addSyncEvent"]["event"],
         json!({"id": "0197d2c4-8a3e-7c1b-9f00-000000000001", "eventType": "chunk",
@@ -31,8 +29,8 @@ async fn an_event_is_stored_once_however_often_it_is_sent(#[values(Sqlite, Postg
     );
     assert_eq!(first["addSyncEvent"]["replayed"], false);
 
-    ledger.clock.advance(std::time::Duration::from_secs(9));
-    let again = ledger.data(ADD, json!({"input": input})).await;
+    server.clock.advance(std::time::Duration::from_secs(9));
+    let again = server.data(ADD, json!({"input": input})).await;
     assert_eq!(again["addSyncEvent"]["replayed"], true);
     assert_eq!(
         again["addSyncEvent"]["event"],
@@ -40,7 +38,7 @@ async fn an_event_is_stored_once_however_often_it_is_sent(#[values(Sqlite, Postg
     );
     assert_eq!(again["addSyncEvent"]["run"]["events"]["totalCount"], 1);
 
-    let other_run = ledger.create_stock().await;
+    let other_run = server.create_stock_run().await;
     for (pointer, value) in [
         ("/event/message", json!("other")),
         ("/event/eventType", json!("error")),
@@ -52,47 +50,43 @@ async fn an_event_is_stored_once_however_often_it_is_sent(#[values(Sqlite, Postg
         let mut other = input.clone();
         let (parent, field) = pointer.rsplit_once('/').unwrap();
         other.pointer_mut(parent).unwrap()[field] = value;
-        let error = ledger.error(ADD, json!({"input": other})).await;
+        let error = server.error(ADD, json!({"input": other})).await;
         assert_eq!(code(&error), "ID_CONFLICT", "{pointer}");
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn late_reports_are_added_to_an_ended_run(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
-    ledger.complete(&run, json!({})).await;
-    let added = ledger
+async fn late_reports_are_added_to_an_ended_run(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
+    server.complete_run(&run, json!({})).await;
+    let added = server
         .data(
             ADD,
             json!({"input": {"runId": run, "event": event(None, "late")}}),
         )
         .await;
     assert_eq!(added["addSyncEvent"]["run"]["status"], "COMPLETED");
-    assert_eq!(ledger.run(&run).await["version"], 2);
+    assert_eq!(server.get_run(&run).await["version"], 2);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn several_events_keep_their_order(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
+async fn several_events_keep_their_order(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
     let messages: Vec<String> = (0..50).map(|number| format!("line {number}")).collect();
     let events: Vec<Value> = messages
         .iter()
         .map(|message| event(None, message))
         .collect();
-    let added = ledger
+    let added = server
         .data(ADD_ALL, json!({"input": {"runId": run, "events": events}}))
         .await;
     assert_eq!(added["addSyncEvents"]["replayedCount"], 0);
     assert_eq!(added["addSyncEvents"]["run"]["events"]["totalCount"], 50);
-    let listed = ledger
+    let listed = server
         .data(
             "query($id: ID!) { syncRun(id: $id) { events(first: 100) { nodes { message } } } }",
             json!({"id": run}),
@@ -107,16 +101,14 @@ async fn several_events_keep_their_order(#[values(Sqlite, Postgres)] kind: Kind)
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn of_several_events_all_are_stored_or_none_is(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
+async fn of_several_events_all_are_stored_or_none_is(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
     let add = async |events: Vec<Value>| {
-        ledger
-            .answer(ADD_ALL, json!({"input": {"runId": run, "events": events}}))
+        server
+            .execute(ADD_ALL, json!({"input": {"runId": run, "events": events}}))
             .await
     };
     add(vec![event(Some(1), "one"), event(Some(2), "two")]).await;
@@ -145,19 +137,17 @@ async fn of_several_events_all_are_stored_or_none_is(#[values(Sqlite, Postgres)]
     assert_eq!(empty["data"]["addSyncEvents"]["events"], json!([]));
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_thousand_events_are_taken_at_once(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
+async fn a_thousand_events_are_taken_at_once(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
     let events: Vec<Value> = (0..1000).map(|number| event(Some(number), "x")).collect();
     let query =
         "mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount
         run { events { totalCount(upTo: 5000) } } } }";
     for replayed in [0, 1000] {
-        let added = ledger
+        let added = server
             .data(query, json!({"input": {"runId": run, "events": events}}))
             .await;
         assert_eq!(
@@ -167,15 +157,14 @@ async fn a_thousand_events_are_taken_at_once(#[values(Sqlite, Postgres)] kind: K
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn events_across_runs_are_found_by_type_time_run_and_message(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let (first, second) = (ledger.create_stock().await, ledger.create_stock().await);
+async fn events_across_runs_are_found_by_type_time_run_and_message(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let (first, second) = (
+        server.create_stock_run().await,
+        server.create_stock_run().await,
+    );
     for (run, kind, minute, message) in [
         (&first, "start", 0, "Extraction started"),
         (&second, "start", 1, "Extraction started"),
@@ -184,10 +173,10 @@ async fn events_across_runs_are_found_by_type_time_run_and_message(
     ] {
         let input = json!({"runId": run, "event": {"eventType": kind, "message": message,
             "timestamp": format!("2026-11-23T09:0{minute}:00Z")}});
-        ledger.data(ADD, json!({"input": input})).await;
+        server.data(ADD, json!({"input": input})).await;
     }
     let find = async |filter: Value| {
-        let data = ledger
+        let data = server
             .data(
                 "query($filter: SyncEventFilter) { syncEvents(filter: $filter) { totalCount
                 nodes { eventType timestamp run { id } } } }",

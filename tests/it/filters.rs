@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, json, rstest};
+use crate::support::{
+    DatabaseKind, TestServer, Value, apply, json, on_both_databases, socket::Socket,
+};
 
 /// Runs of every sort, in the order they are made: number 0 to 5.
-async fn seeded(kind: Kind) -> Option<(Ledger, Vec<String>)> {
-    let ledger = Ledger::start(kind).await?;
+async fn seeded(database: DatabaseKind) -> (TestServer, Vec<String>) {
+    let server = TestServer::start(database).await;
     let mut ids = Vec::new();
     for (minute, entity, source, status) in [
         (0, "STOCK", "AS400", "PENDING"),
@@ -19,7 +21,7 @@ async fn seeded(kind: Kind) -> Option<(Ledger, Vec<String>)> {
         let started = format!("2026-11-23T08:0{minute}:00Z");
         let input =
             json!({"entityType": entity, "source": source, "status": status, "startedAt": started});
-        ids.push(ledger.create(input).await);
+        ids.push(server.create_run(input).await);
     }
     for (index, outcome) in [
         (
@@ -36,10 +38,10 @@ async fn seeded(kind: Kind) -> Option<(Ledger, Vec<String>)> {
             json!({"status": "CANCELLED", "completedAt": "2026-11-23T08:04:00Z"}),
         ),
     ] {
-        let answer = ledger.complete(&ids[index], outcome).await;
+        let answer = server.complete_run(&ids[index], outcome).await;
         assert!(answer.get("errors").is_none(), "{answer}");
     }
-    Some((ledger, ids))
+    (server, ids)
 }
 
 const LIST: &str =
@@ -130,14 +132,12 @@ fn cases(ids: &[String]) -> Vec<(Value, Vec<usize>)> {
     ]
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn every_filter_finds_exactly_its_runs(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some((ledger, ids)) = seeded(kind).await else {
-        return;
-    };
+async fn every_filter_finds_exactly_its_runs(database: DatabaseKind) {
+    let (server, ids) = seeded(database).await;
     for (filter, expected) in cases(&ids) {
-        let data = ledger.data(LIST, json!({"filter": filter})).await;
+        let data = server.data(LIST, json!({"filter": filter})).await;
         let found: HashSet<&str> = data["syncRuns"]["nodes"]
             .as_array()
             .unwrap()
@@ -151,24 +151,21 @@ async fn every_filter_finds_exactly_its_runs(#[values(Sqlite, Postgres)] kind: K
 }
 
 /// The change feed asks the filter in memory, lists ask it of the database; both must agree.
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn the_feed_and_the_lists_agree_on_every_filter(#[values(Sqlite, Postgres)] kind: Kind) {
-    use crate::support::socket::Socket;
-    let Some((ledger, ids)) = seeded(kind).await else {
-        return;
-    };
-    let after = ledger.now().await;
+async fn the_feed_and_the_lists_agree_on_every_filter(database: DatabaseKind) {
+    let (server, ids) = seeded(database).await;
+    let after = server.feed_cursor().await;
     // A change that no filter looks at, of every run.
-    ledger
-        .sql(&format!(
+    server
+        .execute_sql(&format!(
             "UPDATE {} SET records_created = 77",
-            ledger.table("sync_history")
+            server.table("sync_history")
         ))
         .await;
-    let end = ledger.create_stock().await;
+    let end = server.create_stock_run().await;
     for (filter, expected) in cases(&ids) {
-        let mut socket = Socket::open(&ledger.url).await;
+        let mut socket = Socket::open(&server.url).await;
         let filter_or_end =
             json!({"anyOf": [filter.as_object().cloned().unwrap_or_default(), {"id": end}]});
         socket

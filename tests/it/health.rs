@@ -1,16 +1,17 @@
 //! What an operator's probes are told.
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, database_name, json, rstest};
+use crate::support::{
+    DatabaseKind, Postgres, Sqlite, TestServer, Value, apply, database_name, json,
+    on_both_databases,
+};
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_server_with_its_database_is_alive_and_ready(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let (statements, alive) = ledger.statements_of(ledger.get("/livez")).await;
+async fn a_server_with_its_database_is_alive_and_ready(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let (statements, alive) = server.record_statements(server.get("/livez")).await;
     assert_eq!((alive.status().as_u16(), statements.len()), (200, 0));
-    let ready = ledger.get("/readyz").await;
+    let ready = server.get("/readyz").await;
     assert_eq!(ready.status(), 200);
     assert_eq!(
         ready.json::<Value>().await.unwrap(),
@@ -18,19 +19,17 @@ async fn a_server_with_its_database_is_alive_and_ready(#[values(Sqlite, Postgres
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_missing_migration_is_named(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let table = ledger.table("seaql_migrations");
-    ledger
-        .sql(&format!(
+async fn a_missing_migration_is_named(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let table = server.table("seaql_migrations");
+    server
+        .execute_sql(&format!(
             "DELETE FROM {table} WHERE version LIKE '%000003_indexes'"
         ))
         .await;
-    let ready = ledger.get("/readyz").await;
+    let ready = server.get("/readyz").await;
     assert_eq!(ready.status(), 503);
     assert_eq!(
         ready.json::<Value>().await.unwrap(),
@@ -38,15 +37,13 @@ async fn a_missing_migration_is_named(#[values(Sqlite, Postgres)] kind: Kind) {
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_database_that_takes_no_writes_is_not_ready(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let blocker = ledger.foreign().await;
-    if kind == Postgres {
-        let name = database_name(&ledger.database_url);
+async fn a_database_that_takes_no_writes_is_not_ready(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let blocker = server.external_connection().await;
+    if database == Postgres {
+        let name = database_name(&server.database_url);
         let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
         sea_orm::ConnectionTrait::execute_unprepared(&blocker, &read_only)
             .await
@@ -65,10 +62,10 @@ async fn a_database_that_takes_no_writes_is_not_ready(#[values(Sqlite, Postgres)
     }
     let mut reasons = Value::Null;
     for _ in 0..20 {
-        let ready = ledger.get("/readyz").await;
+        let ready = server.get("/readyz").await;
         if ready.status() == 503 {
             reasons = ready.json::<Value>().await.unwrap()["reasons"].take();
-            if reasons[0] != "the database does not answer in time" || kind == Sqlite {
+            if reasons[0] != "the database does not answer in time" || database == Sqlite {
                 break;
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest};
+use crate::support::{DatabaseKind, TestServer, Value, apply, code, json, on_both_databases};
 
 const CREATE: &str = "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) {
     replayed run { id entityType source status startedAt completedAt durationSeconds
@@ -20,13 +20,11 @@ const CANCEL: &str = "mutation($input: CancelSyncRunInput!) { cancelSyncRun(inpu
 const CANCEL_ACTIVE: &str = "mutation($input: CancelActiveSyncRunsInput!) {
     cancelActiveSyncRuns(input: $input) { runs { id status errorMessage } } }";
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_run_goes_from_pending_to_completed(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let created = ledger
+async fn a_run_goes_from_pending_to_completed(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let created = server
         .data(
             CREATE,
             json!({"input": {"entityType": "ORDER", "source": "API",
@@ -48,7 +46,7 @@ async fn a_run_goes_from_pending_to_completed(#[values(Sqlite, Postgres)] kind: 
     assert_eq!(created["createSyncRun"]["runEdge"]["node"]["id"], run["id"]);
 
     let id = run["id"].as_str().unwrap();
-    let started = ledger.data(START, json!({"id": id})).await;
+    let started = server.data(START, json!({"id": id})).await;
     assert_eq!(
         started["startSyncRun"],
         json!({"replayed": false, "run": {"status": "RUNNING", "version": 2}})
@@ -56,13 +54,13 @@ async fn a_run_goes_from_pending_to_completed(#[values(Sqlite, Postgres)] kind: 
 
     let progress =
         json!({"input": {"runId": id, "counts": {"recordsProcessed": 4, "recordsFailed": 1}}});
-    let progress = ledger.data(PROGRESS, progress).await;
+    let progress = server.data(PROGRESS, progress).await;
     assert_eq!(progress["reportSyncProgress"]["run"]["progress"], 0.5);
 
-    ledger.clock.advance(Duration::from_micros(2_500_001));
+    server.clock.advance(Duration::from_micros(2_500_001));
     let counts = json!({"recordsProcessed": 8, "recordsCreated": 3, "recordsUpdated": 4, "recordsFailed": 1});
-    let completed = ledger
-        .complete(id, json!({"counts": counts, "details": {"tries": 2}}))
+    let completed = server
+        .complete_run(id, json!({"counts": counts, "details": {"tries": 2}}))
         .await;
     assert_eq!(
         completed["data"]["completeSyncRun"],
@@ -75,30 +73,26 @@ async fn a_run_goes_from_pending_to_completed(#[values(Sqlite, Postgres)] kind: 
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn the_same_creation_repeated_is_answered_as_the_first_was(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn the_same_creation_repeated_is_answered_as_the_first_was(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let input = json!({"id": "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f", "entityType": "STOCK",
         "source": "AS400", "startedAt": "2026-11-23T08:00:00+01:00", "details": {"a": 1, "b": [null]}});
-    let first = ledger.data(CREATE, json!({"input": input})).await;
+    let first = server.data(CREATE, json!({"input": input})).await;
     assert_eq!(
         first["createSyncRun"]["run"]["startedAt"],
         "2026-11-23T07:00:00.000000Z"
     );
 
     // Later, in another spelling, and after the run has moved on.
-    ledger.clock.advance(Duration::from_mins(1));
-    ledger
-        .complete(input["id"].as_str().unwrap(), json!({"details": {"a": 2}}))
+    server.clock.advance(Duration::from_mins(1));
+    server
+        .complete_run(input["id"].as_str().unwrap(), json!({"details": {"a": 2}}))
         .await;
     let again = json!({"id": "0197D2C48A3E7C1B9F003B5A1C2D4E6F", "entityType": "STOCK",
         "source": "AS400", "startedAt": "2026-11-23T07:00:00Z", "details": {"b": [null], "a": 1}});
-    let again = ledger.data(CREATE, json!({"input": again})).await;
+    let again = server.data(CREATE, json!({"input": again})).await;
     assert_eq!(again["createSyncRun"]["replayed"], true);
     assert_eq!(again["createSyncRun"]["run"]["status"], "COMPLETED");
 
@@ -114,40 +108,34 @@ async fn the_same_creation_repeated_is_answered_as_the_first_was(
     ] {
         let mut other = input.clone();
         other[field] = value;
-        let error = ledger.error(CREATE, json!({"input": other})).await;
+        let error = server.error(CREATE, json!({"input": other})).await;
         assert_eq!(code(&error), "ID_CONFLICT", "{field}: {error}");
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn starting_a_running_run_is_a_repetition(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let id = ledger.create_stock().await;
-    ledger.data(START, json!({"id": id})).await;
-    let again = ledger.data(START, json!({"id": id})).await;
+async fn starting_a_running_run_is_a_repetition(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let id = server.create_stock_run().await;
+    server.data(START, json!({"id": id})).await;
+    let again = server.data(START, json!({"id": id})).await;
     assert_eq!(
         again["startSyncRun"],
         json!({"replayed": true, "run": {"status": "RUNNING", "version": 2}})
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn the_same_completion_repeated_is_answered_as_the_first_was(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let id = ledger.create_stock().await;
+async fn the_same_completion_repeated_is_answered_as_the_first_was(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let id = server.create_stock_run().await;
     let outcome = json!({"status": "FAILED", "errorMessage": "read timed out", "counts": {"recordsProcessed": 5},
         "details": {"x": {"y": [1.5, null]}}});
-    let first = ledger.complete(&id, outcome.clone()).await;
-    ledger.clock.advance(Duration::from_secs(5));
-    let again = ledger.complete(&id, outcome.clone()).await;
+    let first = server.complete_run(&id, outcome.clone()).await;
+    server.clock.advance(Duration::from_secs(5));
+    let again = server.complete_run(&id, outcome.clone()).await;
     assert_eq!(again["data"]["completeSyncRun"]["replayed"], true);
     assert_eq!(
         again["data"]["completeSyncRun"]["run"],
@@ -163,7 +151,7 @@ async fn the_same_completion_repeated_is_answered_as_the_first_was(
     ] {
         let mut other = outcome.clone();
         other[field] = value;
-        let answer = ledger.complete(&id, other).await;
+        let answer = server.complete_run(&id, other).await;
         let error = &answer["errors"][0];
         assert_eq!(code(error), "ALREADY_FINISHED", "{field}");
         assert_eq!(
@@ -171,50 +159,44 @@ async fn the_same_completion_repeated_is_answered_as_the_first_was(
             json!({"id": id, "status": "FAILED", "version": 2})
         );
     }
-    assert_eq!(ledger.run(&id).await["version"], 2);
+    assert_eq!(server.get_run(&id).await["version"], 2);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
 async fn an_ended_run_stays_as_it_is(
-    #[values(Sqlite, Postgres)] kind: Kind,
+    database: DatabaseKind,
     #[values("COMPLETED", "FAILED", "CANCELLED")] outcome: &str,
 ) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let id = ledger.create_stock().await;
-    ledger.complete(&id, json!({"status": outcome})).await;
-    let before = ledger.run(&id).await;
+    let server = TestServer::start(database).await;
+    let id = server.create_stock_run().await;
+    server.complete_run(&id, json!({"status": outcome})).await;
+    let before = server.get_run(&id).await;
     assert_eq!(before["status"], outcome);
-    let start = ledger.error(START, json!({"id": id})).await;
+    let start = server.error(START, json!({"id": id})).await;
     assert_eq!(code(&start), "ALREADY_FINISHED");
     let progress = json!({"input": {"runId": id, "counts": {"recordsProcessed": 1}}});
     assert_eq!(
-        code(&ledger.error(PROGRESS, progress).await),
+        code(&server.error(PROGRESS, progress).await),
         "ALREADY_FINISHED"
     );
     let cancel = json!({"input": {"runId": id, "reason": "too late"}});
     assert_eq!(
-        code(&ledger.error(CANCEL, cancel).await),
+        code(&server.error(CANCEL, cancel).await),
         "ALREADY_FINISHED"
     );
-    assert_eq!(ledger.run(&id).await, before);
+    assert_eq!(server.get_run(&id).await, before);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn of_two_completions_at_once_one_wins_and_the_other_is_told(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn of_two_completions_at_once_one_wins_and_the_other_is_told(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     for _ in 0..10 {
-        let id = ledger.create_stock().await;
+        let id = server.create_stock_run().await;
         let outcomes = (0..8).map(|index| {
             let status = ["COMPLETED", "FAILED"][index % 2];
-            ledger.complete(
+            server.complete_run(
                 &id,
                 json!({"status": status, "counts": {"recordsProcessed": index}}),
             )
@@ -226,7 +208,7 @@ async fn of_two_completions_at_once_one_wins_and_the_other_is_told(
         assert_eq!(won.len(), 1);
         let winner = &won[0]["data"]["completeSyncRun"]["run"];
         assert_eq!(
-            ledger.run(&id).await["recordsProcessed"],
+            server.get_run(&id).await["recordsProcessed"],
             winner["recordsProcessed"]
         );
         for answer in told {
@@ -237,37 +219,29 @@ async fn of_two_completions_at_once_one_wins_and_the_other_is_told(
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn of_several_equal_creations_at_once_one_is_no_repetition(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn of_several_equal_creations_at_once_one_is_no_repetition(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let input = json!({"id": "0197d2c4-8a3e-7c1b-9f00-000000000001", "entityType": "STOCK", "source": "AS400"});
-    let answers = join_all((0..8).map(|_| ledger.data(CREATE, json!({"input": input})))).await;
+    let answers = join_all((0..8).map(|_| server.data(CREATE, json!({"input": input})))).await;
     let firsts = answers
         .iter()
         .filter(|answer| answer["createSyncRun"]["replayed"] == false);
     assert_eq!(firsts.count(), 1);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn progress_that_arrives_late_or_twice_ends_in_the_same_row(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let id = ledger
-        .create(json!({"entityType": "STOCK", "source": "AS400", "status": "RUNNING"}))
+async fn progress_that_arrives_late_or_twice_ends_in_the_same_row(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let id = server
+        .create_run(json!({"entityType": "STOCK", "source": "AS400", "status": "RUNNING"}))
         .await;
     let report = async |processed: i32| {
         let input =
             json!({"runId": id, "recordsExpected": 30, "counts": {"recordsProcessed": processed}});
-        ledger.data(PROGRESS, json!({"input": input})).await["reportSyncProgress"]["run"].clone()
+        server.data(PROGRESS, json!({"input": input})).await["reportSyncProgress"]["run"].clone()
     };
     assert_eq!(report(20).await["version"], 2);
     let late = report(10).await;
@@ -277,90 +251,82 @@ async fn progress_that_arrives_late_or_twice_ends_in_the_same_row(
     );
     assert_eq!(report(20).await["version"], 2);
     assert_eq!(report(30).await["version"], 3);
-    let empty = ledger.data(PROGRESS, json!({"input": {"runId": id}})).await;
+    let empty = server.data(PROGRESS, json!({"input": {"runId": id}})).await;
     assert_eq!(empty["reportSyncProgress"]["run"]["version"], 3);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn details_are_merged_key_by_key(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let id = ledger
-        .create(json!({"entityType": "STOCK", "source": "AS400", "details": {"keep": {"a": 1}, "set": 1}}))
+async fn details_are_merged_key_by_key(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let id = server
+        .create_run(json!({"entityType": "STOCK", "source": "AS400", "details": {"keep": {"a": 1}, "set": 1}}))
         .await;
     let input = json!({"runId": id, "details": {"set": {"b": 2}, "k\"ey$": null}});
-    let reported = ledger.data(PROGRESS, json!({"input": input})).await;
+    let reported = server.data(PROGRESS, json!({"input": input})).await;
     let merged = json!({"keep": {"a": 1}, "set": {"b": 2}, "k\"ey$": null});
     assert_eq!(reported["reportSyncProgress"]["run"]["details"], merged);
-    let completed = ledger.complete(&id, json!({"details": {"keep": []}})).await;
+    let completed = server
+        .complete_run(&id, json!({"details": {"keep": []}}))
+        .await;
     assert_eq!(
         completed["data"]["completeSyncRun"]["run"]["details"],
         json!({"keep": [], "set": {"b": 2}, "k\"ey$": null})
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_run_never_ends_before_it_began(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn a_run_never_ends_before_it_began(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     // The worker's clock is ahead of the server's.
     let input =
         json!({"entityType": "STOCK", "source": "AS400", "startedAt": "2026-11-23T09:00:30Z"});
-    let id = ledger.create(input.clone()).await;
-    let early = ledger
-        .complete(&id, json!({"completedAt": "2026-11-23T09:00:29.999999Z"}))
+    let id = server.create_run(input.clone()).await;
+    let early = server
+        .complete_run(&id, json!({"completedAt": "2026-11-23T09:00:29.999999Z"}))
         .await;
     assert_eq!(code(&early["errors"][0]), "BAD_INPUT");
-    assert_eq!(ledger.run(&id).await["status"], "PENDING");
-    let completed = ledger.complete(&id, json!({})).await;
+    assert_eq!(server.get_run(&id).await["status"], "PENDING");
+    let completed = server.complete_run(&id, json!({})).await;
     let run = &completed["data"]["completeSyncRun"]["run"];
     assert_eq!(run["completedAt"], "2026-11-23T09:00:30.000000Z");
     assert_eq!(run["durationSeconds"], 0.0);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn cancelling_says_why_and_may_be_repeated(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let id = ledger.create_stock().await;
+async fn cancelling_says_why_and_may_be_repeated(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let id = server.create_stock_run().await;
     let input = json!({"input": {"runId": id, "reason": "wrong warehouse"}});
-    let first = ledger.data(CANCEL, input.clone()).await;
+    let first = server.data(CANCEL, input.clone()).await;
     assert_eq!(
         first["cancelSyncRun"],
         json!({"replayed": false, "run": {"status": "CANCELLED", "errorMessage": "wrong warehouse",
             "completedAt": "2026-11-23T09:00:00.000000Z"}})
     );
-    let again = ledger.data(CANCEL, input).await;
+    let again = server.data(CANCEL, input).await;
     assert_eq!(again["cancelSyncRun"]["replayed"], true);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn all_active_runs_are_cancelled_or_those_of_some_kind(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn all_active_runs_are_cancelled_or_those_of_some_kind(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let run = async |entity: &str, source: &str, status: &str| {
-        ledger
-            .create(json!({"entityType": entity, "source": source, "status": status}))
+        server
+            .create_run(json!({"entityType": entity, "source": source, "status": status}))
             .await
     };
     let stock = run("STOCK", "AS400", "PENDING").await;
     let order = run("ORDER", "API", "RUNNING").await;
     let price = run("PRICING", "AS400", "RUNNING").await;
     let ended = run("STOCK", "AS400", "RUNNING").await;
-    ledger.complete(&ended, json!({})).await;
+    server.complete_run(&ended, json!({})).await;
 
     let cancel = async |input: Value| {
-        let data = ledger.data(CANCEL_ACTIVE, json!({"input": input})).await;
+        let data = server.data(CANCEL_ACTIVE, json!({"input": input})).await;
         let runs = data["cancelActiveSyncRuns"]["runs"]
             .as_array()
             .unwrap()
@@ -374,31 +340,29 @@ async fn all_active_runs_are_cancelled_or_those_of_some_kind(
         cancel(json!({"source": "AS400", "entityType": ["STOCK"], "reason": "stop"})).await,
         [stock.as_str()]
     );
-    assert_eq!(ledger.run(&stock).await["errorMessage"], "stop");
+    assert_eq!(server.get_run(&stock).await["errorMessage"], "stop");
     assert_eq!(cancel(json!({})).await, [order, price]);
-    assert_eq!(ledger.run(&ended).await["status"], "COMPLETED");
+    assert_eq!(server.get_run(&ended).await["status"], "COMPLETED");
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_run_is_triggered_by_a_user_there_is(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn a_run_is_triggered_by_a_user_there_is(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let user = "6513270e-269e-4d37-b2a7-4de452e6b438";
     let input = json!({"entityType": "STOCK", "source": "AS400", "triggeredById": user});
-    let error = ledger.error(CREATE, json!({"input": input})).await;
+    let error = server.error(CREATE, json!({"input": input})).await;
     assert_eq!(code(&error), "NOT_FOUND");
     assert_eq!(
         error["message"],
         format!("there is no user with the id {user}")
     );
 
-    ledger
+    server
         .add_user(user, "ops@example.test", "Operations")
         .await;
-    let id = ledger.create(input).await;
-    let data = ledger
+    let id = server.create_run(input).await;
+    let data = server
         .data("query($id: ID!) { syncRun(id: $id) { triggeredById triggeredBy { id email fullName } } }", json!({"id": id}))
         .await;
     assert_eq!(
@@ -408,8 +372,8 @@ async fn a_run_is_triggered_by_a_user_there_is(#[values(Sqlite, Postgres)] kind:
     let input = json!({"input": {"runId": id, "event": {"eventType": "start", "message": "x"}}});
     let add =
         "mutation($input: AddSyncEventInput!) { addSyncEvent(input: $input) { event { id } } }";
-    let event = ledger.data(add, input).await["addSyncEvent"]["event"]["id"].take();
-    let nodes = ledger
+    let event = server.data(add, input).await["addSyncEvent"]["event"]["id"].take();
+    let nodes = server
         .data(
             "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on User { fullName }
                 ... on SyncEvent { message run { id } } ... on SyncRun { status } } }",
@@ -426,18 +390,14 @@ async fn a_run_is_triggered_by_a_user_there_is(#[values(Sqlite, Postgres)] kind:
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn numbers_are_the_same_however_the_database_writes_them(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let id = ledger.create_stock().await;
+async fn numbers_are_the_same_however_the_database_writes_them(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let id = server.create_stock_run().await;
     let outcome = json!({"details": {"ns": 1.7e18, "list": [1e16, 0.1, -0.0], "whole": 1.0}});
     for replayed in [false, true] {
-        let answer = ledger.complete(&id, outcome.clone()).await;
+        let answer = server.complete_run(&id, outcome.clone()).await;
         assert_eq!(
             answer["data"]["completeSyncRun"]["replayed"], replayed,
             "{answer}"
@@ -447,7 +407,7 @@ async fn numbers_are_the_same_however_the_database_writes_them(
     let event = json!({"id": "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f", "eventType": "x", "message": "x",
         "details": outcome["details"]});
     for replayed in [false, true] {
-        let data = ledger
+        let data = server
             .data(add, json!({"input": {"runId": id, "event": event}}))
             .await;
         assert_eq!(data["addSyncEvent"]["replayed"], replayed);

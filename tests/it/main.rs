@@ -1,5 +1,5 @@
-//! Tests of the whole server: the real router over a real database that belongs to the test, on
-//! SQLite and on PostgreSQL. One file per subject; a test's name says what is promised.
+//! Integration tests: the real router over a real database of the test's own, on SQLite and
+//! PostgreSQL. One file per subject.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,33 +9,33 @@
 
 mod support;
 
-mod access;
 mod adoption;
-mod bad_input;
+mod authentication;
+mod cli;
 mod clients;
+mod connections;
+mod documentation;
 mod durability;
-mod event_stream;
 mod events;
+mod external_writers;
+mod feed_concurrency;
+mod field_selection;
 mod filters;
-mod flat;
-mod foreign_writers;
-mod healing;
 mod health;
+mod input_validation;
 mod lifecycle;
-mod lists;
-mod other_sites;
-mod people;
-mod process;
-mod quotas;
-mod race;
-mod readme;
-mod scans;
+mod malformed_requests;
+mod oidc;
+mod origin_policy;
+mod pagination;
+mod query_plans;
+mod rate_limits;
+mod reconnect;
+mod retention;
+mod scaling;
 mod schema;
-mod selections;
-mod sharing;
-mod statements;
+mod shared_subscriptions;
+mod slow_queries;
+mod sse;
 mod subscriptions;
-mod transport;
-mod unsound_requests;
-mod upkeep;
 mod write_queue;

@@ -1,14 +1,11 @@
 //! The schema explains itself.
 
-use crate::support::{Ledger, Sqlite, Value, json, rstest};
+use crate::support::{Sqlite, TestServer, Value, json};
 
-#[rstest]
 #[tokio::test]
 async fn everything_in_the_schema_is_described() {
-    let Some(ledger) = Ledger::start(Sqlite).await else {
-        return;
-    };
-    let data = ledger
+    let server = TestServer::start(Sqlite).await;
+    let data = server
         .data(
             "{ __schema { types { name description
                 fields { name description args { name description } }

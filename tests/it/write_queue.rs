@@ -15,7 +15,7 @@ use sync_history::db::{self, Database, Writer};
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time};
 
-use crate::support::{Ledger, Sqlite, Value, code, json};
+use crate::support::{Sqlite, TestServer, Value, code, json};
 
 const CREATE: &str = "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) { replayed run { id } } }";
 const ADD: &str =
@@ -26,18 +26,18 @@ const ARRIVAL: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 async fn reports_that_come_at_once_share_a_commit_and_have_outcomes_of_their_own() {
-    let ledger = Ledger::start(Sqlite).await.unwrap();
-    let run = ledger.create_stock().await;
+    let server = TestServer::start(Sqlite).await;
+    let run = server.create_stock_run().await;
     let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
     let event = |message: &str| json!({"id": some, "eventType": "x", "message": message});
     let add = |events: Value| json!({"input": {"runId": run, "events": events}});
-    ledger.data(ADD, add(json!([event("stored")]))).await;
+    server.data(ADD, add(json!([event("stored")]))).await;
 
-    let lock = ledger.foreign().await;
+    let lock = server.external_connection().await;
     lock.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
-    let before = commits(&ledger.database_url);
+    let before = commits(&server.database_url);
     let input = json!({"entityType": "STOCK", "source": "AS400"});
-    let good = |_| ledger.data(CREATE, json!({"input": input}));
+    let good = |_| server.data(CREATE, json!({"input": input}));
     let (mut stranger, mut taken) = (input.clone(), input.clone());
     stranger["triggeredById"] = json!(some);
     taken["id"] = json!(run);
@@ -50,7 +50,7 @@ async fn reports_that_come_at_once_share_a_commit_and_have_outcomes_of_their_own
         (ADD, add(half), "ID_CONFLICT"),
     ];
     let bad = bad.iter().map(async |(query, variables, expected)| {
-        let error = ledger.error(query, variables.clone()).await;
+        let error = server.error(query, variables.clone()).await;
         assert_eq!(code(&error), *expected, "{error}");
     });
     let release = async {
@@ -59,13 +59,13 @@ async fn reports_that_come_at_once_share_a_commit_and_have_outcomes_of_their_own
     };
     let (created, _, ()) = tokio::join!(join_all((0..30).map(good)), join_all(bad), release);
 
-    let shared = commits(&ledger.database_url) - before;
+    let shared = commits(&server.database_url) - before;
     assert!((1..=15).contains(&shared), "{shared} commits");
     for created in created {
         let id = created["createSyncRun"]["run"]["id"].as_str().unwrap();
-        assert_eq!(ledger.run(id).await["id"], id);
+        assert_eq!(server.get_run(id).await["id"], id);
     }
-    let counts = ledger
+    let counts = server
         .data(
             "{ syncRuns { totalCount } syncEvents { totalCount } }",
             json!({}),
@@ -77,16 +77,16 @@ async fn reports_that_come_at_once_share_a_commit_and_have_outcomes_of_their_own
 
 #[tokio::test]
 async fn of_repetitions_that_come_at_once_one_is_stored() {
-    let ledger = Ledger::start(Sqlite).await.unwrap();
-    let run = ledger.create_stock().await;
+    let server = TestServer::start(Sqlite).await;
+    let run = server.create_stock_run().await;
     let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
-    let lock = ledger.foreign().await;
+    let lock = server.external_connection().await;
     lock.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
     let input = json!({"id": some, "entityType": "STOCK", "source": "AS400"});
     let event = json!({"id": some, "eventType": "x", "message": "same"});
     let added = json!({"runId": run, "events": [event]});
     let repeated = async |query: &'static str, input: &Value| {
-        let asked = (0..5).map(|_| ledger.data(query, json!({"input": input})));
+        let asked = (0..5).map(|_| server.data(query, json!({"input": input})));
         join_all(asked).await
     };
     let different = async {
@@ -94,7 +94,7 @@ async fn of_repetitions_that_come_at_once_one_is_stored() {
         time::sleep(ARRIVAL / 2).await;
         let mut input = input.clone();
         input["entityType"] = json!("ORDER");
-        ledger.error(CREATE, json!({"input": input})).await
+        server.error(CREATE, json!({"input": input})).await
     };
     let release = async {
         time::sleep(ARRIVAL).await;
@@ -171,12 +171,12 @@ async fn statements_that_wait_are_sent_together_and_answered_apart() {
 
 #[tokio::test]
 async fn a_report_alone_is_one_commit() {
-    let ledger = Ledger::start(Sqlite).await.unwrap();
-    let before = commits(&ledger.database_url);
+    let server = TestServer::start(Sqlite).await;
+    let before = commits(&server.database_url);
     for _ in 0..3 {
-        ledger.create_stock().await;
+        server.create_stock_run().await;
     }
-    assert_eq!(commits(&ledger.database_url) - before, 3);
+    assert_eq!(commits(&server.database_url) - before, 3);
 }
 
 #[tokio::test]
@@ -334,7 +334,10 @@ struct Store {
 impl Store {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/ledger.db?mode=rwc", folder.path().display());
+        let url = format!(
+            "sqlite://{}/sync-history.db?mode=rwc",
+            folder.path().display()
+        );
         let database = db::connect(&url).await.unwrap();
         Self {
             database,

@@ -1,4 +1,4 @@
-//! Time that stands still until it is told to pass, and ids that count.
+//! A clock that tests control, and sequential ids.
 
 use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
@@ -12,6 +12,7 @@ use uuid::{Builder, Uuid};
 /// 2026-11-23T09:00:00Z in microseconds.
 const START: i64 = 1_795_424_400_000_000;
 
+/// A clock that stands still until it is advanced, and whose ids count up.
 #[derive(Debug)]
 pub(crate) struct TestClock {
     micros: AtomicI64,
@@ -28,8 +29,8 @@ impl Default for TestClock {
 }
 
 impl TestClock {
-    /// One whose ids no other's are.
-    pub(crate) fn of_replica(number: u64) -> Self {
+    /// A clock whose ids differ from those of other replicas' clocks.
+    pub(crate) fn for_replica(number: u64) -> Self {
         Self {
             ids: AtomicU64::new(number << 32),
             ..Self::default()

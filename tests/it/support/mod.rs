@@ -1,37 +1,38 @@
-//! What tests are made with.
+//! Test servers, databases and clients.
 
 mod clock;
-mod issuer;
-mod ledger;
+mod oidc_issuer;
+mod operations;
 mod postgres;
+mod process;
+mod server;
 pub(crate) mod socket;
+mod wait;
 
 pub(crate) use clock::TestClock;
-pub(crate) use issuer::Issuer;
-pub(crate) use ledger::{Ledger, Setup, code, sqlite_url};
+pub(crate) use oidc_issuer::OidcIssuer;
 pub(crate) use postgres::{Cluster, database_name};
+pub(crate) use process::{Process, command, run_in};
 pub(crate) use rstest::rstest;
+pub(crate) use rstest_reuse::{apply, template};
 pub(crate) use serde_json::{Value, json};
+pub(crate) use server::{Options, TestServer, code, sqlite_url};
+pub(crate) use wait::wait_until;
 
-/// Which database a test runs on.
+/// The database that a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DatabaseKind {
     Sqlite,
     Postgres,
 }
-pub(crate) use Kind::{Postgres, Sqlite};
+pub(crate) use DatabaseKind::{Postgres, Sqlite};
 
-/// Whether everything that a test may need must be there: `./test` sees to that. Without it, as
-/// with a bare `cargo test`, a test says what it lacks and ends.
-pub(crate) fn everything_is_required() -> bool {
-    std::env::var_os("SYNC_HISTORY_TEST_ALL").is_some()
-}
-
-/// Ends a test that lacks something, or fails it where nothing may be lacking.
-pub(crate) fn lacking(what: &str) {
-    assert!(
-        !everything_is_required(),
-        "{what} is required and not there"
-    );
-    eprintln!("not tested: {what} is not there");
-}
+/// Runs a test on SQLite and on PostgreSQL.
+///
+/// A PostgreSQL test has `postgres` in its name: that is what `SYNC_HISTORY_TEST_SKIP_POSTGRES`
+/// filters by (see `./test`).
+#[template]
+#[rstest::rstest]
+#[case::sqlite(crate::support::Sqlite)]
+#[case::postgres(crate::support::Postgres)]
+fn on_both_databases(#[case] database: DatabaseKind) {}

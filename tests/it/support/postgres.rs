@@ -9,29 +9,30 @@ use std::{
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use uuid::Uuid;
 
-use super::lacking;
-
-/// A running cluster: the one that `SYNC_HISTORY_TEST_POSTGRES` names the socket folder of, or one
-/// of this process's own, which ends when the process does and its standard input closes.
+/// A running cluster: the one whose socket folder `SYNC_HISTORY_TEST_POSTGRES` names, or one that
+/// this process starts. The latter stops when its standard input closes, that is, with this process.
 pub(crate) struct Cluster {
     folder: String,
     _starter: Option<Child>,
 }
 
-/// The database that a URL of this cluster names.
+/// The name of the database at a URL of this cluster.
 pub(crate) fn database_name(url: &str) -> &str {
     url.split(['/', '?']).nth(3).unwrap()
 }
 
 impl Cluster {
-    /// The cluster; None where PostgreSQL is not installed.
-    pub(crate) fn get() -> Option<&'static Self> {
+    /// Returns the cluster, started if necessary.
+    ///
+    /// # Panics
+    /// If PostgreSQL is not installed.
+    pub(crate) fn get() -> &'static Self {
         static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
         let cluster = CLUSTER.get_or_init(Self::start).as_ref();
-        if cluster.is_none() {
-            lacking("PostgreSQL's server");
-        }
-        cluster
+        cluster.expect(
+            "PostgreSQL does not start. Install its server, or leave out the PostgreSQL tests with \
+            `SYNC_HISTORY_TEST_SKIP_POSTGRES=1 ./test`",
+        )
     }
 
     fn start() -> Option<Self> {
@@ -41,14 +42,12 @@ impl Cluster {
                 _starter: None,
             });
         }
-        let mut child = Command::new(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/postgres-cluster"
-        ))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres-cluster");
+        let mut child = Command::new(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut folder = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut folder)
@@ -60,7 +59,7 @@ impl Cluster {
         })
     }
 
-    /// The URL of a database in it.
+    /// The URL of a database of this cluster.
     pub(crate) fn url(&self, database: &str) -> String {
         format!(
             "postgres://postgres@localhost/{database}?host={}",
@@ -68,23 +67,23 @@ impl Cluster {
         )
     }
 
-    /// A new, empty database's URL.
+    /// Creates an empty database and returns its URL.
     pub(crate) async fn empty_database(&self) -> String {
         self.create_database("template0").await
     }
 
-    /// The URL of a new copy of the predecessor's database.
+    /// Copies the predecessor's database and returns the copy's URL.
     pub(crate) async fn existing_database(&self) -> String {
         const TEMPLATE: &str = "existing";
-        // One test makes the template, the others wait for it. The lock is the session's.
+        // One test creates the template; the lock makes the others wait. It ends with the session.
         let admin = self.admin().await;
         admin
             .execute_unprepared("SELECT pg_advisory_lock(1)")
             .await
             .unwrap();
-        let there = "SELECT 1 FROM pg_database WHERE datname = 'existing'";
-        let there = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, there);
-        if admin.query_one_raw(there).await.unwrap().is_none() {
+        let exists = "SELECT 1 FROM pg_database WHERE datname = 'existing'";
+        let exists = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, exists);
+        if admin.query_one_raw(exists).await.unwrap().is_none() {
             admin
                 .execute_unprepared("CREATE DATABASE loading")
                 .await
@@ -105,13 +104,13 @@ impl Cluster {
         self.create_database(TEMPLATE).await
     }
 
-    /// Runs psql, as a foreign writer would.
+    /// Runs psql, as an external writer would.
     pub(crate) fn psql(&self, database: &str, arguments: &[&str]) -> String {
         let quiet = ["-qAtX", "-v", "ON_ERROR_STOP=1", "-d", database];
         self.run("psql", &[&quiet, arguments].concat())
     }
 
-    /// Restores one database from a dump of another.
+    /// Dumps one database and restores it into another.
     pub(crate) fn copy_by_dump(&self, from: &str, to: &str) {
         let dump = tempfile::NamedTempFile::new().unwrap();
         let path = dump.path().to_str().unwrap();
@@ -119,7 +118,7 @@ impl Cluster {
         self.psql(to, &["-f", path]);
     }
 
-    /// Runs a client program of PostgreSQL's.
+    /// Runs a PostgreSQL client program.
     fn run(&self, program: &str, arguments: &[&str]) -> String {
         let output = Command::new(program)
             .args(["-h", &self.folder, "-U", "postgres"])
@@ -141,7 +140,7 @@ impl Cluster {
         )]
         let name = format!("test_{}", Uuid::now_v7().simple());
         let admin = self.admin().await;
-        // A template is copied by one at a time.
+        // PostgreSQL rejects concurrent copies of one template.
         admin
             .execute_unprepared("SELECT pg_advisory_lock(2)")
             .await

@@ -1,4 +1,4 @@
-//! A client of graphql-transport-ws.
+//! A WebSocket client that speaks graphql-transport-ws.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-/// Longer than anything takes that comes at all.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of each expected message.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    /// A socket that has been acknowledged.
+    /// Opens a socket and completes the `connection_init` handshake.
     pub(crate) async fn open(url: &str) -> Self {
-        Self::open_as(url, json!({})).await
+        Self::open_with(url, json!({})).await
     }
 
-    /// The same, for one who says this in its first message.
-    pub(crate) async fn open_as(url: &str, payload: Value) -> Self {
+    /// The same, with this payload of `connection_init`.
+    pub(crate) async fn open_with(url: &str, payload: Value) -> Self {
         let mut socket = Self::connect(url, None).await;
         socket
-            .say(&json!({"type": "connection_init", "payload": payload}))
+            .send(&json!({"type": "connection_init", "payload": payload}))
             .await;
-        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
+        assert_eq!(socket.receive().await, json!({"type": "connection_ack"}));
         socket
     }
 
-    /// A socket on which nothing has been said yet; `authorization` is a header of its request's.
+    /// Opens a socket without a handshake; `authorization` is a header of the upgrade request.
     pub(crate) async fn connect(url: &str, authorization: Option<&str>) -> Self {
         let url = format!("{}/graphql", url.replace("http://", "ws://"));
         let mut request = url.into_client_request().unwrap();
@@ -46,37 +46,37 @@ impl Socket {
         Self(connect_async(request).await.unwrap().0)
     }
 
-    /// Starts an operation, under the id 1.
+    /// Starts an operation under the id 1.
     pub(crate) async fn subscribe(&mut self, query: &str, variables: Value) {
         let payload = json!({"query": query, "variables": variables});
-        self.say(&json!({"type": "subscribe", "id": "1", "payload": payload}))
+        self.send(&json!({"type": "subscribe", "id": "1", "payload": payload}))
             .await;
     }
 
-    pub(crate) async fn say(&mut self, message: &Value) {
+    pub(crate) async fn send(&mut self, message: &Value) {
         self.0
             .send(Message::text(message.to_string()))
             .await
             .unwrap();
     }
 
-    /// The next message.
-    pub(crate) async fn hear(&mut self) -> Value {
+    /// Receives the next message.
+    pub(crate) async fn receive(&mut self) -> Value {
         match self.next().await {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
             other => panic!("{other:?}"),
         }
     }
 
-    /// The data of the next message, which is a `next`.
+    /// Receives a `next` message without errors and returns its data.
     pub(crate) async fn data(&mut self) -> Value {
-        let mut message = self.hear().await;
+        let mut message = self.receive().await;
         assert_eq!(message["type"], "next", "{message:#}");
         assert!(message["payload"].get("errors").is_none(), "{message:#}");
         message["payload"]["data"].take()
     }
 
-    /// The code that the server closes the socket with.
+    /// Receives messages until the server closes the socket; returns the close code.
     pub(crate) async fn close_code(&mut self) -> u16 {
         loop {
             if let Message::Close(frame) = self.next().await {
@@ -86,10 +86,10 @@ impl Socket {
     }
 
     async fn next(&mut self) -> Message {
-        let message = time::timeout(PATIENCE, self.0.next()).await;
+        let message = time::timeout(TIMEOUT, self.0.next()).await;
         message
-            .expect("nothing came")
-            .expect("the socket ended")
+            .expect("no message in time")
+            .expect("the connection is lost")
             .unwrap()
     }
 }

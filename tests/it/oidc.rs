@@ -1,38 +1,35 @@
 //! People, who come by a token of an issuer's.
 
 use crate::{
-    access::{VIEWER, WATCH, refusal},
+    authentication::{VIEWER, WATCH, refusal},
     support::{
-        Issuer, Kind, Ledger, Postgres, Setup, Sqlite, Value, code, json, rstest, socket::Socket,
+        DatabaseKind, OidcIssuer, Options, Sqlite, TestServer, Value, apply, code, json,
+        on_both_databases, socket::Socket,
     },
 };
 
 /// Seconds since 1970, some time from the clock's now.
-fn at(ledger: &Ledger, seconds: i64) -> i64 {
+fn at(server: &TestServer, seconds: i64) -> i64 {
     use sync_history::clock::Clock;
-    ledger.clock.now().timestamp() + seconds
+    server.clock.now().timestamp() + seconds
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_person_comes_by_a_token_and_triggers_their_own_runs(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let issuer = Issuer::start().await;
-    let setup = Setup {
+async fn a_person_comes_by_a_token_and_triggers_their_own_runs(database: DatabaseKind) {
+    let issuer = OidcIssuer::start().await;
+    let options = Options {
         tokens: Some(issuer.settings()),
-        ..Setup::default()
+        ..Options::default()
     };
-    let Some(ledger) = Ledger::set_up(kind, setup).await else {
-        return;
-    };
-    let error = ledger.error("{ syncRuns { totalCount } }", json!({})).await;
+    let server = TestServer::start_with(database, options).await;
+    let error = server.error("{ syncRuns { totalCount } }", json!({})).await;
     assert_eq!(code(&error), "UNAUTHENTICATED");
 
     let token = issuer.token(json!({"sub": "auth0|7", "email": "ada@example.com",
         "email_verified": true, "name": "Ada",
-        "scope": "openid read report", "exp": at(&ledger, 60)}));
-    let (_, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
+        "scope": "openid read report", "exp": at(&server, 60)}));
+    let (_, answer) = server.execute_as(&token, VIEWER, json!({})).await;
     assert_eq!(
         answer["data"]["viewer"],
         json!({"name": "Ada", "kind": "USER", "scopes": ["read", "report"],
@@ -40,36 +37,34 @@ async fn a_person_comes_by_a_token_and_triggers_their_own_runs(
     );
     let create = "mutation { createSyncRun(input: {entityType: STOCK, source: API}) {
         run { triggeredBy { email fullName } } } }";
-    let (_, answer) = ledger.answer_as(&token, create, json!({})).await;
+    let (_, answer) = server.execute_as(&token, create, json!({})).await;
     assert_eq!(
         answer["data"]["createSyncRun"]["run"]["triggeredBy"],
         json!({"email": "ada@example.com", "fullName": "Ada"})
     );
     // The same person, whatever the token.
     let token = issuer.token(json!({"sub": "auth0|7", "email": "ada@example.com",
-        "email_verified": true, "scope": "read", "exp": at(&ledger, 70)}));
-    let (_, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
+        "email_verified": true, "scope": "read", "exp": at(&server, 70)}));
+    let (_, answer) = server.execute_as(&token, VIEWER, json!({})).await;
     assert_eq!(answer["data"]["viewer"]["user"]["email"], "ada@example.com");
 
-    let late = issuer.token(json!({"sub": "a", "scope": "read", "exp": at(&ledger, -60)}));
-    let (status, answer) = ledger.answer_as(&late, VIEWER, json!({})).await;
+    let late = issuer.token(json!({"sub": "a", "scope": "read", "exp": at(&server, -60)}));
+    let (status, answer) = server.execute_as(&late, VIEWER, json!({})).await;
     assert_eq!((status, refusal(&answer)), (401, "UNAUTHENTICATED"));
-    let elsewhere = Issuer::start().await;
-    let forged = elsewhere.token(json!({"sub": "a", "scope": "admin", "exp": at(&ledger, 60)}));
-    assert_eq!(ledger.answer_as(&forged, VIEWER, json!({})).await.0, 401);
+    let elsewhere = OidcIssuer::start().await;
+    let forged = elsewhere.token(json!({"sub": "a", "scope": "admin", "exp": at(&server, 60)}));
+    assert_eq!(server.execute_as(&forged, VIEWER, json!({})).await.0, 401);
 }
 
 #[tokio::test]
 async fn a_person_is_found_among_the_predecessors_users() {
-    let issuer = Issuer::start().await;
-    let Some(existing) = Ledger::start_on_existing().await else {
-        return;
-    };
-    let setup = Setup {
+    let issuer = OidcIssuer::start().await;
+    let existing = TestServer::start_on_existing_database().await;
+    let options = Options {
         tokens: Some(issuer.settings()),
-        ..Setup::default()
+        ..Options::default()
     };
-    let ledger = Ledger::set_up_on(existing.database_url.clone(), setup).await;
+    let server = TestServer::open_with(existing.database_url.clone(), options).await;
     let users = existing
         .data(
             "{ syncRuns(first: 100) { nodes { triggeredBy { id email } } } }",
@@ -83,10 +78,10 @@ async fn a_person_is_found_among_the_predecessors_users() {
     let user = user.unwrap();
     for (claim, value) in [("email", &user["email"]), ("sub", &user["id"])] {
         let mut claims = json!({"sub": "some", "scope": "read", "email_verified": true,
-            "exp": at(&ledger, 60)});
+            "exp": at(&server, 60)});
         claims[claim] = value.clone();
         let token = issuer.token(claims);
-        let (_, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
+        let (_, answer) = server.execute_as(&token, VIEWER, json!({})).await;
         assert_eq!(
             answer["data"]["viewer"]["user"]["email"], user["email"],
             "{claim}"
@@ -95,9 +90,9 @@ async fn a_person_is_found_among_the_predecessors_users() {
     // One who is not there cannot be added to that table, and is let in all the same.
     let token = issuer.token(
         json!({"sub": "some", "email": "new@example.com", "email_verified": true, "scope": "read",
-        "exp": at(&ledger, 60)}),
+        "exp": at(&server, 60)}),
     );
-    let (status, answer) = ledger.answer_as(&token, VIEWER, json!({})).await;
+    let (status, answer) = server.execute_as(&token, VIEWER, json!({})).await;
     assert_eq!(
         (status, &answer["data"]["viewer"]["user"]),
         (200, &Value::Null)
@@ -106,33 +101,33 @@ async fn a_person_is_found_among_the_predecessors_users() {
 
 #[tokio::test]
 async fn a_socket_is_closed_when_its_token_expires() {
-    let issuer = Issuer::start().await;
-    let setup = Setup {
+    let issuer = OidcIssuer::start().await;
+    let options = Options {
         tokens: Some(issuer.settings()),
-        ..Setup::default()
+        ..Options::default()
     };
-    let ledger = Ledger::set_up(Sqlite, setup).await.unwrap();
-    let token = issuer.token(json!({"sub": "a", "scope": "read", "exp": at(&ledger, 1)}));
-    let mut socket = Socket::open_as(&ledger.url, json!({"token": token})).await;
+    let server = TestServer::start_with(Sqlite, options).await;
+    let token = issuer.token(json!({"sub": "a", "scope": "read", "exp": at(&server, 1)}));
+    let mut socket = Socket::open_with(&server.url, json!({"token": token})).await;
     socket.subscribe(WATCH, json!({})).await;
     assert_eq!(socket.close_code().await, 4401);
 }
 
 #[tokio::test]
 async fn an_address_that_is_not_verified_makes_nobody_somebody_else() {
-    let issuer = Issuer::start().await;
-    let setup = Setup {
+    let issuer = OidcIssuer::start().await;
+    let options = Options {
         tokens: Some(issuer.settings()),
-        ..Setup::default()
+        ..Options::default()
     };
-    let ledger = Ledger::set_up(Sqlite, setup).await.unwrap();
+    let server = TestServer::start_with(Sqlite, options).await;
     let claims = |sub: &str, verified: Value| {
         json!({"sub": sub, "email": "ada@example.com", "email_verified": verified,
-            "scope": "read", "exp": at(&ledger, 60)})
+            "scope": "read", "exp": at(&server, 60)})
     };
     let user = async |claims: Value| {
-        let (_, mut answer) = ledger
-            .answer_as(&issuer.token(claims), VIEWER, json!({}))
+        let (_, mut answer) = server
+            .execute_as(&issuer.token(claims), VIEWER, json!({}))
             .await;
         answer["data"]["viewer"]["user"].take()
     };
@@ -143,6 +138,6 @@ async fn an_address_that_is_not_verified_makes_nobody_somebody_else() {
     assert_eq!(user(claims("mallory", json!(false))).await, Value::Null);
     assert_eq!(user(claims("mallory", Value::Null)).await, Value::Null);
     // The same person, whatever becomes of the address.
-    let moved = json!({"sub": "ada", "scope": "read", "exp": at(&ledger, 60)});
+    let moved = json!({"sub": "ada", "scope": "read", "exp": at(&server, 60)});
     assert_eq!(user(moved).await["email"], "ada@example.com");
 }

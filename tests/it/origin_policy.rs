@@ -4,41 +4,38 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::Head
 use sync_history::config::Limits;
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
-use crate::{
-    process::Process,
-    support::{Ledger, Sqlite, Value, json, rstest},
-};
+use crate::support::{Process, Sqlite, TestServer, Value, json, rstest};
 
 const ALLOWED: &str = "https://admin.example";
 const CREATE: &str =
     "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { replayed } }";
 const LIST: &str = "/graphql?query=%7B__typename%7D";
 
-async fn start() -> Ledger {
+async fn start() -> TestServer {
     let mut limits = Limits::default();
     limits.http.allowed_origins = vec![ALLOWED.parse().unwrap()];
-    Ledger::start_with(Sqlite, limits).await.unwrap()
+    TestServer::start_with(Sqlite, limits).await
 }
 
-fn ask(ledger: &Ledger, method: Method, path: &str) -> RequestBuilder {
-    Client::new().request(method, format!("{}{path}", ledger.url))
+fn ask(server: &TestServer, method: Method, path: &str) -> RequestBuilder {
+    Client::new().request(method, format!("{}{path}", server.url))
 }
 
-fn create(ledger: &Ledger) -> RequestBuilder {
-    ask(ledger, Method::POST, "/graphql").json(&json!({"query": CREATE}))
+fn create(server: &TestServer) -> RequestBuilder {
+    ask(server, Method::POST, "/graphql").json(&json!({"query": CREATE}))
 }
 
 async fn send(request: RequestBuilder) -> Response {
     request.send().await.unwrap()
 }
 
-async fn count(ledger: &Ledger) -> Value {
-    let data = ledger.data("{ syncRuns { totalCount } }", json!({})).await;
+async fn count(server: &TestServer) -> Value {
+    let data = server.data("{ syncRuns { totalCount } }", json!({})).await;
     data["syncRuns"]["totalCount"].clone()
 }
 
-async fn opens(ledger: &Ledger, name: &'static str, value: &str) -> bool {
-    let url = format!("{}/graphql", ledger.url.replace("http://", "ws://"));
+async fn opens(server: &TestServer, name: &'static str, value: &str) -> bool {
+    let url = format!("{}/graphql", server.url.replace("http://", "ws://"));
     let mut request = url.into_client_request().unwrap();
     let headers = request.headers_mut();
     let protocol = "graphql-transport-ws".parse().unwrap();
@@ -49,22 +46,22 @@ async fn opens(ledger: &Ledger, name: &'static str, value: &str) -> bool {
 
 #[tokio::test]
 async fn on_loopback_a_name_that_leads_there_for_an_attack_is_refused() {
-    let ledger = start().await;
+    let server = start().await;
     for (host, executed) in [
         ("evil.example", false),
         ("127.0.0.1.evil.example:8080", false),
         ("192.168.1.2", false),
         ("not a host", false),
         ("localhost:8080", true),
-        ("ledger.localhost", true),
+        ("sync-history.localhost", true),
         ("[::1]:8080", true),
         // What a proxy on the same machine passes on.
         ("admin.example", true),
     ] {
-        let before = count(&ledger).await;
+        let before = count(&server).await;
         // As the browser sees it, the page is of this very server.
         let origin = format!("http://{host}");
-        let request = create(&ledger)
+        let request = create(&server)
             .header("host", host)
             .header("origin", origin);
         let status = send(request).await.status();
@@ -74,9 +71,9 @@ async fn on_loopback_a_name_that_leads_there_for_an_attack_is_refused() {
             StatusCode::MISDIRECTED_REQUEST
         };
         assert_eq!(status, expected, "{host}");
-        assert_eq!(count(&ledger).await != before, executed, "{host}");
-        assert_eq!(opens(&ledger, "host", host).await, executed, "{host}");
-        let page = ask(&ledger, Method::GET, "/graphiql").header("host", host);
+        assert_eq!(count(&server).await != before, executed, "{host}");
+        assert_eq!(opens(&server, "host", host).await, executed, "{host}");
+        let page = ask(&server, Method::GET, "/graphiql").header("host", host);
         assert_eq!(send(page).await.status(), expected, "{host}");
     }
 }
@@ -89,8 +86,10 @@ async fn on_a_network_a_server_answers_to_any_name() {
         &["--listen", "0.0.0.0:0", "--anonymous", "read"].map(str::to_owned),
     );
     let url = format!("{}{LIST}", server.url);
-    let request = Client::new().get(url).header("host", "ledger.example");
-    let own = request.header("origin", "https://ledger.example");
+    let request = Client::new()
+        .get(url)
+        .header("host", "sync-history.example");
+    let own = request.header("origin", "https://sync-history.example");
     assert_eq!(send(own).await.status(), 200);
 }
 
@@ -109,39 +108,39 @@ async fn a_page_of_another_site_is_refused_before_anything_is_executed(
     )]
     origin: &str,
 ) {
-    let ledger = start().await;
+    let server = start().await;
     let preflight =
-        ask(&ledger, Method::OPTIONS, "/graphql").header("access-control-request-method", "POST");
-    let query = ask(&ledger, Method::GET, LIST);
-    for request in [create(&ledger), query, preflight] {
+        ask(&server, Method::OPTIONS, "/graphql").header("access-control-request-method", "POST");
+    let query = ask(&server, Method::GET, LIST);
+    for request in [create(&server), query, preflight] {
         let refused = send(request.header("origin", origin)).await;
         assert_eq!(refused.status(), 403);
         let headers = refused.headers();
         assert!(!headers.contains_key("access-control-allow-origin"));
         assert_eq!(headers["vary"], "origin");
     }
-    assert!(!opens(&ledger, "origin", origin).await);
-    let two = create(&ledger)
+    assert!(!opens(&server, "origin", origin).await);
+    let two = create(&server)
         .header("origin", ALLOWED)
         .header("origin", origin);
     assert_eq!(send(two).await.status(), 403);
-    assert_eq!(count(&ledger).await, 0);
+    assert_eq!(count(&server).await, 0);
 }
 
 #[tokio::test]
 async fn a_query_that_another_site_embeds_is_refused() {
-    let ledger = start().await;
+    let server = start().await;
     for (site, status) in [
         ("cross-site", 403),
         ("same-site", 403),
         ("same-origin", 200),
         ("none", 200),
     ] {
-        let request = ask(&ledger, Method::GET, LIST).header("sec-fetch-site", site);
+        let request = ask(&server, Method::GET, LIST).header("sec-fetch-site", site);
         assert_eq!(send(request).await.status(), status, "{site}");
     }
     // The explorer may be linked to.
-    let linked = ask(&ledger, Method::GET, "/graphiql").header("sec-fetch-site", "cross-site");
+    let linked = ask(&server, Method::GET, "/graphiql").header("sec-fetch-site", "cross-site");
     assert_eq!(send(linked).await.status(), 200);
 }
 
@@ -158,8 +157,8 @@ fn may_read(headers: &HeaderMap) {
 
 #[tokio::test]
 async fn a_page_of_an_allowed_site_asks_and_reads_the_answers() {
-    let ledger = start().await;
-    let preflight = ask(&ledger, Method::OPTIONS, "/graphql")
+    let server = start().await;
+    let preflight = ask(&server, Method::OPTIONS, "/graphql")
         .header("origin", ALLOWED)
         .header("access-control-request-method", "POST")
         .header(
@@ -177,14 +176,14 @@ async fn a_page_of_an_allowed_site_asks_and_reads_the_answers() {
     );
     assert_eq!(headers["access-control-max-age"], "7200");
     let subscription = json!({"query": "subscription { syncRunChanged { status } }"});
-    let events = ask(&ledger, Method::POST, "/graphql")
+    let events = ask(&server, Method::POST, "/graphql")
         .header("accept", "text/event-stream")
         .json(&subscription);
-    let text = ask(&ledger, Method::POST, "/graphql").body("text");
-    let put = ask(&ledger, Method::PUT, "/graphql");
-    let embedded = ask(&ledger, Method::GET, LIST).header("sec-fetch-site", "cross-site");
+    let text = ask(&server, Method::POST, "/graphql").body("text");
+    let put = ask(&server, Method::PUT, "/graphql");
+    let embedded = ask(&server, Method::GET, LIST).header("sec-fetch-site", "cross-site");
     for (request, status) in [
-        (create(&ledger), 200),
+        (create(&server), 200),
         (embedded, 200),
         (events, 200),
         (text, 415),
@@ -195,8 +194,8 @@ async fn a_page_of_an_allowed_site_asks_and_reads_the_answers() {
         assert_eq!(answer.headers()["cache-control"], "no-store");
         may_read(answer.headers());
     }
-    assert!(opens(&ledger, "origin", ALLOWED).await);
-    assert_eq!(count(&ledger).await, 1);
+    assert!(opens(&server, "origin", ALLOWED).await);
+    assert_eq!(count(&server).await, 1);
 }
 
 #[tokio::test]
@@ -222,7 +221,7 @@ async fn allowed_sites_are_named_at_the_start() {
 
 #[tokio::test]
 async fn every_answer_tells_browsers_to_keep_it_to_themselves() {
-    let ledger = start().await;
+    let server = start().await;
     for path in [
         LIST,
         "/graphql",
@@ -231,7 +230,7 @@ async fn every_answer_tells_browsers_to_keep_it_to_themselves() {
         "/readyz",
         "/nothing",
     ] {
-        let answer = ledger.get(path).await;
+        let answer = server.get(path).await;
         let headers = answer.headers();
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["referrer-policy"], "no-referrer");

@@ -2,16 +2,16 @@
 
 use uuid::Uuid;
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, json, rstest};
+use crate::support::{DatabaseKind, TestServer, Value, apply, json, on_both_databases};
 
 const USER: &str = "0197d2c4-8a3e-7c1b-9f00-0000000000aa";
 
-/// A ledger with a run that has everything a run can have.
-async fn ledger_with_run(kind: Kind) -> Option<(Ledger, String)> {
-    let ledger = Ledger::start(kind).await?;
-    ledger.add_user(USER, "ü@example.test", "\"U\"").await;
-    let run = ledger
-        .create(
+/// A server with a run that has everything a run can have.
+async fn server_with_run(database: DatabaseKind) -> (TestServer, String) {
+    let server = TestServer::start(database).await;
+    server.add_user(USER, "ü@example.test", "\"U\"").await;
+    let run = server
+        .create_run(
             json!({"entityType": "STOCK", "source": "AS400", "triggeredById": USER,
             "recordsExpected": 3, "details": {"text": "\"\\\n\u{1}€", "list": [1, 0.5, null]}}),
         )
@@ -21,27 +21,22 @@ async fn ledger_with_run(kind: Kind) -> Option<(Ledger, String)> {
         {"eventType": "chunk", "message": "€", "details": {"rows": 1e3}},
         {"eventType": "end", "message": ""},
     ]);
-    ledger
-        .data(
-            "mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }",
-            json!({"input": {"runId": run, "events": events}}),
-        )
-        .await;
-    ledger
-        .complete(
+    server.add_events(&run, json!(events)).await;
+    server
+        .complete_run(
             &run,
             json!({"status": "FAILED", "completedAt": "2031-01-01T00:00:00Z", "errorMessage": "\"no\"",
                 "counts": {"recordsProcessed": 2}}),
         )
         .await;
-    Some((ledger, run))
+    (server, run)
 }
 
 /// The fields of a type that are no objects and take nothing.
-async fn plain_fields(ledger: &Ledger, ty: &str) -> String {
+async fn plain_fields(server: &TestServer, ty: &str) -> String {
     let query = "query($ty: String!) { __type(name: $ty) {
         fields { name args { name } type { kind ofType { kind } } } } }";
-    let answer = ledger.data(query, json!({"ty": ty})).await;
+    let answer = server.data(query, json!({"ty": ty})).await;
     let fields = answer["__type"]["fields"].as_array().unwrap();
     let plain = fields.iter().filter(|field| {
         let ty = &field["type"];
@@ -54,18 +49,14 @@ async fn plain_fields(ledger: &Ledger, ty: &str) -> String {
     names.join(" ")
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn an_object_is_answered_the_same_however_it_is_selected(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some((ledger, run)) = ledger_with_run(kind).await else {
-        return;
-    };
-    let run_fields = plain_fields(&ledger, "SyncRun").await;
-    let event_fields = plain_fields(&ledger, "SyncEvent").await;
-    let info = plain_fields(&ledger, "PageInfo").await;
-    let user = plain_fields(&ledger, "User").await;
+async fn an_object_is_answered_the_same_however_it_is_selected(database: DatabaseKind) {
+    let (server, run) = server_with_run(database).await;
+    let run_fields = plain_fields(&server, "SyncRun").await;
+    let event_fields = plain_fields(&server, "SyncEvent").await;
+    let info = plain_fields(&server, "PageInfo").await;
+    let user = plain_fields(&server, "User").await;
     let nodes = format!("nodes {{ kind: __typename {event_fields} }} pageInfo {{ {info} }}");
     let events = format!(
         "one: events(first: 2) {{ {nodes} }} two: events(last: 1) {{ totalCount edges {{ cursor
@@ -88,8 +79,8 @@ async fn an_object_is_answered_the_same_however_it_is_selected(
             edges {{ node {{ {whole} }} }} }} }}"
     );
     let variables = json!({"id": run});
-    let all = ledger.data(&query, variables.clone()).await;
-    let list = ledger.data(&list, variables.clone()).await;
+    let all = server.data(&query, variables.clone()).await;
+    let list = server.data(&list, variables.clone()).await;
     let expected = &all["theLibrarys"];
     assert_eq!(expected["triggeredBy"]["fullName"], "\"U\"");
     assert_eq!(expected["one"]["pageInfo"]["hasNextPage"], true);
@@ -102,33 +93,29 @@ async fn an_object_is_answered_the_same_however_it_is_selected(
     assert_eq!(listed["edges"][0]["node"], *expected);
     // Alone, so that nothing of it is merged.
     let alone = format!("query($id: ID!) {{ written: syncRun(id: $id) {{ {whole} }} }}");
-    let alone = ledger.data(&alone, variables).await;
+    let alone = server.data(&alone, variables).await;
     assert_eq!(alone["written"].to_string(), expected.to_string());
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn each_field_of_a_run_is_told_alone_as_with_the_others(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some((ledger, run)) = ledger_with_run(kind).await else {
-        return;
-    };
-    let plain = plain_fields(&ledger, "SyncRun").await;
+async fn each_field_of_a_run_is_told_alone_as_with_the_others(database: DatabaseKind) {
+    let (server, run) = server_with_run(database).await;
+    let plain = plain_fields(&server, "SyncRun").await;
     let objects = ["triggeredBy { email }", "events { totalCount }"];
     for (number, field) in (0..).zip(plain.split(' ').chain(objects)) {
         let name = field.split(' ').next().unwrap();
         let stored = async |run: &str| {
             let query =
                 format!("query($id: ID!) {{ node(id: $id) {{ ... on SyncRun {{ {field} }} }} }}");
-            ledger.data(&query, json!({"id": run})).await["node"][name].clone()
+            server.data(&query, json!({"id": run})).await["node"][name].clone()
         };
         let query = format!(
             "query($id: ID!) {{ run: syncRun(id: $id) {{ {field} }}
                 list: syncRuns(filter: {{id: [$id]}}) {{ nodes {{ {field} }} }}
                 edges: syncRuns(filter: {{id: [$id]}}) {{ edges {{ node {{ {field} }} }} }} }}"
         );
-        let told = ledger.data(&query, json!({"id": run})).await;
+        let told = server.data(&query, json!({"id": run})).await;
         let expected = stored(&run).await;
         assert_eq!(told["run"][name], expected, "{field}");
         assert_eq!(told["list"]["nodes"][0][name], expected, "{field}");
@@ -159,19 +146,17 @@ async fn each_field_of_a_run_is_told_alone_as_with_the_others(
             let query = format!(
                 "mutation($input: {ty}Input!) {{ {mutation}(input: $input) {{ {selection} }} }}"
             );
-            let told = ledger.data(&query, json!({"input": input})).await;
+            let told = server.data(&query, json!({"input": input})).await;
             let told = &told[mutation].pointer(at).unwrap()[name];
             assert_eq!(*told, stored(&id).await, "{field} of {mutation}{at}");
         }
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_run_has_the_same_place_whatever_is_told_of_it(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some((ledger, run)) = ledger_with_run(kind).await else {
-        return;
-    };
+async fn a_run_has_the_same_place_whatever_is_told_of_it(database: DatabaseKind) {
+    let (server, run) = server_with_run(database).await;
     for order in [
         "STARTED_AT",
         "COMPLETED_AT",
@@ -190,7 +175,7 @@ async fn a_run_has_the_same_place_whatever_is_told_of_it(#[values(Sqlite, Postgr
             list("node { id }"),
             list("node { details }")
         );
-        let told = ledger.data(&query, json!({"id": run})).await;
+        let told = server.data(&query, json!({"id": run})).await;
         let cursor = |list: &str| told[list]["edges"][0]["cursor"].clone();
         assert!(cursor("whole").is_string());
         assert_eq!(
@@ -201,25 +186,21 @@ async fn a_run_has_the_same_place_whatever_is_told_of_it(#[values(Sqlite, Postgr
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_field_that_fails_in_a_list_is_told_for_each_object(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some((ledger, run)) = ledger_with_run(kind).await else {
-        return;
-    };
-    ledger.create_stock().await;
+async fn a_field_that_fails_in_a_list_is_told_for_each_object(database: DatabaseKind) {
+    let (server, run) = server_with_run(database).await;
+    server.create_stock_run().await;
     let query = "{ good: syncRuns { nodes { id } } run: syncRun(id: \"ID\") { id }
         bad: syncRun(id: \"ID\") { id events(first: 0) { nodes { id } } } }";
-    let answer = ledger.answer(&query.replace("ID", &run), json!({})).await;
+    let answer = server.execute(&query.replace("ID", &run), json!({})).await;
     assert_eq!(answer["data"]["bad"], Value::Null);
     assert_eq!(answer["data"]["run"]["id"], json!(run));
     assert_eq!(answer["data"]["good"]["nodes"].as_array().unwrap().len(), 2);
     assert_eq!(answer["errors"][0]["path"], json!(["bad", "events"]));
 
     let list = "{ syncRuns { nodes { id late: events(first: 0) { nodes { id } } } } }";
-    let answer = ledger.answer(list, json!({})).await;
+    let answer = server.execute(list, json!({})).await;
     assert_eq!(answer["data"], Value::Null);
     let errors = answer["errors"].as_array().unwrap();
     let paths: Vec<_> = errors.iter().map(|error| &error["path"]).collect();
@@ -227,17 +208,13 @@ async fn a_field_that_fails_in_a_list_is_told_for_each_object(
     assert_eq!(paths, [&path(0), &path(1)]);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn the_run_of_an_added_event_is_told_as_far_as_it_is_selected(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some((ledger, run)) = ledger_with_run(kind).await else {
-        return;
-    };
-    let whole = plain_fields(&ledger, "SyncRun").await;
+async fn the_run_of_an_added_event_is_told_as_far_as_it_is_selected(database: DatabaseKind) {
+    let (server, run) = server_with_run(database).await;
+    let whole = plain_fields(&server, "SyncRun").await;
     let query = format!("query($id: ID!) {{ syncRun(id: $id) {{ __typename {whole} }} }}");
-    let whole = ledger.data(&query, json!({"id": run})).await;
+    let whole = server.data(&query, json!({"id": run})).await;
     let whole = whole["syncRun"].as_object().unwrap();
     for (field, value) in whole {
         let query = format!(
@@ -250,7 +227,7 @@ async fn the_run_of_an_added_event_is_told_as_far_as_it_is_selected(
             }}
             fragment More on AddSyncEventPayload {{ again: run {{ id {field} }} }}"
         );
-        let told = ledger.data(&query, json!({"id": run})).await;
+        let told = server.data(&query, json!({"id": run})).await;
         assert_eq!(told["addSyncEvent"]["run"][field], *value, "{field}");
         assert_eq!(told["addSyncEvent"]["again"][field], *value, "{field}");
         assert_eq!(told["addSyncEvents"]["other"][field], *value, "{field}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest};
+use crate::support::{DatabaseKind, TestServer, Value, apply, code, json, on_both_databases};
 
 const WATCH: &str = "subscription($after: String) { syncRunChanged(after: $after) { status } }";
 
@@ -20,9 +20,9 @@ struct Event {
 }
 
 impl Events {
-    async fn open(ledger: &Ledger, request: Value, last: Option<&str>) -> Self {
+    async fn open(server: &TestServer, request: Value, last: Option<&str>) -> Self {
         let mut post = reqwest::Client::new()
-            .post(format!("{}/graphql", ledger.url))
+            .post(format!("{}/graphql", server.url))
             .header("accept", "text/event-stream")
             .json(&request);
         if let Some(last) = last {
@@ -62,10 +62,10 @@ impl Events {
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
 async fn each_change_is_an_event_whose_id_resumes_behind_it(
-    #[values(Sqlite, Postgres)] kind: Kind,
+    database: DatabaseKind,
     #[values(
         "subscription($after: String) { syncRunChanged(after: $after) { status } }",
         "subscription { syncRunChanged { status } }",
@@ -73,14 +73,12 @@ async fn each_change_is_an_event_whose_id_resumes_behind_it(
     )]
     again: &str,
 ) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let after = ledger.now().await;
+    let server = TestServer::start(database).await;
+    let after = server.feed_cursor().await;
     let request = json!({"query": WATCH, "variables": {"after": after}});
-    let mut events = Events::open(&ledger, request, None).await;
-    let run = ledger.create_stock().await;
-    ledger.complete(&run, json!({})).await;
+    let mut events = Events::open(&server, request, None).await;
+    let run = server.create_stock_run().await;
+    server.complete_run(&run, json!({})).await;
     let mut ids = Vec::new();
     for status in ["PENDING", "COMPLETED"] {
         let event = events.next().await.unwrap();
@@ -94,22 +92,20 @@ async fn each_change_is_an_event_whose_id_resumes_behind_it(
     }
     drop(events);
     let request = json!({"query": again, "variables": {"after": after}});
-    let mut resumed = Events::open(&ledger, request, Some(&ids[0])).await;
+    let mut resumed = Events::open(&server, request, Some(&ids[0])).await;
     let event = resumed.next().await.unwrap();
     assert_eq!(event.data["data"]["syncRunChanged"]["status"], "COMPLETED");
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn an_operation_that_ends_says_so(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
-    ledger.complete(&run, json!({})).await;
+async fn an_operation_that_ends_says_so(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
+    server.complete_run(&run, json!({})).await;
     let follow = format!("subscription {{ syncEventAdded(runId: \"{run}\") {{ cursor }} }}");
     for (query, responses) in [("{ __typename }", 1), ("{ nope }", 1), (&follow, 0)] {
-        let mut events = Events::open(&ledger, json!({"query": query}), None).await;
+        let mut events = Events::open(&server, json!({"query": query}), None).await;
         for _ in 0..responses {
             let event = events.next().await.unwrap();
             assert_eq!((event.kind.as_str(), event.id), ("next", None));
@@ -122,26 +118,20 @@ async fn an_operation_that_ends_says_so(#[values(Sqlite, Postgres)] kind: Kind) 
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_server_that_stops_breaks_off_so_that_clients_come_back(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(mut ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let mut events = Events::open(&ledger, json!({"query": WATCH}), None).await;
-    let (next, ()) = tokio::join!(events.next(), ledger.stop());
+async fn a_server_that_stops_breaks_off_so_that_clients_come_back(database: DatabaseKind) {
+    let mut server = TestServer::start(database).await;
+    let mut events = Events::open(&server, json!({"query": WATCH}), None).await;
+    let (next, ()) = tokio::join!(events.next(), server.stop());
     assert_eq!(next, None, "the end was told as if nothing more could come");
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_cursor_that_is_none_is_told_in_the_stream(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let mut events = Events::open(&ledger, json!({"query": WATCH}), Some("nonsense")).await;
+async fn a_cursor_that_is_none_is_told_in_the_stream(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let mut events = Events::open(&server, json!({"query": WATCH}), Some("nonsense")).await;
     assert_eq!(
         code(&events.next().await.unwrap().data["errors"][0]),
         "BAD_CURSOR"

@@ -5,7 +5,10 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, Statement};
 use sync_history::config::Limits;
 
-use crate::support::{Cluster, Kind, Ledger, Postgres, Sqlite, code, database_name, json, rstest};
+use crate::support::{
+    Cluster, DatabaseKind, Postgres, Sqlite, TestServer, apply, code, database_name, json,
+    on_both_databases,
+};
 
 const WATCH: &str = "subscription($after: String) {
     syncRunChanged(after: $after) { cursor status run { id } } }";
@@ -16,17 +19,17 @@ fn kept_for(retention: Duration) -> Limits {
     limits
 }
 
-async fn number_of_changes(ledger: &Ledger) -> i64 {
-    let connection = ledger.foreign().await;
-    let sql = format!("SELECT count(*) AS n FROM {}", ledger.table("sync_change"));
+async fn number_of_changes(server: &TestServer) -> i64 {
+    let connection = server.external_connection().await;
+    let sql = format!("SELECT count(*) AS n FROM {}", server.table("sync_change"));
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     let row = connection.query_one_raw(statement).await.unwrap().unwrap();
     row.try_get("", "n").unwrap()
 }
 
-async fn until_no_change_is_left(ledger: &Ledger) {
+async fn until_no_change_is_left(server: &TestServer) {
     for _ in 0..200 {
-        if number_of_changes(ledger).await == 0 {
+        if number_of_changes(server).await == 0 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -34,55 +37,51 @@ async fn until_no_change_is_left(ledger: &Ledger) {
     panic!("the changes are still there");
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn changes_older_than_the_retention_go_and_their_cursors_expire(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start_with(kind, kept_for(Duration::from_secs(2))).await else {
-        return;
-    };
-    let before = ledger.now().await;
+async fn changes_older_than_the_retention_go_and_their_cursors_expire(database: DatabaseKind) {
+    let server = TestServer::start_with(database, kept_for(Duration::from_secs(2))).await;
+    let before = server.feed_cursor().await;
     // More than one batch.
-    let table = ledger.table("sync_history");
-    let ids = match kind {
+    let table = server.table("sync_history");
+    let ids = match database {
         Postgres => "SELECT gen_random_uuid() AS id FROM generate_series(1, 2500)",
         Sqlite => {
             "SELECT randomblob(16) AS id FROM
             (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) SELECT i FROM n)"
         }
     };
-    ledger
-        .sql(&format!(
+    server
+        .execute_sql(&format!(
             "INSERT INTO {table} (id, entity_type, source, status, started_at, records_processed,
                 records_created, records_updated, records_failed)
             SELECT id, 'stock', 'as400', 'running', '2026-11-20T08:00:00+00:00', 0, 0, 0, 0
             FROM ({ids}) AS ids"
         ))
         .await;
-    let mut live = ledger.watch(WATCH, json!({"after": before})).await;
+    let mut live = server.subscribe(WATCH, json!({"after": before})).await;
     let mut last = json!(null);
     for _ in 0..2500 {
         last = live.data().await["syncRunChanged"]["cursor"].take();
     }
     // So much later that it is still young when they are old, however fast they were read.
     tokio::time::sleep(Duration::from_millis(1200)).await;
-    let behind = ledger.now().await;
-    until_no_change_is_left(&ledger).await;
+    let behind = server.feed_cursor().await;
+    until_no_change_is_left(&server).await;
 
-    let mut socket = ledger.watch(WATCH, json!({"after": before})).await;
-    let error = socket.hear().await;
+    let mut socket = server.subscribe(WATCH, json!({"after": before})).await;
+    let error = socket.receive().await;
     assert_eq!(error["type"], "error");
     assert_eq!(code(&error["payload"][0]), "CURSOR_EXPIRED");
 
-    let mut resumed = ledger.watch(WATCH, json!({"after": behind})).await;
+    let mut resumed = server.subscribe(WATCH, json!({"after": behind})).await;
     let mut sockets = vec![&mut live, &mut resumed];
     // Behind the last of what is gone, though in the same interval. On PostgreSQL that ages meanwhile.
-    let mut at_the_last = ledger.watch(WATCH, json!({"after": last})).await;
-    if kind == Sqlite {
+    let mut at_the_last = server.subscribe(WATCH, json!({"after": last})).await;
+    if database == Sqlite {
         sockets.push(&mut at_the_last);
     }
-    let id = ledger.create_stock().await;
+    let id = server.create_stock_run().await;
     for socket in sockets {
         assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], *id);
     }
@@ -90,10 +89,8 @@ async fn changes_older_than_the_retention_go_and_their_cursors_expire(
 
 #[tokio::test]
 async fn what_was_open_while_others_were_let_go_of_is_still_delivered() {
-    let Some(ledger) = Ledger::start_with(Postgres, kept_for(Duration::from_secs(1))).await else {
-        return;
-    };
-    let open = ledger.foreign().await;
+    let server = TestServer::start_with(Postgres, kept_for(Duration::from_secs(1))).await;
+    let open = server.external_connection().await;
     open.execute_unprepared(
         "BEGIN; INSERT INTO sync_history.sync_history (id, entity_type, source, status,
             records_processed, records_created, records_updated, records_failed)
@@ -101,10 +98,10 @@ async fn what_was_open_while_others_were_let_go_of_is_still_delivered() {
     )
     .await
     .unwrap();
-    ledger.create_stock().await;
-    until_no_change_is_left(&ledger).await;
-    let after = ledger.now().await;
-    let mut socket = ledger.watch(WATCH, json!({"after": after})).await;
+    server.create_stock_run().await;
+    until_no_change_is_left(&server).await;
+    let after = server.feed_cursor().await;
+    let mut socket = server.subscribe(WATCH, json!({"after": after})).await;
     open.execute_unprepared("COMMIT").await.unwrap();
     let change = socket.data().await["syncRunChanged"].take();
     assert_eq!(change["run"]["id"], "00000000-0000-7000-8000-000000000001");
@@ -112,38 +109,34 @@ async fn what_was_open_while_others_were_let_go_of_is_still_delivered() {
 
 #[tokio::test]
 async fn one_server_at_a_time_lets_go_of_changes() {
-    let Some(ledger) = Ledger::start_with(Postgres, kept_for(Duration::from_secs(1))).await else {
-        return;
-    };
+    let server = TestServer::start_with(Postgres, kept_for(Duration::from_secs(1))).await;
     // As the server that is at it.
-    let other = ledger.foreign().await;
+    let other = server.external_connection().await;
     other
         .execute_unprepared("BEGIN; SELECT 1 FROM sync_history.sync_feed FOR UPDATE")
         .await
         .unwrap();
-    ledger.create_stock().await;
+    server.create_stock_run().await;
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    assert_eq!(number_of_changes(&ledger).await, 1);
+    assert_eq!(number_of_changes(&server).await, 1);
     other.execute_unprepared("ROLLBACK").await.unwrap();
-    until_no_change_is_left(&ledger).await;
+    until_no_change_is_left(&server).await;
 }
 
 #[tokio::test]
 async fn a_database_that_was_moved_delivers_its_events_and_begins_its_feed_anew() {
-    let Some(cluster) = Cluster::get() else {
-        return;
-    };
-    let ledger = Ledger::start(Postgres).await.unwrap();
-    let (before, run) = (ledger.now().await, ledger.create_stock().await);
+    let cluster = Cluster::get();
+    let server = TestServer::start(Postgres).await;
+    let (before, run) = (server.feed_cursor().await, server.create_stock_run().await);
     let add = "mutation($run: ID!, $message: String!) { addSyncEvent(input: {runId: $run,
         event: {eventType: \"chunk\", message: $message}}) { replayed } }";
     let say = json!({"run": run, "message": "before the move"});
-    ledger.data(add, say).await;
+    server.data(add, say).await;
 
     // As restored from a dump in a cluster that has not given out these ids yet.
     let elsewhere = cluster.empty_database().await;
     let (from, to) = (
-        database_name(&ledger.database_url),
+        database_name(&server.database_url),
         database_name(&elsewhere),
     );
     cluster.copy_by_dump(from, to);
@@ -155,17 +148,17 @@ async fn a_database_that_was_moved_delivers_its_events_and_begins_its_feed_anew(
             UPDATE sync_history.sync_change SET xid = '4000000000000'::xid8",
         ],
     );
-    let moved = Ledger::start_on(elsewhere).await;
+    let moved = TestServer::open(elsewhere).await;
 
-    let mut socket = moved.watch(WATCH, json!({"after": before})).await;
-    let error = socket.hear().await;
+    let mut socket = moved.subscribe(WATCH, json!({"after": before})).await;
+    let error = socket.receive().await;
     assert_eq!(code(&error["payload"][0]), "CURSOR_EXPIRED");
 
     let mut changes = moved
-        .watch(WATCH, json!({"after": moved.now().await}))
+        .subscribe(WATCH, json!({"after": moved.feed_cursor().await}))
         .await;
     let mut events = moved
-        .watch(
+        .subscribe(
             "subscription($run: ID!) { syncEventAdded(runId: $run) { event { message } } }",
             json!({"run": run}),
         )
@@ -175,28 +168,26 @@ async fn a_database_that_was_moved_delivers_its_events_and_begins_its_feed_anew(
     let say = json!({"run": run, "message": "behind the move"});
     moved.data(add, say).await;
     assert_eq!(message().await, "behind the move");
-    moved.complete(&run, json!({})).await;
+    moved.complete_run(&run, json!({})).await;
     let change = changes.data().await["syncRunChanged"].take();
     assert_eq!(
         (&change["run"]["id"], &change["status"]),
         (&json!(run), &json!("COMPLETED"))
     );
-    assert_eq!(events.hear().await["type"], "complete");
+    assert_eq!(events.receive().await["type"], "complete");
 }
 
 #[tokio::test]
 async fn what_another_replica_writes_is_noticed_without_a_poll() {
     let mut limits = Limits::default();
     limits.runs.feed.poll_interval = Duration::from_hours(1);
-    let Some(ledger) = Ledger::start_with(Postgres, limits).await else {
-        return;
-    };
-    let replica = ledger.replica().await;
-    let mut socket = ledger
-        .watch(WATCH, json!({"after": ledger.now().await}))
+    let server = TestServer::start_with(Postgres, limits).await;
+    let replica = server.replica().await;
+    let mut socket = server
+        .subscribe(WATCH, json!({"after": server.feed_cursor().await}))
         .await;
     for _ in 0..3 {
-        let id = replica.create_stock().await;
+        let id = replica.create_stock_run().await;
         assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], *id);
     }
 }

@@ -2,42 +2,37 @@
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
-use crate::support::{Kind, Ledger, Postgres, Setup, Sqlite, json, rstest};
+use crate::support::{DatabaseKind, Options, Postgres, TestServer, apply, json, on_both_databases};
 
 /// What is read along with runs.
 const ALONG: &str = "id triggeredBy { email } events(first: 10) { nodes { message } }";
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn twenty_runs_with_user_and_ten_events_each_take_one_statement(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn twenty_runs_with_user_and_ten_events_each_take_one_statement(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let mut users = Vec::new();
     for number in 0..5 {
         let user = format!("0197d2c4-8a3e-7c1b-9f00-00000000000{number}");
         let email = format!("u{number}@example.test");
-        ledger.add_user(&user, &email, "U").await;
+        server.add_user(&user, &email, "U").await;
         users.push(user);
     }
     for number in 0..20 {
-        let run = ledger
-            .create(json!({"entityType": "STOCK", "source": "AS400", "triggeredById": users[number % 5]}))
+        let run = server
+            .create_run(json!({"entityType": "STOCK", "source": "AS400", "triggeredById": users[number % 5]}))
             .await;
         let events = vec![json!({"eventType": "chunk", "message": "x"}); 12];
-        ledger
-            .data("mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }",
-                json!({"input": {"runId": run, "events": events}}))
-            .await;
+        server.add_events(&run, json!(events)).await;
     }
     let query = "{ syncRuns(first: 20) { nodes { id triggeredBy { email } events(first: 10) {
         nodes { message run { id } } pageInfo { hasNextPage } } } } }";
     let with_runs = query;
     let without_runs = query.replace("run { id }", "");
     for (query, most) in [(without_runs.as_str(), 1), (with_runs, 2)] {
-        let (statements, data) = ledger.statements_of(ledger.data(query, json!({}))).await;
+        let (statements, data) = server
+            .record_statements(server.data(query, json!({})))
+            .await;
         assert_eq!(statements.len(), most, "{statements:#?}");
         let nodes = data["syncRuns"]["nodes"].as_array().unwrap();
         assert_eq!(nodes.len(), 20);
@@ -54,29 +49,31 @@ async fn twenty_runs_with_user_and_ten_events_each_take_one_statement(
     }
     let one = "query($id: ID!) { syncRun(id: $id) { triggeredBy { id } a: events { nodes { id } }
         b: events(last: 1) { nodes { id } } } }";
-    let run = ledger
-        .create(json!({"entityType": "STOCK", "source": "AS400"}))
+    let run = server
+        .create_run(json!({"entityType": "STOCK", "source": "AS400"}))
         .await;
-    let (statements, _) = ledger
-        .statements_of(ledger.data(one, json!({"id": run})))
+    let (statements, _) = server
+        .record_statements(server.data(one, json!({"id": run})))
         .await;
     assert_eq!(statements.len(), 2, "{statements:#?}");
     let places = "{ syncRuns(first: 20) { nodes { events(first: 1) { feedCursor } } } }";
-    let (statements, _) = ledger.statements_of(ledger.data(places, json!({}))).await;
+    let (statements, _) = server
+        .record_statements(server.data(places, json!({})))
+        .await;
     assert!(statements.len() <= 3, "{statements:#?}");
     let counts = "{ syncRuns(first: 20) { nodes { events(first: 1) { totalCount } } } }";
-    let (statements, _) = ledger.statements_of(ledger.data(counts, json!({}))).await;
+    let (statements, _) = server
+        .record_statements(server.data(counts, json!({})))
+        .await;
     assert!(statements.len() <= 3, "{statements:#?}");
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn whether_there_are_more_is_read_only_for_who_asks(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    ledger
-        .create(json!({"entityType": "STOCK", "source": "AS400"}))
+async fn whether_there_are_more_is_read_only_for_who_asks(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    server
+        .create_run(json!({"entityType": "STOCK", "source": "AS400"}))
         .await;
     let lists = [
         "syncRuns(last: 7) { SELECTED }",
@@ -103,17 +100,19 @@ async fn whether_there_are_more_is_read_only_for_who_asks(#[values(Sqlite, Postg
             let used = selected.contains("...Where").then_some(fragment);
             let query = list.replace("SELECTED", selected);
             let query = format!("{{ {query} }} {}", used.unwrap_or_default());
-            let (statements, _) = ledger.statements_of(ledger.data(&query, json!({}))).await;
+            let (statements, _) = server
+                .record_statements(server.data(&query, json!({})))
+                .await;
             let is_read = statements.iter().any(|sql| sql.contains(read));
             assert!(is_read, "{query}: {statements:#?}");
         }
     }
 }
 
-/// A ledger of 20,000 runs of every sort with 60,000 events, as the planner sees them.
-pub(crate) async fn grown(kind: Kind, setup: Setup) -> Option<Ledger> {
-    let ledger = Ledger::set_up(kind, setup).await?;
-    let (series, id, instant, end) = if kind == Postgres {
+/// A server of 20,000 runs of every sort with 60,000 events, as the planner sees them.
+pub(crate) async fn grown(database: DatabaseKind, options: Options) -> TestServer {
+    let server = TestServer::start_with(database, options).await;
+    let (series, id, instant, end) = if database == Postgres {
         (
             "generate_series(1, 20000) AS series(n)",
             "gen_random_uuid()",
@@ -129,7 +128,7 @@ pub(crate) async fn grown(kind: Kind, setup: Setup) -> Option<Ledger> {
             "strftime('%Y-%m-%dT%H:%M:%S', '2026-01-01', n || ' minutes', n % 500 || ' seconds') || '+00:00'",
         )
     };
-    let (runs, events) = (ledger.table("sync_history"), ledger.table("sync_event"));
+    let (runs, events) = (server.table("sync_history"), server.table("sync_event"));
     let word = |words: &[&str], by: u32| {
         let cases = words
             .iter()
@@ -165,18 +164,14 @@ pub(crate) async fn grown(kind: Kind, setup: Setup) -> Option<Ledger> {
         entity = word(&entities, 1),
         source = word(&["as400", "filemaker", "api", "file", "external"], 8),
     );
-    ledger.sql(&sql).await;
-    Some(ledger)
+    server.execute_sql(&sql).await;
+    server
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn an_index_is_behind_every_documented_filter_and_order(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = grown(kind, Setup::default()).await else {
-        return;
-    };
+async fn an_index_is_behind_every_documented_filter_and_order(database: DatabaseKind) {
+    let server = grown(database, Options::default()).await;
     let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
     let day = "{gte: \"2026-01-05T00:00:00Z\", lt: \"2026-01-06T00:00:00Z\"}";
     let mut lists = vec![
@@ -230,8 +225,8 @@ async fn an_index_is_behind_every_documented_filter_and_order(
             "syncEvents(filter: {{{filter}}}) {{ nodes {{ id }} }}"
         ));
     }
-    let foreign = ledger.foreign().await;
-    if kind == Postgres {
+    let foreign = server.external_connection().await;
+    if database == Postgres {
         foreign
             .execute_unprepared("SET search_path = sync_history, \"user\"")
             .await
@@ -239,9 +234,11 @@ async fn an_index_is_behind_every_documented_filter_and_order(
     }
     for list in lists {
         let query = format!("{{ {list} }}");
-        let (statements, _) = ledger.statements_of(ledger.data(&query, json!({}))).await;
+        let (statements, _) = server
+            .record_statements(server.data(&query, json!({})))
+            .await;
         for statement in statements {
-            let plan = plan(&foreign, kind, &statement).await;
+            let plan = plan(&foreign, database, &statement).await;
             // What reads a whole table, or sorts more than what it found.
             let reads_all = plan.lines().any(|line| {
                 line.contains("Seq Scan on sync_")
@@ -252,8 +249,8 @@ async fn an_index_is_behind_every_documented_filter_and_order(
     }
 }
 
-async fn plan(connection: &DatabaseConnection, kind: Kind, statement: &str) -> String {
-    let explain = if kind == Postgres {
+async fn plan(connection: &DatabaseConnection, database: DatabaseKind, statement: &str) -> String {
+    let explain = if database == Postgres {
         "EXPLAIN"
     } else {
         "EXPLAIN QUERY PLAN"
@@ -263,7 +260,7 @@ async fn plan(connection: &DatabaseConnection, kind: Kind, statement: &str) -> S
     let statement = statement.replace(" REGEXP ", " GLOB ");
     let explain = Statement::from_string(backend, format!("{explain} {statement}"));
     let rows = connection.query_all_raw(explain).await.unwrap();
-    let column = if kind == Postgres {
+    let column = if database == Postgres {
         "QUERY PLAN"
     } else {
         "detail"

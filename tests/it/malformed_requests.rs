@@ -1,14 +1,13 @@
 //! Requests that would cost more than they are worth, be half executed, or come from another site.
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest};
+use crate::support::{
+    DatabaseKind, Sqlite, TestServer, Value, apply, code, json, on_both_databases,
+};
 
 /// Requests that are small, and would cost the server its stack or seconds of its time.
-#[rstest]
 #[tokio::test]
 async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once() {
-    let Some(ledger) = Ledger::start(Sqlite).await else {
-        return;
-    };
+    let server = TestServer::start(Sqlite).await;
     let deep = |open: &str, close: &str, n: usize| open.repeat(n) + &close.repeat(n);
     let literal = |n| format!("{{ __typename @skip(if: {}) }}", deep("[", "]", n));
     let filter = |n| {
@@ -43,19 +42,19 @@ async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once
         (many, "QUERY_TOO_COMPLEX"),
         (cycle, "BAD_INPUT"),
     ] {
-        let error = ledger.error(&query, json!({})).await;
+        let error = server.error(&query, json!({})).await;
         assert_eq!(code(&error), expected, "{error}");
     }
     let list = "query($filter: SyncRunFilter) { syncRuns(filter: $filter) { totalCount } }";
     let wide = json!({"anyOf": vec![json!({"recordsFailed": {"gte": 1}}); 1000]});
     let nested = (0..40).fold(json!({}), |inner, _| json!({"anyOf": [{"not": inner}]}));
-    let error = ledger.error(list, json!({"filter": wide})).await;
+    let error = server.error(list, json!({"filter": wide})).await;
     assert!(
         error["message"].as_str().unwrap().contains("100 filters"),
         "{error}"
     );
     let request = json!({"query": list, "variables": {"filter": nested}});
-    let response = ledger.post("application/json", request.to_string()).await;
+    let response = server.post("application/json", request.to_string()).await;
     assert_eq!(response.status(), 400);
     let answer: Value = response.json().await.unwrap();
     assert!(
@@ -66,8 +65,8 @@ async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once
     );
     // Just within what is allowed.
     let ninety = json!({"anyOf": vec![json!({"not": {"recordsFailed": {"gte": 1}}}); 49]});
-    ledger.data(list, json!({"filter": ninety})).await;
-    ledger
+    server.data(list, json!({"filter": ninety})).await;
+    server
         .data(
             &format!("{{ syncRuns {{ {} }} }}", "__typename ".repeat(1999)),
             json!({}),
@@ -76,12 +75,9 @@ async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once
 }
 
 /// A value takes far more room and time than its bytes do.
-#[rstest]
 #[tokio::test]
 async fn attack_by_a_mebibyte_of_variables_is_refused_before_it_is_read() {
-    let Some(ledger) = Ledger::start(Sqlite).await else {
-        return;
-    };
+    let server = TestServer::start(Sqlite).await;
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     let names = (0..60_000)
         .map(|n| (n.to_string(), json!(1)))
@@ -93,7 +89,7 @@ async fn attack_by_a_mebibyte_of_variables_is_refused_before_it_is_read() {
         json!(vec![["\\\"", ","]; 30_001]),
     ] {
         let body = json!({"query": query, "variables": {"ids": ids}}).to_string();
-        let response = ledger.post("application/json", body.clone()).await;
+        let response = server.post("application/json", body.clone()).await;
         assert_eq!(response.status(), 413, "{body:.100}");
         let answer: Value = response.json().await.unwrap();
         let message = answer["errors"][0]["message"].as_str().unwrap();
@@ -102,20 +98,16 @@ async fn attack_by_a_mebibyte_of_variables_is_refused_before_it_is_read() {
     // What looks like many values may be one.
     let text = ",".repeat(500_000);
     let body = json!({"query": "{ __typename }", "extensions": {"a": text}});
-    let response = ledger.post("application/json", body.to_string()).await;
+    let response = server.post("application/json", body.to_string()).await;
     assert_eq!(response.status(), 200);
 }
 
 /// Whatever can be stored can be read again.
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn details_that_are_too_deep_to_be_read_are_not_stored(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
+async fn details_that_are_too_deep_to_be_read_are_not_stored(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
     let add = |levels: usize| {
         let details = format!("{{a: {}{}}}", "[".repeat(levels), "]".repeat(levels));
         format!(
@@ -124,30 +116,26 @@ async fn details_that_are_too_deep_to_be_read_are_not_stored(
         )
     };
     assert!(
-        ledger
-            .answer(&add(40), json!({}))
+        server
+            .execute(&add(40), json!({}))
             .await
             .get("errors")
             .is_none()
     );
     assert_eq!(
-        code(&ledger.error(&add(63), json!({})).await),
+        code(&server.error(&add(63), json!({})).await),
         "QUERY_TOO_COMPLEX"
     );
-    let data = ledger
+    let data = server
         .data("{ syncEvents { nodes { details } } }", json!({}))
         .await;
     assert_eq!(data["syncEvents"]["nodes"].as_array().unwrap().len(), 1);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_request_that_makes_no_sense_is_not_half_executed(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn a_request_that_makes_no_sense_is_not_half_executed(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let two = "mutation($a: CreateSyncRunInput!, $b: CreateSyncRunInput!) {
         a: createSyncRun(input: $a) { replayed } b: createSyncRun(input: $b) { replayed } }";
     let good = json!({"entityType": "STOCK", "source": "AS400"});
@@ -158,25 +146,21 @@ async fn a_request_that_makes_no_sense_is_not_half_executed(
         json!({"entityType": "STOCK", "source": "AS400", "startedAt": "today"}),
         json!({"entityType": "STOCK", "source": "AS400", "recordsExpected": 3_000_000_000_u32}),
     ] {
-        let answer = ledger.answer(two, json!({"a": good, "b": bad})).await;
+        let answer = server.execute(two, json!({"a": good, "b": bad})).await;
         assert_eq!(code(&answer["errors"][0]), "BAD_INPUT");
         assert!(answer.get("data").is_none(), "{answer}");
     }
     let twice = "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { replayed }
         createSyncRun(input: {entityType: STOCK, source: AS400}) { run { id } } }";
-    assert_eq!(code(&ledger.error(twice, json!({})).await), "BAD_INPUT");
-    let data = ledger.data("{ syncRuns { totalCount } }", json!({})).await;
+    assert_eq!(code(&server.error(twice, json!({})).await), "BAD_INPUT");
+    let data = server.data("{ syncRuns { totalCount } }", json!({})).await;
     assert_eq!(data["syncRuns"]["totalCount"], 0);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn instants_that_have_no_year_of_four_digits_are_refused(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn instants_that_have_no_year_of_four_digits_are_refused(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let create = "mutation($input: CreateSyncRunInput!) {
         createSyncRun(input: $input) { run { startedAt } } }";
     for instant in [
@@ -185,7 +169,7 @@ async fn instants_that_have_no_year_of_four_digits_are_refused(
         "+12026-01-01T00:00:00Z",
     ] {
         let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": instant});
-        let error = ledger.error(create, json!({"input": input})).await;
+        let error = server.error(create, json!({"input": input})).await;
         assert_eq!(code(&error), "BAD_INPUT", "{instant}");
     }
     for (instant, answered) in [
@@ -196,24 +180,21 @@ async fn instants_that_have_no_year_of_four_digits_are_refused(
         ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000000Z"),
     ] {
         let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": instant});
-        let data = ledger.data(create, json!({"input": input})).await;
+        let data = server.data(create, json!({"input": input})).await;
         assert_eq!(data["createSyncRun"]["run"]["startedAt"], answered);
     }
     let pages = "{ syncRuns(first: 1) { pageInfo { endCursor } } }";
-    let after = ledger.data(pages, json!({})).await["syncRuns"]["pageInfo"]["endCursor"].take();
+    let after = server.data(pages, json!({})).await["syncRuns"]["pageInfo"]["endCursor"].take();
     let rest = "query($after: String) { syncRuns(after: $after) { nodes { startedAt } } }";
-    let rest = ledger.data(rest, json!({"after": after})).await;
+    let rest = server.data(rest, json!({"after": after})).await;
     assert_eq!(rest["syncRuns"]["nodes"].as_array().unwrap().len(), 1);
 }
 
-#[rstest]
 #[tokio::test]
 async fn a_page_of_another_site_opens_no_socket() {
     use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
-    let Some(ledger) = Ledger::start(Sqlite).await else {
-        return;
-    };
-    let host = ledger.url.strip_prefix("http://").unwrap();
+    let server = TestServer::start(Sqlite).await;
+    let host = server.url.strip_prefix("http://").unwrap();
     for (origin, opens) in [
         (format!("http://{host}"), true),
         ("https://evil.example".to_owned(), false),
@@ -233,17 +214,14 @@ async fn a_page_of_another_site_opens_no_socket() {
 }
 
 /// What a browser sends across sites without asking is not executed.
-#[rstest]
 #[tokio::test]
 async fn nothing_but_json_by_post_changes_anything() {
-    let Some(ledger) = Ledger::start(Sqlite).await else {
-        return;
-    };
+    let server = TestServer::start(Sqlite).await;
     let mutation =
         "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { replayed } }";
     let body = json!({"query": mutation}).to_string();
     let client = reqwest::Client::new();
-    let url = format!("{}/graphql", ledger.url);
+    let url = format!("{}/graphql", server.url);
     for content_type in [
         "text/plain",
         "application/x-www-form-urlencoded",
@@ -273,21 +251,18 @@ async fn nothing_but_json_by_post_changes_anything() {
         (by_get.status().as_u16(), &by_get.headers()["allow"]),
         (405, &"POST".parse().unwrap())
     );
-    let data = ledger.data("{ syncRuns { totalCount } }", json!({})).await;
+    let data = server.data("{ syncRuns { totalCount } }", json!({})).await;
     assert_eq!(data["syncRuns"]["totalCount"], 0);
 }
 
-#[rstest]
 #[tokio::test]
 async fn a_query_may_stand_in_the_url() {
-    let Some(ledger) = Ledger::start(Sqlite).await else {
-        return;
-    };
-    let answer = ledger.get("/graphql?query=query($a:Int!)%7BsyncRuns(first:$a)%7BtotalCount%7D%7D&variables=%7B%22a%22:1%7D&operationName=").await;
+    let server = TestServer::start(Sqlite).await;
+    let answer = server.get("/graphql?query=query($a:Int!)%7BsyncRuns(first:$a)%7BtotalCount%7D%7D&variables=%7B%22a%22:1%7D&operationName=").await;
     assert_eq!(answer.status(), 200);
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer, json!({"data": {"syncRuns": {"totalCount": 0}}}));
-    let page = ledger.get("/").await;
+    let page = server.get("/").await;
     assert_eq!(page.url().path(), "/graphiql");
     assert!(page.text().await.unwrap().contains("GraphiQL"));
 }

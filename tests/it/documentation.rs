@@ -2,9 +2,7 @@
 
 use std::{fs, path::Path};
 
-use serde_json::Value;
-
-use crate::process::Process;
+use crate::support::{Process, Value};
 
 /// The blocks of the README, in order: (language, text).
 fn blocks() -> Vec<(&'static str, String)> {
@@ -40,7 +38,7 @@ async fn the_readmes_operations_answer_as_printed() {
     for pair in pairs {
         let (operation, printed) = (&pair[0].1, &pair[1].1);
         let printed: Value = serde_json::from_str(printed).unwrap();
-        let answer = server.ask(operation).await.unwrap();
+        let answer = server.execute(operation).await.unwrap();
         assert_eq!(masked(answer), masked(printed), "{operation}");
         asked += 1;
     }

@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use sync_history::config::Limits;
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest, socket::Socket};
+use crate::support::{
+    DatabaseKind, Postgres, Sqlite, TestServer, Value, apply, code, json, on_both_databases,
+    socket::Socket,
+};
 
 const WATCH: &str = "subscription($filter: SyncRunFilter, $after: String) {
     syncRunChanged(filter: $filter, after: $after) {
@@ -23,25 +26,23 @@ async fn changes_up_to(socket: &mut Socket, last: &str) -> Vec<(String, String)>
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn subscribers_who_ask_the_same_share_one_execution(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let after = ledger.now().await;
+async fn subscribers_who_ask_the_same_share_one_execution(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let after = server.feed_cursor().await;
     let mut sockets = Vec::new();
     for _ in 0..10 {
-        sockets.push(ledger.watch(WATCH, json!({"after": after})).await);
+        sockets.push(server.subscribe(WATCH, json!({"after": after})).await);
     }
     // All of them follow by now.
-    let first = ledger.create_stock().await;
+    let first = server.create_stock_run().await;
     for socket in &mut sockets {
         assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], *first);
     }
-    let (statements, ()) = ledger
-        .statements_of(async {
-            let id = ledger.create_stock().await;
+    let (statements, ()) = server
+        .record_statements(async {
+            let id = server.create_stock_run().await;
             for socket in &mut sockets {
                 assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], *id);
             }
@@ -55,28 +56,24 @@ async fn subscribers_who_ask_the_same_share_one_execution(#[values(Sqlite, Postg
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn one_who_comes_later_or_from_further_back_gets_the_same_changes(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let mut places = vec![ledger.now().await];
-    let mut sockets = vec![ledger.watch(WATCH, json!({"after": places[0]})).await];
+async fn one_who_comes_later_or_from_further_back_gets_the_same_changes(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let mut places = vec![server.feed_cursor().await];
+    let mut sockets = vec![server.subscribe(WATCH, json!({"after": places[0]})).await];
     let mut expected = Vec::new();
     let mut last = String::new();
     for step in 0..12 {
-        last = ledger.create_stock().await;
+        last = server.create_stock_run().await;
         // Joins while changes come.
         let place = places[step / 2].clone();
-        sockets.push(ledger.watch(WATCH, json!({"after": place})).await);
-        ledger.complete(&last, json!({})).await;
+        sockets.push(server.subscribe(WATCH, json!({"after": place})).await);
+        server.complete_run(&last, json!({})).await;
         for status in ["PENDING", "COMPLETED"] {
             expected.push((last.clone(), status.to_owned()));
         }
-        places.push(ledger.now().await);
+        places.push(server.feed_cursor().await);
     }
     for (index, socket) in sockets.iter_mut().enumerate() {
         let skipped = if index == 0 { 0 } else { (index - 1) / 2 * 2 };
@@ -84,23 +81,19 @@ async fn one_who_comes_later_or_from_further_back_gets_the_same_changes(
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn those_who_ask_different_things_get_different_answers(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let after = ledger.now().await;
+async fn those_who_ask_different_things_get_different_answers(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let after = server.feed_cursor().await;
     let mut sockets = HashMap::new();
     for source in ["AS400", "FILE"] {
         let variables = json!({"filter": {"source": source}, "after": after});
-        sockets.insert(source, ledger.watch(WATCH, variables).await);
+        sockets.insert(source, server.subscribe(WATCH, variables).await);
     }
     for source in ["AS400", "FILE", "AS400"] {
-        let id = ledger
-            .create(json!({"entityType": "STOCK", "source": source}))
+        let id = server
+            .create_run(json!({"entityType": "STOCK", "source": source}))
             .await;
         let socket = sockets.get_mut(source).unwrap();
         assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], *id);
@@ -108,32 +101,32 @@ async fn those_who_ask_different_things_get_different_answers(
     // A variable that is `after`, but not only that, is part of what is asked.
     let twice = "subscription($after: String) {
         syncRunChanged(after: $after, filter: {errorContains: $after}) { status } }";
-    let mut socket = ledger.watch(twice, json!({"after": after})).await;
-    let mut bad = ledger.watch(twice, json!({"after": "no cursor"})).await;
-    assert_eq!(code(&bad.hear().await["payload"][0]), "BAD_CURSOR");
-    let run = ledger.create_stock().await;
+    let mut socket = server.subscribe(twice, json!({"after": after})).await;
+    let mut bad = server.subscribe(twice, json!({"after": "no cursor"})).await;
+    assert_eq!(code(&bad.receive().await["payload"][0]), "BAD_CURSOR");
+    let run = server.create_stock_run().await;
     let message = format!("at {}", after.as_str().unwrap());
     let failed = json!({"status": "FAILED", "errorMessage": message});
-    ledger.complete(&run, failed).await;
+    server.complete_run(&run, failed).await;
     assert_eq!(socket.data().await["syncRunChanged"]["status"], "FAILED");
 }
 
 /// So many changes at once that who does not take them falls behind.
-async fn flood(ledger: &Ledger, kind: Kind, runs: usize) {
-    let ids = match kind {
+async fn flood(server: &TestServer, database: DatabaseKind, runs: usize) {
+    let ids = match database {
         Postgres => format!("SELECT gen_random_uuid() AS id FROM generate_series(1, {runs})"),
         Sqlite => format!(
             "SELECT randomblob(16) AS id FROM (WITH RECURSIVE n(i) AS
             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {runs}) SELECT i FROM n)"
         ),
     };
-    ledger
-        .sql(&format!(
+    server
+        .execute_sql(&format!(
             "INSERT INTO {} (id, entity_type, source, status, started_at, records_processed,
                 records_created, records_updated, records_failed, error_message)
             SELECT id, 'stock', 'as400', 'running', '2026-11-20T08:00:00+00:00', 0, 0, 0, 0, '{}'
             FROM ({ids}) AS ids",
-            ledger.table("sync_history"),
+            server.table("sync_history"),
             "x".repeat(4000)
         ))
         .await;
@@ -142,19 +135,15 @@ async fn flood(ledger: &Ledger, kind: Kind, runs: usize) {
 const WATCH_ALL: &str = "subscription($after: String) {
     syncRunChanged(after: $after) { run { id errorMessage } } }";
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_pauses_gets_every_change_and_delays_nobody(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
+async fn a_reader_that_pauses_gets_every_change_and_delays_nobody(database: DatabaseKind) {
     const RUNS: usize = 6000;
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let after = json!({"after": ledger.now().await});
-    let mut pausing = ledger.watch(WATCH_ALL, after.clone()).await;
-    let mut quick = ledger.watch(WATCH_ALL, after).await;
-    flood(&ledger, kind, RUNS).await;
+    let server = TestServer::start(database).await;
+    let after = json!({"after": server.feed_cursor().await});
+    let mut pausing = server.subscribe(WATCH_ALL, after.clone()).await;
+    let mut quick = server.subscribe(WATCH_ALL, after).await;
+    flood(&server, database, RUNS).await;
     for socket in [&mut quick, &mut pausing] {
         let mut ids = std::collections::HashSet::new();
         for _ in 0..RUNS {
@@ -164,37 +153,31 @@ async fn a_reader_that_pauses_gets_every_change_and_delays_nobody(
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_has_stopped_is_closed_so_that_it_comes_back(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
+async fn a_reader_that_has_stopped_is_closed_so_that_it_comes_back(database: DatabaseKind) {
     let mut limits = Limits::default();
     limits.http.send_time = Duration::from_secs(1);
-    let Some(ledger) = Ledger::start_with(kind, limits).await else {
-        return;
-    };
-    let mut stopped = ledger.watch(WATCH_ALL, json!({})).await;
+    let server = TestServer::start_with(database, limits).await;
+    let mut stopped = server.subscribe(WATCH_ALL, json!({})).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     // More than the system takes in for a client that does not read.
-    flood(&ledger, kind, 6000).await;
+    flood(&server, database, 6000).await;
     tokio::time::sleep(Duration::from_secs(8)).await;
     assert_eq!(stopped.close_code().await, 1013);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_does_not_catch_up_in_time_is_closed_so_that_it_comes_back(
-    #[values(Sqlite, Postgres)] kind: Kind,
+    database: DatabaseKind,
 ) {
     let mut limits = Limits::default();
     limits.graphql.catch_up_time = Duration::ZERO;
-    let Some(ledger) = Ledger::start_with(kind, limits).await else {
-        return;
-    };
-    let mut slow = ledger.watch(WATCH_ALL, json!({})).await;
+    let server = TestServer::start_with(database, limits).await;
+    let mut slow = server.subscribe(WATCH_ALL, json!({})).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    flood(&ledger, kind, 6000).await;
+    flood(&server, database, 6000).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(slow.close_code().await, 1013);
 }

@@ -1,119 +1,17 @@
-//! The binary, as an operator runs it.
+//! The command line: subcommands, settings and signals.
 
 use std::{
-    ffi::OsStr,
     io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A server of its own process, in a folder of its own, on the default database there.
-pub(crate) struct Process {
-    pub(crate) url: String,
-    pub(crate) child: Child,
-}
-
-impl Process {
-    pub(crate) fn start(folder: &Path) -> Self {
-        Self::start_with::<String>(folder, &[])
-    }
-
-    /// On a free port, unless the arguments name one.
-    pub(crate) fn start_with<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Self {
-        let free_port: &[&str] = if arguments
-            .iter()
-            .any(|argument| argument.as_ref() == "--listen")
-        {
-            &[]
-        } else {
-            &["--listen", "127.0.0.1:0"]
-        };
-        let mut child = command(folder, free_port)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line
-            .trim()
-            .strip_prefix("listening on ")
-            .unwrap()
-            .to_owned();
-        Self { url, child }
-    }
-
-    /// Host and port.
-    pub(crate) fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
-    }
-
-    pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([name, &self.child.id().to_string()])
-            .status();
-        assert!(status.unwrap().success());
-    }
-
-    pub(crate) fn wait(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server did not stop");
-    }
-
-    pub(crate) async fn ask(&self, query: &str) -> reqwest::Result<Value> {
-        let url = format!("{}/graphql", self.url);
-        let request = reqwest::Client::new()
-            .post(url)
-            .json(&json!({"query": query}));
-        request.send().await?.json().await
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sync-history"));
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .env("RUST_LOG", "warn");
-    command
-        .env_remove("SYNC_HISTORY_DATABASE_URL")
-        .env_remove("SYNC_HISTORY_ALLOW_ORIGIN")
-        .env_remove("SYNC_HISTORY_LISTEN");
-    command
-}
+use crate::support::{Process, Value, command, json, rstest, run_in};
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     run_in(tempfile::tempdir().unwrap().path(), arguments)
-}
-
-/// The status of a command that ends, and what it says on standard output and standard error.
-pub(crate) fn run_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = command(folder, arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
 }
 
 #[test]
@@ -211,7 +109,7 @@ fn sites_are_named_by_the_environment_too() {
     }
 }
 
-#[rstest::rstest]
+#[rstest]
 #[tokio::test]
 async fn a_signal_finishes_what_is_in_flight_and_exits_with_0(
     #[values("-TERM", "-INT")] signal: &str,
@@ -229,7 +127,7 @@ async fn a_signal_finishes_what_is_in_flight_and_exits_with_0(
         body.len()
     );
     connection.write_all(head.as_bytes()).await.unwrap();
-    assert!(server.ask("{ __typename }").await.is_ok());
+    assert!(server.execute("{ __typename }").await.is_ok());
     server.signal(signal);
     // New connections are refused from some moment on; the one in flight is served.
     let deadline = Instant::now() + Duration::from_secs(10);

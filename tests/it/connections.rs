@@ -10,10 +10,7 @@ use tokio::{
     time,
 };
 
-use crate::{
-    process::Process,
-    support::{Ledger, Sqlite, json, rstest, socket::Socket},
-};
+use crate::support::{Process, Sqlite, TestServer, json, rstest, socket::Socket};
 
 const HALF_A_LINE: &str = "GET /livez HT";
 const HALF_A_HEAD: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\nx: ";
@@ -34,13 +31,13 @@ fn short() -> Limits {
     limits
 }
 
-async fn start(limits: Limits) -> Ledger {
-    Ledger::start_with(Sqlite, limits).await.unwrap()
+async fn start(limits: Limits) -> TestServer {
+    TestServer::start_with(Sqlite, limits).await
 }
 
 /// A connection on which this has been sent.
-async fn connect(ledger: &Ledger, sent: &str) -> TcpStream {
-    let address = ledger.url.strip_prefix("http://").unwrap();
+async fn connect(server: &TestServer, sent: &str) -> TcpStream {
+    let address = server.url.strip_prefix("http://").unwrap();
     let mut connection = TcpStream::connect(address).await.unwrap();
     connection.write_all(sent.as_bytes()).await.unwrap();
     connection
@@ -96,11 +93,11 @@ async fn who_does_not_get_to_the_end_of_a_request_is_let_go_of_while_workers_are
     #[case] sent: &'static str,
     #[case] drip: Option<u8>,
 ) {
-    let ledger = start(short()).await;
-    let worker = tokio::spawn(work(ledger.url.clone()));
+    let server = start(short()).await;
+    let worker = tokio::spawn(work(server.url.clone()));
     let mut idlers = JoinSet::new();
     for _ in 0..200 {
-        let connection = connect(&ledger, sent).await;
+        let connection = connect(&server, sent).await;
         idlers.spawn(time::timeout(SOON, outlast(connection, drip)));
     }
     while let Some(idler) = idlers.join_next().await {
@@ -115,11 +112,11 @@ async fn who_does_not_get_to_the_end_of_a_request_is_let_go_of_while_workers_are
 
 #[tokio::test]
 async fn a_socket_that_says_nothing_is_closed_while_workers_are_served() {
-    let ledger = start(short()).await;
-    let worker = tokio::spawn(work(ledger.url.clone()));
+    let server = start(short()).await;
+    let worker = tokio::spawn(work(server.url.clone()));
     let mut sockets = Vec::new();
     for _ in 0..100 {
-        sockets.push(Socket::connect(&ledger.url, None).await);
+        sockets.push(Socket::connect(&server.url, None).await);
     }
     let codes = futures_util::future::join_all(sockets.iter_mut().map(Socket::close_code));
     let codes = time::timeout(SOON, codes).await.expect("still connected");
@@ -130,8 +127,8 @@ async fn a_socket_that_says_nothing_is_closed_while_workers_are_served() {
 
 #[tokio::test]
 async fn a_connection_waits_longer_for_a_request_than_for_the_rest_of_one() {
-    let ledger = start(short()).await;
-    let mut connection = connect(&ledger, WHOLE).await;
+    let server = start(short()).await;
+    let mut connection = connect(&server, WHOLE).await;
     for _ in 0..2 {
         assert!(head(&mut connection).await.unwrap().contains("200 OK"));
         connection.read_exact(&mut [0; 18]).await.unwrap();
@@ -148,20 +145,20 @@ async fn a_connection_waits_longer_for_a_request_than_for_the_rest_of_one() {
 async fn a_connection_without_a_next_request_is_let_go_of() {
     let mut limits = short();
     limits.http.idle_time = Duration::from_secs(1);
-    let ledger = start(limits).await;
-    let connection = connect(&ledger, WHOLE).await;
+    let server = start(limits).await;
+    let connection = connect(&server, WHOLE).await;
     let heard = time::timeout(SOON, outlast(connection, None)).await;
     assert!(heard.expect("still connected").contains("200 OK"));
 }
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
-    let ledger = start(Limits::default()).await;
+    let server = start(Limits::default()).await;
     let many = "x: y\r\n".repeat(200);
     let long = "y".repeat(100_000);
     for headers in [many, format!("x: {long}\r\n")] {
         let request = format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
-        let mut connection = connect(&ledger, &request).await;
+        let mut connection = connect(&server, &request).await;
         let head = head(&mut connection).await.unwrap();
         assert!(head.contains("431"), "{head}");
     }
@@ -171,11 +168,11 @@ async fn a_head_that_is_too_large_is_refused() {
 async fn who_comes_when_all_connections_are_taken_is_told_so_until_one_is_free() {
     let mut limits = Limits::default();
     limits.http.connections = 2;
-    let ledger = start(limits).await;
-    let socket = Socket::open(&ledger.url).await;
-    let _silent = connect(&ledger, "").await;
+    let server = start(limits).await;
+    let socket = Socket::open(&server.url).await;
+    let _silent = connect(&server, "").await;
     for _ in 0..3 {
-        let turned_away = connect(&ledger, WHOLE).await;
+        let turned_away = connect(&server, WHOLE).await;
         let heard = time::timeout(SOON, outlast(turned_away, None)).await;
         let heard = heard.expect("still connected");
         assert!(heard.contains("503") && heard.contains("retry-after"));
@@ -183,7 +180,7 @@ async fn who_comes_when_all_connections_are_taken_is_told_so_until_one_is_free()
     }
     drop(socket);
     let deadline = Instant::now() + SOON;
-    while ledger.get("/livez").await.status() != 200 {
+    while server.get("/livez").await.status() != 200 {
         assert!(Instant::now() < deadline, "the socket's place is not free");
         time::sleep(Duration::from_millis(20)).await;
     }
@@ -196,7 +193,7 @@ async fn who_never_reads_what_was_asked_for_is_let_go_of() {
     let mut limits = Limits::default();
     limits.http.connections = 1;
     limits.http.unread_time = Duration::from_secs(1);
-    let ledger = start(limits).await;
+    let server = start(limits).await;
     let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/web/dist/assets");
     let assets = std::fs::read_dir(assets).unwrap().map(Result::unwrap);
     let largest = assets.max_by_key(|file| file.metadata().unwrap().len());
@@ -206,11 +203,11 @@ async fn who_never_reads_what_was_asked_for_is_let_go_of() {
     );
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     // More than the system takes in for both sides.
-    let deaf = connect(&ledger, &request.repeat(30)).await;
+    let deaf = connect(&server, &request.repeat(30)).await;
     time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(ledger.get("/livez").await.status(), 503);
+    assert_eq!(server.get("/livez").await.status(), 503);
     let deadline = Instant::now() + Duration::from_secs(15);
-    while ledger.get("/livez").await.status() != 200 {
+    while server.get("/livez").await.status() != 200 {
         assert!(Instant::now() < deadline, "its place is not free");
         time::sleep(Duration::from_millis(100)).await;
     }
@@ -224,13 +221,13 @@ async fn what_was_sent_in_part_does_not_hold_up_the_end(
 ) {
     let mut limits = Limits::default();
     limits.http.stop_time = Duration::from_millis(300);
-    let mut ledger = start(limits).await;
-    let connection = connect(&ledger, sent).await;
+    let mut server = start(limits).await;
+    let connection = connect(&server, sent).await;
     // So that the server has read what was sent.
-    ledger.get("/livez").await;
+    server.get("/livez").await;
     time::sleep(Duration::from_millis(100)).await;
     let stopping = Instant::now();
-    ledger.stop().await;
+    server.stop().await;
     assert!(stopping.elapsed() < Duration::from_secs(3));
     let heard = outlast(connection, None).await;
     assert_eq!(heard.contains("408"), sent == HALF_A_BODY, "{heard}");
@@ -253,7 +250,7 @@ fn ticks(server: &Process) -> u64 {
 async fn a_server_without_open_files_to_give_waits_for_some() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Process::start(folder.path());
-    assert!(server.ask("{ __typename }").await.is_ok());
+    assert!(server.execute("{ __typename }").await.is_ok());
     let lowered = std::process::Command::new("prlimit")
         .args(["--pid", &server.child.id().to_string(), "--nofile=40:40"])
         .status();
@@ -269,5 +266,5 @@ async fn a_server_without_open_files_to_give_waits_for_some() {
     assert!(spent < 10, "it spins: {spent} ticks");
     assert!(server.child.try_wait().unwrap().is_none(), "it has ended");
     drop(connections);
-    assert!(server.ask("{ syncRuns { totalCount } }").await.is_ok());
+    assert!(server.execute("{ syncRuns { totalCount } }").await.is_ok());
 }

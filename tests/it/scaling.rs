@@ -3,8 +3,8 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::{
-    statements::grown,
-    support::{Kind, Ledger, Postgres, Setup, Sqlite, Value, json, rstest},
+    query_plans::grown,
+    support::{DatabaseKind, Options, Postgres, TestServer, Value, apply, json, on_both_databases},
 };
 
 /// Rows of a page of the default size, and the one that tells of more.
@@ -101,38 +101,38 @@ impl Shape {
 }
 
 /// A cursor somewhere in the middle of the list of all in this order.
-async fn middle(ledger: &Ledger, field: &str) -> String {
+async fn middle(server: &TestServer, field: &str) -> String {
     let few = "startedAt: {gte: \"2026-01-07T22:00:00Z\", lt: \"2026-01-07T22:10:00Z\"}";
     let query = format!(
         "{{ syncRuns(filter: {{{few}}}, orderBy: {{field: {field}}}) {{ edges {{ cursor }} }} }}"
     );
-    let data = ledger.data(&query, json!({})).await;
+    let data = server.data(&query, json!({})).await;
     let cursor = &data["syncRuns"]["edges"][5]["cursor"];
     cursor.as_str().unwrap().to_owned()
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
 async fn a_page_and_a_count_of_what_an_index_leads_to_read_no_more_than_they_answer(
-    #[values(Sqlite, Postgres)] kind: Kind,
+    database: DatabaseKind,
 ) {
-    let Some(ledger) = grown(kind, Setup::default()).await else {
-        return;
-    };
-    let foreign = as_the_server(&ledger, kind).await;
+    let server = grown(database, Options::default()).await;
+    let foreign = as_the_server(&server, database).await;
     let mut wrong = Vec::new();
     let nested =
         "{ syncRuns(first: 20) { nodes { events(first: 10) { totalCount nodes { id } } } } }";
     let mut queries = vec![nested.to_owned()];
     for (field, _) in ORDERS {
-        let middle = middle(&ledger, field).await;
+        let middle = middle(&server, field).await;
         let shapes = shapes().into_iter().filter(|shape| shape.field == field);
         queries.extend(shapes.flat_map(|shape| shape.pages(&middle)));
     }
     for query in queries {
-        let (statements, _) = ledger.statements_of(ledger.data(&query, json!({}))).await;
+        let (statements, _) = server
+            .record_statements(server.data(&query, json!({})))
+            .await;
         for statement in statements {
-            let found = if kind == Postgres {
+            let found = if database == Postgres {
                 wrong_on_postgres(&foreign, &statement).await
             } else {
                 wrong_on_sqlite(&foreign, &statement).await
@@ -144,12 +144,10 @@ async fn a_page_and_a_count_of_what_an_index_leads_to_read_no_more_than_they_ans
     assert!(wrong.is_empty(), "{count}\n{}", wrong.join("\n\n"));
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_list_of_several_words_is_paged_like_one_list(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = grown(kind, Setup::default()).await else {
-        return;
-    };
+async fn a_list_of_several_words_is_paged_like_one_list(database: DatabaseKind) {
+    let server = grown(database, Options::default()).await;
     let day = "startedAt: {gte: \"2026-01-05T00:00:00Z\", lt: \"2026-01-05T04:00:00Z\"}";
     let merged = format!("status: [RUNNING, FAILED, RUNNING], source: [API, AS400, FILE], {day}");
     // The same, by which no index is asked for.
@@ -168,7 +166,7 @@ async fn a_list_of_several_words_is_paged_like_one_list(#[values(Sqlite, Postgre
                 let mut place = Value::Null;
                 loop {
                     let mut list =
-                        ledger.data(&query, json!({"place": place})).await["syncRuns"].take();
+                        server.data(&query, json!({"place": place})).await["syncRuns"].take();
                     place = list["pageInfo"][cursor].take();
                     let goes_on = list["pageInfo"][more] == true;
                     found.push(list);
@@ -185,9 +183,9 @@ async fn a_list_of_several_words_is_paged_like_one_list(#[values(Sqlite, Postgre
 }
 
 /// A connection with the settings of the server's own.
-async fn as_the_server(ledger: &Ledger, kind: Kind) -> DatabaseConnection {
-    let foreign = ledger.foreign().await;
-    if kind == Postgres {
+async fn as_the_server(server: &TestServer, database: DatabaseKind) -> DatabaseConnection {
+    let foreign = server.external_connection().await;
+    if database == Postgres {
         let settings = "SET search_path = sync_history; SET jit = off; \
             SET max_parallel_workers_per_gather = 0; SET enable_seqscan = off; \
             SET seq_page_cost = 0.1; SET random_page_cost = 0.1";

@@ -1,4 +1,4 @@
-//! An issuer of tokens: its discovery, its keys, and what it signs.
+//! An OpenID Connect issuer: discovery document, key set and signed tokens.
 
 use axum::{Json, Router, routing::get};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use sync_history::access::TokenSettings;
 use tokio::net::TcpListener;
 
-pub(crate) struct Issuer {
+pub(crate) struct OidcIssuer {
     pub(crate) url: String,
     key: EcdsaKeyPair,
 }
 
-impl Issuer {
+impl OidcIssuer {
     pub(crate) async fn start() -> Self {
         let random = SystemRandom::new();
         let curve = &ECDSA_P256_SHA256_FIXED_SIGNING;
@@ -38,7 +38,7 @@ impl Issuer {
         Self { url, key }
     }
 
-    /// How a server is set up that lets its people in.
+    /// Settings of a server that accepts tokens of this issuer.
     pub(crate) fn settings(&self) -> TokenSettings {
         TokenSettings {
             issuer: Some(self.url.clone()),
@@ -48,7 +48,7 @@ impl Issuer {
         }
     }
 
-    /// A token for these claims besides `iss` and `aud`.
+    /// Signs a token with these claims, `iss` and `aud`.
     pub(crate) fn token(&self, mut claims: Value) -> String {
         claims["iss"] = json!(self.url);
         claims["aud"] = json!("sync-history");

@@ -1,12 +1,14 @@
 //! Bad input gets its code and a message that says what to do, and leaves the database as it was.
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, code, json, rstest};
+use crate::support::{
+    DatabaseKind, Sqlite, TestServer, Value, apply, code, json, on_both_databases,
+};
 
 const UNKNOWN: &str = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
 
-/// All that the ledger holds of its runs and events.
-async fn everything(ledger: &Ledger) -> Value {
-    ledger
+/// All that the server holds of its runs and events.
+async fn everything(server: &TestServer) -> Value {
+    server
         .data(
             "{ syncRuns { nodes { id status version updatedAt details recordsProcessed } }
             syncEvents { nodes { id message } } }",
@@ -15,15 +17,11 @@ async fn everything(ledger: &Ledger) -> Value {
         .await
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_mutation_with_bad_input_is_refused_and_changes_nothing(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
+async fn a_mutation_with_bad_input_is_refused_and_changes_nothing(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
     let create =
         "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) { replayed } }";
     let add = "mutation($input: AddSyncEventInput!) { addSyncEvent(input: $input) { replayed } }";
@@ -235,29 +233,27 @@ async fn a_mutation_with_bad_input_is_refused_and_changes_nothing(
         (cancel, json!({"runId": UNKNOWN}), "NOT_FOUND", "no run"),
         (cancel, of("reason", json!("\0")), "BAD_INPUT", "U+0000"),
     ];
-    let before = everything(&ledger).await;
+    let before = everything(&server).await;
     for (mutation, input, expected, says) in cases {
-        let error = ledger.error(mutation, json!({"input": input})).await;
+        let error = server.error(mutation, json!({"input": input})).await;
         let message = error["message"].as_str().unwrap();
         assert_eq!(code(&error), expected, "{error} for {}", truncated(&input));
         assert!(message.contains(says), "{message:?} does not say {says:?}");
         assert!(message.len() < 500, "{message}");
     }
-    assert_eq!(everything(&ledger).await, before);
+    assert_eq!(everything(&server).await, before);
 }
 
 fn truncated(value: &Value) -> String {
     value.to_string().chars().take(200).collect()
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_query_with_bad_input_is_refused(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    ledger.create_stock().await;
-    let cursors = ledger
+async fn a_query_with_bad_input_is_refused(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    server.create_stock_run().await;
+    let cursors = server
         .data(
             "{ syncRuns { feedCursor pageInfo { endCursor } }
             other: syncRuns(orderBy: {field: RECORDS_FAILED}) { pageInfo { endCursor } } }",
@@ -397,21 +393,19 @@ async fn a_query_with_bad_input_is_refused(#[values(Sqlite, Postgres)] kind: Kin
         (String::new(), "BAD_INPUT", "expected"),
     ];
     for (query, expected, says) in cases {
-        let error = ledger.error(&query, json!({})).await;
+        let error = server.error(&query, json!({})).await;
         let message = error["message"].as_str().unwrap();
         assert_eq!(code(&error), expected, "{error} for {query}");
         assert!(message.contains(says), "{message:?} does not say {says:?}");
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn unknown_ids_are_null_where_null_may_stand(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
-    let data = ledger
+async fn unknown_ids_are_null_where_null_may_stand(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
+    let data = server
         .data(
             "query($ids: [ID!]!, $id: ID!) { syncRun(id: $id) { id } node(id: $id) { id }
             nodes(ids: $ids) { __typename id } }",
@@ -425,12 +419,9 @@ async fn unknown_ids_are_null_where_null_may_stand(#[values(Sqlite, Postgres)] k
     );
 }
 
-#[rstest]
 #[tokio::test]
 async fn a_request_that_is_none_is_refused_with_its_status() {
-    let Some(ledger) = Ledger::start(Sqlite).await else {
-        return;
-    };
+    let server = TestServer::start(Sqlite).await;
     let graphql = "application/graphql-response+json";
     let mut invalid_utf8 = br#"{"query": "{ syncRuns { totalCount } }", "x": ""#.to_vec();
     invalid_utf8.extend([0xff, b'"', b'}']);
@@ -456,7 +447,7 @@ async fn a_request_that_is_none_is_refused_with_its_status() {
         (huge, 413, "1048576 bytes"),
     ];
     for (body, status, says) in cases {
-        let response = ledger.post(graphql, body).await;
+        let response = server.post(graphql, body).await;
         assert_eq!(response.status(), status, "{says}");
         let answer: Value = response.json().await.unwrap();
         assert!(answer.get("data").is_none());

@@ -5,36 +5,34 @@ use std::time::Duration;
 use sync_history::db::StatementTimeouts;
 
 use crate::{
-    statements::grown,
-    support::{Kind, Postgres, Setup, Sqlite, code, json, rstest},
+    query_plans::grown,
+    support::{DatabaseKind, Options, apply, code, json, on_both_databases},
 };
 
-/// So short that no scan of the ledger ends in it.
+/// So short that no scan of the server ends in it.
 const SHORT: Duration = Duration::from_millis(1);
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
 async fn a_search_that_reads_too_long_is_given_up_and_says_how_to_narrow_it(
-    #[values(Sqlite, Postgres)] kind: Kind,
+    database: DatabaseKind,
 ) {
-    let times = StatementTimeouts {
+    let timeouts = StatementTimeouts {
         slow_query: SHORT,
         ..StatementTimeouts::default()
     };
-    let setup = Setup {
-        times: Some(times),
-        ..Setup::default()
+    let options = Options {
+        timeouts: Some(timeouts),
+        ..Options::default()
     };
-    let Some(ledger) = grown(kind, setup).await else {
-        return;
-    };
+    let server = grown(database, options).await;
     let nothing = "messageContains: \"nowhere\"";
     for search in [
         format!("syncEvents(filter: {{{nothing}}}) {{ nodes {{ id }} }}"),
         "syncRuns(filter: {not: {recordsProcessed: {gte: 0}}}) { nodes { id } }".to_owned(),
         "syncRuns(filter: {not: {recordsProcessed: {gte: 0}}}, first: 1) { totalCount }".to_owned(),
     ] {
-        let error = ledger.error(&format!("{{ {search} }}"), json!({})).await;
+        let error = server.error(&format!("{{ {search} }}"), json!({})).await;
         assert_eq!(code(&error), "QUERY_TOO_COMPLEX", "{search}: {error}");
         let message = error["message"].as_str().unwrap();
         assert!(message.contains("0.001 s") && message.contains("startedAt"));
@@ -42,31 +40,29 @@ async fn a_search_that_reads_too_long_is_given_up_and_says_how_to_narrow_it(
     // What an index finds takes as long as it takes, on the same connections again and again.
     for _ in 0..5 {
         let lean = "{ syncRuns(filter: {status: FAILED}) { totalCount nodes { id } } }";
-        let data = ledger.data(lean, json!({})).await;
+        let data = server.data(lean, json!({})).await;
         assert_eq!(data["syncRuns"]["totalCount"], 200);
         let run = data["syncRuns"]["nodes"][0]["id"].clone();
         // So does one run's search.
         let few = "query($run: ID!) { syncEvents(filter: {runId: [$run], timestamp: {gte: \
             \"2026-01-01T00:00:00Z\"}}) { nodes { id } } }";
-        let data = ledger.data(few, json!({"run": run})).await;
+        let data = server.data(few, json!({"run": run})).await;
         assert_eq!(data["syncEvents"]["nodes"].as_array().unwrap().len(), 3);
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn the_searches_of_one_operation_share_their_time(#[values(Sqlite, Postgres)] kind: Kind) {
-    let times = StatementTimeouts {
+async fn the_searches_of_one_operation_share_their_time(database: DatabaseKind) {
+    let timeouts = StatementTimeouts {
         slow_query: Duration::from_millis(30),
         ..StatementTimeouts::default()
     };
-    let setup = Setup {
-        times: Some(times),
-        ..Setup::default()
+    let options = Options {
+        timeouts: Some(timeouts),
+        ..Options::default()
     };
-    let Some(ledger) = grown(kind, setup).await else {
-        return;
-    };
+    let server = grown(database, options).await;
     let search = |n: usize| {
         format!(
             "a{n}: syncEvents(filter: {{messageContains: \"nowhere{n}\"}}) {{ pageInfo {{ hasNextPage }} }} "
@@ -74,8 +70,8 @@ async fn the_searches_of_one_operation_share_their_time(#[values(Sqlite, Postgre
     };
     let searches: String = (0..20).map(search).collect();
     let began = std::time::Instant::now();
-    let (statements, answer) = ledger
-        .statements_of(ledger.answer(&format!("{{ {searches} }}"), json!({})))
+    let (statements, answer) = server
+        .record_statements(server.execute(&format!("{{ {searches} }}"), json!({})))
         .await;
     assert!(began.elapsed() < Duration::from_secs(3));
     assert!(statements.len() < 20, "{}", statements.len());

@@ -9,9 +9,10 @@ use std::{
 };
 
 use crate::{
-    process::Process,
+    clients::assert_npm_packages,
     support::{
-        Cluster, Kind, Ledger, Postgres, Sqlite, Value, database_name, json, lacking, rstest,
+        Cluster, DatabaseKind, Postgres, Process, Sqlite, TestServer, Value, apply, database_name,
+        json, on_both_databases, rstest,
     },
 };
 
@@ -25,14 +26,11 @@ struct View {
 impl View {
     /// One that goes through these servers in turn, from what is committed by now on; none where Node's
     /// packages are not installed.
-    async fn open(transport: &str, servers: &[&Process]) -> Option<Self> {
+    async fn open(transport: &str, servers: &[&Process]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-        if !root.join("node_modules").exists() {
-            lacking("Node with the packages of tests/clients (npm ci)");
-            return None;
-        }
+        assert_npm_packages(&root);
         let answer = servers[0]
-            .ask("{ syncRuns(first: 1) { feedCursor } }")
+            .execute("{ syncRuns(first: 1) { feedCursor } }")
             .await;
         let cursor = answer.unwrap()["data"]["syncRuns"]["feedCursor"].clone();
         let mut child = Command::new("node")
@@ -49,11 +47,11 @@ impl View {
                 let _ = sender.send(line.unwrap());
             }
         });
-        Some(Self {
+        Self {
             child,
             changes,
             seen: Vec::new(),
-        })
+        }
     }
 
     /// Waits until it shows as many changes as `expected`, and then no more: just these.
@@ -79,13 +77,15 @@ impl Drop for View {
 /// Creates and completes a run by a server; the changes go behind `expected`.
 async fn run(server: &Process, expected: &mut Vec<String>) {
     let created = server
-        .ask("mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { run { id } } }")
+        .execute(
+            "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { run { id } } }",
+        )
         .await
         .unwrap();
     let id = id(&created["data"]["createSyncRun"]["run"]["id"]);
     let complete =
         format!("mutation {{ completeSyncRun(input: {{runId: \"{id}\"}}) {{ replayed }} }}");
-    server.ask(&complete).await.unwrap();
+    server.execute(&complete).await.unwrap();
     expected.extend([format!("{id} PENDING"), format!("{id} COMPLETED")]);
 }
 
@@ -93,32 +93,29 @@ fn id(id: &Value) -> &str {
     id.as_str().unwrap()
 }
 
-fn database_url(kind: Kind, url: Option<&String>) -> Vec<String> {
-    match (kind, url) {
+fn database_url(database: DatabaseKind, url: Option<&String>) -> Vec<String> {
+    match (database, url) {
         (Postgres, Some(url)) => vec!["--database-url".to_owned(), url.clone()],
         _ => Vec::new(),
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
 async fn a_live_view_heals_when_its_server_is_killed_or_drained_and_started_again(
     #[values("ws", "sse")] transport: &str,
     #[values("-KILL", "-TERM")] signal: &str,
-    #[values(Sqlite, Postgres)] kind: Kind,
+    database: DatabaseKind,
 ) {
-    let url = match (kind, Cluster::get()) {
-        (Postgres, None) => return,
-        (Postgres, Some(cluster)) => Some(cluster.empty_database().await),
-        _ => None,
+    let url = match database {
+        Sqlite => None,
+        Postgres => Some(Cluster::get().empty_database().await),
     };
     let folder = tempfile::tempdir().unwrap();
-    let mut arguments = database_url(kind, url.as_ref());
+    let mut arguments = database_url(database, url.as_ref());
     let mut server = Process::start_with(folder.path(), &arguments);
     arguments.extend(["--listen".to_owned(), server.address().to_owned()]);
-    let Some(mut view) = View::open(transport, &[&server]).await else {
-        return;
-    };
+    let mut view = View::open(transport, &[&server]).await;
     let mut expected = Vec::new();
     for _ in 0..2 {
         run(&server, &mut expected).await;
@@ -138,17 +135,13 @@ async fn a_live_view_heals_when_its_server_is_killed_or_drained_and_started_agai
 async fn a_live_view_goes_on_at_another_replica_when_its_own_is_gone(
     #[values("ws", "sse")] transport: &str,
 ) {
-    let Some(cluster) = Cluster::get() else {
-        return;
-    };
+    let cluster = Cluster::get();
     let url = cluster.empty_database().await;
     let folder = tempfile::tempdir().unwrap();
     let arguments = database_url(Postgres, Some(&url));
     let first = Process::start_with(folder.path(), &arguments);
     let second = Process::start_with(folder.path(), &arguments);
-    let Some(mut view) = View::open(transport, &[&first, &second]).await else {
-        return;
-    };
+    let mut view = View::open(transport, &[&first, &second]).await;
     let mut expected = Vec::new();
     run(&second, &mut expected).await;
     view.shows(&expected);
@@ -160,15 +153,13 @@ async fn a_live_view_goes_on_at_another_replica_when_its_own_is_gone(
 
 #[tokio::test]
 async fn a_live_view_waits_out_a_database_that_does_not_answer() {
-    let Some(ledger) = Ledger::start(Postgres).await else {
-        return;
-    };
-    let cluster = Cluster::get().unwrap();
-    let name = database_name(&ledger.database_url);
+    let server = TestServer::start(Postgres).await;
+    let cluster = Cluster::get();
+    let name = database_name(&server.database_url);
     let watch = "subscription($after: String) { syncRunChanged(after: $after) { run { id } } }";
-    let after = json!({"after": ledger.now().await});
-    let mut socket = ledger.watch(watch, after).await;
-    let first = ledger.create_stock().await;
+    let after = json!({"after": server.feed_cursor().await});
+    let mut socket = server.subscribe(watch, after).await;
+    let first = server.create_stock_run().await;
     assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], *first);
 
     let close = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
@@ -179,7 +170,7 @@ async fn a_live_view_waits_out_a_database_that_does_not_answer() {
     let open = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true");
     cluster.psql("postgres", &["-c", &open]);
     // By another program, whose connection is new.
-    let table = ledger.table("sync_history");
+    let table = server.table("sync_history");
     let id = "0197d2c4-8a3e-7c1b-9f00-00000000000a";
     let insert = format!(
         "INSERT INTO {table} (id, entity_type, source, status, records_processed, records_created,

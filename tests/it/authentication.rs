@@ -11,9 +11,9 @@ use sync_history::{
     db,
 };
 
-use crate::{
-    process::{Process, run_in},
-    support::{Kind, Ledger, Postgres, Setup, Sqlite, Value, code, json, rstest, socket::Socket},
+use crate::support::{
+    DatabaseKind, Options, Process, Sqlite, TestServer, Value, apply, code, json,
+    on_both_databases, run_in, socket::Socket,
 };
 
 pub(crate) const VIEWER: &str = "{ viewer { name kind scopes user { email } } }";
@@ -22,33 +22,33 @@ const CREATE: &str = "mutation($source: SyncSource!, $for: ID) {
 pub(crate) const WATCH: &str = "subscription { syncRunChanged { run { id } } }";
 
 /// Makes a key, as the command line does.
-async fn key(ledger: &Ledger, scopes: &str) -> (Key, String) {
-    make(ledger, scopes, &[], None).await
+async fn key(server: &TestServer, scopes: &str) -> (Key, String) {
+    make(server, scopes, &[], None).await
 }
 
 async fn make(
-    ledger: &Ledger,
+    server: &TestServer,
     scopes: &str,
     sources: &[&str],
     expires: Option<Duration>,
 ) -> (Key, String) {
-    let database = db::connect(&ledger.database_url).await.unwrap();
+    let database = db::connect(&server.database_url).await.unwrap();
     let new = NewKey {
         name: format!("worker with {scopes}"),
         scopes: scopes.parse().unwrap(),
         sources: sources.iter().map(|word| word.parse().unwrap()).collect(),
         expires,
     };
-    let made = keys::create(&database, ledger.clock.as_ref(), new).await;
+    let made = keys::create(&database, server.clock.as_ref(), new).await;
     database.close().await.unwrap();
     made.unwrap()
 }
 
-async fn revoke(ledger: &Ledger, key: &Key) {
+async fn revoke(server: &TestServer, key: &Key) {
     use sync_history::clock::Clock;
-    let database = db::connect(&ledger.database_url).await.unwrap();
+    let database = db::connect(&server.database_url).await.unwrap();
     let which = key.id.to_string();
-    keys::revoke(&database, ledger.clock.now(), &which)
+    keys::revoke(&database, server.clock.now(), &which)
         .await
         .unwrap();
     database.close().await.unwrap();
@@ -59,44 +59,36 @@ pub(crate) fn refusal(answer: &Value) -> &str {
     code(&answer["errors"][0])
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn on_loopback_everyone_may_everything_until_there_is_a_key(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn on_loopback_everyone_may_everything_until_there_is_a_key(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let all = json!(["read", "report", "operate", "admin"]);
     let anonymous = |scopes: &Value| json!({"viewer": {"name": "anonymous", "kind": "ANONYMOUS", "scopes": scopes, "user": null}});
-    assert_eq!(ledger.data(VIEWER, json!({})).await, anonymous(&all));
+    assert_eq!(server.data(VIEWER, json!({})).await, anonymous(&all));
 
-    let (_, secret) = key(&ledger, "read report").await;
+    let (_, secret) = key(&server, "read report").await;
     // At once for who brings it, within seconds for who does not.
-    let (status, answer) = ledger.answer_as(&secret, VIEWER, json!({})).await;
+    let (status, answer) = server.execute_as(&secret, VIEWER, json!({})).await;
     assert_eq!(status, 200);
     assert_eq!(
         answer["data"]["viewer"],
         json!({"name": "worker with read report", "kind": "API_KEY", "scopes": ["read", "report"], "user": null})
     );
-    assert_eq!(ledger.data(VIEWER, json!({})).await, anonymous(&json!([])));
-    let error = ledger.error("{ syncRuns { totalCount } }", json!({})).await;
+    assert_eq!(server.data(VIEWER, json!({})).await, anonymous(&json!([])));
+    let error = server.error("{ syncRuns { totalCount } }", json!({})).await;
     assert_eq!(code(&error), "UNAUTHENTICATED");
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_key_is_stored_as_a_hash_alone_and_its_use_is_noted(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let (made, secret) = key(&ledger, "read").await;
+async fn a_key_is_stored_as_a_hash_alone_and_its_use_is_noted(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let (made, secret) = key(&server, "read").await;
     assert_eq!(made.hash.len(), 32);
     assert!(!format!("{made:?}").contains(&secret[12..]));
-    ledger.answer_as(&secret, VIEWER, json!({})).await;
-    let database = db::connect(&ledger.database_url).await.unwrap();
+    server.execute_as(&secret, VIEWER, json!({})).await;
+    let database = db::connect(&server.database_url).await.unwrap();
     for _ in 0..100 {
         if keys::list(&database).await.unwrap()[0]
             .last_used_at
@@ -109,22 +101,20 @@ async fn a_key_is_stored_as_a_hash_alone_and_its_use_is_noted(
     panic!("its use was not noted");
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn what_is_no_key_is_answered_401(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let (revoked, secret) = key(&ledger, "read").await;
-    let (expired, passing) = make(&ledger, "read", &[], Some(Duration::from_mins(1))).await;
+async fn what_is_no_key_is_answered_401(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let (revoked, secret) = key(&server, "read").await;
+    let (expired, passing) = make(&server, "read", &[], Some(Duration::from_mins(1))).await;
     assert!(expired.expires_at.is_some());
-    assert_eq!(ledger.answer_as(&passing, VIEWER, json!({})).await.0, 200);
-    revoke(&ledger, &revoked).await;
-    ledger.clock.advance(Duration::from_mins(2));
+    assert_eq!(server.execute_as(&passing, VIEWER, json!({})).await.0, 200);
+    revoke(&server, &revoked).await;
+    server.clock.advance(Duration::from_mins(2));
     tokio::time::sleep(Duration::from_millis(2500)).await;
     let mistyped = format!("{}x", &secret[..secret.len() - 1]);
     for bearer in [&secret, &passing, &mistyped, "", "guess", "a.b.c"] {
-        let (status, answer) = ledger.answer_as(bearer, VIEWER, json!({})).await;
+        let (status, answer) = server.execute_as(bearer, VIEWER, json!({})).await;
         assert_eq!(
             (status, refusal(&answer)),
             (401, "UNAUTHENTICATED"),
@@ -136,14 +126,14 @@ async fn what_is_no_key_is_answered_401(#[values(Sqlite, Postgres)] kind: Kind) 
 
 #[tokio::test]
 async fn every_root_field_but_viewer_asks_for_a_scope() {
-    let setup = Setup {
+    let options = Options {
         policy: Policy {
             anonymous: Some(Scopes::default()),
         },
-        ..Setup::default()
+        ..Options::default()
     };
-    let ledger = Ledger::set_up(Sqlite, setup).await.unwrap();
-    let schema = ledger
+    let server = TestServer::start_with(Sqlite, options).await;
+    let schema = server
         .data(
             "{ __schema { types { name kind
                 fields { name args { name defaultValue type { ...T } } type { ...T } }
@@ -173,10 +163,10 @@ async fn every_root_field_but_viewer_asks_for_a_scope() {
             };
             let operation = format!("{keyword} {{ {name}{arguments} {{ __typename }} }}");
             let error = if root == "Subscription" {
-                let mut socket = ledger.watch(&operation, json!({})).await;
-                socket.hear().await["payload"][0].take()
+                let mut socket = server.subscribe(&operation, json!({})).await;
+                socket.receive().await["payload"][0].take()
             } else {
-                ledger.error(&operation, json!({})).await
+                server.error(&operation, json!({})).await
             };
             assert_eq!(code(&error), "UNAUTHENTICATED", "{operation}: {error}");
             asked += 1;
@@ -220,13 +210,11 @@ fn some<'a>(ty: &Value, find: &impl Fn(&str) -> &'a Value) -> String {
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_scope_allows_what_it_says_and_no_more(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
+async fn a_scope_allows_what_it_says_and_no_more(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
     let of_run = json!({"run": run});
     let operations = [
         ("read", "query($run: ID!) { syncRun(id: $run) { id } }"),
@@ -248,9 +236,9 @@ async fn a_scope_allows_what_it_says_and_no_more(#[values(Sqlite, Postgres)] kin
         ),
     ];
     for scope in ["read", "report", "operate", "admin"] {
-        let (_, secret) = key(&ledger, scope).await;
+        let (_, secret) = key(&server, scope).await;
         for (needs, operation) in &operations {
-            let (_, answer) = ledger.answer_as(&secret, operation, of_run.clone()).await;
+            let (_, answer) = server.execute_as(&secret, operation, of_run.clone()).await;
             let allowed = scope == *needs || scope == "admin";
             // An admin comes last, and the run has been cancelled by then.
             let denied = refusal(&answer) == "FORBIDDEN";
@@ -259,19 +247,17 @@ async fn a_scope_allows_what_it_says_and_no_more(#[values(Sqlite, Postgres)] kin
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_key_bound_to_sources_reports_on_no_others(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let others = ledger
-        .create(json!({"entityType": "STOCK", "source": "FILE"}))
+async fn a_key_bound_to_sources_reports_on_no_others(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let others = server
+        .create_run(json!({"entityType": "STOCK", "source": "FILE"}))
         .await;
-    let (_, secret) = make(&ledger, "report operate", &["as400", "api"], None).await;
+    let (_, secret) = make(&server, "report operate", &["as400", "api"], None).await;
     let create = async |source: &str| {
         let variables = json!({"source": source});
-        ledger.answer_as(&secret, CREATE, variables).await.1
+        server.execute_as(&secret, CREATE, variables).await.1
     };
     assert_eq!(refusal(&create("FILE").await), "FORBIDDEN");
     let own = create("AS400").await["data"]["createSyncRun"]["run"]["id"].take();
@@ -284,30 +270,28 @@ async fn a_key_bound_to_sources_reports_on_no_others(#[values(Sqlite, Postgres)]
         "mutation($run: ID!) { cancelSyncRun(input: {runId: $run}) { replayed } }",
     ];
     for operation in operations {
-        let (_, answer) = ledger
-            .answer_as(&secret, operation, json!({"run": others}))
+        let (_, answer) = server
+            .execute_as(&secret, operation, json!({"run": others}))
             .await;
         assert_eq!(refusal(&answer), "FORBIDDEN", "{operation}");
-        let (_, answer) = ledger
-            .answer_as(&secret, operation, json!({"run": own}))
+        let (_, answer) = server
+            .execute_as(&secret, operation, json!({"run": own}))
             .await;
         assert_ne!(refusal(&answer), "FORBIDDEN", "{operation}");
     }
     // All that it may cancel; not all there are.
     let cancel = "mutation { cancelActiveSyncRuns(input: {}) { runs { id } } }";
-    let (_, answer) = ledger.answer_as(&secret, cancel, json!({})).await;
+    let (_, answer) = server.execute_as(&secret, cancel, json!({})).await;
     assert_eq!(answer["data"]["cancelActiveSyncRuns"]["runs"], json!([]));
     let cancel = "mutation { cancelActiveSyncRuns(input: {source: FILE}) { runs { id } } }";
-    let (_, answer) = ledger.answer_as(&secret, cancel, json!({})).await;
+    let (_, answer) = server.execute_as(&secret, cancel, json!({})).await;
     assert_eq!(refusal(&answer), "FORBIDDEN");
 }
 
 #[tokio::test]
 async fn to_act_for_others_needs_operate() {
-    let Some(ledger) = Ledger::start_on_existing().await else {
-        return;
-    };
-    let users = ledger
+    let server = TestServer::start_on_existing_database().await;
+    let users = server
         .data(
             "{ syncRuns(first: 100) { nodes { triggeredById } } }",
             json!({}),
@@ -319,23 +303,21 @@ async fn to_act_for_others_needs_operate() {
         .find(|id| id.is_string());
     let variables = json!({"source": "API", "for": someone.unwrap()});
     for (scopes, expected) in [("report", "FORBIDDEN"), ("report operate", "none")] {
-        let (_, secret) = key(&ledger, scopes).await;
-        let (_, answer) = ledger.answer_as(&secret, CREATE, variables.clone()).await;
+        let (_, secret) = key(&server, scopes).await;
+        let (_, answer) = server.execute_as(&secret, CREATE, variables.clone()).await;
         assert_eq!(refusal(&answer), expected, "{answer}");
     }
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
 async fn a_socket_says_who_it_is_first_and_is_closed_when_its_key_is_revoked(
-    #[values(Sqlite, Postgres)] kind: Kind,
+    database: DatabaseKind,
 ) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let (made, secret) = key(&ledger, "read").await;
+    let server = TestServer::start(database).await;
+    let (made, secret) = key(&server, "read").await;
     let bearer = format!("Bearer {secret}");
-    let replica = ledger.replica().await;
+    let replica = server.replica().await;
 
     let mut sockets = Vec::new();
     for payload in [
@@ -344,11 +326,11 @@ async fn a_socket_says_who_it_is_first_and_is_closed_when_its_key_is_revoked(
         json!({"headers": {"Authorization": bearer}}),
         json!({"token": secret}),
     ] {
-        sockets.push(Socket::open_as(&replica.url, payload).await);
+        sockets.push(Socket::open_with(&replica.url, payload).await);
     }
-    let mut by_header = Socket::connect(&ledger.url, Some(&bearer)).await;
-    by_header.say(&json!({"type": "connection_init"})).await;
-    assert_eq!(by_header.hear().await["type"], "connection_ack");
+    let mut by_header = Socket::connect(&server.url, Some(&bearer)).await;
+    by_header.send(&json!({"type": "connection_init"})).await;
+    assert_eq!(by_header.receive().await["type"], "connection_ack");
     sockets.push(by_header);
     for socket in &mut sockets {
         socket.subscribe(WATCH, json!({})).await;
@@ -364,14 +346,14 @@ async fn a_socket_says_who_it_is_first_and_is_closed_when_its_key_is_revoked(
         .bytes_stream();
 
     for payload in [json!({"token": "guess"}), json!({"authorization": 7})] {
-        let mut socket = Socket::connect(&ledger.url, None).await;
+        let mut socket = Socket::connect(&server.url, None).await;
         let init = json!({"type": "connection_init", "payload": payload});
-        socket.say(&init).await;
+        socket.send(&init).await;
         assert_eq!(socket.close_code().await, 4401);
     }
 
     let revoked_at = Instant::now();
-    revoke(&ledger, &made).await;
+    revoke(&server, &made).await;
     for socket in &mut sockets {
         assert_eq!(socket.close_code().await, 4401);
     }
@@ -379,14 +361,12 @@ async fn a_socket_says_who_it_is_first_and_is_closed_when_its_key_is_revoked(
     assert!(revoked_at.elapsed() < Duration::from_secs(5));
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn a_socket_is_closed_when_its_key_expires(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let (_, secret) = make(&ledger, "read", &[], Some(Duration::from_secs(1))).await;
-    let mut socket = Socket::open_as(&ledger.url, json!({"token": secret})).await;
+async fn a_socket_is_closed_when_its_key_expires(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let (_, secret) = make(&server, "read", &[], Some(Duration::from_secs(1))).await;
+    let mut socket = Socket::open_with(&server.url, json!({"token": secret})).await;
     socket.subscribe(WATCH, json!({})).await;
     assert_eq!(socket.close_code().await, 4401);
 }
@@ -436,7 +416,7 @@ async fn on_the_network_the_server_starts_for_those_with_keys_or_says_what_to_do
         &[&network[..], &["--anonymous", "read"]].concat(),
     );
     open.url = open.url.replace("0.0.0.0", "127.0.0.1");
-    let viewer = open.ask(VIEWER).await.unwrap();
+    let viewer = open.execute(VIEWER).await.unwrap();
     assert_eq!(viewer["data"]["viewer"]["scopes"], json!(["read"]));
     drop(open);
 
@@ -444,16 +424,16 @@ async fn on_the_network_the_server_starts_for_those_with_keys_or_says_what_to_do
     run_in(folder.path(), &create);
     let mut guarded = Process::start_with(folder.path(), &network);
     guarded.url = guarded.url.replace("0.0.0.0", "127.0.0.1");
-    let viewer = guarded.ask(VIEWER).await.unwrap();
+    let viewer = guarded.execute(VIEWER).await.unwrap();
     assert_eq!(viewer["data"]["viewer"]["scopes"], json!([]));
 }
 
 #[tokio::test]
 async fn what_a_proxy_forwards_is_not_taken_for_this_machines() {
-    let ledger = Ledger::start(Sqlite).await.unwrap();
+    let server = TestServer::start(Sqlite).await;
     for header in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
         let answer = reqwest::Client::new()
-            .post(format!("{}/graphql", ledger.url))
+            .post(format!("{}/graphql", server.url))
             .header(header, "203.0.113.7")
             .json(&json!({"query": VIEWER}))
             .send();
@@ -464,18 +444,18 @@ async fn what_a_proxy_forwards_is_not_taken_for_this_machines() {
 
 #[tokio::test]
 async fn a_socket_of_no_one_is_closed_when_there_is_a_key() {
-    let ledger = Ledger::start(Sqlite).await.unwrap();
-    let mut socket = ledger.watch(WATCH, json!({})).await;
-    key(&ledger, "read").await;
+    let server = TestServer::start(Sqlite).await;
+    let mut socket = server.subscribe(WATCH, json!({})).await;
+    key(&server, "read").await;
     assert_eq!(socket.close_code().await, 4401);
 }
 
 #[tokio::test]
 async fn a_key_bound_to_sources_is_told_nothing_of_a_run_that_is_not_there() {
-    let ledger = Ledger::start(Sqlite).await.unwrap();
-    let (_, secret) = make(&ledger, "report", &["as400"], None).await;
+    let server = TestServer::start(Sqlite).await;
+    let (_, secret) = make(&server, "report", &["as400"], None).await;
     let complete = "mutation($run: ID!) { completeSyncRun(input: {runId: $run}) { replayed } }";
     let run = json!({"run": "0197d2c4-8a3e-7c1b-9f00-000000000001"});
-    let (_, answer) = ledger.answer_as(&secret, complete, run).await;
+    let (_, answer) = server.execute_as(&secret, complete, run).await;
     assert_eq!(refusal(&answer), "NOT_FOUND");
 }

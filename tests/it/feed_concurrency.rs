@@ -22,7 +22,10 @@ use sync_history::{
 };
 use uuid::Uuid;
 
-use crate::support::{Cluster, Kind, Postgres, Sqlite, TestClock, Value, json, rstest, sqlite_url};
+use crate::support::{
+    Cluster, DatabaseKind, Postgres, Sqlite, TestClock, Value, apply, json, on_both_databases,
+    sqlite_url,
+};
 
 /// How long the writers write.
 const TIME: Duration = Duration::from_secs(6);
@@ -56,14 +59,14 @@ type Key = (Uuid, DateTime<Utc>);
 
 /// A plain-SQL writer of its own connection: transactions of several statements with pauses
 /// between, of which every fifth is rolled back.
-async fn write(kind: Kind, url: String, seed: u64, stop: Arc<AtomicBool>) {
+async fn write(database: DatabaseKind, url: String, seed: u64, stop: Arc<AtomicBool>) {
     let dice = Dice::new(seed);
     let connection = connect(&url).await;
-    let (table, begin, wait) = match kind {
+    let (table, begin, wait) = match database {
         Postgres => ("sync_history.sync_history", "BEGIN", 25),
         Sqlite => ("sync_history", "BEGIN IMMEDIATE", 1),
     };
-    let literal = |id: u128| match kind {
+    let literal = |id: u128| match database {
         Postgres => format!("'{}'", Uuid::from_u128(id)),
         Sqlite => format!("x'{}'", Uuid::from_u128(id).simple()),
     };
@@ -174,11 +177,11 @@ fn by_run(changes: &[Key]) -> HashMap<Uuid, Vec<DateTime<Utc>>> {
 }
 
 /// What most would do: remember the highest `seq` seen.
-async fn watch_naively(kind: Kind, url: String, stop: Arc<AtomicBool>) -> Vec<Key> {
+async fn watch_naively(database: DatabaseKind, url: String, stop: Arc<AtomicBool>) -> Vec<Key> {
     let connection = connect(&url).await;
     let (mut last, mut received, mut ended) = (0_i64, Vec::new(), false);
     loop {
-        let rows = committed(kind, &connection, last).await;
+        let rows = committed(database, &connection, last).await;
         last = rows.last().map_or(last, |(seq, _)| *seq);
         received.extend(rows.into_iter().map(|(_, key)| key));
         if ended {
@@ -189,8 +192,12 @@ async fn watch_naively(kind: Kind, url: String, stop: Arc<AtomicBool>) -> Vec<Ke
     }
 }
 
-async fn committed(kind: Kind, connection: &DatabaseConnection, after: i64) -> Vec<(i64, Key)> {
-    let (table, backend) = match kind {
+async fn committed(
+    database: DatabaseKind,
+    connection: &DatabaseConnection,
+    after: i64,
+) -> Vec<(i64, Key)> {
+    let (table, backend) = match database {
         Postgres => ("sync_history.sync_change", DbBackend::Postgres),
         Sqlite => ("sync_change", DbBackend::Sqlite),
     };
@@ -217,19 +224,18 @@ async fn connect(url: &str) -> DatabaseConnection {
     sea_orm::Database::connect(options).await.unwrap()
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
-    #[values(Sqlite, Postgres)] kind: Kind,
+    database: DatabaseKind,
 ) {
     let folder = tempfile::tempdir().unwrap();
-    let url = match (kind, Cluster::get()) {
-        (Postgres, None) => return,
-        (Postgres, Some(cluster)) => cluster.empty_database().await,
-        (Sqlite, _) => sqlite_url(&folder),
+    let url = match database {
+        Sqlite => sqlite_url(&folder),
+        Postgres => Cluster::get().empty_database().await,
     };
     let mut replicas = Vec::new();
-    for _ in 0..if kind == Postgres { 2 } else { 1 } {
+    for _ in 0..if database == Postgres { 2 } else { 1 } {
         let database = db::connect(&url).await.unwrap();
         let clock = Arc::new(TestClock::default());
         let runs = Runs::open(database, clock, Limits::default());
@@ -238,7 +244,7 @@ async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
     }
     let begin = now(&replicas[0]).await;
     // A transaction that is open throughout, and has written.
-    let open = (kind == Postgres).then_some(connect(&url).await);
+    let open = (database == Postgres).then_some(connect(&url).await);
     if let Some(open) = &open {
         let write = "BEGIN; INSERT INTO sync_history.sync_history (id, entity_type, source, status,
             records_processed, records_created, records_updated, records_failed)
@@ -251,7 +257,7 @@ async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
         Arc::new(AtomicBool::new(false)),
     );
     let writers: Vec<_> = (0..WRITERS)
-        .map(|seed| tokio::spawn(write(kind, url.clone(), seed + 1, Arc::clone(&writing))))
+        .map(|seed| tokio::spawn(write(database, url.clone(), seed + 1, Arc::clone(&writing))))
         .collect();
     let subscribers: Vec<_> = (0..SUBSCRIBERS)
         .map(|seed| {
@@ -259,7 +265,7 @@ async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
             tokio::spawn(watch(replicas.clone(), begin.clone(), seed + 100, stop))
         })
         .collect();
-    let naive = tokio::spawn(watch_naively(kind, url.clone(), Arc::clone(&watching)));
+    let naive = tokio::spawn(watch_naively(database, url.clone(), Arc::clone(&watching)));
     tokio::time::sleep(TIME).await;
     writing.store(true, Ordering::Relaxed);
     for writer in writers {
@@ -270,7 +276,7 @@ async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
     }
     watching.store(true, Ordering::Relaxed);
 
-    let expected: Vec<Key> = committed(kind, &connect(&url).await, 0)
+    let expected: Vec<Key> = committed(database, &connect(&url).await, 0)
         .await
         .into_iter()
         .map(|(_, key)| key)
@@ -286,7 +292,7 @@ async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
         );
     }
     let naive = naive.await.unwrap();
-    if kind == Postgres {
+    if database == Postgres {
         assert!(
             naive.len() < expected.len(),
             "the naive reader lost nothing"

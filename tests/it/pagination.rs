@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Kind, Ledger, Postgres, Sqlite, Value, json, rstest};
+use crate::support::{DatabaseKind, TestServer, Value, apply, json, on_both_databases};
 
 const PAGE: &str =
     "query($filter: SyncRunFilter, $order: SyncRunOrder, $first: Int, $after: String,
@@ -11,23 +11,23 @@ const PAGE: &str =
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
 
 /// Twelve runs, of which some have not ended and several are equal in every order.
-async fn seeded(kind: Kind) -> Option<Ledger> {
-    let ledger = Ledger::start(kind).await?;
+async fn seeded(database: DatabaseKind) -> TestServer {
+    let server = TestServer::start(database).await;
     for index in 0..12 {
         let started = format!("2026-11-23T08:{:02}:00.000001Z", index / 3);
-        let id = ledger
-            .create(json!({"entityType": "STOCK", "source": "AS400", "startedAt": started}))
+        let id = server
+            .create_run(json!({"entityType": "STOCK", "source": "AS400", "startedAt": started}))
             .await;
         if index % 4 != 0 {
             let completed = format!("2026-11-23T08:{:02}:00.5Z", 10 + index / 2);
             let counts = json!({"recordsProcessed": index % 5, "recordsFailed": index % 2});
-            ledger
-                .complete(&id, json!({"completedAt": completed, "counts": counts}))
+            server
+                .complete_run(&id, json!({"completedAt": completed, "counts": counts}))
                 .await;
         }
-        ledger.clock.advance(Duration::from_millis(1));
+        server.clock.advance(Duration::from_millis(1));
     }
-    Some(ledger)
+    server
 }
 
 fn ids(connection: &Value) -> Vec<String> {
@@ -38,10 +38,10 @@ fn ids(connection: &Value) -> Vec<String> {
         .collect()
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
 async fn every_order_is_the_same_in_one_page_and_in_many_forwards_and_backwards(
-    #[values(Sqlite, Postgres)] kind: Kind,
+    database: DatabaseKind,
     #[values(
         "STARTED_AT",
         "COMPLETED_AT",
@@ -52,20 +52,18 @@ async fn every_order_is_the_same_in_one_page_and_in_many_forwards_and_backwards(
     field: &str,
     #[values("ASC", "DESC")] direction: &str,
 ) {
-    let Some(ledger) = seeded(kind).await else {
-        return;
-    };
+    let server = seeded(database).await;
     let order = json!({"field": field, "direction": direction});
     let page = async |mut variables: Value| {
         variables["order"] = order.clone();
-        ledger.data(PAGE, variables).await["syncRuns"].take()
+        server.data(PAGE, variables).await["syncRuns"].take()
     };
     let whole = page(json!({"first": 100})).await;
     assert_eq!(whole["pageInfo"]["hasNextPage"], false);
     assert_eq!(whole["pageInfo"]["hasPreviousPage"], false);
     let all = ids(&whole);
     assert_eq!(all.len(), 12);
-    assert_ordered(&ledger, &all, field, direction).await;
+    assert_ordered(&server, &all, field, direction).await;
 
     let mut forwards = Vec::new();
     let mut after = Value::Null;
@@ -100,26 +98,19 @@ async fn every_order_is_the_same_in_one_page_and_in_many_forwards_and_backwards(
     assert_eq!(ids(&last), all[7..9]);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn what_is_read_along_with_runs_is_each_ones_own(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = seeded(kind).await else {
-        return;
-    };
+async fn what_is_read_along_with_runs_is_each_ones_own(database: DatabaseKind) {
+    let server = seeded(database).await;
     let user = "0197d2c4-8a3e-7c1b-9f00-0000000000aa";
-    ledger.add_user(user, "u@example.test", "U").await;
+    server.add_user(user, "u@example.test", "U").await;
     for number in 0..4 {
-        let run = ledger
-            .create(json!({"entityType": "ORDER", "source": "API", "triggeredById": user}))
+        let run = server
+            .create_run(json!({"entityType": "ORDER", "source": "API", "triggeredById": user}))
             .await;
         let event = |n| json!({"eventType": "chunk", "message": format!("{number}, {n}")});
         let events: Vec<_> = (0..=number).map(event).collect();
-        ledger
-            .data(
-                "mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }",
-                json!({"input": {"runId": run, "events": events}}),
-            )
-            .await;
+        server.add_events(&run, json!(events)).await;
     }
     let whose = "id triggeredBy { id email } events(PAGE) { nodes { message } pageInfo { hasNextPage hasPreviousPage } }
         others: events(first: 100, filter: {eventType: \"chunk\"}) { nodes { message } }";
@@ -156,12 +147,12 @@ async fn what_is_read_along_with_runs_is_each_ones_own(#[values(Sqlite, Postgres
                 let query = format!(
                     "{{ alone: {list} {{ nodes {{ id }} }} along: {list} {{ nodes {{ {whose} }} edges {{ node {{ {whose} }} }} }} }}"
                 );
-                let found = ledger.data(&query, json!({})).await;
+                let found = server.data(&query, json!({})).await;
                 let alone = ids(&found["alone"]);
                 let each = format!(
                     "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on SyncRun {{ {whose} }} }} }}"
                 );
-                let each = ledger.data(&each, json!({"ids": alone})).await;
+                let each = server.data(&each, json!({"ids": alone})).await;
                 assert_eq!(found["along"]["nodes"], each["nodes"], "{query}");
                 let edges = found["along"]["edges"].as_array().unwrap();
                 let edges: Vec<_> = edges.iter().map(|edge| edge["node"].clone()).collect();
@@ -174,10 +165,10 @@ async fn what_is_read_along_with_runs_is_each_ones_own(#[values(Sqlite, Postgres
 }
 
 /// Runs without a value come last in both directions; ties are broken by id.
-async fn assert_ordered(ledger: &Ledger, ids: &[String], field: &str, direction: &str) {
+async fn assert_ordered(server: &TestServer, ids: &[String], field: &str, direction: &str) {
     let mut keys = Vec::new();
     for id in ids {
-        let run = ledger.run(id).await;
+        let run = server.get_run(id).await;
         let value = match field {
             "STARTED_AT" => run["startedAt"].clone(),
             "COMPLETED_AT" => run["completedAt"].clone(),
@@ -202,32 +193,26 @@ async fn assert_ordered(ledger: &Ledger, ids: &[String], field: &str, direction:
     assert_eq!(keys, sorted);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn lists_are_newest_first_and_25_long_unless_asked_otherwise(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn lists_are_newest_first_and_25_long_unless_asked_otherwise(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let mut made = Vec::new();
     for _ in 0..30 {
-        ledger.clock.advance(Duration::from_secs(1));
-        made.push(ledger.create_stock().await);
+        server.clock.advance(Duration::from_secs(1));
+        made.push(server.create_stock_run().await);
     }
     made.reverse();
-    let page = ledger.data(PAGE, json!({})).await;
+    let page = server.data(PAGE, json!({})).await;
     assert_eq!(ids(&page["syncRuns"]), made[..25]);
     assert_eq!(page["syncRuns"]["pageInfo"]["hasNextPage"], true);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn counting_stops_at_its_bound(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = seeded(kind).await else {
-        return;
-    };
-    let data = ledger
+async fn counting_stops_at_its_bound(database: DatabaseKind) {
+    let server = seeded(database).await;
+    let data = server
         .data("{ syncRuns { all: totalCount some: totalCount(upTo: 5) exactly: totalCount(upTo: 12) } }", json!({}))
         .await;
     assert_eq!(
@@ -236,24 +221,19 @@ async fn counting_stops_at_its_bound(#[values(Sqlite, Postgres)] kind: Kind) {
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn pages_of_a_runs_events_are_read_from_either_end(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let run = ledger.create_stock().await;
+async fn pages_of_a_runs_events_are_read_from_either_end(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
     let events: Vec<Value> = (0..7)
         .map(|n| {
             json!({"eventType": "x", "message": n.to_string(),
         "timestamp": format!("2026-11-23T09:00:0{}Z", n / 2)})
         })
         .collect();
-    ledger
-        .data("mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }",
-            json!({"input": {"runId": run, "events": events}}))
-        .await;
-    let data = ledger
+    server.add_events(&run, json!(events)).await;
+    let data = server
         .data("query($id: ID!) { syncRun(id: $id) {
             head: events(first: 3) { nodes { message } pageInfo { endCursor hasNextPage } }
             tail: events(last: 3) { nodes { message } pageInfo { startCursor hasPreviousPage } totalCount }
@@ -272,7 +252,7 @@ async fn pages_of_a_runs_events_are_read_from_either_end(#[values(Sqlite, Postgr
     assert_eq!(messages(&run_data["tail"]), ["4", "5", "6"]);
     assert_eq!(run_data["tail"]["totalCount"], 7);
     assert_eq!(run_data["none"], json!({"nodes": [], "totalCount": 0}));
-    let rest = ledger
+    let rest = server
         .data(
             "query($id: ID!, $after: String, $before: String) { syncRun(id: $id) {
             events(after: $after, before: $before) { nodes { message } } } }",
@@ -283,36 +263,32 @@ async fn pages_of_a_runs_events_are_read_from_either_end(#[values(Sqlite, Postgr
     assert_eq!(messages(&rest["syncRun"]["events"]), ["3"]);
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn fields_are_answered_in_the_order_of_the_request(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
+async fn fields_are_answered_in_the_order_of_the_request(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
     let request = json!({"query": "{ two: syncRuns { totalCount nodes { id } pageInfo { hasNextPage
         hasPreviousPage } } one: __typename }"});
-    let response = ledger.post("application/json", request.to_string()).await;
+    let response = server.post("application/json", request.to_string()).await;
     assert_eq!(
         response.text().await.unwrap(),
         r#"{"data":{"two":{"totalCount":0,"nodes":[],"pageInfo":{"hasNextPage":false,"hasPreviousPage":false}},"one":"Query"}}"#
     );
 }
 
-#[rstest]
+#[apply(on_both_databases)]
 #[tokio::test]
-async fn what_failed_is_null_or_takes_its_parent_with_it(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(ledger) = Ledger::start(kind).await else {
-        return;
-    };
-    let answer = ledger
-        .answer("{ syncRun(id: \"x\") { id } __typename }", json!({}))
+async fn what_failed_is_null_or_takes_its_parent_with_it(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let answer = server
+        .execute("{ syncRun(id: \"x\") { id } __typename }", json!({}))
         .await;
     assert_eq!(
         answer["data"],
         json!({"syncRun": null, "__typename": "Query"})
     );
-    let answer = ledger
-        .answer("{ __typename syncRuns { totalCount(upTo: 0) } }", json!({}))
+    let answer = server
+        .execute("{ __typename syncRuns { totalCount(upTo: 0) } }", json!({}))
         .await;
     assert_eq!(answer["data"], Value::Null);
     assert_eq!(

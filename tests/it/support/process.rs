@@ -1,0 +1,116 @@
+//! A server in a process of its own.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+/// A server process whose working directory is `folder`, with the default database there.
+pub(crate) struct Process {
+    pub(crate) url: String,
+    pub(crate) child: Child,
+}
+
+impl Process {
+    pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with::<String>(folder, &[])
+    }
+
+    /// Starts on a free port, unless the arguments contain `--listen`.
+    pub(crate) fn start_with<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Self {
+        let free_port: &[&str] = if arguments
+            .iter()
+            .any(|argument| argument.as_ref() == "--listen")
+        {
+            &[]
+        } else {
+            &["--listen", "127.0.0.1:0"]
+        };
+        let mut child = command(folder, free_port)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line
+            .trim()
+            .strip_prefix("listening on ")
+            .unwrap()
+            .to_owned();
+        Self { url, child }
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Sends a signal, such as `-TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits until the process exits; returns its exit code, None if a signal killed it.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the server does not exit");
+    }
+
+    /// Executes an operation and returns the whole response.
+    pub(crate) async fn execute(&self, query: &str) -> reqwest::Result<Value> {
+        let url = format!("{}/graphql", self.url);
+        let request = reqwest::Client::new()
+            .post(url)
+            .json(&json!({"query": query}));
+        request.send().await?.json().await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command of the server binary, with defaults for what tests compare.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sync-history"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("RUST_LOG", "warn");
+    command
+        .env_remove("SYNC_HISTORY_DATABASE_URL")
+        .env_remove("SYNC_HISTORY_ALLOW_ORIGIN")
+        .env_remove("SYNC_HISTORY_LISTEN");
+    command
+}
+
+/// Runs a command to its end: its exit status, standard output and standard error.
+pub(crate) fn run_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = command(folder, arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
