@@ -17,6 +17,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Config,
     db::{self, ConnectError, Database},
+    feed::ChangeFeed,
     graphql::{self, Executor},
     http::Services,
     runs::{self, Runs},
@@ -142,7 +143,9 @@ async fn serve(config: &Config) -> Result<(), CliError> {
     let limits = config.limits();
     server::raise_open_files(limits.http.connections);
     let clock = Arc::new(SystemClock::default());
-    let runs = Runs::open(database.clone(), clock.clone(), limits.runs.clone()).await?;
+    let runs = Runs::new(database.clone(), clock.clone(), limits.runs.clone());
+    let signal = runs.change_signal();
+    let feed = ChangeFeed::start(database.clone(), clock.new_id(), signal, limits.feed).await?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .map_err(|source| CliError::Listen {
@@ -153,7 +156,7 @@ async fn serve(config: &Config) -> Result<(), CliError> {
     let (tokens, policy) = (config.access.tokens(), config.access.policy());
     let access = Access::open(database.clone(), clock.clone(), tokens, policy, address).await?;
     print(&format!("listening on http://{address}\n"))?;
-    let graphql = Executor::new(runs, limits.graphql);
+    let graphql = Executor::new(runs, feed, limits.graphql);
     let services = Services::new(database, access, graphql, clock, limits.http);
     server::serve(listener, services, shutdown).await?;
     info!("stopped");

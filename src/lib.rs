@@ -1,6 +1,6 @@
 //! sync-history: the ledger of data synchronisation.
 //!
-//! The map of the house. Arrows point one way, `http → graphql → runs → entity`, with `db` beside
+//! The map of the house. Arrows point one way, `http → graphql → feed → runs → entity`, with `db` beside
 //! them:
 //!
 //! - [`cli`] and [`config`]: what was asked for; [`telemetry`]: what is logged.
@@ -10,7 +10,8 @@
 //! - [`graphql`]: the contract; `query`, `mutation` and `subscription` are its table of contents.
 //!   Alone imports async-graphql (with `http`, which reads requests and writes responses). Its
 //!   `execute` checks what comes in and shapes what goes out.
-//! - [`runs`]: the domain: the rules of a run, filters, reads, writes, the change feed.
+//! - [`runs`]: the domain: the rules of a run, filters, reads, writes.
+//! - [`feed`]: the change feed: committed changes, as they are read by who follows them.
 //! - [`access`]: who is asking, and what they may do: API keys, tokens of an issuer, scopes.
 //! - [`db`]: the database opened, migrated, paged; writes committed together; its errors classified.
 //! - [`clock`]: time and ids.
@@ -28,6 +29,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod events;
+pub mod feed;
 pub mod graphql;
 pub mod http;
 pub mod runs;

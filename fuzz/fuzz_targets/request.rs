@@ -15,9 +15,10 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use sync_history::{
     access::{Access, Policy},
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     config::Limits,
     db,
+    feed::ChangeFeed,
     graphql::Executor,
     http::{Paths, Services},
     runs::Runs,
@@ -37,7 +38,13 @@ async fn paths() -> Paths {
     let database = db::connect(&url).await.expect("a database");
     let clock = Arc::new(SystemClock::default());
     let limits = Limits::default();
-    let runs = Runs::open(database.clone(), clock.clone(), limits.runs.clone());
+    let runs = Runs::new(database.clone(), clock.clone(), limits.runs.clone());
+    let feed = ChangeFeed::start(
+        database.clone(),
+        clock.new_id(),
+        runs.change_signal(),
+        limits.feed,
+    );
     let address = "127.0.0.1:80".parse().expect("an address");
     let access = Access::open(
         database.clone(),
@@ -46,8 +53,8 @@ async fn paths() -> Paths {
         Policy::default(),
         address,
     );
-    let (runs, access) = (runs.await.expect("a ledger"), access.await.expect("a door"));
-    let graphql = Executor::new(runs, limits.graphql);
+    let (feed, access) = (feed.await.expect("a feed"), access.await.expect("a door"));
+    let graphql = Executor::new(runs, feed, limits.graphql);
     let services = Services::new(database, access, graphql, clock, limits.http);
     Paths::new(services, address)
 }

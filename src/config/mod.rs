@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     access::{Policy, Scopes, TokenSettings},
-    graphql,
+    feed, graphql,
     http::{HttpLimits, Origin},
     runs,
 };
@@ -185,7 +185,7 @@ impl Config {
     #[must_use]
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::default();
-        limits.runs.feed.retention = self.change_retention;
+        limits.feed.retention = self.change_retention;
         limits.http.allowed_origins.clone_from(&self.allow_origin);
         self.limits.apply(&mut limits);
         limits
@@ -197,6 +197,8 @@ impl Config {
 pub struct Limits {
     /// Of the ledger.
     pub runs: runs::Limits,
+    /// Of the change feed.
+    pub feed: feed::Settings,
     /// Of what may be asked.
     pub graphql: graphql::Limits,
     /// Of connections, requests and sockets.

@@ -87,7 +87,7 @@ impl Runs {
         }
         let new = self.events(run_id, new, run);
         let added = self.write_events(new).await?;
-        self.feed.ring();
+        self.changes.notify();
         for event in &added.events {
             debug!(%event, "added");
         }

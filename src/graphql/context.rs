@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use async_graphql::Context;
 
-use super::{loaders::Loaders, page::PageLimits, watching::Watching};
+use super::{live::FeedRange, loaders::Loaders, page::PageLimits};
 use crate::{
     access::Principal,
     db::ScanBudget,
-    runs::{Result, Runs, feed},
+    feed::{ChangeFeed, FeedCursor},
+    runs::{Result, Runs},
 };
 
 /// Access to what the schema was built over.
 pub(super) trait LedgerContext {
     /// The ledger.
     fn runs(&self) -> &Runs;
+    /// The change feed.
+    fn feed(&self) -> &ChangeFeed;
     /// Lookups that are gathered into one statement.
     fn loaders(&self) -> &Loaders;
     /// How large a page may be.
@@ -24,11 +27,15 @@ pub(super) trait LedgerContext {
     /// Who is asking.
     fn principal(&self) -> &Principal;
     /// Which part of what is subscribed to is to be delivered.
-    fn watching(&self) -> Arc<Watching>;
+    fn feed_range(&self) -> Arc<FeedRange>;
 }
 
 impl LedgerContext for Context<'_> {
     fn runs(&self) -> &Runs {
+        self.data_unchecked()
+    }
+
+    fn feed(&self) -> &ChangeFeed {
         self.data_unchecked()
     }
 
@@ -48,14 +55,14 @@ impl LedgerContext for Context<'_> {
         self.data_unchecked::<Arc<Principal>>()
     }
 
-    fn watching(&self) -> Arc<Watching> {
+    fn feed_range(&self) -> Arc<FeedRange> {
         Arc::clone(self.data_unchecked())
     }
 }
 
 /// The place in the feed, if the connection being resolved is asked for its `feedCursor`. Called before
 /// the page is read, so that nothing falls between the two.
-pub(super) async fn place_if_selected(ctx: &Context<'_>) -> Result<Option<feed::Cursor>> {
+pub(super) async fn place_if_selected(ctx: &Context<'_>) -> Result<Option<FeedCursor>> {
     if ctx.look_ahead().field("feedCursor").exists() {
         Ok(Some(ctx.loaders().now().await?))
     } else {

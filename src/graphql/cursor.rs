@@ -7,7 +7,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     db::keyset::Position,
-    runs::{Error, Result, RunOrderField, feed},
+    feed::{EventCursor, FeedCursor},
+    runs::{Error, Result, RunOrderField},
 };
 
 /// What a cursor points into; its first byte.
@@ -76,25 +77,25 @@ pub(super) fn decode_position(list: List, text: &str) -> Result<Position> {
 }
 
 /// A place in the feed of changes as text.
-pub(super) fn encode_changes(cursor: &feed::Cursor) -> String {
+pub(super) fn encode_changes(cursor: &FeedCursor) -> String {
     encode(CHANGES, cursor)
 }
 
 /// The place in the feed of changes that `text` holds.
-pub(super) fn decode_changes(text: &str) -> Result<feed::Cursor> {
+pub(super) fn decode_changes(text: &str) -> Result<FeedCursor> {
     decode(CHANGES, text)
 }
 
 /// A place in the feed of a run's events as text.
-pub(super) fn encode_added_events(cursor: &feed::EventCursor) -> String {
+pub(super) fn encode_added_events(cursor: &EventCursor) -> String {
     encode(ADDED_EVENTS, cursor)
 }
 
 /// The place in the feed of a run's events that `text` holds.
-pub(super) fn decode_added_events(text: &str) -> Result<feed::EventCursor> {
+pub(super) fn decode_added_events(text: &str) -> Result<EventCursor> {
     let cursor = decode(ADDED_EVENTS, text)?;
     match cursor {
-        feed::EventCursor::Adopted(micros, _) if !List::Events.allows(Some(micros)) => {
+        EventCursor::Adopted(micros, _) if !List::Events.allows(Some(micros)) => {
             Err(Error::BadCursor(BAD))
         }
         cursor => Ok(cursor),

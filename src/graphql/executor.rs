@@ -10,8 +10,8 @@ use tracing::warn;
 use super::{
     LedgerSchema, Limits,
     error::{ErrorCode, error_response, sanitize},
-    execute::live::{Live, Said},
     goes_on::GoesOn,
+    live::{Live, Output},
     loaders::Loaders,
     request::PreparedRequest,
     response::{complete, panicked, was_executed},
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     access::{Principal, Scope},
     db::ScanBudget,
+    feed::ChangeFeed,
     runs::Runs,
 };
 
@@ -42,10 +43,11 @@ pub struct Executor {
 impl Executor {
     /// Creates an executor over the runs of a database.
     #[must_use]
-    pub fn new(runs: Runs, limits: Limits) -> Self {
-        let feed = runs.feed().clone();
-        let loaders = Loaders::new(runs.clone());
-        let schema = |limits, mode| super::schema(runs.clone(), loaders.clone(), &limits, mode);
+    pub fn new(runs: Runs, feed: ChangeFeed, limits: Limits) -> Self {
+        let loaders = Loaders::new(runs.clone(), feed.clone());
+        let schema = |limits, mode| {
+            super::schema(runs.clone(), feed.clone(), loaders.clone(), &limits, mode)
+        };
         let without_suggestions = Limits {
             suggestions: false,
             ..limits
@@ -54,7 +56,7 @@ impl Executor {
             schema: schema(limits, ValidationMode::Strict),
             schema_without_suggestions: schema(without_suggestions, ValidationMode::Strict),
             schema_fast: schema(without_suggestions, ValidationMode::Fast),
-            live: Arc::new(Live::new(feed, limits.catch_up_time)),
+            live: Arc::new(Live::new(feed.clone(), limits.catch_up_time)),
             validator: Arc::new(Validator::new(limits)),
             operation_timeout: limits.operation_time,
         }
@@ -131,7 +133,7 @@ impl Executor {
         prepared: PreparedRequest,
         last: Option<String>,
         request_id: String,
-    ) -> impl Stream<Item = Said> + Send + use<> {
+    ) -> impl Stream<Item = Output> + Send + use<> {
         self.live.subscribe(prepared, request_id, last)
     }
 }

@@ -9,15 +9,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::{sync::oneshot, task};
 
 use super::goes_on::GoesOn;
-use crate::runs::{Result, Runs};
+use crate::runs::Result;
 
 /// What can be looked up.
 pub(super) trait Key: Clone + Send + Sync + 'static {
+    /// Where it is looked up.
+    type Source: Clone + Send + Sync + 'static;
     /// What is found.
     type Found: Send + 'static;
 
     /// Looks up what there is under each of these.
-    fn look_up(runs: &Runs, keys: &[Self]) -> impl Future<Output = Result<Found<Self>>> + Send;
+    fn look_up(
+        source: &Self::Source,
+        keys: &[Self],
+    ) -> impl Future<Output = Result<Found<Self>>> + Send;
 }
 
 /// What was found, in the order of the keys; none where there is nothing.
@@ -27,7 +32,7 @@ type Found<K> = Vec<Option<<K as Key>::Found>>;
 pub(super) struct Gathering<K: Key>(Arc<Gathered<K>>);
 
 struct Gathered<K: Key> {
-    runs: Runs,
+    source: K::Source,
     waiting: Mutex<Waiting<K>>,
 }
 
@@ -49,9 +54,9 @@ impl<K: Key> Default for Waiting<K> {
 }
 
 impl<K: Key> Gathering<K> {
-    pub(super) fn new(runs: &Runs) -> Self {
+    pub(super) fn new(source: &K::Source) -> Self {
         Self(Arc::new(Gathered {
-            runs: runs.clone(),
+            source: source.clone(),
             waiting: Mutex::default(),
         }))
     }
@@ -82,7 +87,7 @@ impl<K: Key> Gathering<K> {
         match answered.await {
             Ok(found) => found,
             // It ended without an answer for anybody.
-            Err(_) => K::look_up(&self.0.runs, &keys).await,
+            Err(_) => K::look_up(&self.0.source, &keys).await,
         }
     }
 }
@@ -96,7 +101,7 @@ impl<K: Key> Gathered<K> {
         // The task is polled again when all that it is at has been polled once.
         task::yield_now().await;
         let waiting = std::mem::take(&mut *self.waiting());
-        match K::look_up(&self.runs, &waiting.keys).await {
+        match K::look_up(&self.source, &waiting.keys).await {
             Ok(found) => {
                 let mut found = found.into_iter();
                 for (count, caller) in waiting.callers {

@@ -8,7 +8,8 @@ use super::gathering::{Gathering, Key};
 use crate::{
     db::keyset::PageRows,
     events::{Event, EventPageSpec, RunEventKey},
-    runs::{Result, Run, Runs, User, feed},
+    feed::{ChangeFeed, FeedCursor},
+    runs::{Result, Run, Runs, User},
 };
 
 /// All lookups; each has a key type of its own.
@@ -22,11 +23,11 @@ struct Kinds {
     now: Gathering<NowKey>,
     event_pages: Apart<RunEventKey<EventPageSpec>>,
     event_counts: Apart<RunEventKey<u32>>,
-    ledger: Runs,
+    feed: ChangeFeed,
 }
 
 /// What an index finds does not wait for what none does.
-struct Apart<K: Key> {
+struct Apart<K: Key<Source = Runs>> {
     lean: Gathering<K>,
     scans: Gathering<K>,
 }
@@ -46,15 +47,15 @@ struct UserKey(Uuid);
 struct NowKey;
 
 impl Loaders {
-    pub(super) fn new(runs: Runs) -> Self {
+    pub(super) fn new(runs: Runs, feed: ChangeFeed) -> Self {
         Self(Arc::new(Kinds {
             runs: Gathering::new(&runs),
             events: Gathering::new(&runs),
             users: Gathering::new(&runs),
-            now: Gathering::new(&runs),
+            now: Gathering::new(&feed),
             event_pages: Apart::new(&runs),
             event_counts: Apart::new(&runs),
-            ledger: runs,
+            feed,
         }))
     }
 
@@ -80,10 +81,10 @@ impl Loaders {
     }
 
     /// The place in the feed behind all that is committed.
-    pub(super) async fn now(&self) -> Result<feed::Cursor> {
+    pub(super) async fn now(&self) -> Result<FeedCursor> {
         match self.0.now.find(NowKey).await? {
             Some(cursor) => Ok(cursor),
-            None => self.0.ledger.feed().now().await,
+            None => self.0.feed.now().await,
         }
     }
 
@@ -102,7 +103,7 @@ impl Loaders {
     }
 }
 
-impl<K: Key> Apart<K> {
+impl<K: Key<Source = Runs>> Apart<K> {
     fn new(runs: &Runs) -> Self {
         Self {
             lean: Gathering::new(runs),
@@ -116,15 +117,17 @@ impl<K: Key> Apart<K> {
 }
 
 impl Key for NowKey {
-    type Found = feed::Cursor;
+    type Source = ChangeFeed;
+    type Found = FeedCursor;
 
-    async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<feed::Cursor>>> {
-        let now = runs.feed().now().await?;
+    async fn look_up(feed: &ChangeFeed, keys: &[Self]) -> Result<Vec<Option<FeedCursor>>> {
+        let now = feed.now().await?;
         Ok(vec![Some(now); keys.len()])
     }
 }
 
 impl Key for RunKey {
+    type Source = Runs;
     type Found = Run;
 
     async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<Run>>> {
@@ -135,6 +138,7 @@ impl Key for RunKey {
 }
 
 impl Key for EventKey {
+    type Source = Runs;
     type Found = Event;
 
     async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<Event>>> {
@@ -145,6 +149,7 @@ impl Key for EventKey {
 }
 
 impl Key for UserKey {
+    type Source = Runs;
     type Found = User;
 
     async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<User>>> {
@@ -162,6 +167,7 @@ fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
 }
 
 impl Key for RunEventKey<EventPageSpec> {
+    type Source = Runs;
     type Found = PageRows<Event>;
 
     async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<PageRows<Event>>>> {
@@ -170,6 +176,7 @@ impl Key for RunEventKey<EventPageSpec> {
 }
 
 impl Key for RunEventKey<u32> {
+    type Source = Runs;
     type Found = u32;
 
     async fn look_up(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<u32>>> {

@@ -11,10 +11,10 @@ mod context;
 mod cursor;
 mod error;
 mod event;
-mod execute;
 mod executor;
 mod gathering;
 mod goes_on;
+mod live;
 mod loaders;
 mod mutation;
 mod node;
@@ -30,18 +30,17 @@ mod subscription;
 mod user;
 mod validation;
 mod viewer;
-mod watching;
 mod written;
 
 pub use error::{ErrorCode, error_response};
-pub use execute::live::{Frame, Said};
 pub use executor::Executor;
+pub use live::{Frame, Output};
 pub use page::PageLimits;
 pub use request::PreparedRequest;
 pub use response::{was_executed, write, write_errors};
 pub use validation::DocumentLimits;
 
-use crate::runs::Runs;
+use crate::{feed::ChangeFeed, runs::Runs};
 use loaders::Loaders;
 use mutation::Mutation;
 use query::Query;
@@ -83,6 +82,7 @@ type LedgerSchema = Schema<Query, Mutation, Subscription>;
 /// The schema over a ledger.
 fn schema(
     runs: Runs,
+    feed: ChangeFeed,
     loaders: Loaders,
     limits: &Limits,
     validation: ValidationMode,
@@ -98,6 +98,7 @@ fn schema(
         .validation_mode(validation)
         .data(loaders)
         .data(runs)
+        .data(feed)
         .data(limits.pages)
         .finish()
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     access::Scope,
-    runs::feed::{EventsOf, Interest},
+    feed::{RunChanges, RunEvents},
 };
 
 /// What can be watched.
@@ -39,19 +39,14 @@ impl Subscription {
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<SyncRunChange>> + use<>> {
-        let watching = ctx.watching();
-        let interest = Interest {
+        let range = ctx.feed_range();
+        let interest = RunChanges {
             filter: filter.unwrap_or_default().parse()?,
             kinds: kinds.into_iter().map(Into::into).collect(),
         };
-        let after = watching.after(after).as_deref().map(decode_changes);
-        let changes = watching
-            .watch(
-                ctx.runs().feed(),
-                interest,
-                after.transpose()?,
-                encode_changes,
-            )
+        let after = range.after(after).as_deref().map(decode_changes);
+        let changes = range
+            .watch(ctx.feed(), interest, after.transpose()?, encode_changes)
             .await?;
         Ok(changes.map(|change| Ok(change?.into())))
     }
@@ -67,16 +62,11 @@ impl Subscription {
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<SyncEventAdded>> + use<>> {
-        let watching = ctx.watching();
-        let events = EventsOf(uuid("runId", &run_id)?);
-        let after = watching.after(after).as_deref().map(decode_added_events);
-        let added = watching
-            .watch(
-                ctx.runs().feed(),
-                events,
-                after.transpose()?,
-                encode_added_events,
-            )
+        let range = ctx.feed_range();
+        let events = RunEvents(uuid("runId", &run_id)?);
+        let after = range.after(after).as_deref().map(decode_added_events);
+        let added = range
+            .watch(ctx.feed(), events, after.transpose()?, encode_added_events)
             .await?;
         Ok(added.map(|added| Ok(added?.into())))
     }

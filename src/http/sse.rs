@@ -17,7 +17,7 @@ use futures_util::{Stream, StreamExt, future, stream};
 use super::{Services, quota::Permit};
 use crate::{
     access::Principal,
-    graphql::{PreparedRequest, Said, write},
+    graphql::{Output, PreparedRequest, write},
 };
 
 /// How long the line may be silent: clients and what is between take a longer silence for an end.
@@ -59,7 +59,9 @@ pub(super) async fn execute(
             // Held for as long as the stream is.
             let _ = &permit;
         })
-        .take_while(|said| future::ready(!matches!(said, Some(Said::TooSlow | Said::Unavailable))))
+        .take_while(|said| {
+            future::ready(!matches!(said, Some(Output::TooSlow | Output::Unavailable)))
+        })
         .flat_map(|said| stream::iter(said.map_or_else(|| vec![complete()], events)))
         .take_until(broken_off);
     respond(events)
@@ -71,8 +73,8 @@ pub(super) fn tell(response: &GraphQlResponse) -> Response {
     respond(stream::iter([next(write(response)), complete()]))
 }
 
-fn events(said: Said) -> Vec<Event> {
-    let Said::Frames(frames, first) = said else {
+fn events(said: Output) -> Vec<Event> {
+    let Output::Frames(frames, first) = said else {
         return Vec::new();
     };
     let events = frames[first..].iter().map(|frame| {

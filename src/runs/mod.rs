@@ -3,18 +3,18 @@
 //!
 //! [`Runs`] is the whole of it to its callers: `list` and `write` hold its
 //! methods, `status` the rules of a run's status, `commands` and `filter` what is handed in, `extent` how
-//! much of a run is told, `parts` what is read along with it, `lean` which lists an index leads to, `feed` how
-//! changes reach those who watch.
+//! much of a run is told, `parts` what is read along with it, `lean` which lists an index leads to, `change_signal`
+//! how the feed learns that there is something to read.
 
 use std::sync::Arc;
 
 use crate::{clock::Clock, db::Database};
 
+mod change_signal;
 pub mod commands;
 pub mod duration;
 mod error;
 mod extent;
-pub mod feed;
 pub mod filter;
 mod index_support;
 pub(crate) mod list;
@@ -23,14 +23,14 @@ mod statement;
 pub mod status;
 mod write;
 
+pub use change_signal::ChangeSignal;
+pub(crate) use change_signal::ChangeSubscriber;
 pub use entity::{run::Model as Run, user::Model as User};
 pub use error::{Error, Result};
 pub use extent::RunColumns;
 pub use list::{RunOrder, RunOrderField};
 pub use load::{LoadedRun, RunSelection};
 pub use write::WriteResult;
-
-use feed::Feed;
 
 /// How much one call may hand in.
 #[derive(Clone, Debug)]
@@ -43,8 +43,6 @@ pub struct Limits {
     pub details_depth: usize,
     /// Events in one call.
     pub events_per_call: usize,
-    /// Of the feed.
-    pub feed: feed::Settings,
 }
 
 impl Default for Limits {
@@ -54,7 +52,6 @@ impl Default for Limits {
             details_bytes: 64 * 1024,
             details_depth: 64,
             events_per_call: 1000,
-            feed: feed::Settings::default(),
         }
     }
 }
@@ -64,28 +61,25 @@ impl Default for Limits {
 pub struct Runs {
     pub(crate) database: Database,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) feed: Feed,
+    pub(crate) changes: ChangeSignal,
     pub(crate) limits: Limits,
 }
 
 impl Runs {
-    /// Opens the ledger that `database` holds, and starts to follow its changes.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn open(database: Database, clock: Arc<dyn Clock>, limits: Limits) -> Result<Self> {
-        let feed = Feed::start(database.clone(), clock.new_id(), limits.feed).await?;
-        Ok(Self {
+    /// Runs in this database.
+    #[must_use]
+    pub fn new(database: Database, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self {
             database,
             clock,
-            feed,
+            changes: ChangeSignal::default(),
             limits,
-        })
+        }
     }
 
-    /// The changes of runs, as they are committed.
+    /// Notified after each commit of this server's that changed a run or added events.
     #[must_use]
-    pub fn feed(&self) -> &Feed {
-        &self.feed
+    pub fn change_signal(&self) -> &ChangeSignal {
+        &self.changes
     }
 }

@@ -53,7 +53,7 @@ impl Runs {
     fn written(&self, row: Option<&QueryResult>) -> Result<Option<Run>, DbErr> {
         let run = row.map(Run::from_columns).transpose()?;
         if run.is_some() {
-            self.feed.ring();
+            self.changes.notify();
         }
         Ok(run)
     }

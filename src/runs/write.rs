@@ -222,7 +222,7 @@ impl Runs {
             update.value(Column::ErrorMessage, reason);
         }
         let mut runs = self.write_runs(update).await?;
-        self.feed.ring();
+        self.changes.notify();
         runs.sort_by_key(|run| (run.started_at, run.id));
         for run in &runs {
             debug!(%run, "ended");
@@ -279,7 +279,7 @@ impl Runs {
                 Box::pin(merge_and_read(connection, id, update, details, columns))
             })
             .await?;
-        self.feed.ring();
+        self.changes.notify();
         Ok(run)
     }
 }

@@ -16,8 +16,10 @@ use futures_util::StreamExt;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sync_history::{
     access::{Principal, Scopes},
+    clock::Clock,
     db,
-    graphql::{self, Executor, Said},
+    feed::{self, ChangeFeed},
+    graphql::{self, Executor, Output},
     runs::{Limits, Runs},
 };
 use uuid::Uuid;
@@ -135,7 +137,7 @@ async fn watch(
                 }
                 break;
             };
-            let Some(Said::Frames(frames, first)) = said else {
+            let Some(Output::Frames(frames, first)) = said else {
                 panic!("{said:?}")
             };
             for frame in &frames[first..] {
@@ -238,9 +240,11 @@ async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
     for _ in 0..if database == Postgres { 2 } else { 1 } {
         let database = db::connect(&url).await.unwrap();
         let clock = Arc::new(TestClock::default());
-        let runs = Runs::open(database, clock, Limits::default());
+        let runs = Runs::new(database.clone(), clock.clone(), Limits::default());
+        let (signal, settings) = (runs.change_signal(), feed::Settings::default());
+        let feed = ChangeFeed::start(database, clock.new_id(), signal, settings).await;
         let limits = graphql::Limits::default();
-        replicas.push(Executor::new(runs.await.unwrap(), limits));
+        replicas.push(Executor::new(runs, feed.unwrap(), limits));
     }
     let begin = now(&replicas[0]).await;
     // A transaction that is open throughout, and has written.

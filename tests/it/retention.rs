@@ -15,7 +15,7 @@ const WATCH: &str = "subscription($after: String) {
 
 fn kept_for(retention: Duration) -> Limits {
     let mut limits = Limits::default();
-    limits.runs.feed.retention = retention;
+    limits.feed.retention = retention;
     limits
 }
 
@@ -180,7 +180,7 @@ async fn a_database_that_was_moved_delivers_its_events_and_begins_its_feed_anew(
 #[tokio::test]
 async fn what_another_replica_writes_is_noticed_without_a_poll() {
     let mut limits = Limits::default();
-    limits.runs.feed.poll_interval = Duration::from_hours(1);
+    limits.feed.poll_interval = Duration::from_hours(1);
     let server = TestServer::start_with(Postgres, limits).await;
     let replica = server.replica().await;
     let mut socket = server

@@ -3,7 +3,7 @@
 use async_graphql::SimpleObject;
 
 use super::SyncEvent;
-use crate::{events::Event, graphql::cursor::encode_added_events, runs::feed::EventCursor};
+use crate::{events::Event, feed::EventCursor, graphql::cursor::encode_added_events};
 
 /// A committed event of a run.
 #[derive(Debug, SimpleObject)]

@@ -11,16 +11,14 @@ use super::{SyncEvent, SyncEventFilter};
 use crate::{
     db::keyset::PageRows,
     events::{Event, EventPageSpec, EventQuery, RunEventKey, event_position, filter::EventFilter},
+    feed::{EventCursor, FeedCursor},
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_added_events, encode_position},
         objects::{Fragments, Object, Objects, Plain, WriteInner},
         page::{PageArguments, PageInfo, argument, count_bound, inner_of_page},
     },
-    runs::{
-        Result,
-        feed::{self, EventCursor},
-    },
+    runs::Result,
 };
 
 /// A page of events.
@@ -28,7 +26,7 @@ use crate::{
 pub(in crate::graphql) struct SyncEventConnection {
     rows: Arc<PageRows<SyncEvent>>,
     list: EventList,
-    place: Option<feed::Cursor>,
+    place: Option<FeedCursor>,
 }
 
 /// What a page is a page of.

@@ -4,8 +4,8 @@ use async_graphql::{Enum, Object};
 
 use super::{SyncRun, SyncStatus, stored};
 use crate::{
+    feed::RunChange,
     graphql::{cursor::encode_changes, scalars::DateTime},
-    runs::feed::Delivery,
 };
 
 /// What changed of a run.
@@ -22,10 +22,10 @@ pub(in crate::graphql) enum SyncChangeKind {
 
 /// A committed change of a run.
 #[derive(Debug)]
-pub(in crate::graphql) struct SyncRunChange(Delivery);
+pub(in crate::graphql) struct SyncRunChange(RunChange);
 
-impl From<Delivery> for SyncRunChange {
-    fn from(delivery: Delivery) -> Self {
+impl From<RunChange> for SyncRunChange {
+    fn from(delivery: RunChange) -> Self {
         Self(delivery)
     }
 }

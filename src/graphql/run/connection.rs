@@ -5,13 +5,14 @@ use async_graphql::{Context, Object, SimpleObject, parser::types::Field};
 use super::{SyncRun, SyncRunFilter, SyncRunOrder};
 use crate::{
     db::keyset::PageRows,
+    feed::FeedCursor,
     graphql::{
         context::{LedgerContext, place_if_selected},
         cursor::{List, encode_changes, encode_position},
         objects::{Fragments, Object, Objects, Plain, WriteInner},
         page::{PageArguments, PageInfo, count_bound, inner_of_page},
     },
-    runs::{RunOrder, RunOrderField, feed, filter::RunFilter},
+    runs::{RunOrder, RunOrderField, filter::RunFilter},
 };
 
 /// A page of runs.
@@ -20,7 +21,7 @@ pub(in crate::graphql) struct SyncRunConnection {
     rows: PageRows<SyncRun>,
     filter: RunFilter,
     field: RunOrderField,
-    place: Option<feed::Cursor>,
+    place: Option<FeedCursor>,
 }
 
 /// A run and its place in the list.

@@ -13,7 +13,8 @@ use super::message::{Close, Operation};
 use crate::{
     access::Principal,
     graphql::{
-        ErrorCode, Frame, PreparedRequest, Said, error_response, was_executed, write, write_errors,
+        ErrorCode, Frame, Output, PreparedRequest, error_response, was_executed, write,
+        write_errors,
     },
     http::{Services, request},
 };
@@ -149,12 +150,12 @@ async fn answer(
 fn follow(
     operation: Operation,
     id: Arc<str>,
-    said: impl Stream<Item = Said>,
+    said: impl Stream<Item = Output>,
 ) -> impl Stream<Item = Outgoing> {
     said.map(Some)
         .chain(stream::iter([None]))
         .map(move |said| match said {
-            Some(Said::Frames(frames, first)) => {
+            Some(Output::Frames(frames, first)) => {
                 let messages = |frame: &Frame| match &frame.errors {
                     Some(errors) => operation.error(errors),
                     None => operation.next(&frame.json),
@@ -167,8 +168,8 @@ fn follow(
                     Outgoing::Messages(messages)
                 }
             }
-            Some(Said::TooSlow) => Outgoing::TooSlow,
-            Some(Said::Unavailable) => Outgoing::Unavailable,
+            Some(Output::TooSlow) => Outgoing::TooSlow,
+            Some(Output::Unavailable) => Outgoing::Unavailable,
             None => Outgoing::Last(Arc::clone(&id), vec![operation.complete()]),
         })
 }

@@ -12,6 +12,7 @@ use sync_history::{
     clock::Clock,
     config::Limits,
     db::{self, StatementTimeouts},
+    feed::ChangeFeed,
     graphql::Executor,
     http::Services,
     runs::Runs,
@@ -110,10 +111,11 @@ impl TestServer {
         });
         let clock = Arc::new(options.clock);
         let injected: Arc<dyn Clock> = clock.clone();
-        let runs = Runs::open(database.clone(), injected.clone(), limits.runs.clone())
-            .await
-            .unwrap();
-        let graphql = Executor::new(runs, limits.graphql);
+        let runs = Runs::new(database.clone(), injected.clone(), limits.runs.clone());
+        let (signal, settings) = (runs.change_signal(), limits.feed);
+        let feed = ChangeFeed::start(database.clone(), injected.new_id(), signal, settings);
+        let feed = feed.await.unwrap();
+        let graphql = Executor::new(runs, feed, limits.graphql);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let access = Access::open(
             database.clone(),

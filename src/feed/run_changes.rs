@@ -6,17 +6,17 @@ use entity::SyncChangeKind;
 use tokio::sync::broadcast;
 
 use super::{
-    Change,
-    cursor::{Cursor, Head},
-    source::Source,
-    tail::{BATCH, Batch, Reached, Shared},
-    watch::{Page, Subject},
+    change::Change,
+    change_log::ChangeLog,
+    position::{CommitPosition, FeedCursor},
+    stream::{Page, Topic},
+    tail::{BATCH, Batch, IntervalEnd, Shared},
 };
-use crate::runs::{error::Result, filter::RunFilter};
+use crate::runs::{Result, filter::RunFilter};
 
 /// Which changes are wanted.
 #[derive(Clone, Debug)]
-pub struct Interest {
+pub struct RunChanges {
     /// Of these runs.
     pub filter: RunFilter,
     /// Of these kinds.
@@ -25,18 +25,18 @@ pub struct Interest {
 
 /// A change that is of interest.
 #[derive(Clone, Debug)]
-pub struct Delivery {
+pub struct RunChange {
     /// The change.
     pub change: Arc<Change>,
     /// Whether the change left the run matching.
     pub matches_filter: bool,
 }
 
-impl Interest {
+impl RunChanges {
     /// Whether to deliver `change`: it left the run matching, or found it so. Both are judged by what
     /// the change did, not by what became of the run since, so that whoever reads it later, or
     /// through another replica, is told the same.
-    fn takes(&self, change: &Arc<Change>) -> Option<Delivery> {
+    fn takes(&self, change: &Arc<Change>) -> Option<RunChange> {
         if !self.kinds.contains(&change.kind()) {
             return None;
         }
@@ -47,13 +47,13 @@ impl Interest {
                 .as_ref()
                 .is_some_and(|run| self.filter.matches(run))
         };
-        (matches_filter || did_match()).then(|| Delivery {
+        (matches_filter || did_match()).then(|| RunChange {
             change: Arc::clone(change),
             matches_filter,
         })
     }
 
-    fn pick(&self, changes: &[Arc<Change>]) -> Vec<Delivery> {
+    fn pick(&self, changes: &[Arc<Change>]) -> Vec<RunChange> {
         changes
             .iter()
             .filter_map(|change| self.takes(change))
@@ -61,16 +61,21 @@ impl Interest {
     }
 }
 
-impl Subject for Interest {
+impl Topic for RunChanges {
     type Row = Change;
-    type Delivery = Delivery;
-    type Place = Cursor;
+    type Delivery = RunChange;
+    type Place = FeedCursor;
 
     fn channel(shared: &Shared) -> &broadcast::Sender<Arc<Batch<Change>>> {
         &shared.changes
     }
 
-    async fn check(&self, source: &Source, place: Option<&Cursor>, head: &Head) -> Result<()> {
+    async fn check(
+        &self,
+        source: &ChangeLog,
+        place: Option<&FeedCursor>,
+        head: &CommitPosition,
+    ) -> Result<()> {
         place.map_or(Ok(()), |place| source.check(place, head))
     }
 
@@ -78,9 +83,9 @@ impl Subject for Interest {
     /// nothing.
     async fn read(
         &self,
-        source: &Source,
-        place: Option<&Cursor>,
-        head: &Head,
+        source: &ChangeLog,
+        place: Option<&FeedCursor>,
+        head: &CommitPosition,
     ) -> Result<Page<Self>> {
         let Some(place) = place else {
             return Ok(Page {
@@ -98,27 +103,27 @@ impl Subject for Interest {
         })
     }
 
-    fn take(&self, batch: &Batch<Change>) -> Vec<Delivery> {
+    fn take(&self, batch: &Batch<Change>) -> Vec<RunChange> {
         self.pick(&batch.items)
     }
 
-    fn behind(batch: &Batch<Change>) -> Option<Cursor> {
+    fn behind(batch: &Batch<Change>) -> Option<FeedCursor> {
         batch.end(|change| &change.cursor)
     }
 
-    fn place_of(delivery: &Delivery) -> Cursor {
+    fn place_of(delivery: &RunChange) -> FeedCursor {
         delivery.change.cursor.clone()
     }
 
-    fn at(source: &Source, head: &Head) -> Cursor {
-        Cursor::at(source.feed(), head.clone())
+    fn at(source: &ChangeLog, head: &CommitPosition) -> FeedCursor {
+        FeedCursor::at(source.feed(), head.clone())
     }
 
-    fn ends_at(&self, _: &Reached) -> bool {
+    fn ends_at(&self, _: &IntervalEnd) -> bool {
         false
     }
 
-    async fn has_ended(&self, _: &Source) -> Result<bool> {
+    async fn has_ended(&self, _: &ChangeLog) -> Result<bool> {
         Ok(false)
     }
 }

@@ -19,11 +19,11 @@ use tokio::{
     task::{self, AbortHandle},
 };
 
+use super::feed_range::RangeKind;
 use super::{
     Execution, Frame,
-    asked::{Asked, Key},
+    request::{Key, SharedRequest},
 };
-use crate::graphql::watching::Stretch;
 
 /// Responses sent at once if they are there at once, and their bytes.
 const CHUNK: usize = 16;
@@ -31,11 +31,11 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks kept for subscribers that are slow; one that falls behind further reads by itself.
 const BACKLOG: usize = 64;
 /// Subscribers who are told at once.
-const RANK: usize = 16;
+const SHARD_SIZE: usize = 16;
 
 /// What the subscribers of a group are told.
 #[derive(Clone, Debug)]
-pub(super) enum News {
+pub(super) enum Broadcast {
     Frames(Arc<[Frame]>),
     /// There is nothing more to come.
     End,
@@ -48,20 +48,20 @@ pub(super) struct Groups(Mutex<HashMap<Key, Weak<Group>>>);
 /// A question that is being answered for all who ask it.
 pub(super) struct Group {
     groups: Weak<Groups>,
-    pub(super) asked: Arc<Asked>,
-    ranks: Weak<Ranks>,
+    pub(super) asked: Arc<SharedRequest>,
+    ranks: Weak<Shards>,
     holds: watch::Receiver<bool>,
     task: AbortHandle,
 }
 
 /// The followers of a group.
 #[derive(Default)]
-struct Ranks(Mutex<Vec<broadcast::Sender<News>>>);
+struct Shards(Mutex<Vec<broadcast::Sender<Broadcast>>>);
 
-impl Ranks {
-    fn join(&self) -> broadcast::Receiver<News> {
+impl Shards {
+    fn join(&self) -> broadcast::Receiver<Broadcast> {
         let mut ranks = self.lock();
-        if let Some(rank) = ranks.iter().find(|rank| rank.receiver_count() < RANK) {
+        if let Some(rank) = ranks.iter().find(|rank| rank.receiver_count() < SHARD_SIZE) {
             return rank.subscribe();
         }
         let (rank, news) = broadcast::channel(BACKLOG);
@@ -69,7 +69,7 @@ impl Ranks {
         news
     }
 
-    async fn tell(&self, news: &News) {
+    async fn tell(&self, news: &Broadcast) {
         let mut told = 0;
         while let Some(rank) = self.nth(told) {
             if told > 0 {
@@ -81,26 +81,26 @@ impl Ranks {
         }
     }
 
-    fn nth(&self, number: usize) -> Option<broadcast::Sender<News>> {
+    fn nth(&self, number: usize) -> Option<broadcast::Sender<Broadcast>> {
         self.lock().get(number).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<broadcast::Sender<News>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<broadcast::Sender<Broadcast>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One of a group.
-pub(super) struct Follower {
+pub(super) struct Member {
     pub(super) group: Arc<Group>,
     /// What is answered since it joined.
-    pub(super) news: broadcast::Receiver<News>,
+    pub(super) news: broadcast::Receiver<Broadcast>,
 }
 
 impl Groups {
     /// Joins those who ask the same, or begins a group. Whatever is committed once this is done, the
     /// follower will be told, unless the group fails; then its news end.
-    pub(super) async fn join(self: &Arc<Self>, asked: &Arc<Asked>) -> Follower {
+    pub(super) async fn join(self: &Arc<Self>, asked: &Arc<SharedRequest>) -> Member {
         // Let go of when the groups are no longer locked, since its end may lock them.
         let existing;
         let follower = {
@@ -118,12 +118,12 @@ impl Groups {
         follower
     }
 
-    fn begin(self: &Arc<Self>, asked: &Arc<Asked>) -> Follower {
-        let ranks = Arc::new(Ranks::default());
+    fn begin(self: &Arc<Self>, asked: &Arc<SharedRequest>) -> Member {
+        let ranks = Arc::new(Shards::default());
         let news = ranks.join();
         let (is_live, holds) = watch::channel(false);
         let weak = Arc::downgrade(&ranks);
-        let execution = Execution::begin(asked, Stretch::Live(is_live));
+        let execution = Execution::begin(asked, RangeKind::Live(is_live));
         let task = tokio::spawn(answer(execution, ranks));
         let group = Group {
             groups: Arc::downgrade(self),
@@ -132,7 +132,7 @@ impl Groups {
             holds,
             task: task.abort_handle(),
         };
-        Follower {
+        Member {
             group: Arc::new(group),
             news,
         }
@@ -145,8 +145,8 @@ impl Groups {
 
 impl Group {
     /// None if the group has come to its end.
-    fn join(self: &Arc<Self>) -> Option<Follower> {
-        Some(Follower {
+    fn join(self: &Arc<Self>) -> Option<Member> {
+        Some(Member {
             news: self.ranks.upgrade()?.join(),
             group: Arc::clone(self),
         })
@@ -186,7 +186,7 @@ pub(super) fn chunks(frames: BoxStream<'static, Frame>) -> impl Stream<Item = Ve
     })
 }
 
-async fn answer(execution: Execution, ranks: Arc<Ranks>) {
+async fn answer(execution: Execution, ranks: Arc<Shards>) {
     let watching = Arc::clone(&execution.watching);
     let mut chunks = pin!(chunks(execution.frames));
     while let Some(frames) = chunks.next().await {
@@ -194,10 +194,10 @@ async fn answer(execution: Execution, ranks: Arc<Ranks>) {
             // Each will be told by an execution of its own, if it is still so.
             return;
         }
-        ranks.tell(&News::Frames(frames.into())).await;
+        ranks.tell(&Broadcast::Frames(frames.into())).await;
     }
     if watching.progress().ended {
-        ranks.tell(&News::End).await;
+        ranks.tell(&Broadcast::End).await;
     }
 }
 
@@ -207,15 +207,15 @@ mod tests {
 
     #[tokio::test]
     async fn all_ranks_are_told_and_those_who_leave_make_room() {
-        let ranks = Ranks::default();
-        let mut followers: Vec<_> = (0..=RANK).map(|_| ranks.join()).collect();
+        let ranks = Shards::default();
+        let mut followers: Vec<_> = (0..=SHARD_SIZE).map(|_| ranks.join()).collect();
         assert_eq!(ranks.lock().len(), 2);
         followers.swap_remove(0);
         followers.push(ranks.join());
         assert_eq!(ranks.lock().len(), 2);
-        ranks.tell(&News::End).await;
+        ranks.tell(&Broadcast::End).await;
         for follower in &mut followers {
-            assert!(matches!(follower.try_recv(), Ok(News::End)));
+            assert!(matches!(follower.try_recv(), Ok(Broadcast::End)));
         }
     }
 }

@@ -3,9 +3,12 @@
 //! client that falls behind its group catches up in the same way; one that does not within a time is
 //! told that it is too slow.
 
-mod asked;
-mod execution;
-mod group;
+mod fan_out;
+mod feed_range;
+mod frame;
+mod request;
+
+pub(super) use feed_range::FeedRange;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,24 +24,21 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
-    graphql::{
-        request::PreparedRequest,
-        watching::{Stretch, Watching},
-    },
-    runs::feed::{Feed, Moment},
+    feed::{ChangeFeed, TailPosition},
+    graphql::{live::feed_range::RangeKind, request::PreparedRequest},
 };
-use asked::Asked;
-use execution::Execution;
-use group::{Follower, Groups, News, chunks};
+use fan_out::{Broadcast, Groups, Member, chunks};
+use frame::Execution;
+use request::SharedRequest;
 
-pub use execution::Frame;
+pub use frame::Frame;
 
 /// How long to wait before what has failed is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What all subscriptions are made from.
 pub(in crate::graphql) struct Live {
-    feed: Feed,
+    feed: ChangeFeed,
     groups: Arc<Groups>,
     /// How long a client that fell behind may take to catch up.
     catch_up_time: Duration,
@@ -46,7 +46,7 @@ pub(in crate::graphql) struct Live {
 
 /// What a subscription says at once.
 #[derive(Debug)]
-pub enum Said {
+pub enum Output {
     /// Responses, in order: those of the chunk from this one on.
     Frames(Arc<[Frame]>, usize),
     /// The client does not keep up, and should come back when it does; this is the last.
@@ -58,7 +58,7 @@ pub enum Said {
 /// One client's subscription.
 struct Subscription {
     live: Arc<Live>,
-    asked: Arc<Asked>,
+    asked: Arc<SharedRequest>,
     place: Place,
     stage: Stage,
     /// Since when the client has not kept up.
@@ -78,21 +78,21 @@ enum Stage {
     Apart,
     /// Reads by itself up to a moment, behind which it is told all as one of a group.
     Replaying {
-        watching: Arc<Watching>,
+        watching: Arc<FeedRange>,
         frames: BoxStream<'static, Vec<Frame>>,
-        follower: Follower,
-        moment: Moment,
+        follower: Member,
+        moment: TailPosition,
     },
     /// Is told what its group is, from the moment with this number on.
     Following {
-        follower: Follower,
+        follower: Member,
         from: u64,
     },
     Ended,
 }
 
 impl Live {
-    pub(in crate::graphql) fn new(feed: Feed, catch_up_time: Duration) -> Self {
+    pub(in crate::graphql) fn new(feed: ChangeFeed, catch_up_time: Duration) -> Self {
         Self {
             feed,
             groups: Arc::default(),
@@ -106,8 +106,8 @@ impl Live {
         prepared: PreparedRequest,
         request_id: String,
         last: Option<String>,
-    ) -> impl Stream<Item = Said> + Send + use<> {
-        let asked = Asked::of(prepared, request_id);
+    ) -> impl Stream<Item = Output> + Send + use<> {
+        let asked = SharedRequest::of(prepared, request_id);
         let subscription = asked.map(|asked| Subscription {
             live: Arc::clone(self),
             asked: Arc::new(asked),
@@ -125,7 +125,7 @@ impl Live {
 
 impl Subscription {
     /// What is said next; none if all has been.
-    async fn next(&mut self) -> Option<Said> {
+    async fn next(&mut self) -> Option<Output> {
         loop {
             match &mut self.stage {
                 Stage::Ended => return None,
@@ -139,7 +139,7 @@ impl Subscription {
                     None => self.follow(),
                 },
                 Stage::Following { follower, from } => match follower.news.recv().await {
-                    Ok(News::Frames(frames)) => {
+                    Ok(Broadcast::Frames(frames)) => {
                         let first = first_behind(*from, &frames);
                         self.behind = None;
                         match first {
@@ -148,7 +148,7 @@ impl Subscription {
                             None => {}
                         }
                     }
-                    Ok(News::End) => self.stage = Stage::Ended,
+                    Ok(Broadcast::End) => self.stage = Stage::Ended,
                     Err(RecvError::Lagged(_)) => {
                         self.behind.get_or_insert_with(Instant::now);
                         self.stage = Stage::Apart;
@@ -163,7 +163,7 @@ impl Subscription {
     }
 
     /// Joins a group, and begins to read up to a moment behind that; or tells why it cannot.
-    async fn begin(&mut self) -> std::result::Result<(), Said> {
+    async fn begin(&mut self) -> std::result::Result<(), Output> {
         let live = &self.live;
         let follower = live.groups.join(&self.asked).await;
         let moment = match live.feed.reach().await {
@@ -171,14 +171,14 @@ impl Subscription {
             Err(error) if matches!(self.place, Place::Given) => {
                 warn!(%error, "a subscription cannot be begun");
                 self.stage = Stage::Ended;
-                return Err(Said::Unavailable);
+                return Err(Output::Unavailable);
             }
             Err(_) => {
                 time::sleep(PAUSE).await;
                 return Ok(());
             }
         };
-        let stretch = Stretch::Replay(moment.clone(), self.place());
+        let stretch = RangeKind::Backfill(moment.clone(), self.place());
         let Execution { watching, frames } = Execution::begin(&self.asked, stretch);
         // From now on where it begins is told apart from what it asks.
         self.asked = Arc::clone(&follower.group.asked);
@@ -209,11 +209,11 @@ impl Subscription {
         }
     }
 
-    fn say(&mut self, frames: Arc<[Frame]>, first: usize) -> Said {
+    fn say(&mut self, frames: Arc<[Frame]>, first: usize) -> Output {
         let behind = self.behind.map(|since| since.elapsed());
         if behind.is_some_and(|behind| behind > self.live.catch_up_time) {
             self.stage = Stage::Ended;
-            return Said::TooSlow;
+            return Output::TooSlow;
         }
         if frames.iter().any(|frame| frame.errors.is_some()) {
             self.stage = Stage::Ended;
@@ -221,7 +221,7 @@ impl Subscription {
         if let Some(place) = frames.last().and_then(|frame| frame.place.clone()) {
             self.place = Place::At(place);
         }
-        Said::Frames(frames, first)
+        Output::Frames(frames, first)
     }
 
     fn place(&self) -> Option<String> {

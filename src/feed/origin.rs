@@ -7,11 +7,11 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::source::query_one;
+use super::query::query_one;
 use crate::db::Database;
 
 /// What a feed is known by.
-pub(super) struct Home {
+pub(super) struct FeedOrigin {
     /// Identity of the feed in this place: it differs for a dump restored elsewhere, where the
     /// transaction ids of a cursor mean nothing, and for a copy beside it.
     pub(super) feed: Uuid,
@@ -34,7 +34,7 @@ const MOVE: &str = "SET LOCAL statement_timeout = 0;
         coalesce(pg_sequence_last_value('sync_history.sync_event_seq_seq'), 0)";
 
 /// Finds the feed's home, which is here from now on.
-pub(super) async fn find(database: &Database) -> Result<Home, DbErr> {
+pub(super) async fn find(database: &Database) -> Result<FeedOrigin, DbErr> {
     let sql = match database.backend() {
         DbBackend::Postgres => POSTGRES,
         _ => SQLITE,
@@ -48,7 +48,7 @@ pub(super) async fn find(database: &Database) -> Result<Home, DbErr> {
     } else {
         settle(database, &here).await?
     };
-    Ok(Home {
+    Ok(FeedOrigin {
         feed: Uuid::new_v5(&id, here.as_bytes()),
         moved_seq,
     })

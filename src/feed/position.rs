@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// A moment of the feed: tells what had been committed by then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Head {
+pub enum CommitPosition {
     /// PostgreSQL: which transactions had.
     Snapshot(Snapshot),
     /// SQLite, which has one writer at a time: the highest `seq` of each table.
@@ -26,7 +26,7 @@ pub(super) enum Table {
     Events,
 }
 
-impl Head {
+impl CommitPosition {
     /// The highest `seq` of a table at this moment, where that alone tells the moment.
     pub(super) fn seq(&self, table: Table) -> i64 {
         match (self, table) {
@@ -88,20 +88,20 @@ pub struct Snapshot {
 /// one another in that order, since each transaction that changes a run waits for the one before it
 /// to end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
+pub struct FeedCursor {
     /// Identity of the feed, so that no cursor is taken for one of another database's.
     feed: Uuid,
     /// All that was committed by then lies before this place.
-    pub(super) base: Head,
+    pub(super) base: CommitPosition,
     /// All that was committed later lies behind this place.
-    pub(super) upto: Head,
+    pub(super) upto: CommitPosition,
     /// Of what was committed between, this much lies before.
     pub(super) seq: i64,
 }
 
-impl Cursor {
+impl FeedCursor {
     /// The place behind all that was committed by `head`.
-    pub(super) fn at(feed: Uuid, head: Head) -> Self {
+    pub(super) fn at(feed: Uuid, head: CommitPosition) -> Self {
         Self {
             feed,
             base: head.clone(),
@@ -115,7 +115,7 @@ impl Cursor {
     }
 
     /// The place before all that was ever committed, in the interval up to `head`.
-    pub(super) fn beginning(feed: Uuid, head: Head) -> Self {
+    pub(super) fn beginning(feed: Uuid, head: CommitPosition) -> Self {
         Self {
             feed,
             base: head.beginning(),
@@ -133,7 +133,7 @@ impl Cursor {
     }
 
     /// The place at the end of this interval, which is the start of the one up to `head`.
-    pub(super) fn next_interval(&self, head: &Head) -> Self {
+    pub(super) fn next_interval(&self, head: &CommitPosition) -> Self {
         Self {
             feed: self.feed,
             base: self.upto.clone(),
@@ -144,12 +144,14 @@ impl Cursor {
 
     /// Whether this place lies in the future of `head`: then the database was restored to an
     /// earlier state since the cursor was made.
-    pub(super) fn is_ahead_of(&self, head: &Head) -> bool {
+    pub(super) fn is_ahead_of(&self, head: &CommitPosition) -> bool {
         match (&self.upto, head) {
-            (Head::Snapshot(upto), Head::Snapshot(head)) => upto.xmax > head.xmax,
+            (CommitPosition::Snapshot(upto), CommitPosition::Snapshot(head)) => {
+                upto.xmax > head.xmax
+            }
             (
-                Head::Sequence { changes, events },
-                Head::Sequence {
+                CommitPosition::Sequence { changes, events },
+                CommitPosition::Sequence {
                     changes: head_changes,
                     events: head_events,
                 },
@@ -161,7 +163,7 @@ impl Cursor {
 }
 
 /// `10:20:10,14,15` as PostgreSQL writes a snapshot, or `10:20` for sequences.
-impl fmt::Display for Head {
+impl fmt::Display for CommitPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Snapshot(snapshot) => snapshot.fmt(f),
@@ -170,10 +172,10 @@ impl fmt::Display for Head {
     }
 }
 
-impl FromStr for Head {
-    type Err = NoHead;
+impl FromStr for CommitPosition {
+    type Err = InvalidCommitPosition;
 
-    fn from_str(text: &str) -> Result<Self, NoHead> {
+    fn from_str(text: &str) -> Result<Self, InvalidCommitPosition> {
         let snapshot = || text.parse().map(Self::Snapshot);
         let sequence = || {
             let (changes, events) = text.split_once(':')?;
@@ -201,12 +203,12 @@ impl fmt::Display for Snapshot {
 /// A text that is no moment.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a moment of the feed")]
-pub struct NoHead(String);
+pub struct InvalidCommitPosition(String);
 
 impl FromStr for Snapshot {
-    type Err = NoHead;
+    type Err = InvalidCommitPosition;
 
-    fn from_str(text: &str) -> Result<Self, NoHead> {
+    fn from_str(text: &str) -> Result<Self, InvalidCommitPosition> {
         let parse = || {
             let mut parts = text.splitn(3, ':');
             let xmin = parts.next()?.parse().ok()?;
@@ -223,7 +225,7 @@ impl FromStr for Snapshot {
                 in_progress,
             })
         };
-        parse().ok_or_else(|| NoHead(text.to_owned()))
+        parse().ok_or_else(|| InvalidCommitPosition(text.to_owned()))
     }
 }
 
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_moment_includes_what_came_before_it() {
-        let head = |text: &str| text.parse::<Head>().unwrap();
+        let head = |text: &str| text.parse::<CommitPosition>().unwrap();
         assert!(head("10:20:").includes(&head("10:20:10,12")));
         assert!(head("10:20:10").includes(&head("10:18:10,12")));
         assert!(!head("10:20:12").includes(&head("10:18:10")));
@@ -261,11 +263,11 @@ mod tests {
 
     #[test]
     fn a_cursor_from_the_future_is_told() {
-        let at = |head| Cursor::at(Uuid::nil(), head);
-        let snapshot = |text: &str| Head::Snapshot(text.parse().unwrap());
+        let at = |head| FeedCursor::at(Uuid::nil(), head);
+        let snapshot = |text: &str| CommitPosition::Snapshot(text.parse().unwrap());
         assert!(at(snapshot("10:20:")).is_ahead_of(&snapshot("10:19:")));
         assert!(!at(snapshot("10:20:")).is_ahead_of(&snapshot("20:20:")));
-        let sequence = |changes, events| Head::Sequence { changes, events };
+        let sequence = |changes, events| CommitPosition::Sequence { changes, events };
         assert!(at(sequence(3, 0)).is_ahead_of(&sequence(2, 9)));
         assert!(at(sequence(0, 3)).is_ahead_of(&sequence(9, 2)));
         assert!(!at(sequence(2, 2)).is_ahead_of(&sequence(2, 2)));

@@ -7,19 +7,16 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::{
-    AddedEvent,
-    cursor::{Cursor, Head},
-    source::Source,
-    tail::{BATCH, Batch, Reached, Shared},
-    watch::{Page, Subject},
+    change::AddedEvent,
+    change_log::ChangeLog,
+    position::{CommitPosition, FeedCursor},
+    stream::{Page, Topic},
+    tail::{BATCH, Batch, IntervalEnd, Shared},
 };
 use crate::{
     db::keyset::Position,
     events::{Event, event_position},
-    runs::{
-        error::{Error, Result},
-        status,
-    },
+    runs::{Error, Result, status},
 };
 
 /// A place among the events of a run.
@@ -29,19 +26,19 @@ pub enum EventCursor {
     /// since nothing else is known of their order.
     Adopted(i64, Uuid),
     /// Behind one that the feed carries.
-    Fed(Cursor),
+    Fed(FeedCursor),
 }
 
 /// The run whose events are wanted.
 #[derive(Clone, Copy, Debug)]
-pub struct EventsOf(pub Uuid);
+pub struct RunEvents(pub Uuid);
 
-impl EventsOf {
+impl RunEvents {
     async fn read_adopted(
         self,
-        source: &Source,
+        source: &ChangeLog,
         after: Option<Position>,
-        head: &Head,
+        head: &CommitPosition,
     ) -> Result<Page<Self>> {
         let events = source.adopted_events(self.0, after, BATCH).await?;
         let deliveries: Vec<_> = events
@@ -53,7 +50,7 @@ impl EventsOf {
             .collect();
         let place = match deliveries.last() {
             Some((place, _)) => place.clone(),
-            None => EventCursor::Fed(Cursor::beginning(source.feed(), head.clone())),
+            None => EventCursor::Fed(FeedCursor::beginning(source.feed(), head.clone())),
         };
         Ok(Page {
             deliveries,
@@ -69,7 +66,7 @@ impl EventsOf {
     }
 }
 
-impl Subject for EventsOf {
+impl Topic for RunEvents {
     type Row = AddedEvent;
     type Delivery = (EventCursor, Event);
     type Place = EventCursor;
@@ -78,7 +75,12 @@ impl Subject for EventsOf {
         &shared.events
     }
 
-    async fn check(&self, source: &Source, place: Option<&EventCursor>, head: &Head) -> Result<()> {
+    async fn check(
+        &self,
+        source: &ChangeLog,
+        place: Option<&EventCursor>,
+        head: &CommitPosition,
+    ) -> Result<()> {
         if source.status(self.0).await?.is_none() {
             return Err(Error::NotFound {
                 what: "run",
@@ -94,9 +96,9 @@ impl Subject for EventsOf {
     /// First those that were there before this server; then as with changes.
     async fn read(
         &self,
-        source: &Source,
+        source: &ChangeLog,
         place: Option<&EventCursor>,
-        head: &Head,
+        head: &CommitPosition,
     ) -> Result<Page<Self>> {
         let cursor = match place {
             None => return self.read_adopted(source, None, head).await,
@@ -131,15 +133,15 @@ impl Subject for EventsOf {
         place.clone()
     }
 
-    fn at(source: &Source, head: &Head) -> EventCursor {
-        EventCursor::Fed(Cursor::at(source.feed(), head.clone()))
+    fn at(source: &ChangeLog, head: &CommitPosition) -> EventCursor {
+        EventCursor::Fed(FeedCursor::at(source.feed(), head.clone()))
     }
 
-    fn ends_at(&self, reached: &Reached) -> bool {
+    fn ends_at(&self, reached: &IntervalEnd) -> bool {
         reached.ended.contains(&self.0)
     }
 
-    async fn has_ended(&self, source: &Source) -> Result<bool> {
+    async fn has_ended(&self, source: &ChangeLog) -> Result<bool> {
         let status = source.status(self.0).await?;
         // A run that another writer has deleted has no more events.
         Ok(status.is_none_or(|status| status.parse().is_ok_and(status::has_ended)))

@@ -11,15 +11,16 @@ use entity::{FromColumns, change, event, run};
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryResult,
-    QuerySelect, Statement,
+    QuerySelect,
 };
 use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    AddedEvent, Change,
-    cursor::{Cursor, Head, Table},
-    home::{self, Home},
+    change::{AddedEvent, Change},
+    origin::{self, FeedOrigin},
+    position::{CommitPosition, FeedCursor, Table},
+    query::query_one,
 };
 use crate::{
     db::{
@@ -28,27 +29,24 @@ use crate::{
         query::{read_all, select},
     },
     events::{Event, event_order},
-    runs::{
-        Run,
-        error::{Error, Result as Outcome},
-    },
+    runs::{self, Error, Run},
 };
 
 /// What lies between two moments, in order; and where to read on, if there may be more.
-pub(super) type Part<T> = (Vec<Arc<T>>, Option<Cursor>);
+pub(super) type Part<T> = (Vec<Arc<T>>, Option<FeedCursor>);
 
 /// The tables of one database.
 #[derive(Debug)]
-pub struct Source {
+pub struct ChangeLog {
     database: Database,
     feed: Uuid,
     /// Events up to this `seq` came with a database that has moved.
     moved_seq: i64,
 }
 
-impl Source {
+impl ChangeLog {
     pub(super) async fn open(database: Database) -> Result<Self, DbErr> {
-        let Home { feed, moved_seq } = home::find(&database).await?;
+        let FeedOrigin { feed, moved_seq } = origin::find(&database).await?;
         Ok(Self {
             database,
             feed,
@@ -61,12 +59,12 @@ impl Source {
     }
 
     /// This moment.
-    pub(super) async fn head(&self) -> Result<Head, DbErr> {
+    pub(super) async fn head(&self) -> Result<CommitPosition, DbErr> {
         head(self.database.read()).await
     }
 
     /// Makes sure that `cursor` is of this feed as it is at `head`.
-    pub(super) fn check(&self, cursor: &Cursor, head: &Head) -> Outcome<()> {
+    pub(super) fn check(&self, cursor: &FeedCursor, head: &CommitPosition) -> runs::Result<()> {
         if cursor.feed() != self.feed || cursor.is_ahead_of(head) {
             return Err(Error::CursorExpired);
         }
@@ -74,7 +72,7 @@ impl Source {
     }
 
     /// Makes sure that nothing behind `cursor` had been pruned when it was read just now.
-    pub(super) async fn check_kept(&self, cursor: &Cursor) -> Outcome<()> {
+    pub(super) async fn check_kept(&self, cursor: &FeedCursor) -> runs::Result<()> {
         let sql = "SELECT pruned, pruned_seq FROM sync_feed";
         let row = query_one(self.database.read(), sql).await?;
         let pruned: Option<String> = row.try_get("", "pruned")?;
@@ -91,7 +89,11 @@ impl Source {
     }
 
     /// The changes behind `cursor` in its interval, at most `limit`.
-    pub(super) async fn changes(&self, cursor: &Cursor, limit: u32) -> Result<Part<Change>, DbErr> {
+    pub(super) async fn changes(
+        &self,
+        cursor: &FeedCursor,
+        limit: u32,
+    ) -> Result<Part<Change>, DbErr> {
         let select = Query::select().from(change::Entity).take();
         let (rows, last) = self.between(Table::Changes, select, cursor, limit).await?;
         let rows: Vec<change::Model> = rows.iter().filter_map(read).collect();
@@ -109,7 +111,7 @@ impl Source {
     /// The events behind `cursor` in its interval, at most `limit`; of all runs, or of one.
     pub(super) async fn events(
         &self,
-        cursor: &Cursor,
+        cursor: &FeedCursor,
         run_id: Option<Uuid>,
         limit: u32,
     ) -> Result<Part<AddedEvent>, DbErr> {
@@ -180,9 +182,9 @@ impl Source {
         &self,
         table: Table,
         mut select: SelectStatement,
-        cursor: &Cursor,
+        cursor: &FeedCursor,
         limit: u32,
-    ) -> Result<(Vec<QueryResult>, Option<Cursor>), DbErr> {
+    ) -> Result<(Vec<QueryResult>, Option<FeedCursor>), DbErr> {
         let seq = || Expr::col("seq");
         let after = match table {
             Table::Changes => cursor.seq,
@@ -191,12 +193,14 @@ impl Source {
         let interval = match (&cursor.base, &cursor.upto) {
             // The first condition lets the index skip what had ended before; the second holds for
             // transactions that were open then.
-            (Head::Snapshot(base), Head::Snapshot(upto)) => Expr::cust_with_values(
-                "xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
+            (CommitPosition::Snapshot(base), CommitPosition::Snapshot(upto)) => {
+                Expr::cust_with_values(
+                    "xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
                  AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
                  AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot)",
-                [base.to_string(), upto.to_string()],
-            ),
+                    [base.to_string(), upto.to_string()],
+                )
+            }
             (base, upto) => seq().gt(base.seq(table)).and(seq().lte(upto.seq(table))),
         };
         select
@@ -235,7 +239,7 @@ fn read<M: FromQueryResult>(row: &QueryResult) -> Option<M> {
 }
 
 /// This moment, as seen by `connection`.
-pub(super) async fn head(connection: &impl ConnectionTrait) -> Result<Head, DbErr> {
+pub(super) async fn head(connection: &impl ConnectionTrait) -> Result<CommitPosition, DbErr> {
     let sql = match connection.get_database_backend() {
         DbBackend::Postgres => "SELECT pg_current_snapshot()::text AS head",
         // sqlite_sequence remembers the highest seq ever given, also when its row is pruned.
@@ -249,19 +253,9 @@ pub(super) async fn head(connection: &impl ConnectionTrait) -> Result<Head, DbEr
         .map_err(|error| DbErr::Type(format!("{error}")))
 }
 
-/// The one row of `sql`.
-pub(super) async fn query_one(
-    connection: &impl ConnectionTrait,
-    sql: &str,
-) -> Result<QueryResult, DbErr> {
-    let statement = Statement::from_string(connection.get_database_backend(), sql);
-    let row = connection.query_one_raw(statement).await?;
-    row.ok_or_else(|| DbErr::RecordNotFound("the feed has no identity or moment".into()))
-}
-
 /// The changes of `rows`, each with its run now, before and after. A run that another writer has
 /// deleted since has no changes any more.
-fn changes(cursor: &Cursor, rows: Vec<change::Model>, runs: Vec<Run>) -> Vec<Arc<Change>> {
+fn changes(cursor: &FeedCursor, rows: Vec<change::Model>, runs: Vec<Run>) -> Vec<Arc<Change>> {
     let runs: HashMap<Uuid, Arc<Run>> = runs
         .into_iter()
         .map(|run| (run.id, Arc::new(run)))

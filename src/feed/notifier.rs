@@ -7,15 +7,18 @@
 //! a second, so less than a hundredth of a core however much is written. A ring that is lost delays what it would have told until the next
 //! poll, and so do writes of those who do not ring.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use sqlx::postgres::{PgListener, PgPoolOptions};
-use tokio::{sync::Notify, task::JoinSet, time};
+use tokio::{task::JoinSet, time};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-use crate::db::Database;
+use crate::{
+    db::Database,
+    runs::{ChangeSignal, ChangeSubscriber},
+};
 
 const CHANNEL: &str = "sync_history_change";
 /// The least time between two rings.
@@ -23,39 +26,30 @@ const PACE: Duration = Duration::from_millis(10);
 /// Between two attempts to listen.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The rope to pull.
-#[derive(Clone, Debug)]
-pub(super) struct Doorbell(Arc<Notify>);
-
-impl Doorbell {
-    /// Hangs up a bell that calls `heard` when another server rings, or may have rung unheard; none
-    /// on SQLite, which has no way to tell. `own` is this server's name.
-    pub(super) fn hang(
-        database: &Database,
-        own: Uuid,
-        tasks: &mut JoinSet<()>,
-        heard: impl Fn() + Send + Sync + 'static,
-    ) -> Option<Self> {
-        if database.backend() != DbBackend::Postgres {
-            return None;
-        }
-        let rope = Arc::new(Notify::new());
-        tasks.spawn(ring(database.clone(), own.to_string(), Arc::clone(&rope)));
+/// Notifies the other servers of this one's commits, and calls `heard` when another server notifies, or may
+/// have unheard; does nothing on SQLite, which has no way to tell. `own` is this server's name.
+pub(super) fn spawn(
+    database: &Database,
+    own: Uuid,
+    signal: &ChangeSignal,
+    tasks: &mut JoinSet<()>,
+    heard: impl Fn() + Send + Sync + 'static,
+) {
+    if database.backend() == DbBackend::Postgres {
+        tasks.spawn(notify(
+            database.clone(),
+            own.to_string(),
+            signal.subscribe(),
+        ));
         tasks.spawn(listen(database.clone(), own.to_string(), heard));
-        Some(Self(rope))
-    }
-
-    /// Rings, soon.
-    pub(super) fn pull(&self) {
-        self.0.notify_one();
     }
 }
 
-async fn ring(database: Database, own: String, rope: Arc<Notify>) {
+async fn notify(database: Database, own: String, mut committed: ChangeSubscriber) {
     // Nothing is lost with it, so its commit waits for no disk.
     let sql = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
     loop {
-        rope.notified().await;
+        committed.notified().await;
         let values: [Value; 2] = [CHANNEL.into(), own.clone().into()];
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
         if let Err(error) = database.read().query_one_raw(statement).await {

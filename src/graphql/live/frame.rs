@@ -8,14 +8,14 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
-use super::asked::Asked;
+use super::request::SharedRequest;
 use crate::{
+    feed::TickRange,
     graphql::{
         error::{ErrorCode, error_response},
+        live::feed_range::{FeedRange, Progress, RangeKind},
         response::{complete, panicked, was_executed, write, write_errors},
-        watching::{Progress, Stretch, Watching},
     },
-    runs::feed::Span,
 };
 
 /// Bytes of a response: what is kept for slow clients is bounded by it.
@@ -31,19 +31,19 @@ pub struct Frame {
     /// Its errors as JSON, if they are all there is to it: then it is the last.
     pub errors: Option<String>,
     /// When it was committed, if it is a group's.
-    pub(super) span: Option<Span>,
+    pub(super) span: Option<TickRange>,
 }
 
 /// An execution.
 pub(super) struct Execution {
-    pub(super) watching: Arc<Watching>,
+    pub(super) watching: Arc<FeedRange>,
     pub(super) frames: BoxStream<'static, Frame>,
 }
 
 impl Execution {
     /// Begins to execute what is asked, for a stretch of the feed.
-    pub(super) fn begin(asked: &Arc<Asked>, stretch: Stretch) -> Self {
-        let watching = Arc::new(Watching::new(stretch));
+    pub(super) fn begin(asked: &Arc<SharedRequest>, stretch: RangeKind) -> Self {
+        let watching = Arc::new(FeedRange::new(stretch));
         let request = asked.request().data(Arc::clone(&watching));
         let responses = Some(asked.schema.execute_stream(request));
         let begin = (responses, Arc::clone(asked), Arc::clone(&watching));

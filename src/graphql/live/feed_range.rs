@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
 
-use crate::runs::{
-    Result,
-    feed::{Feed, Live, Moment, Replay, Span, Subject},
+use crate::{
+    feed::{Backfill, ChangeFeed, LiveStream, TailPosition, TickRange, Topic},
+    runs::Result,
 };
 
 /// An execution's stretch of the feed, and its progress.
 #[derive(Debug)]
-pub(super) struct Watching {
-    stretch: Stretch,
+pub(in crate::graphql) struct FeedRange {
+    stretch: RangeKind,
     progress: Mutex<Progress>,
 }
 
 /// Which part of what is subscribed to an execution delivers.
 #[derive(Debug)]
-pub(super) enum Stretch {
+pub(in crate::graphql) enum RangeKind {
     /// All up to a moment, from this place on if it stands in for what the client gave as `after`.
-    Replay(Moment, Option<String>),
+    Backfill(TailPosition, Option<String>),
     /// All that is committed from now on; said once that holds.
     Live(watch::Sender<bool>),
 }
@@ -30,56 +30,56 @@ pub(super) enum Stretch {
 /// How far an execution has come. A response is read before the next one is begun, so this tells what
 /// belongs to the response read last.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress {
+pub(in crate::graphql) struct Progress {
     /// The place behind what was delivered, as a cursor.
-    pub(super) place: Option<String>,
+    pub(in crate::graphql) place: Option<String>,
     /// When what was delivered last was committed.
-    pub(super) span: Option<Span>,
+    pub(in crate::graphql) span: Option<TickRange>,
     /// Nothing is to come any more.
-    pub(super) ended: bool,
+    pub(in crate::graphql) ended: bool,
 }
 
 /// Deliveries of either stretch.
-enum Deliveries<S: Subject> {
-    Replay(Replay<S>),
-    Live(Live<S>),
+enum Deliveries<S: Topic> {
+    Backfill(Backfill<S>),
+    Live(LiveStream<S>),
 }
 
-impl Watching {
-    pub(super) fn new(stretch: Stretch) -> Self {
+impl FeedRange {
+    pub(in crate::graphql) fn new(stretch: RangeKind) -> Self {
         Self {
             stretch,
             progress: Mutex::default(),
         }
     }
 
-    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
+    pub(in crate::graphql) fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where to begin: where the client wants to, unless it stands elsewhere by now.
-    pub(super) fn after(&self, given: Option<String>) -> Option<String> {
+    pub(in crate::graphql) fn after(&self, given: Option<String>) -> Option<String> {
         match &self.stretch {
-            Stretch::Replay(_, Some(place)) => Some(place.clone()),
-            Stretch::Replay(_, None) => given,
-            Stretch::Live(_) => None,
+            RangeKind::Backfill(_, Some(place)) => Some(place.clone()),
+            RangeKind::Backfill(_, None) => given,
+            RangeKind::Live(_) => None,
         }
     }
 
     /// Delivers its stretch of `subject`, and notes where that has come to; `encode` makes a cursor of
     /// a place.
-    pub(super) async fn watch<S: Subject>(
+    pub(in crate::graphql) async fn watch<S: Topic>(
         self: Arc<Self>,
-        feed: &Feed,
+        feed: &ChangeFeed,
         subject: S,
         after: Option<S::Place>,
         encode: fn(&S::Place) -> String,
     ) -> Result<impl Stream<Item = Result<S::Delivery>> + use<S>> {
         let deliveries = match &self.stretch {
-            Stretch::Replay(upto, _) => {
-                Deliveries::Replay(feed.replay(subject, after, upto.clone()).await?)
+            RangeKind::Backfill(upto, _) => {
+                Deliveries::Backfill(feed.replay(subject, after, upto.clone()).await?)
             }
-            Stretch::Live(holds) => {
+            RangeKind::Live(holds) => {
                 let live = feed.watch(subject).await?;
                 holds.send_replace(true);
                 Deliveries::Live(live)
@@ -95,13 +95,13 @@ impl Watching {
         ))
     }
 
-    async fn next<S: Subject>(
+    async fn next<S: Topic>(
         &self,
         deliveries: &mut Deliveries<S>,
         encode: fn(&S::Place) -> String,
     ) -> Result<Option<S::Delivery>> {
         let (delivery, span) = match deliveries {
-            Deliveries::Replay(replay) => {
+            Deliveries::Backfill(replay) => {
                 let Some(delivery) = replay.next().await? else {
                     let mut progress = self.progress();
                     progress.place = Some(encode(&replay.place()));

@@ -1,5 +1,5 @@
 //! One who watches. What was committed by a moment it reads from the table, by a cursor of its own:
-//! a [`Replay`]. What is committed later the tail hands to it: a [`Live`] watch, which goes back to the
+//! a [`Backfill`]. What is committed later the tail hands to it: a [`LiveStream`] watch, which goes back to the
 //! table by itself when it falls behind.
 
 use std::{collections::VecDeque, fmt::Debug, future::Future, sync::Arc};
@@ -7,16 +7,15 @@ use std::{collections::VecDeque, fmt::Debug, future::Future, sync::Arc};
 use tokio::sync::broadcast::{self, Receiver, error::RecvError};
 
 use super::{
-    Feed,
-    cursor::Head,
-    source::Source,
-    tail::{Attached, Batch, Moment, Reached, Shared},
-    wait_out,
+    change_log::ChangeLog,
+    position::CommitPosition,
+    retry::wait_out,
+    tail::{Attached, Batch, IntervalEnd, Shared, Tail, TailPosition},
 };
-use crate::runs::error::Result;
+use crate::runs::Result;
 
 /// What is watched: rows of one table, picked and made into what is delivered.
-pub trait Subject: Clone + Debug + Send + Sync {
+pub trait Topic: Clone + Debug + Send + Sync {
     /// What the tail reads for it.
     type Row: Debug + Send + Sync + 'static;
     /// What is delivered.
@@ -30,17 +29,17 @@ pub trait Subject: Clone + Debug + Send + Sync {
     /// Makes sure that it can be read behind `place`, or from where it is read without one.
     fn check(
         &self,
-        source: &Source,
+        source: &ChangeLog,
         place: Option<&Self::Place>,
-        head: &Head,
+        head: &CommitPosition,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Reads a page behind `place`, or from where it is read without one, at most up to `head`.
     fn read(
         &self,
-        source: &Source,
+        source: &ChangeLog,
         place: Option<&Self::Place>,
-        head: &Head,
+        head: &CommitPosition,
     ) -> impl Future<Output = Result<Page<Self>>> + Send;
 
     /// What a batch of the tail's holds for it.
@@ -53,18 +52,18 @@ pub trait Subject: Clone + Debug + Send + Sync {
     fn place_of(delivery: &Self::Delivery) -> Self::Place;
 
     /// The place behind all that was committed by `head`.
-    fn at(source: &Source, head: &Head) -> Self::Place;
+    fn at(source: &ChangeLog, head: &CommitPosition) -> Self::Place;
 
     /// Whether there is nothing to come once this end of an interval is reached.
-    fn ends_at(&self, reached: &Reached) -> bool;
+    fn ends_at(&self, reached: &IntervalEnd) -> bool;
 
     /// Whether there is nothing to come but what is committed by now.
-    fn has_ended(&self, source: &Source) -> impl Future<Output = Result<bool>> + Send;
+    fn has_ended(&self, source: &ChangeLog) -> impl Future<Output = Result<bool>> + Send;
 }
 
 /// What was read at once.
 #[derive(Debug)]
-pub struct Page<S: Subject> {
+pub struct Page<S: Topic> {
     pub(super) deliveries: Vec<S::Delivery>,
     /// Behind it.
     pub(super) place: S::Place,
@@ -75,7 +74,7 @@ pub struct Page<S: Subject> {
 /// Between which two moments of this process's tail something was committed, as it counts them. Of
 /// two watchers it tells whether one has seen what the other delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct TickRange {
     /// After this one.
     pub from: u64,
     /// By this one.
@@ -84,11 +83,12 @@ pub struct Span {
 
 /// All between a place and a moment.
 #[derive(Debug)]
-pub struct Replay<S: Subject> {
-    feed: Feed,
+pub struct Backfill<S: Topic> {
+    log: Arc<ChangeLog>,
+    tail: Tail,
     subject: S,
     place: Option<S::Place>,
-    upto: Moment,
+    upto: TailPosition,
     /// Nothing is to come behind `upto`.
     ended: bool,
     /// All is read.
@@ -96,10 +96,17 @@ pub struct Replay<S: Subject> {
     ready: VecDeque<S::Delivery>,
 }
 
-impl<S: Subject> Replay<S> {
-    pub(super) fn new(feed: Feed, subject: S, place: Option<S::Place>, upto: Moment) -> Self {
+impl<S: Topic> Backfill<S> {
+    pub(super) fn new(
+        log: Arc<ChangeLog>,
+        tail: Tail,
+        subject: S,
+        place: Option<S::Place>,
+        upto: TailPosition,
+    ) -> Self {
         Self {
-            feed,
+            log,
+            tail,
             subject,
             place,
             upto,
@@ -131,7 +138,7 @@ impl<S: Subject> Replay<S> {
     /// The place behind all of it.
     #[must_use]
     pub fn place(&self) -> S::Place {
-        S::at(&self.feed.source, &self.upto.head)
+        S::at(&self.log, &self.upto.head)
     }
 
     /// Whether nothing is to come behind what was delivered; known once that is all.
@@ -143,13 +150,13 @@ impl<S: Subject> Replay<S> {
     /// Reads a page. At the moment, what has ended by then is done with after it is read once more: to
     /// a moment behind its end.
     async fn read_on(&mut self) -> Result<()> {
-        let source = &self.feed.source;
+        let source = &self.log;
         let page = self
             .subject
             .read(source, self.place.as_ref(), &self.upto.head)
             .await?;
         if page.last && !self.ended && self.subject.has_ended(source).await? {
-            self.upto = self.feed.reach().await?;
+            self.upto = self.tail.reach().await?;
             self.ended = true;
         } else {
             self.done = page.last;
@@ -162,34 +169,41 @@ impl<S: Subject> Replay<S> {
 
 /// All that comes behind a moment, as it comes.
 #[derive(Debug)]
-pub struct Live<S: Subject> {
-    feed: Feed,
+pub struct LiveStream<S: Topic> {
+    log: Arc<ChangeLog>,
+    tail: Tail,
     subject: S,
     place: S::Place,
     /// The moment at which it stands, or which it stands behind by a part of an interval.
     number: u64,
     state: State<S>,
-    ready: VecDeque<(S::Delivery, Span)>,
+    ready: VecDeque<(S::Delivery, TickRange)>,
 }
 
 #[derive(Debug)]
-enum State<S: Subject> {
+enum State<S: Topic> {
     /// Fell behind the tail, and holds on to it anew.
     Detached,
     /// Reads the table up to where it holds on to the tail.
-    CatchingUp(Replay<S>, Attached<S::Row>),
+    CatchingUp(Backfill<S>, Attached<S::Row>),
     /// Takes what the tail reads.
     Following(Receiver<Arc<Batch<S::Row>>>),
     /// There is nothing more.
     Ended,
 }
 
-impl<S: Subject> Live<S> {
-    pub(super) fn new(feed: Feed, subject: S, attached: Attached<S::Row>) -> Self {
+impl<S: Topic> LiveStream<S> {
+    pub(super) fn new(
+        log: Arc<ChangeLog>,
+        tail: Tail,
+        subject: S,
+        attached: Attached<S::Row>,
+    ) -> Self {
         Self {
-            place: S::at(&feed.source, &attached.moment.head),
+            place: S::at(&log, &attached.moment.head),
             number: attached.moment.number,
-            feed,
+            log,
+            tail,
             subject,
             state: State::Following(attached.batches),
             ready: VecDeque::new(),
@@ -200,7 +214,7 @@ impl<S: Subject> Live<S> {
     ///
     /// # Errors
     /// A defect, or what comes next is no longer kept. What was delivered stays delivered.
-    pub async fn next(&mut self) -> Result<Option<(S::Delivery, Span)>> {
+    pub async fn next(&mut self) -> Result<Option<(S::Delivery, TickRange)>> {
         loop {
             if let Some(delivery) = self.ready.pop_front() {
                 return Ok(Some(delivery));
@@ -219,14 +233,20 @@ impl<S: Subject> Live<S> {
         match &mut self.state {
             State::Ended => {}
             State::Detached => {
-                let attached = self.feed.tail.attach::<S>().await?;
+                let attached = self.tail.attach::<S>().await?;
                 let subject = self.subject.clone();
                 let (place, upto) = (Some(self.place.clone()), attached.moment.clone());
-                let replay = Replay::new(self.feed.clone(), subject, place, upto);
+                let replay = Backfill::new(
+                    Arc::clone(&self.log),
+                    self.tail.clone(),
+                    subject,
+                    place,
+                    upto,
+                );
                 self.state = State::CatchingUp(replay, attached);
             }
             State::CatchingUp(replay, attached) => {
-                let span = Span {
+                let span = TickRange {
                     from: self.number,
                     upto: attached.moment.number,
                 };
@@ -256,7 +276,7 @@ impl<S: Subject> Live<S> {
     }
 
     fn follow(&mut self, batch: &Batch<S::Row>) {
-        let span = Span {
+        let span = TickRange {
             from: batch.number,
             upto: batch.number + 1,
         };

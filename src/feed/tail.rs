@@ -18,12 +18,13 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    AddedEvent, Change, RETRY,
-    cursor::{Cursor, Head},
-    source::Source,
-    watch::Subject,
+    change::{AddedEvent, Change},
+    change_log::ChangeLog,
+    position::{CommitPosition, FeedCursor},
+    retry::RETRY,
+    stream::Topic,
 };
-use crate::runs::error::{Error, Result};
+use crate::runs::{ChangeSignal, ChangeSubscriber, Error, Result};
 
 /// The least time between two looks: what comes closer is read, told and sent together. One change by
 /// itself is told at once; a hundred a second to a thousand subscribers cost a third less than told one
@@ -45,14 +46,14 @@ pub struct Batch<T> {
     /// Of its interval: how many have been published before.
     pub(super) number: u64,
     /// Set with the last of an interval.
-    pub(super) reached: Option<Reached>,
+    pub(super) reached: Option<IntervalEnd>,
 }
 
 /// The end of an interval.
 #[derive(Clone, Debug)]
-pub struct Reached {
+pub struct IntervalEnd {
     /// The place behind it.
-    pub(super) place: Cursor,
+    pub(super) place: FeedCursor,
     /// The runs that have ended since the moment before.
     pub(super) ended: Arc<[Uuid]>,
 }
@@ -60,8 +61,8 @@ pub struct Reached {
 /// A moment that the tail has reached: all that was committed by then is published, and nothing that
 /// was committed later.
 #[derive(Clone, Debug)]
-pub struct Moment {
-    pub(super) head: Head,
+pub struct TailPosition {
+    pub(super) head: CommitPosition,
     /// How many intervals lie before it.
     pub(super) number: u64,
 }
@@ -69,11 +70,11 @@ pub struct Moment {
 /// A hold on the tail: all that is committed later than `moment` comes in batches.
 #[derive(Debug)]
 pub(super) struct Attached<T> {
-    pub(super) moment: Moment,
+    pub(super) moment: TailPosition,
     pub(super) batches: broadcast::Receiver<Arc<Batch<T>>>,
 }
 
-impl Moment {
+impl TailPosition {
     /// How many moments this process's tail has reached before.
     #[must_use]
     pub fn number(&self) -> u64 {
@@ -83,7 +84,7 @@ impl Moment {
 
 impl<T> Batch<T> {
     /// The place behind it, if it moves one.
-    pub(super) fn end(&self, place: fn(&T) -> &Cursor) -> Option<Cursor> {
+    pub(super) fn end(&self, place: fn(&T) -> &FeedCursor) -> Option<FeedCursor> {
         match &self.reached {
             Some(reached) => Some(reached.place.clone()),
             None => self.items.last().map(|last| place(last).clone()),
@@ -92,12 +93,12 @@ impl<T> Batch<T> {
 }
 
 /// What to do for one who waits, once the tail has reached a moment that is not before its asking.
-type Waiting = Box<dyn FnOnce(&Shared, Moment) + Send>;
+type Waiter = Box<dyn FnOnce(&Shared, TailPosition) + Send>;
 
 /// What the tail and those who hold on to it share.
 pub struct Shared {
     bell: Notify,
-    waiting: Mutex<Vec<Waiting>>,
+    waiting: Mutex<Vec<Waiter>>,
     pub(super) changes: broadcast::Sender<Arc<Batch<Change>>>,
     pub(super) events: broadcast::Sender<Arc<Batch<AddedEvent>>>,
 }
@@ -114,8 +115,9 @@ pub(super) struct Tail(Arc<Shared>);
 
 impl Tail {
     pub(super) fn start(
-        source: Arc<Source>,
+        source: Arc<ChangeLog>,
         poll_interval: Duration,
+        signal: &ChangeSignal,
         tasks: &mut JoinSet<()>,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -127,6 +129,7 @@ impl Tail {
         let reader = Reader {
             source,
             shared: Arc::clone(&shared),
+            committed: signal.subscribe(),
             poll_interval,
             reached: None,
             published: 0,
@@ -142,12 +145,12 @@ impl Tail {
     }
 
     /// Waits until the tail has reached this moment.
-    pub(super) async fn reach(&self) -> Result<Moment> {
+    pub(super) async fn reach(&self) -> Result<TailPosition> {
         self.wait_for(|_, moment| moment).await
     }
 
     /// Waits until the tail has reached this moment, and holds on to it there.
-    pub(super) async fn attach<S: Subject>(&self) -> Result<Attached<S::Row>> {
+    pub(super) async fn attach<S: Topic>(&self) -> Result<Attached<S::Row>> {
         self.wait_for(|shared, moment| Attached {
             moment,
             batches: S::channel(shared).subscribe(),
@@ -157,10 +160,10 @@ impl Tail {
 
     async fn wait_for<T: Send + 'static>(
         &self,
-        answer: impl FnOnce(&Shared, Moment) -> T + Send + 'static,
+        answer: impl FnOnce(&Shared, TailPosition) -> T + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
-        let waiting: Waiting = Box::new(|shared, moment| {
+        let waiting: Waiter = Box::new(|shared, moment| {
             // One that no longer waits has gone away.
             let _ = sender.send(answer(shared, moment));
         });
@@ -176,7 +179,7 @@ impl Tail {
 }
 
 impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiter>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -187,12 +190,14 @@ impl Shared {
 
 /// The one that reads.
 struct Reader {
-    source: Arc<Source>,
+    source: Arc<ChangeLog>,
     shared: Arc<Shared>,
+    /// Commits by this server.
+    committed: ChangeSubscriber,
     /// How often to look for what other writers did, while somebody watches.
     poll_interval: Duration,
     /// All that was committed by then has been published; none before the first look.
-    reached: Option<Head>,
+    reached: Option<CommitPosition>,
     /// Intervals published so far.
     published: u64,
     /// The interval that is being published.
@@ -204,10 +209,10 @@ struct Reader {
 struct Interval {
     number: u64,
     /// The place behind it.
-    end: Cursor,
+    end: FeedCursor,
     /// Where to read on, none at the end.
-    changes: Option<Cursor>,
-    events: Option<Cursor>,
+    changes: Option<FeedCursor>,
+    events: Option<FeedCursor>,
     ended: Vec<Uuid>,
 }
 
@@ -216,11 +221,7 @@ impl Reader {
     async fn follow(mut self) {
         let mut rested = Instant::now();
         loop {
-            if self.shared.is_watched() {
-                let _ = time::timeout(self.poll_interval, self.shared.bell.notified()).await;
-            } else {
-                self.shared.bell.notified().await;
-            }
+            self.wait_for_work().await;
             time::sleep_until(rested).await;
             rested = Instant::now() + PACE;
             // Taken before looking: whoever waits is promised a moment that is not before its asking.
@@ -236,7 +237,7 @@ impl Reader {
             };
             match outcome {
                 Ok(head) => {
-                    let moment = Moment {
+                    let moment = TailPosition {
                         head: head.clone(),
                         number: self.published,
                     };
@@ -255,18 +256,27 @@ impl Reader {
         }
     }
 
+    async fn wait_for_work(&mut self) {
+        let is_watched = self.shared.is_watched();
+        tokio::select! {
+            () = self.shared.bell.notified() => {}
+            () = self.committed.notified() => {}
+            () = time::sleep(self.poll_interval), if is_watched => {}
+        }
+    }
+
     /// Publishes what was committed since the moment reached, and tells the one that then is.
-    async fn advance(&mut self) -> std::result::Result<Head, DbErr> {
+    async fn advance(&mut self) -> std::result::Result<CommitPosition, DbErr> {
         if self.interval.is_none() {
             let head = self.source.head().await?;
             let reached = match &self.reached {
                 Some(reached) if *reached != head && self.shared.is_watched() => reached.clone(),
                 _ => return Ok(head),
             };
-            let cursor = Cursor::at(self.source.feed(), reached).next_interval(&head);
+            let cursor = FeedCursor::at(self.source.feed(), reached).next_interval(&head);
             self.interval = Some(Interval {
                 number: self.published,
-                end: Cursor::at(self.source.feed(), head),
+                end: FeedCursor::at(self.source.feed(), head),
                 changes: Some(cursor.clone()),
                 events: (self.shared.events.receiver_count() > 0).then_some(cursor),
                 ended: Vec::new(),
@@ -302,7 +312,7 @@ impl Interval {
         items: Vec<Arc<T>>,
         last: bool,
     ) {
-        let reached = last.then(|| Reached {
+        let reached = last.then(|| IntervalEnd {
             place: self.end.clone(),
             ended: self.ended.as_slice().into(),
         });

@@ -12,8 +12,8 @@ use tokio::time;
 use tracing::{debug, warn};
 
 use super::{
-    cursor::{Head, Table},
-    source::head,
+    change_log::head,
+    position::{CommitPosition, Table},
 };
 use crate::db::Database;
 
@@ -78,7 +78,7 @@ async fn tidy(database: &Database, retention: Duration, step: Duration) -> Resul
     };
     let taken_at: f64 = moment.try_get("", "taken_at")?;
     let head: String = moment.try_get("", "head")?;
-    let head: Head = head
+    let head: CommitPosition = head
         .parse()
         .map_err(|error| DbErr::Type(format!("{error}")))?;
     let forget = format!("DELETE FROM sync_moment WHERE taken_at < {taken_at}");
@@ -112,20 +112,20 @@ async fn note_moment(transaction: &DatabaseTransaction, step: Duration) -> Resul
 }
 
 /// Deletes a batch of what was committed by a moment.
-fn let_go(head: &Head) -> String {
+fn let_go(head: &CommitPosition) -> String {
     format!("DELETE FROM sync_change WHERE seq IN ({})", old(head))
 }
 
 /// A batch of what was committed by a moment, oldest first.
-fn old(head: &Head) -> String {
+fn old(head: &CommitPosition) -> String {
     let (committed, order) = match head {
-        Head::Snapshot(snapshot) => (
+        CommitPosition::Snapshot(snapshot) => (
             format!(
                 "xid < pg_snapshot_xmax('{snapshot}') AND pg_visible_in_snapshot(xid, '{snapshot}')"
             ),
             "xid, seq",
         ),
-        Head::Sequence { .. } => (format!("seq <= {}", head.seq(Table::Changes)), "seq"),
+        CommitPosition::Sequence { .. } => (format!("seq <= {}", head.seq(Table::Changes)), "seq"),
     };
     format!("SELECT seq FROM sync_change WHERE {committed} ORDER BY {order} LIMIT {BATCH}")
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A subscription that may be executed, any number of times.
-pub(super) struct Asked {
+pub(super) struct SharedRequest {
     pub(super) key: Key,
     /// Under which failures are logged.
     pub(super) request_id: String,
@@ -40,7 +40,7 @@ pub(super) struct Key {
     variables: String,
 }
 
-impl Asked {
+impl SharedRequest {
     /// None if the request holds no document that can be read, or not the operation it names.
     pub(super) fn of(prepared: PreparedRequest, request_id: String) -> Option<Self> {
         let mut request = prepared.request;

@@ -1,3 +1,0 @@
-//! Live execution of subscriptions.
-
-pub(super) mod live;
