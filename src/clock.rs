@@ -1,19 +1,19 @@
-//! Time and ids: the only place that asks the system for either.
+//! Source of time and ids. Everything else takes them from an injected [`Clock`].
 
 use std::{fmt::Debug, sync::Mutex};
 
 use chrono::{DateTime, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// Where instants and ids come from.
+/// Source of time and ids.
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// Now, in UTC, to the microsecond.
+    /// Returns the current time in UTC, with microsecond precision.
     fn now(&self) -> DateTime<Utc>;
-    /// A new version 7 UUID; each is greater than those before it.
+    /// Returns a new version 7 UUID, greater than all previous ones.
     fn new_id(&self) -> Uuid;
 }
 
-/// The system's clock.
+/// The system clock.
 #[derive(Debug)]
 pub struct SystemClock {
     ids: Mutex<ContextV7>,
@@ -43,8 +43,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// Cuts an instant to the precision that both databases keep. A leap second becomes the second
-/// behind it.
+/// Truncates an instant to microseconds, the precision that both databases store. A leap second becomes
+/// the second after it.
 #[must_use]
 pub fn to_microseconds(instant: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(instant.timestamp_micros()).unwrap_or(instant)

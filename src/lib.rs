@@ -12,7 +12,7 @@
 //!   `execute` checks what comes in and shapes what goes out.
 //! - [`runs`]: the domain: the rules of a run, filters, reads, writes.
 //! - [`feed`]: the change feed: committed changes, as they are read by who follows them.
-//! - [`access`]: who is asking, and what they may do: API keys, tokens of an issuer, scopes.
+//! - [`auth`]: who is asking, and what they may do: API keys, tokens of an issuer, scopes.
 //! - [`db`]: the database opened, migrated, paged; writes committed together; its errors classified.
 //! - [`clock`]: time and ids.
 //! - The crates `entity` (rows and the words stored in them) and `migration` (frozen history).
@@ -23,7 +23,7 @@
 //! type, with how it is written (`Plain`). A field that reads the database has its price in
 //! `graphql/execute/prices.rs`. After any change of the schema: `cargo run -- schema > schema.graphql`.
 
-pub mod access;
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;

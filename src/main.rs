@@ -1,4 +1,4 @@
-//! Arguments, logging, run.
+//! The `sync-history` binary.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::start(cli.config.log_format());
+    telemetry::init(cli.config.log_format());
     match cli.run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -14,13 +14,13 @@ use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use sync_history::{
-    access::{Access, Policy},
+    auth::{AuthSettings, Authenticator},
     clock::{Clock, SystemClock},
     config::Limits,
     db,
     feed::ChangeFeed,
     graphql::Executor,
-    http::{Paths, Services},
+    http::{Paths, AppState},
     runs::Runs,
 };
 use tokio::runtime::Runtime;
@@ -46,17 +46,16 @@ async fn paths() -> Paths {
         limits.feed,
     );
     let address = "127.0.0.1:80".parse().expect("an address");
-    let access = Access::open(
+    let auth = Authenticator::open(
         database.clone(),
         clock.clone(),
-        None,
-        Policy::default(),
+        AuthSettings::default(),
         address,
     );
-    let (feed, access) = (feed.await.expect("a feed"), access.await.expect("a door"));
+    let (feed, auth) = (feed.await.expect("a feed"), auth.await.expect("a door"));
     let graphql = Executor::new(runs, feed, limits.graphql);
-    let services = Services::new(database, access, graphql, clock, limits.http);
-    Paths::new(services, address)
+    let state = AppState::new(database, auth, graphql, clock, limits.http);
+    Paths::new(state, address)
 }
 
 /// The body that a fuzzer's bytes stand for.

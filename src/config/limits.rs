@@ -1,17 +1,29 @@
-//! Limits that can be set. Their names say what is limited; defaults leave ordinary use room.
+//! Flags of limits. The defaults suit ordinary use.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use clap::Args;
 
-use super::Limits;
-use crate::db::StatementTimeouts;
+use crate::{db::StatementTimeouts, feed, graphql, http::HttpLimits, runs};
 
-/// How much may be asked for.
+/// The limits of each component.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Limits of runs and events.
+    pub runs: runs::Limits,
+    /// Settings of the change feed.
+    pub feed: feed::Settings,
+    /// Limits of GraphQL operations.
+    pub graphql: graphql::Limits,
+    /// Limits of connections, requests and WebSockets.
+    pub http: HttpLimits,
+}
+
+/// Flags of limits.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
-pub struct LimitSettings {
-    /// Levels of fields in an operation
+pub struct LimitArgs {
+    /// Maximum depth of fields in an operation
     #[arg(
         long,
         global = true,
@@ -19,7 +31,7 @@ pub struct LimitSettings {
         default_value_t = 16
     )]
     max_depth: usize,
-    /// What an operation may cost: about one for each field resolved, pages multiplied in
+    /// Maximum complexity of an operation: about one per resolved field, multiplied by page sizes
     #[arg(
         long,
         global = true,
@@ -27,7 +39,7 @@ pub struct LimitSettings {
         default_value_t = 50_000
     )]
     max_complexity: u32,
-    /// Fields that are given another name
+    /// Maximum number of aliases in an operation
     #[arg(
         long,
         global = true,
@@ -35,7 +47,7 @@ pub struct LimitSettings {
         default_value_t = 100
     )]
     max_aliases: usize,
-    /// Fields at the root of an operation
+    /// Maximum number of root fields in an operation
     #[arg(
         long,
         global = true,
@@ -43,7 +55,7 @@ pub struct LimitSettings {
         default_value_t = 20
     )]
     max_root_fields: usize,
-    /// Names, numbers, strings and punctuation marks in a document
+    /// Maximum number of tokens in a document: names, numbers, strings and punctuators
     #[arg(
         long,
         global = true,
@@ -51,7 +63,7 @@ pub struct LimitSettings {
         default_value_t = 10_000
     )]
     max_tokens: usize,
-    /// Directives in a document
+    /// Maximum number of directives in a document
     #[arg(
         long,
         global = true,
@@ -59,22 +71,19 @@ pub struct LimitSettings {
         default_value_t = 50
     )]
     max_directives: usize,
-    /// Bytes of a request's body, and of a message on a socket
+    /// Maximum size of a request body or WebSocket message, in bytes
     #[arg(long, global = true, env = "SYNC_HISTORY_MAX_BODY", default_value_t = 1024 * 1024)]
     max_body: usize,
-    /// How long a query or mutation may take
-    #[arg(long, global = true, env = "SYNC_HISTORY_OPERATION_TIMEOUT", default_value = "30s",
-        value_parser = humantime::parse_duration, value_name = "DURATION")]
+    /// Time limit of a query or mutation
+    #[arg(long, global = true, env = "SYNC_HISTORY_OPERATION_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
     operation_timeout: Duration,
-    /// How long one statement of it may take (PostgreSQL)
-    #[arg(long, global = true, env = "SYNC_HISTORY_STATEMENT_TIMEOUT", default_value = "30s",
-        value_parser = humantime::parse_duration, value_name = "DURATION")]
+    /// Time limit of a single SQL statement (PostgreSQL only)
+    #[arg(long, global = true, env = "SYNC_HISTORY_STATEMENT_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
     statement_timeout: Duration,
-    /// How long one may look for what no index finds, such as a part of a message
-    #[arg(long, global = true, env = "SYNC_HISTORY_SCAN_TIMEOUT", default_value = "120ms",
-        value_parser = humantime::parse_duration, value_name = "DURATION")]
+    /// Time limit of statements that no index supports, such as text search, per operation
+    #[arg(long, global = true, env = "SYNC_HISTORY_SCAN_TIMEOUT", default_value = "120ms", value_parser = humantime::parse_duration, value_name = "DURATION")]
     scan_timeout: Duration,
-    /// Operations that one key, person or the anonymous may have under way, live views among them
+    /// Maximum number of concurrent operations per principal, subscriptions included; all unauthenticated requests share one principal
     #[arg(
         long,
         global = true,
@@ -82,7 +91,7 @@ pub struct LimitSettings {
         default_value_t = 20_000
     )]
     max_operations: u32,
-    /// Sockets that one of them may have open
+    /// Maximum number of open WebSockets per principal
     #[arg(
         long,
         global = true,
@@ -90,7 +99,7 @@ pub struct LimitSettings {
         default_value_t = 10_000
     )]
     max_sockets: u32,
-    /// Complexity that one of them may ask for in a second, over time
+    /// Rate limit per principal: complexity per second
     #[arg(
         long,
         global = true,
@@ -98,7 +107,7 @@ pub struct LimitSettings {
         default_value = "10000000"
     )]
     max_rate: NonZeroU32,
-    /// Complexity that one of them who has rested may ask for at once
+    /// Burst size of the rate limit per principal: complexity available after an idle period
     #[arg(
         long,
         global = true,
@@ -106,16 +115,16 @@ pub struct LimitSettings {
         default_value = "50000000"
     )]
     max_burst: NonZeroU32,
-    /// Tell nobody the schema
+    /// Disable introspection of the schema
     #[arg(long, global = true, env = "SYNC_HISTORY_NO_INTROSPECTION")]
     no_introspection: bool,
-    /// Suggest no names to those who mistype one; who may not read is never suggested any
+    /// Disable suggestions for misspelled names in error messages; principals without the scope `read` never get them
     #[arg(long, global = true, env = "SYNC_HISTORY_NO_SUGGESTIONS")]
     no_suggestions: bool,
 }
 
-impl LimitSettings {
-    /// How long statements may take.
+impl LimitArgs {
+    /// Returns the time limits of SQL statements.
     pub(crate) fn statement_timeouts(&self) -> StatementTimeouts {
         StatementTimeouts {
             statement: self.statement_timeout,
@@ -123,7 +132,6 @@ impl LimitSettings {
         }
     }
 
-    /// Hands each consumer its own.
     pub(super) fn apply(&self, limits: &mut Limits) {
         let documents = &mut limits.graphql.documents;
         documents.depth = self.max_depth;
@@ -135,11 +143,11 @@ impl LimitSettings {
         limits.graphql.operation_time = self.operation_timeout;
         limits.graphql.introspection = !self.no_introspection;
         limits.graphql.suggestions = !self.no_suggestions;
-        limits.http.body_bytes = self.max_body;
-        let quota = &mut limits.http.quota;
-        quota.operations = self.max_operations;
-        quota.sockets = self.max_sockets;
-        quota.rate = self.max_rate;
-        quota.burst = self.max_burst;
+        limits.http.max_body_bytes = self.max_body;
+        let rate_limits = &mut limits.http.rate_limits;
+        rate_limits.max_operations = self.max_operations;
+        rate_limits.max_sockets = self.max_sockets;
+        rate_limits.complexity_per_second = self.max_rate;
+        rate_limits.complexity_burst = self.max_burst;
     }
 }

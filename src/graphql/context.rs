@@ -6,7 +6,7 @@ use async_graphql::Context;
 
 use super::{live::FeedRange, loaders::Loaders, page::PageLimits};
 use crate::{
-    access::Principal,
+    auth::Principal,
     db::ScanBudget,
     feed::{ChangeFeed, FeedCursor},
     runs::{Result, Runs},

@@ -7,7 +7,7 @@ use tracing::error;
 
 use super::run::{SyncStatus, stored};
 use crate::{
-    access::{Kind, Principal},
+    auth::{Principal, PrincipalKind},
     runs::Error,
 };
 
@@ -95,8 +95,8 @@ impl From<Arc<Error>> for Error {
 /// Why somebody may not do what they ask for.
 pub(super) fn access_denied(message: String, principal: &Principal) -> async_graphql::Error {
     let code = match principal.kind {
-        Kind::Anonymous => ErrorCode::Unauthenticated,
-        Kind::User | Kind::ApiKey => ErrorCode::Forbidden,
+        PrincipalKind::Anonymous => ErrorCode::Unauthenticated,
+        PrincipalKind::User | PrincipalKind::ApiKey => ErrorCode::Forbidden,
     };
     async_graphql::Error::new(message).extend_with(|_, extensions| {
         extensions.set("code", code.value());

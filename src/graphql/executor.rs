@@ -18,7 +18,7 @@ use super::{
     validation::{Validated, Validator},
 };
 use crate::{
-    access::{Principal, Scope},
+    auth::{Principal, Scope},
     db::ScanBudget,
     feed::ChangeFeed,
     runs::Runs,
@@ -80,7 +80,7 @@ impl Executor {
             cost,
             document,
         } = validated.map_err(|error| Box::new(reject(error, principal, request_id)))?;
-        let schema = if principal.may(Scope::Read) {
+        let schema = if principal.has_scope(Scope::Read) {
             &self.schema
         } else {
             &self.schema_without_suggestions

@@ -14,7 +14,7 @@ use super::{
     },
     viewer::{Requires, Rights},
 };
-use crate::{access::Scope, runs::RunColumns};
+use crate::{auth::Scope, runs::RunColumns};
 
 /// What workers report and people do.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::{
     run::{SyncRun, SyncRunConnection, SyncRunFilter, SyncRunOrder},
     viewer::{Requires, Viewer},
 };
-use crate::{access::Scope, runs::Error};
+use crate::{auth::Scope, runs::Error};
 
 /// What can be asked of the ledger.
 #[derive(Debug)]

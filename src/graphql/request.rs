@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Request, parser::types::OperationType};
 
 use super::{LedgerSchema, validation::PreparedDocument};
-use crate::access::Principal;
+use crate::auth::Principal;
 
 /// A request that passed validation and can be executed.
 pub struct PreparedRequest {

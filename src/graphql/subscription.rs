@@ -12,7 +12,7 @@ use super::{
     viewer::Requires,
 };
 use crate::{
-    access::Scope,
+    auth::Scope,
     feed::{RunChanges, RunEvents},
 };
 

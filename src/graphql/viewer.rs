@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{context::LedgerContext, error::access_denied, user::User};
 use crate::{
-    access::{Kind, Principal, Scope},
+    auth::{Principal, PrincipalKind, Scope},
     runs::{Error, Run},
 };
 
@@ -17,7 +17,7 @@ pub(super) struct Viewer(Principal);
 
 /// How somebody has said who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "Kind")]
+#[graphql(remote = "PrincipalKind")]
 pub(super) enum ViewerKind {
     /// Not at all.
     Anonymous,
@@ -67,14 +67,14 @@ pub(super) struct Requires(pub(super) Scope);
 impl Guard for Requires {
     async fn check(&self, ctx: &Context<'_>) -> Result<()> {
         let principal = ctx.principal();
-        if principal.may(self.0) {
+        if principal.has_scope(self.0) {
             return Ok(());
         }
         let field = ctx.field().name();
         warn!(target: "audit", actor = principal.id, action = field, scope = %self.0, "refused");
         let needs = self.0;
         Err(match principal.kind {
-            Kind::Anonymous => access_denied(
+            PrincipalKind::Anonymous => access_denied(
                 format!(
                     "`{field}` needs the scope `{needs}`: say who you are as `Authorization: Bearer KEY`"
                 ),
@@ -109,7 +109,7 @@ pub(super) trait Rights {
 impl Rights for Context<'_> {
     fn check_source(&self, source: SyncSource) -> Result<()> {
         let principal = self.principal();
-        if principal.may_report_on(source) {
+        if principal.can_report_on(source) {
             return Ok(());
         }
         let message = format!("{} may not report on runs of {source}", principal.name);
@@ -141,7 +141,7 @@ impl Rights for Context<'_> {
     fn triggered_by(&self, given: Option<Uuid>) -> Result<Option<Uuid>> {
         let principal = self.principal();
         match given {
-            Some(id) if principal.user_id() != Some(id) && !principal.may(Scope::Operate) => {
+            Some(id) if principal.user_id() != Some(id) && !principal.has_scope(Scope::Operate) => {
                 warn!(target: "audit", actor = principal.id, action = self.field().name(), user = %id, "refused");
                 let message = format!(
                     "to act for others needs the scope `operate`, which {} has not",

@@ -10,14 +10,14 @@ use axum::{
 };
 
 use super::{
-    Services, access,
-    media::MediaType,
-    quota::Exceeded,
-    request::{self, Refusal},
+    AppState, auth,
+    content_negotiation::MediaType,
+    rate_limit::RateLimitError,
+    request::{self, RequestError},
     sse,
 };
 use crate::{
-    access::{Denied, Principal},
+    auth::{AuthError, Principal},
     graphql::{ErrorCode, PreparedRequest, error_response, was_executed, write},
 };
 
@@ -25,46 +25,49 @@ use crate::{
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers a GET or POST.
-pub(super) async fn execute(services: &Services, http: Request) -> Response {
-    let request_id = services.clock.new_id().to_string();
+pub(super) async fn execute(state: &AppState, http: Request) -> Response {
+    let request_id = state.clock.new_id().to_string();
     let Some(media) = MediaType::negotiate(http.headers()) else {
-        let refusal = Refusal::new(
+        let error = RequestError::new(
             StatusCode::NOT_ACCEPTABLE,
             "this server answers in application/graphql-response+json, application/json or \
              text/event-stream",
         );
-        return refuse(refusal, MediaType::Json, &request_id);
+        return refuse(error, MediaType::Json, &request_id);
     };
-    let principal = match access::admit(http.headers(), &services.access).await {
+    let principal = match auth::authenticate(http.headers(), &state.auth).await {
         Ok(principal) => principal,
-        Err(denied) => return deny(denied, media, &request_id),
+        Err(error) => return deny(error, media, &request_id),
     };
     let last = sse::last_event_id(http.headers()).map(str::to_owned);
-    let prepared = match prepare(http, services, &principal, &request_id).await {
+    let prepared = match prepare(http, state, &principal, &request_id).await {
         Ok(prepared) => prepared,
-        Err(refusal) => return refuse(refusal, media, &request_id),
+        Err(error) => return refuse(error, media, &request_id),
     };
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(response) if media == MediaType::EventStream => return sse::tell(&response),
         Err(response) => return answer(refused_status(media), &response, media, &request_id),
     };
-    let permit = match services.quotas.begin(&principal, prepared.cost) {
-        Ok(permit) => permit,
-        Err(exceeded) => return delay(&exceeded, media, &request_id),
+    let slot = match state
+        .rate_limiter
+        .start_operation(&principal, prepared.cost)
+    {
+        Ok(slot) => slot,
+        Err(error) => return delay(&error, media, &request_id),
     };
     if media == MediaType::EventStream {
-        return sse::execute(services, prepared, principal, permit, last, request_id).await;
+        return sse::execute(state, prepared, principal, slot, last, request_id).await;
     }
     if prepared.operation == Some(OperationType::Subscription) {
-        let refusal = Refusal::new(
+        let error = RequestError::new(
             StatusCode::BAD_REQUEST,
             "a subscription needs a WebSocket with the sub-protocol graphql-transport-ws, or a \
              request with `Accept: text/event-stream`",
         );
-        return refuse(refusal, media, &request_id);
+        return refuse(error, media, &request_id);
     }
-    let response = services.graphql.execute(prepared, &request_id).await;
+    let response = state.graphql.execute(prepared, &request_id).await;
     let status = if was_executed(&response) {
         StatusCode::OK
     } else {
@@ -82,11 +85,11 @@ fn refused_status(media: MediaType) -> StatusCode {
 }
 
 /// Tells one who asks for too much to wait.
-fn delay(exceeded: &Exceeded, media: MediaType, request_id: &str) -> Response {
-    let response = error_response(ErrorCode::RateLimited, &exceeded.message);
+fn delay(error: &RateLimitError, media: MediaType, request_id: &str) -> Response {
+    let response = error_response(ErrorCode::RateLimited, &error.message);
     let status = StatusCode::TOO_MANY_REQUESTS;
     let mut answer = answer(status, &response, media.of_one_answer(), request_id);
-    let seconds = exceeded.retry_after.as_secs() + 1;
+    let seconds = error.retry_after.as_secs() + 1;
     let headers = answer.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     answer
@@ -95,30 +98,30 @@ fn delay(exceeded: &Exceeded, media: MediaType, request_id: &str) -> Response {
 /// Reads a request and checks it; within the result is the answer if it will not be executed.
 async fn prepare(
     http: Request,
-    services: &Services,
+    state: &AppState,
     principal: &Arc<Principal>,
     request_id: &str,
-) -> Result<Result<PreparedRequest, Box<GraphQlResponse>>, Refusal> {
+) -> Result<Result<PreparedRequest, Box<GraphQlResponse>>, RequestError> {
     let (parts, body) = http.into_parts();
     let by_get = parts.method == Method::GET;
     let request = if by_get {
-        request::from_uri(&parts.uri, &services.limits)?
+        request::from_uri(&parts.uri, &state.limits)?
     } else {
-        request::from_body(&parts.headers, body, services).await?
+        request::from_body(&parts.headers, body, state).await?
     };
-    let prepared = services.graphql.prepare(request, principal, request_id);
+    let prepared = state.graphql.prepare(request, principal, request_id);
     match &prepared {
         Ok(prepared) if by_get && prepared.operation == Some(OperationType::Mutation) => Err(
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation is sent by POST"),
+            RequestError::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation is sent by POST"),
         ),
         _ => Ok(prepared),
     }
 }
 
 /// Tells one who is not let in.
-fn deny(denied: Denied, media: MediaType, request_id: &str) -> Response {
-    let (status, code) = access::status(denied);
-    let response = error_response(code, denied.to_string());
+fn deny(error: AuthError, media: MediaType, request_id: &str) -> Response {
+    let (status, code) = auth::status(error);
+    let response = error_response(code, error.to_string());
     let mut answer = answer(status, &response, media.of_one_answer(), request_id);
     if status == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_static("Bearer");
@@ -129,9 +132,9 @@ fn deny(denied: Denied, media: MediaType, request_id: &str) -> Response {
     answer
 }
 
-fn refuse(refusal: Refusal, media: MediaType, request_id: &str) -> Response {
-    let response = error_response(ErrorCode::BadInput, refusal.message);
-    answer(refusal.status, &response, media.of_one_answer(), request_id)
+fn refuse(error: RequestError, media: MediaType, request_id: &str) -> Response {
+    let response = error_response(ErrorCode::BadInput, error.message);
+    answer(error.status, &response, media.of_one_answer(), request_id)
 }
 
 fn answer(

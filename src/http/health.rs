@@ -5,7 +5,7 @@ use serde::Serialize;
 use tokio::time;
 use tracing::warn;
 
-use super::Services;
+use super::AppState;
 use crate::db::migrate;
 
 /// How long the database may take to prove itself.
@@ -30,12 +30,12 @@ pub(super) async fn alive() -> Json<Alive> {
 }
 
 /// `/readyz`: the database can be written, and its tables are those this server knows.
-pub(super) async fn ready(State(services): State<Services>) -> (StatusCode, Json<Ready>) {
+pub(super) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Ready>) {
     let mut reasons = Vec::new();
-    if services.stopping.is_cancelled() {
+    if state.shutdown.is_cancelled() {
         reasons.push("the server is stopping".to_owned());
     }
-    match time::timeout(PATIENCE, services.database.probe_write()).await {
+    match time::timeout(PATIENCE, state.database.probe_write()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             warn!(%error, "the database cannot be written");
@@ -43,7 +43,7 @@ pub(super) async fn ready(State(services): State<Services>) -> (StatusCode, Json
         }
         Err(_) => reasons.push("the database does not answer in time".to_owned()),
     }
-    match time::timeout(PATIENCE, migrate::pending(&services.database)).await {
+    match time::timeout(PATIENCE, migrate::pending(&state.database)).await {
         Ok(Ok(pending)) if pending.is_empty() => {}
         Ok(Ok(pending)) => reasons.push(format!("migrations are missing: {}", pending.join(", "))),
         _ => reasons.push("whether migrations are missing cannot be told".to_owned()),

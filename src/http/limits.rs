@@ -1,72 +1,73 @@
-//! Limits of connections, requests and sockets.
+//! Limits of connections, requests and WebSockets.
 
 use std::time::Duration;
 
-use super::{Origin, QuotaLimits};
+use super::{Origin, RateLimits};
 
-/// Limits of connections, requests and sockets.
+/// Limits of connections, requests and WebSockets.
 #[derive(Clone, Debug)]
 pub struct HttpLimits {
-    /// Bytes of a request's body, and of a message on a socket.
-    pub body_bytes: usize,
-    /// Values and names in a JSON text. A thousand events with twenty details each are 50,000.
-    pub json_values: usize,
-    /// Of each principal.
-    pub quota: QuotaLimits,
-    /// How long a request's body may take to arrive.
-    pub body_time: Duration,
-    /// Connections open at once, sockets among them; who comes on top is answered 503. Fewer where
+    /// Maximum size of a request body or WebSocket message, in bytes.
+    pub max_body_bytes: usize,
+    /// Maximum number of values and names in a JSON text. A thousand events with twenty details each have
+    /// 50,000.
+    pub max_json_values: usize,
+    /// Limits per principal.
+    pub rate_limits: RateLimits,
+    /// How long a request body may take to arrive.
+    pub body_timeout: Duration,
+    /// Maximum number of open connections, WebSockets included; further connections receive 503. Lower if
     /// the system allows fewer open files.
-    pub connections: usize,
-    /// Bytes of a request's head: its line, with the URL, and its headers. At least 8,192.
-    pub head_bytes: usize,
-    /// How long a request's head may take to arrive: from its first byte on, and that of the first
-    /// request from the moment that a client is connected.
-    pub head_time: Duration,
-    /// How long a connection may wait for its next request; `head_time` for those that are made while
-    /// half of all connections are taken.
-    pub idle_time: Duration,
-    /// How long a client may take nothing of what it was sent until its connection is cut.
-    pub unread_time: Duration,
-    /// How long what has arrived in part may take once the server is told to stop.
-    pub stop_time: Duration,
-    /// The sites, beside this server's own, whose pages may ask.
+    pub max_connections: usize,
+    /// Maximum size of a request head (request line and headers), in bytes. At least 8,192.
+    pub max_header_bytes: usize,
+    /// How long a request head may take to arrive, measured from its first byte; for the first request,
+    /// from the time the connection is accepted.
+    pub header_timeout: Duration,
+    /// How long a connection may wait for its next request. While half of all connections are in use, new
+    /// ones get `header_timeout` instead.
+    pub idle_timeout: Duration,
+    /// How long sent data may remain unacknowledged before the connection is closed (`TCP_USER_TIMEOUT`).
+    pub tcp_user_timeout: Duration,
+    /// How long a partially received request may take to arrive once shutdown has begun.
+    pub shutdown_read_timeout: Duration,
+    /// Origins allowed to make cross-origin requests.
     pub allowed_origins: Vec<Origin>,
-    /// Operations under way at once on one socket.
-    pub operations_per_socket: usize,
-    /// How long a new socket may take to say `connection_init`.
-    pub init_time: Duration,
-    /// How often a socket's client is asked whether it is there; silent twice, it is left.
+    /// Maximum number of concurrent operations on one WebSocket.
+    pub max_operations_per_socket: usize,
+    /// How long a WebSocket may take to send `connection_init`.
+    pub init_timeout: Duration,
+    /// Interval of pings on a WebSocket. It is closed after two unanswered pings.
     pub ping_interval: Duration,
-    /// How long one message may take to be taken by a socket's client.
-    pub send_time: Duration,
-    /// How long a socket's client may take to agree that it is closed.
-    pub close_time: Duration,
-    /// The same for one that is closed because it is too slow: it has yet to take what was sent.
-    pub linger_time: Duration,
+    /// How long a message may take to be written to a WebSocket.
+    pub send_timeout: Duration,
+    /// How long a WebSocket's client may take to answer a close frame.
+    pub close_timeout: Duration,
+    /// The same for a WebSocket that is closed for being too slow, and still has messages to receive.
+    pub slow_close_timeout: Duration,
 }
 
 impl Default for HttpLimits {
     fn default() -> Self {
         Self {
-            body_bytes: 1024 * 1024,
-            json_values: 60_000,
-            quota: QuotaLimits::default(),
-            body_time: Duration::from_secs(8),
-            connections: 10_000,
-            head_bytes: 64 * 1024,
-            head_time: Duration::from_secs(8),
-            // Longer than what is in front of a server, balancers and clients' pools, keeps one.
-            idle_time: Duration::from_secs(75),
-            unread_time: Duration::from_secs(75),
-            stop_time: Duration::from_secs(3),
+            max_body_bytes: 1024 * 1024,
+            max_json_values: 60_000,
+            rate_limits: RateLimits::default(),
+            body_timeout: Duration::from_secs(8),
+            max_connections: 10_000,
+            max_header_bytes: 64 * 1024,
+            header_timeout: Duration::from_secs(8),
+            // Longer than the keep-alive time of load balancers and client connection pools.
+            idle_timeout: Duration::from_secs(75),
+            tcp_user_timeout: Duration::from_secs(75),
+            shutdown_read_timeout: Duration::from_secs(3),
             allowed_origins: Vec::new(),
-            operations_per_socket: 20,
-            init_time: Duration::from_secs(5),
+            max_operations_per_socket: 20,
+            init_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(20),
-            send_time: Duration::from_secs(30),
-            close_time: Duration::from_secs(3),
-            linger_time: Duration::from_mins(1),
+            send_timeout: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(3),
+            slow_close_timeout: Duration::from_mins(1),
         }
     }
 }

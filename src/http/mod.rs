@@ -1,17 +1,17 @@
 //! The ledger over HTTP: one endpoint for GraphQL, its explorer, and what an operator's probes ask.
 
-mod access;
+mod auth;
+mod content_negotiation;
 mod graphiql;
 mod graphql;
-mod headers;
 mod health;
 mod limits;
-mod media;
-mod origin;
-mod quota;
+mod origin_policy;
+mod rate_limit;
 mod request;
-mod services;
+mod security_headers;
 mod sse;
+mod state;
 mod websocket;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -25,19 +25,19 @@ use axum::{
 };
 use tower::ServiceExt;
 
-use origin::Origins;
+use origin_policy::Origins;
 
 pub use limits::HttpLimits;
-pub use origin::{BadOrigin, Origin};
-pub use quota::QuotaLimits;
-pub use services::Services;
+pub use origin_policy::{BadOrigin, Origin};
+pub use rate_limit::RateLimits;
+pub use state::AppState;
 
 /// All paths of a server.
 #[derive(Clone)]
 pub struct Paths(Arc<Inner>);
 
 struct Inner {
-    services: Services,
+    state: AppState,
     origins: Origins,
     /// All but `/graphql`, to which a router would add more than it finds out.
     others: Router,
@@ -46,47 +46,47 @@ struct Inner {
 impl Paths {
     /// Those of a server that listens there.
     #[must_use]
-    pub fn new(services: Services, local: SocketAddr) -> Self {
+    pub fn new(state: AppState, local: SocketAddr) -> Self {
         Self(Arc::new(Inner {
-            origins: Origins::new(services.limits.allowed_origins.clone(), local),
+            origins: Origins::new(state.limits.allowed_origins.clone(), local),
             others: Router::new()
                 .route("/", get(async || Redirect::to("/graphiql")))
                 .route("/graphiql", get(graphiql::page))
                 .route("/graphiql/{*path}", get(graphiql::asset))
                 .route("/livez", get(health::alive))
                 .route("/readyz", get(health::ready))
-                .with_state(services.clone()),
-            services,
+                .with_state(state.clone()),
+            state,
         }))
     }
 
     /// Answers a request.
     pub async fn answer(&self, request: Request) -> Response {
         let Inner {
-            services,
+            state,
             origins,
             others,
         } = &*self.0;
         let mut response = origins
             .guard(request, async |request| match request.uri().path() {
-                "/graphql" => endpoint(services, request).await,
+                "/graphql" => endpoint(state, request).await,
                 _ => others.clone().oneshot(request).await.into_response(),
             })
             .await;
-        headers::secure(&mut response);
+        security_headers::secure(&mut response);
         response
     }
 }
 
 /// `/graphql`: a socket if the client asks to upgrade, a query in the URL by GET, any other
 /// operation by POST.
-async fn endpoint(services: &Services, request: Request) -> Response {
+async fn endpoint(state: &AppState, request: Request) -> Response {
     match *request.method() {
         Method::GET if asks_for_socket(request.headers()) => {
             let (parts, _) = request.into_parts();
-            websocket::upgrade(parts, services.clone()).await
+            websocket::upgrade(parts, state.clone()).await
         }
-        Method::GET | Method::POST => graphql::execute(services, request).await,
+        Method::GET | Method::POST => graphql::execute(state, request).await,
         _ => {
             let allow = [(header::ALLOW, HeaderValue::from_static("GET, POST"))];
             (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()

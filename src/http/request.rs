@@ -15,16 +15,16 @@ use serde::Deserialize;
 use serde_json::error::Category;
 use tokio::time;
 
-use super::{HttpLimits, Services, media::is_json};
+use super::{AppState, HttpLimits, content_negotiation::is_json};
 
 /// Why a request is not executed: with this status, and as bad input.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct RequestError {
     pub(super) status: StatusCode,
     pub(super) message: String,
 }
 
-impl Refusal {
+impl RequestError {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -49,9 +49,9 @@ struct Envelope {
 
 impl Envelope {
     /// The request, if every part is of its kind.
-    fn into_request(self) -> Result<Request, Refusal> {
+    fn into_request(self) -> Result<Request, RequestError> {
         let Value::String(query) = self.query else {
-            return Err(Refusal::bad(
+            return Err(RequestError::bad(
                 "`query` must be a string that holds a GraphQL document",
             ));
         };
@@ -59,12 +59,12 @@ impl Envelope {
         match self.operation_name {
             Value::Null => {}
             Value::String(name) => request = request.operation_name(name),
-            _ => return Err(Refusal::bad("`operationName` must be a string")),
+            _ => return Err(RequestError::bad("`operationName` must be a string")),
         }
         check_object("variables", &self.variables)?;
         // The object around the variables is one level more.
         if is_deeper_than(DEEPEST + 1, &self.variables) {
-            return Err(Refusal::bad(format!(
+            return Err(RequestError::bad(format!(
                 "`variables` is more than {DEEPEST} levels deep"
             )));
         }
@@ -85,23 +85,23 @@ fn is_deeper_than(depth: usize, value: &Value) -> bool {
     depth == 0 || inner.any(|value| is_deeper_than(depth - 1, value))
 }
 
-fn check_object(name: &str, value: &Value) -> Result<(), Refusal> {
+fn check_object(name: &str, value: &Value) -> Result<(), RequestError> {
     match value {
         Value::Null | Value::Object(_) => Ok(()),
-        _ => Err(Refusal::bad(format!("`{name}` must be a JSON object"))),
+        _ => Err(RequestError::bad(format!("`{name}` must be a JSON object"))),
     }
 }
 
 /// The request in a JSON text.
-pub(super) fn from_json(text: &str, limits: &HttpLimits) -> Result<Request, Refusal> {
-    check_values(text, limits.json_values)?;
+pub(super) fn from_json(text: &str, limits: &HttpLimits) -> Result<Request, RequestError> {
+    check_values(text, limits.max_json_values)?;
     if text.trim_start().starts_with('[') {
-        return Err(Refusal::bad(
+        return Err(RequestError::bad(
             "batches are not supported; send one operation a request",
         ));
     }
     let envelope: Envelope = serde_json::from_str(text).map_err(|error| {
-        Refusal::bad(match error.classify() {
+        RequestError::bad(match error.classify() {
             Category::Data => "the request's body must be a JSON object with `query`".to_owned(),
             _ => format!("the request's body is not JSON: {error}"),
         })
@@ -110,12 +110,12 @@ pub(super) fn from_json(text: &str, limits: &HttpLimits) -> Result<Request, Refu
 }
 
 /// Refuses a text of too many values, of which each takes far more room and time than its bytes do.
-pub(super) fn check_values(text: &str, most: usize) -> Result<(), Refusal> {
+pub(super) fn check_values(text: &str, most: usize) -> Result<(), RequestError> {
     // Each value has a mark beside it.
     if text.len() <= most || marks(text) <= most {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(RequestError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         format!("more than {most} values and names in JSON; send less at once"),
     ))
@@ -141,51 +141,51 @@ fn marks(text: &str) -> usize {
 pub(super) async fn from_body(
     headers: &HeaderMap,
     body: Body,
-    services: &Services,
-) -> Result<Request, Refusal> {
+    state: &AppState,
+) -> Result<Request, RequestError> {
     check_content_type(headers)?;
     if headers
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
     {
-        return Err(Refusal::new(
+        return Err(RequestError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "send the request's body without a content encoding",
         ));
     }
-    let bytes = receive(body, services).await?;
+    let bytes = receive(body, state).await?;
     let text = std::str::from_utf8(&bytes)
-        .map_err(|error| Refusal::bad(format!("the request's body is not UTF-8: {error}")))?;
-    from_json(text, &services.limits)
+        .map_err(|error| RequestError::bad(format!("the request's body is not UTF-8: {error}")))?;
+    from_json(text, &state.limits)
 }
 
 /// A body that arrives in time, and sooner when the server is about to stop.
-async fn receive(body: Body, services: &Services) -> Result<Bytes, Refusal> {
-    let limits = &services.limits;
-    let mut body = pin!(to_bytes(body, limits.body_bytes));
+async fn receive(body: Body, state: &AppState) -> Result<Bytes, RequestError> {
+    let limits = &state.limits;
+    let mut body = pin!(to_bytes(body, limits.max_body_bytes));
     let stopped = async {
-        services.stopping.cancelled().await;
-        time::sleep(limits.stop_time).await;
+        state.shutdown.cancelled().await;
+        time::sleep(limits.shutdown_read_timeout).await;
     };
     // Most have come with their head, and need no clock.
     let received = if let Some(received) = body.as_mut().now_or_never() {
         Some(received)
     } else {
         tokio::select! {
-            received = time::timeout(limits.body_time, body) => received.ok(),
+            received = time::timeout(limits.body_timeout, body) => received.ok(),
             () = stopped => None,
         }
     };
     match received {
         Some(Ok(bytes)) => Ok(bytes),
-        Some(Err(_)) => Err(Refusal::new(
+        Some(Err(_)) => Err(RequestError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
                 "the request's body was not received whole, or exceeds {} bytes; send less at once",
-                limits.body_bytes
+                limits.max_body_bytes
             ),
         )),
-        None => Err(Refusal::new(
+        None => Err(RequestError::new(
             StatusCode::REQUEST_TIMEOUT,
             "the request's body did not arrive in time",
         )),
@@ -193,14 +193,14 @@ async fn receive(body: Body, services: &Services) -> Result<Bytes, Refusal> {
 }
 
 /// Nothing but JSON is executed: a browser sends any other type across sites without asking.
-fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_content_type(headers: &HeaderMap) -> Result<(), RequestError> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     if content_type.is_some_and(is_json) {
         Ok(())
     } else {
-        Err(Refusal::new(
+        Err(RequestError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "send the request as `Content-Type: application/json`, in UTF-8",
         ))
@@ -208,7 +208,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The request in a GET's URL.
-pub(super) fn from_uri(uri: &Uri, limits: &HttpLimits) -> Result<Request, Refusal> {
+pub(super) fn from_uri(uri: &Uri, limits: &HttpLimits) -> Result<Request, RequestError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Parameters {
@@ -218,15 +218,17 @@ pub(super) fn from_uri(uri: &Uri, limits: &HttpLimits) -> Result<Request, Refusa
         extensions: Option<String>,
     }
     let parameters = axum::extract::Query::<Parameters>::try_from_uri(uri)
-        .map_err(|error| Refusal::bad(format!("the URL's parameters cannot be read: {error}")))?
+        .map_err(|error| {
+            RequestError::bad(format!("the URL's parameters cannot be read: {error}"))
+        })?
         .0;
     let text = |text: Option<String>| text.map_or(Value::Null, Value::String);
     let json = |name: &str, text: Option<String>| match text.as_deref() {
         None | Some("") => Ok(Value::Null),
         Some(text) => {
-            check_values(text, limits.json_values)?;
+            check_values(text, limits.max_json_values)?;
             serde_json::from_str(text)
-                .map_err(|error| Refusal::bad(format!("`{name}` is not JSON: {error}")))
+                .map_err(|error| RequestError::bad(format!("`{name}` is not JSON: {error}")))
         }
     };
     let envelope = Envelope {

@@ -14,9 +14,9 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, future, stream};
 
-use super::{Services, quota::Permit};
+use super::{AppState, rate_limit::Slot};
 use crate::{
-    access::Principal,
+    auth::Principal,
     graphql::{Output, PreparedRequest, write},
 };
 
@@ -32,23 +32,23 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 /// Executes an operation, and sends what comes of it until it ends. When the server stops, the client
 /// does not keep up, or its key or token ends, the stream breaks off, so that the client comes back.
 pub(super) async fn execute(
-    services: &Services,
+    state: &AppState,
     prepared: PreparedRequest,
     principal: Arc<Principal>,
-    permit: Permit,
+    slot: Slot,
     last: Option<String>,
     request_id: String,
 ) -> Response {
     if prepared.operation != Some(OperationType::Subscription) {
-        return tell(&services.graphql.execute(prepared, &request_id).await);
+        return tell(&state.graphql.execute(prepared, &request_id).await);
     }
-    let said = services.graphql.subscribe(prepared, last, request_id);
-    let now = services.access.clock().now();
-    let stopping = services.stopping.clone().cancelled_owned();
+    let said = state.graphql.subscribe(prepared, last, request_id);
+    let now = state.auth.clock().now();
+    let stopping = state.shutdown.clone().cancelled_owned();
     let broken_off = async move {
         tokio::select! {
             () = stopping => {}
-            () = principal.ended(now) => {}
+            () = principal.invalidated(now) => {}
         }
     };
     // What is behind the end is only reached if nothing broke the stream off.
@@ -57,7 +57,7 @@ pub(super) async fn execute(
         .chain(stream::iter([None]))
         .inspect(move |_| {
             // Held for as long as the stream is.
-            let _ = &permit;
+            let _ = &slot;
         })
         .take_while(|said| {
             future::ready(!matches!(said, Some(Output::TooSlow | Output::Unavailable)))

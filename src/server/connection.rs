@@ -21,8 +21,8 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::head::{HeadTimer, Progress};
-use crate::http::{HttpLimits, Paths, Services};
+use super::header_timeout::{HeadTimer, Progress};
+use crate::http::{AppState, HttpLimits, Paths};
 
 /// How long a peer of which nothing is heard is not asked whether it is there.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
@@ -43,15 +43,15 @@ pub(super) async fn serve(
     stream: TcpStream,
     place: OwnedSemaphorePermit,
     paths: Paths,
-    services: Services,
-    idle_time: Duration,
+    state: AppState,
+    idle_timeout: Duration,
 ) {
-    if let Err(error) = set_options(&stream, &services.limits) {
+    if let Err(error) = set_options(&stream, &state.limits) {
         debug!(%error, "a connection is gone already");
         return;
     }
     let progress = Arc::new(Progress::default());
-    let timer = HeadTimer::new(Arc::clone(&progress), &services.limits, idle_time);
+    let timer = HeadTimer::new(Arc::clone(&progress), &state.limits, idle_timeout);
     let stream = Stream {
         tcp: stream,
         progress: Arc::clone(&progress),
@@ -63,15 +63,15 @@ pub(super) async fn serve(
     };
     let connection = http1::Builder::new()
         .timer(timer)
-        .header_read_timeout(services.limits.head_time)
-        .max_header_size(services.limits.head_bytes)
-        .max_buf_size(services.limits.head_bytes)
+        .header_read_timeout(state.limits.header_timeout)
+        .max_header_size(state.limits.max_header_bytes)
+        .max_buf_size(state.limits.max_header_bytes)
         .serve_connection(TokioIo::new(stream), service_fn(answer))
         .with_upgrades();
     let mut connection = pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = services.stopping.cancelled() => {
+        () = state.shutdown.cancelled() => {
             progress.stop();
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -89,14 +89,14 @@ fn set_options(stream: &TcpStream, limits: &HttpLimits) -> io::Result<()> {
     socket.set_tcp_keepalive(&KEEPALIVE)?;
     // Who takes nothing of what is sent, or is cut off, is let go of by the system.
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(limits.unread_time))?;
+    socket.set_tcp_user_timeout(Some(limits.tcp_user_timeout))?;
     Ok(())
 }
 
 /// Says that there is no place, to one who asks: an answer that comes before the question is an error
 /// to many. Hears it out then, since a connection that is cut while something is unread may lose the
 /// answer.
-pub(super) async fn turn_away(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
+pub(super) async fn reject_busy(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
     let told = async {
         let mut heard = [0; 1024];
         if stream.read(&mut heard).await? == 0 {

@@ -1,8 +1,8 @@
 //! Serving, from the first connection to the last.
 
 mod connection;
-mod head;
-mod open_files;
+mod fd_limit;
+mod header_timeout;
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -15,9 +15,9 @@ use tokio::{
 };
 use tracing::{Instrument, error_span, info, warn};
 
-use crate::http::{Paths, Services};
+use crate::http::{AppState, Paths};
 
-pub use open_files::raise as raise_open_files;
+pub use fd_limit::raise as raise_fd_limit;
 
 /// How long requests in flight may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -38,26 +38,26 @@ const TURNED_AWAY: usize = 256;
 /// The listener is none.
 pub async fn serve(
     listener: TcpListener,
-    services: Services,
+    state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let paths = Paths::new(services.clone(), listener.local_addr()?);
+    let paths = Paths::new(state.clone(), listener.local_addr()?);
     let stop = async {
         shutdown.await;
         info!("stopping: finishing what is in flight");
-        services.stopping.cancel();
+        state.shutdown.cancel();
     };
-    let (mut connections, ()) = tokio::join!(accept(listener, &paths, &services), stop);
+    let (mut connections, ()) = tokio::join!(accept(listener, &paths, &state), stop);
     let drained = async { while connections.join_next().await.is_some() {} };
     if time::timeout(DRAIN, drained).await.is_err() {
         warn!("some requests did not end in time");
     }
     connections.shutdown().await;
-    services.sockets.close();
-    if time::timeout(DRAIN, services.sockets.wait()).await.is_err() {
+    state.sockets.close();
+    if time::timeout(DRAIN, state.sockets.wait()).await.is_err() {
         warn!("some sockets did not end in time");
     }
-    match time::timeout(CLOSE, services.database.close()).await {
+    match time::timeout(CLOSE, state.database.close()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => warn!(%error, "the database was not closed in order"),
         Err(_) => warn!("the database does not answer, and was not closed in order"),
@@ -66,19 +66,19 @@ pub async fn serve(
 }
 
 /// Accepts connections until the server is told to stop; tells those that are still served.
-async fn accept(listener: TcpListener, paths: &Paths, services: &Services) -> JoinSet<()> {
-    let mut entrance = Entrance::new(services);
+async fn accept(listener: TcpListener, paths: &Paths, state: &AppState) -> JoinSet<()> {
+    let mut connection_limit = ConnectionLimit::new(state);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            () = services.stopping.cancelled() => return connections,
+            () = state.shutdown.cancelled() => return connections,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     // Of the level of errors, so that it is told with whatever is logged.
                     let connection = error_span!("connection", %peer);
                     let _entered = connection.enter();
-                    entrance.admit(stream, paths, services, &mut connections);
+                    connection_limit.authenticate(stream, paths, state, &mut connections);
                 }
                 // A peer that has changed its mind.
                 Err(error) if is_of_the_peer(&error) => {}
@@ -86,7 +86,7 @@ async fn accept(listener: TcpListener, paths: &Paths, services: &Services) -> Jo
                 Err(error) => {
                     warn!(%error, "cannot accept connections; trying again soon");
                     tokio::select! {
-                        () = services.stopping.cancelled() => {}
+                        () = state.shutdown.cancelled() => {}
                         () = time::sleep(ACCEPT_PAUSE) => {}
                     }
                 }
@@ -108,7 +108,7 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// Who gets in: as many connections as there are places.
-struct Entrance {
+struct ConnectionLimit {
     places: Arc<Semaphore>,
     most: usize,
     turned_away: Arc<Semaphore>,
@@ -116,10 +116,10 @@ struct Entrance {
     told: Option<Instant>,
 }
 
-impl Entrance {
-    fn new(services: &Services) -> Self {
-        let most = open_files::at_most(services.limits.connections);
-        if most < services.limits.connections {
+impl ConnectionLimit {
+    fn new(state: &AppState) -> Self {
+        let most = fd_limit::at_most(state.limits.max_connections);
+        if most < state.limits.max_connections {
             warn!(
                 connections = most,
                 "the system allows too few open files for more connections at once"
@@ -133,11 +133,11 @@ impl Entrance {
         }
     }
 
-    fn admit(
+    fn authenticate(
         &mut self,
         stream: TcpStream,
         paths: &Paths,
-        services: &Services,
+        state: &AppState,
         connections: &mut JoinSet<()>,
     ) {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
@@ -150,19 +150,19 @@ impl Entrance {
             }
             // Told, and not left to wait, a client may go to another replica.
             if let Ok(place) = Arc::clone(&self.turned_away).try_acquire_owned() {
-                connections.spawn(connection::turn_away(stream, place));
+                connections.spawn(connection::reject_busy(stream, place));
             }
             return;
         };
-        let limits = &services.limits;
+        let limits = &state.limits;
         // As places get scarce, who keeps one without using it is let go of sooner.
         let scarce = self.places.available_permits() < self.most / 2;
-        let idle_time = if scarce {
-            limits.head_time
+        let idle_timeout = if scarce {
+            limits.header_timeout
         } else {
-            limits.idle_time
+            limits.idle_timeout
         };
-        let served = connection::serve(stream, place, paths.clone(), services.clone(), idle_time);
+        let served = connection::serve(stream, place, paths.clone(), state.clone(), idle_timeout);
         // What is logged of it tells who it is with.
         connections.spawn(served.in_current_span());
     }

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use sync_history::{
-    access::{
-        Policy, Scopes,
-        keys::{self, Key, NewKey},
+    auth::{
+        AuthSettings, Scopes,
+        api_key::{self, ApiKey, NewApiKey},
     },
     db,
 };
@@ -22,7 +22,7 @@ const CREATE: &str = "mutation($source: SyncSource!, $for: ID) {
 pub(crate) const WATCH: &str = "subscription { syncRunChanged { run { id } } }";
 
 /// Makes a key, as the command line does.
-async fn key(server: &TestServer, scopes: &str) -> (Key, String) {
+async fn key(server: &TestServer, scopes: &str) -> (ApiKey, String) {
     make(server, scopes, &[], None).await
 }
 
@@ -31,24 +31,24 @@ async fn make(
     scopes: &str,
     sources: &[&str],
     expires: Option<Duration>,
-) -> (Key, String) {
+) -> (ApiKey, String) {
     let database = db::connect(&server.database_url).await.unwrap();
-    let new = NewKey {
+    let new = NewApiKey {
         name: format!("worker with {scopes}"),
         scopes: scopes.parse().unwrap(),
         sources: sources.iter().map(|word| word.parse().unwrap()).collect(),
         expires,
     };
-    let made = keys::create(&database, server.clock.as_ref(), new).await;
+    let made = api_key::create(&database, server.clock.as_ref(), new).await;
     database.close().await.unwrap();
     made.unwrap()
 }
 
-async fn revoke(server: &TestServer, key: &Key) {
+async fn revoke(server: &TestServer, key: &ApiKey) {
     use sync_history::clock::Clock;
     let database = db::connect(&server.database_url).await.unwrap();
     let which = key.id.to_string();
-    keys::revoke(&database, server.clock.now(), &which)
+    api_key::revoke(&database, server.clock.now(), &which)
         .await
         .unwrap();
     database.close().await.unwrap();
@@ -90,7 +90,7 @@ async fn a_key_is_stored_as_a_hash_alone_and_its_use_is_noted(database: Database
     server.execute_as(&secret, VIEWER, json!({})).await;
     let database = db::connect(&server.database_url).await.unwrap();
     for _ in 0..100 {
-        if keys::list(&database).await.unwrap()[0]
+        if api_key::list(&database).await.unwrap()[0]
             .last_used_at
             .is_some()
         {
@@ -127,8 +127,9 @@ async fn what_is_no_key_is_answered_401(database: DatabaseKind) {
 #[tokio::test]
 async fn every_root_field_but_viewer_asks_for_a_scope() {
     let options = Options {
-        policy: Policy {
-            anonymous: Some(Scopes::default()),
+        auth: AuthSettings {
+            anonymous_scopes: Some(Scopes::default()),
+            ..AuthSettings::default()
         },
         ..Options::default()
     };

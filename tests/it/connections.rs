@@ -24,10 +24,10 @@ const SOON: Duration = Duration::from_secs(4);
 /// Limits so short that a test can wait for them.
 fn short() -> Limits {
     let mut limits = Limits::default();
-    limits.http.head_time = Duration::from_millis(800);
-    limits.http.body_time = Duration::from_millis(800);
-    limits.http.init_time = Duration::from_millis(800);
-    limits.http.stop_time = Duration::from_millis(300);
+    limits.http.header_timeout = Duration::from_millis(800);
+    limits.http.body_timeout = Duration::from_millis(800);
+    limits.http.init_timeout = Duration::from_millis(800);
+    limits.http.shutdown_read_timeout = Duration::from_millis(300);
     limits
 }
 
@@ -144,7 +144,7 @@ async fn a_connection_waits_longer_for_a_request_than_for_the_rest_of_one() {
 #[tokio::test]
 async fn a_connection_without_a_next_request_is_let_go_of() {
     let mut limits = short();
-    limits.http.idle_time = Duration::from_secs(1);
+    limits.http.idle_timeout = Duration::from_secs(1);
     let server = start(limits).await;
     let connection = connect(&server, WHOLE).await;
     let heard = time::timeout(SOON, outlast(connection, None)).await;
@@ -167,7 +167,7 @@ async fn a_head_that_is_too_large_is_refused() {
 #[tokio::test]
 async fn who_comes_when_all_connections_are_taken_is_told_so_until_one_is_free() {
     let mut limits = Limits::default();
-    limits.http.connections = 2;
+    limits.http.max_connections = 2;
     let server = start(limits).await;
     let socket = Socket::open(&server.url).await;
     let _silent = connect(&server, "").await;
@@ -191,8 +191,8 @@ async fn who_comes_when_all_connections_are_taken_is_told_so_until_one_is_free()
 #[tokio::test]
 async fn who_never_reads_what_was_asked_for_is_let_go_of() {
     let mut limits = Limits::default();
-    limits.http.connections = 1;
-    limits.http.unread_time = Duration::from_secs(1);
+    limits.http.max_connections = 1;
+    limits.http.tcp_user_timeout = Duration::from_secs(1);
     let server = start(limits).await;
     let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/web/dist/assets");
     let assets = std::fs::read_dir(assets).unwrap().map(Result::unwrap);
@@ -220,7 +220,7 @@ async fn what_was_sent_in_part_does_not_hold_up_the_end(
     #[values("", HALF_A_LINE, HALF_A_HEAD, HALF_A_BODY, WHOLE)] sent: &str,
 ) {
     let mut limits = Limits::default();
-    limits.http.stop_time = Duration::from_millis(300);
+    limits.http.shutdown_read_timeout = Duration::from_millis(300);
     let mut server = start(limits).await;
     let connection = connect(&server, sent).await;
     // So that the server has read what was sent.

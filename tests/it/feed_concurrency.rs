@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sync_history::{
-    access::{Principal, Scopes},
+    auth::{Principal, Scopes},
     clock::Clock,
     db,
     feed::{self, ChangeFeed},

@@ -19,7 +19,7 @@ fn at(server: &TestServer, seconds: i64) -> i64 {
 async fn a_person_comes_by_a_token_and_triggers_their_own_runs(database: DatabaseKind) {
     let issuer = OidcIssuer::start().await;
     let options = Options {
-        tokens: Some(issuer.settings()),
+        auth: issuer.settings(),
         ..Options::default()
     };
     let server = TestServer::start_with(database, options).await;
@@ -61,7 +61,7 @@ async fn a_person_is_found_among_the_predecessors_users() {
     let issuer = OidcIssuer::start().await;
     let existing = TestServer::start_on_existing_database().await;
     let options = Options {
-        tokens: Some(issuer.settings()),
+        auth: issuer.settings(),
         ..Options::default()
     };
     let server = TestServer::open_with(existing.database_url.clone(), options).await;
@@ -103,7 +103,7 @@ async fn a_person_is_found_among_the_predecessors_users() {
 async fn a_socket_is_closed_when_its_token_expires() {
     let issuer = OidcIssuer::start().await;
     let options = Options {
-        tokens: Some(issuer.settings()),
+        auth: issuer.settings(),
         ..Options::default()
     };
     let server = TestServer::start_with(Sqlite, options).await;
@@ -117,7 +117,7 @@ async fn a_socket_is_closed_when_its_token_expires() {
 async fn an_address_that_is_not_verified_makes_nobody_somebody_else() {
     let issuer = OidcIssuer::start().await;
     let options = Options {
-        tokens: Some(issuer.settings()),
+        auth: issuer.settings(),
         ..Options::default()
     };
     let server = TestServer::start_with(Sqlite, options).await;

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use sea_orm::ConnectionTrait;
 use sync_history::{
-    access::{Policy, Scopes},
+    auth::{AuthSettings, Scopes},
     config::Limits,
 };
 
@@ -22,8 +22,8 @@ const LIST: &str = "{ syncRuns(first: 100) { nodes { id status source } } }";
 async fn who_asks_for_too_much_over_time_is_told_when_to_come_back() {
     let server = server(|limits| {
         let most = NonZeroU32::new(800).unwrap();
-        limits.http.quota.rate = most;
-        limits.http.quota.burst = most;
+        limits.http.rate_limits.complexity_per_second = most;
+        limits.http.rate_limits.complexity_burst = most;
     })
     .await;
     let body = json!({"query": LIST}).to_string();
@@ -46,8 +46,8 @@ async fn who_asks_for_too_much_over_time_is_told_when_to_come_back() {
 #[tokio::test]
 async fn operations_and_sockets_at_once_are_bounded() {
     let server = server(|limits| {
-        limits.http.quota.operations = 1;
-        limits.http.quota.sockets = 1;
+        limits.http.rate_limits.max_operations = 1;
+        limits.http.rate_limits.max_sockets = 1;
     })
     .await;
     let watch = "subscription { syncRunChanged { status } }";
@@ -95,8 +95,9 @@ async fn names_are_suggested_to_nobody_who_may_not_read() {
 
     let silent = server(|limits| limits.graphql.suggestions = false).await;
     let options = Options {
-        policy: Policy {
-            anonymous: Some(Scopes::default()),
+        auth: AuthSettings {
+            anonymous_scopes: Some(Scopes::default()),
+            ..AuthSettings::default()
         },
         ..Options::default()
     };

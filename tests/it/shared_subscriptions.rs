@@ -157,7 +157,7 @@ async fn a_reader_that_pauses_gets_every_change_and_delays_nobody(database: Data
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_has_stopped_is_closed_so_that_it_comes_back(database: DatabaseKind) {
     let mut limits = Limits::default();
-    limits.http.send_time = Duration::from_secs(1);
+    limits.http.send_timeout = Duration::from_secs(1);
     let server = TestServer::start_with(database, limits).await;
     let mut stopped = server.subscribe(WATCH_ALL, json!({})).await;
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -8,7 +8,7 @@ use async_graphql::{
 };
 
 use crate::{
-    access::{Principal, Scopes},
+    auth::{Principal, Scopes},
     graphql::{
         LedgerSchema,
         request::PreparedRequest,

@@ -4,8 +4,8 @@
 //! 1001, 1006, 1012, 1013 and 4408, and give up for good on 4400, 4401, 4409 and 4429. Hence a
 //! defect of the client's gets one of the latter, and anything that passes one of the former.
 
-mod message;
 mod operations;
+mod protocol;
 
 use std::sync::Arc;
 
@@ -26,10 +26,10 @@ use serde_json::{Value, value::RawValue};
 use tokio::time::{self, Instant};
 use tracing::{Instrument, Span};
 
-use super::{Services, access, quota::Permit, request};
-use crate::access::{Access, Denied, Principal};
-use message::{ClientMessage, ClientMessageKind, Close, ServerMessage};
+use super::{AppState, auth, rate_limit::Slot, request};
+use crate::auth::{AuthError, Authenticator, Principal};
 use operations::{Operations, Outgoing};
+use protocol::{ClientMessage, ClientMessageKind, CloseReason, ServerMessage};
 
 const PROTOCOL: &str = "graphql-transport-ws";
 /// Pings that may go unanswered.
@@ -40,73 +40,73 @@ const READ_BUFFER: usize = 2048;
 const WRITE_BUFFER: usize = 4096;
 
 /// Makes a socket of a request.
-pub(super) async fn upgrade(mut parts: Parts, services: Services) -> Response {
-    let offered = GraphQLProtocol::from_request_parts(&mut parts, &services).await;
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &services).await {
+pub(super) async fn upgrade(mut parts: Parts, state: AppState) -> Response {
+    let offered = GraphQLProtocol::from_request_parts(&mut parts, &state).await;
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &state).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let tracker = services.sockets.clone();
+    let tracker = state.sockets.clone();
     let connection = Span::current();
     upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         // Twice what is taken, so that a message somewhat too large is told to be.
-        .max_message_size(2 * services.limits.body_bytes)
-        .max_frame_size(2 * services.limits.body_bytes)
+        .max_message_size(2 * state.limits.max_body_bytes)
+        .max_frame_size(2 * state.limits.max_body_bytes)
         .on_upgrade(move |socket| {
-            let visitor = Visitor {
+            let visitor = Handshake {
                 headers: parts.headers,
                 offered: offered.is_ok(),
             };
-            tracker.track_future(serve(socket, visitor, services).instrument(connection))
+            tracker.track_future(serve(socket, visitor, state).instrument(connection))
         })
 }
 
 /// Who opens a socket.
-struct Visitor {
+struct Handshake {
     headers: HeaderMap,
     /// Some sub-protocol of GraphQL's was offered.
     offered: bool,
 }
 
 /// Serves a socket.
-async fn serve(mut socket: WebSocket, visitor: Visitor, services: Services) {
+async fn serve(mut socket: WebSocket, visitor: Handshake, state: AppState) {
     let speaks = socket
         .protocol()
         .is_some_and(|protocol| protocol == PROTOCOL);
     let reason = if speaks {
         // Its operations end with it, before the goodbye.
-        let session = Session::new(services.clone(), visitor.headers);
+        let session = Session::new(state.clone(), visitor.headers);
         session.run(&mut socket).await
     } else if visitor.offered {
-        Some(Close::BadProtocol(
+        Some(CloseReason::BadProtocol(
             "speak graphql-transport-ws instead of the older graphql-ws",
         ))
     } else {
-        Some(Close::BadProtocol(
+        Some(CloseReason::BadProtocol(
             "offer the sub-protocol graphql-transport-ws",
         ))
     };
     tracing::debug!(?reason, "closing a socket");
     let time = match reason {
-        Some(Close::TooSlow) => services.limits.linger_time,
-        _ => services.limits.close_time,
+        Some(CloseReason::TooSlow) => state.limits.slow_close_timeout,
+        _ => state.limits.close_timeout,
     };
     let stopped = async {
-        services.stopping.cancelled().await;
-        time::sleep(services.limits.close_time).await;
+        state.shutdown.cancelled().await;
+        time::sleep(state.limits.close_timeout).await;
     };
     tokio::select! {
-        _ = time::timeout(time, say_goodbye(socket, reason)) => {}
+        _ = time::timeout(time, close(socket, reason)) => {}
         () = stopped => {}
     }
 }
 
 /// Closes a socket in order: says why if it is this side that closes, and hears the client out, since
 /// a connection that is cut while something is unread loses what was sent last.
-async fn say_goodbye(mut socket: WebSocket, reason: Option<Close>) {
+async fn close(mut socket: WebSocket, reason: Option<CloseReason>) {
     if let Some(reason) = reason
         && socket
             .send(Message::Close(Some(reason.frame())))
@@ -120,28 +120,28 @@ async fn say_goodbye(mut socket: WebSocket, reason: Option<Close>) {
 
 /// One socket's conversation.
 struct Session {
-    services: Services,
+    state: AppState,
     /// Of the request that opened it, until it has said hello.
     headers: Option<HeaderMap>,
     /// Who it is, from then on.
     principal: Option<Arc<Principal>>,
     /// Its place among the sockets of theirs.
-    permit: Option<Permit>,
+    slot: Option<Slot>,
     /// Pings since the client last said anything.
     unanswered: u32,
     operations: Operations,
 }
 
 /// The end of a conversation, and why if it is this side that ends it.
-type Ended = Option<Close>;
+type Ended = Option<CloseReason>;
 
 impl Session {
-    fn new(services: Services, headers: HeaderMap) -> Self {
+    fn new(state: AppState, headers: HeaderMap) -> Self {
         Self {
-            services,
+            state,
             headers: Some(headers),
             principal: None,
-            permit: None,
+            slot: None,
             unanswered: 0,
             operations: Operations::default(),
         }
@@ -149,16 +149,16 @@ impl Session {
 
     /// Talks until one side has had enough.
     async fn run(mut self, socket: &mut WebSocket) -> Ended {
-        let stopping = self.services.stopping.clone().cancelled_owned();
-        let alarm = time::sleep(self.services.limits.init_time);
+        let stopping = self.state.shutdown.clone().cancelled_owned();
+        let alarm = time::sleep(self.state.limits.init_timeout);
         tokio::pin!(stopping, alarm);
         let mut left = pending().boxed();
         loop {
             let step = tokio::select! {
-                () = &mut stopping => return Some(Close::GoingAway),
-                () = &mut left => return Some(Close::Unauthorized),
+                () = &mut stopping => return Some(CloseReason::GoingAway),
+                () = &mut left => return Some(CloseReason::Unauthorized),
                 () = &mut alarm => {
-                    let next = Instant::now() + self.services.limits.ping_interval;
+                    let next = Instant::now() + self.state.limits.ping_interval;
                     alarm.as_mut().reset(next);
                     self.on_alarm(socket).await
                 }
@@ -167,9 +167,9 @@ impl Session {
                         let was_unknown = self.principal.is_none();
                         let heard = self.hear(socket, message).await;
                         if let (true, Some(principal)) = (was_unknown, &self.principal) {
-                            let next = Instant::now() + self.services.limits.ping_interval;
+                            let next = Instant::now() + self.state.limits.ping_interval;
                             alarm.as_mut().reset(next);
-                            left = ended(Arc::clone(principal), &self.services);
+                            left = ended(Arc::clone(principal), &self.state);
                         }
                         heard
                     }
@@ -177,10 +177,10 @@ impl Session {
                 },
                 Some(outgoing) = self.operations.next() => match outgoing {
                     Outgoing::Messages(messages) | Outgoing::Last(_, messages) => {
-                        send(&self.services, socket, messages).await
+                        send(&self.state, socket, messages).await
                     }
-                    Outgoing::TooSlow => Err(Some(Close::TooSlow)),
-                    Outgoing::Unavailable => Err(Some(Close::TryAgain)),
+                    Outgoing::TooSlow => Err(Some(CloseReason::TooSlow)),
+                    Outgoing::Unavailable => Err(Some(CloseReason::TryAgain)),
                 },
             };
             if let Err(ended) = step {
@@ -192,47 +192,47 @@ impl Session {
     /// Asks whether the client is there, unless it has not even said hello, or is silent for too long.
     async fn on_alarm(&mut self, socket: &mut WebSocket) -> Result<(), Ended> {
         if self.principal.is_none() {
-            return Err(Some(Close::InitTimeout));
+            return Err(Some(CloseReason::InitTimeout));
         }
         if self.unanswered == PINGS {
-            return Err(Some(Close::Silent));
+            return Err(Some(CloseReason::Silent));
         }
         self.unanswered += 1;
-        send(&self.services, socket, [ServerMessage::Ping.write()]).await
+        send(&self.state, socket, [ServerMessage::Ping.write()]).await
     }
 
     async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), Ended> {
         match message {
-            Message::Text(text) if text.len() > self.services.limits.body_bytes => {
-                Err(Some(Close::TooLarge))
+            Message::Text(text) if text.len() > self.state.limits.max_body_bytes => {
+                Err(Some(CloseReason::TooLarge))
             }
             Message::Text(text) => {
                 let answer = self.answer(&text).await.map_err(Some)?;
-                send(&self.services, socket, answer).await
+                send(&self.state, socket, answer).await
             }
-            Message::Binary(_) => Err(Some(Close::BadMessage("messages are text"))),
+            Message::Binary(_) => Err(Some(CloseReason::BadMessage("messages are text"))),
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(None),
         }
     }
 
     /// Acts on a message; tells what to answer at once.
-    async fn answer(&mut self, text: &str) -> Result<Option<Message>, Close> {
+    async fn answer(&mut self, text: &str) -> Result<Option<Message>, CloseReason> {
         // Whoever talks is there.
         self.unanswered = 0;
-        let values = self.services.limits.json_values;
+        let values = self.state.limits.max_json_values;
         let message: ClientMessage = serde_json::from_str(text)
-            .map_err(|_| Close::BadMessage("not a message of graphql-transport-ws"))?;
+            .map_err(|_| CloseReason::BadMessage("not a message of graphql-transport-ws"))?;
         let payload = message.payload.map_or("null", RawValue::get);
         match message.kind {
             ClientMessageKind::ConnectionInit => {
                 let payload = read_object(payload, values)?;
-                let headers = self.headers.take().ok_or(Close::SecondInit)?;
+                let headers = self.headers.take().ok_or(CloseReason::SecondInit)?;
                 // Apart, so that a socket does not keep the room that this takes for as long as it is open.
-                let admitted = Box::pin(admit(&headers, &payload, &self.services.access)).await;
-                let principal = admitted.map_err(Close::from)?;
-                let permit = self.services.quotas.open(&principal);
-                self.permit = Some(permit.map_err(|_| Close::TooMany)?);
+                let admitted = Box::pin(authenticate(&headers, &payload, &self.state.auth)).await;
+                let principal = admitted.map_err(CloseReason::from)?;
+                let slot = self.state.rate_limiter.open_socket(&principal);
+                self.slot = Some(slot.map_err(|_| CloseReason::TooMany)?);
                 self.principal = Some(principal);
                 Ok(Some(ServerMessage::ConnectionAck.write()))
             }
@@ -243,9 +243,8 @@ impl Session {
             ClientMessageKind::Pong => read_object(payload, values).map(|_| None),
             ClientMessageKind::Subscribe => {
                 let id = message.id.ok_or(WITHOUT_ID)?;
-                let principal = self.principal.as_ref().ok_or(Close::Unauthorized)?;
-                self.operations
-                    .start(id, payload, principal, &self.services)
+                let principal = self.principal.as_ref().ok_or(CloseReason::Unauthorized)?;
+                self.operations.start(id, payload, principal, &self.state)
             }
             ClientMessageKind::Complete => {
                 self.operations.stop(&message.id.ok_or(WITHOUT_ID)?);
@@ -255,11 +254,11 @@ impl Session {
     }
 }
 
-const WITHOUT_ID: Close = Close::BadMessage("a message about an operation has its id");
+const WITHOUT_ID: CloseReason = CloseReason::BadMessage("a message about an operation has its id");
 
 /// Sends messages to a client that takes them; one that does not for too long is left.
 async fn send(
-    services: &Services,
+    state: &AppState,
     socket: &mut WebSocket,
     messages: impl IntoIterator<Item = Message>,
 ) -> Result<(), Ended> {
@@ -271,40 +270,40 @@ async fn send(
     };
     tokio::select! {
         biased;
-        sent = time::timeout(services.limits.send_time, sending) => match sent {
+        sent = time::timeout(state.limits.send_timeout, sending) => match sent {
             Ok(sent) => sent.map_err(|_| None),
-            Err(_) => Err(Some(Close::TooSlow)),
+            Err(_) => Err(Some(CloseReason::TooSlow)),
         },
-        () = services.stopping.cancelled() => Err(Some(Close::GoingAway)),
+        () = state.shutdown.cancelled() => Err(Some(CloseReason::GoingAway)),
     }
 }
 
 /// Who a socket is: as its first message says, or else the request that opened it.
-async fn admit(
+async fn authenticate(
     headers: &HeaderMap,
     payload: &Value,
-    access: &Access,
-) -> Result<Arc<Principal>, Denied> {
-    match access::admit_by_payload(payload, access).await {
+    auth: &Authenticator,
+) -> Result<Arc<Principal>, AuthError> {
+    match auth::authenticate_payload(payload, auth).await {
         Some(admitted) => admitted,
-        None => access::admit(headers, access).await,
+        None => auth::authenticate(headers, auth).await,
     }
 }
 
 /// Waits until somebody is to be let in no longer.
-fn ended(principal: Arc<Principal>, services: &Services) -> BoxFuture<'static, ()> {
-    if !principal.may_end() {
+fn ended(principal: Arc<Principal>, state: &AppState) -> BoxFuture<'static, ()> {
+    if !principal.can_be_invalidated() {
         return pending().boxed();
     }
-    let now = services.access.clock().now();
-    async move { principal.ended(now).await }.boxed()
+    let now = state.auth.clock().now();
+    async move { principal.invalidated(now).await }.boxed()
 }
 
 /// A payload that may be left out.
-fn read_object(payload: &str, values: usize) -> Result<Value, Close> {
-    request::check_values(payload, values).map_err(|_| Close::TooLarge)?;
+fn read_object(payload: &str, values: usize) -> Result<Value, CloseReason> {
+    request::check_values(payload, values).map_err(|_| CloseReason::TooLarge)?;
     match serde_json::from_str(payload) {
         Ok(payload @ (Value::Null | Value::Object(_))) => Ok(payload),
-        _ => Err(Close::BadMessage("a payload is an object")),
+        _ => Err(CloseReason::BadMessage("a payload is an object")),
     }
 }

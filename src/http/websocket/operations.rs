@@ -9,14 +9,14 @@ use futures_util::{
     stream::{self, AbortHandle, BoxStream, SelectAll, abortable},
 };
 
-use super::message::{Close, Operation};
+use super::protocol::{CloseReason, Operation};
 use crate::{
-    access::Principal,
+    auth::Principal,
     graphql::{
         ErrorCode, Frame, Output, PreparedRequest, error_response, was_executed, write,
         write_errors,
     },
-    http::{Services, request},
+    http::{AppState, request},
 };
 
 /// Bytes of an operation's id, which is said again with each of its messages.
@@ -48,42 +48,43 @@ impl Operations {
         id: String,
         payload: &str,
         principal: &Arc<Principal>,
-        services: &Services,
-    ) -> Result<Option<Message>, Close> {
+        state: &AppState,
+    ) -> Result<Option<Message>, CloseReason> {
         if self.running.contains_key(id.as_str()) {
-            return Err(Close::DuplicateOperation);
+            return Err(CloseReason::DuplicateOperation);
         }
         if id.len() > LONGEST_ID {
-            return Err(Close::BadMessage("the id of the operation is too long"));
+            return Err(CloseReason::BadMessage(
+                "the id of the operation is too long",
+            ));
         }
         let id: Arc<str> = id.into();
         let operation = Operation::new(&id);
-        let most = services.limits.operations_per_socket;
+        let most = state.limits.max_operations_per_socket;
         if self.running.len() >= most {
             let message =
                 format!("{most} operations are under way on this socket; that is all it takes");
             let errors = write_errors(&error_response(ErrorCode::RateLimited, message));
             return Ok(Some(operation.error(&errors)));
         }
-        let request = request::from_json(payload, &services.limits)
-            .map_err(|_| Close::BadMessage("the payload of subscribe is no request"))?;
-        let request_id = services.clock.new_id().to_string();
-        let outgoing = match services.graphql.prepare(request, principal, &request_id) {
+        let request = request::from_json(payload, &state.limits)
+            .map_err(|_| CloseReason::BadMessage("the payload of subscribe is no request"))?;
+        let request_id = state.clock.new_id().to_string();
+        let outgoing = match state.graphql.prepare(request, principal, &request_id) {
             Err(response) => {
                 let error = operation.error(&write_errors(&response));
                 stream::iter([Outgoing::Last(Arc::clone(&id), vec![error])]).boxed()
             }
-            Ok(prepared) => match services.quotas.begin(principal, prepared.cost) {
-                Err(exceeded) => {
-                    let refused = error_response(ErrorCode::RateLimited, exceeded.message);
-                    let error = operation.error(&write_errors(&refused));
+            Ok(prepared) => match state.rate_limiter.start_operation(principal, prepared.cost) {
+                Err(error) => {
+                    let response = error_response(ErrorCode::RateLimited, error.message);
+                    let error = operation.error(&write_errors(&response));
                     stream::iter([Outgoing::Last(Arc::clone(&id), vec![error])]).boxed()
                 }
-                Ok(permit) => {
-                    let outgoing =
-                        execute(operation, Arc::clone(&id), prepared, services, request_id);
+                Ok(slot) => {
+                    let outgoing = execute(operation, Arc::clone(&id), prepared, state, request_id);
                     let held = move |outgoing| {
-                        let _ = &permit;
+                        let _ = &slot;
                         outgoing
                     };
                     outgoing.map(held).boxed()
@@ -118,14 +119,14 @@ fn execute(
     operation: Operation,
     id: Arc<str>,
     prepared: PreparedRequest,
-    services: &Services,
+    state: &AppState,
     request_id: String,
 ) -> BoxStream<'static, Outgoing> {
     if prepared.operation == Some(OperationType::Subscription) {
-        let said = services.graphql.subscribe(prepared, None, request_id);
+        let said = state.graphql.subscribe(prepared, None, request_id);
         return follow(operation, id, said).boxed();
     }
-    let answer = answer(operation, id, prepared, services.clone(), request_id);
+    let answer = answer(operation, id, prepared, state.clone(), request_id);
     stream::once(answer).boxed()
 }
 
@@ -134,10 +135,10 @@ async fn answer(
     operation: Operation,
     id: Arc<str>,
     prepared: PreparedRequest,
-    services: Services,
+    state: AppState,
     request_id: String,
 ) -> Outgoing {
-    let response = services.graphql.execute(prepared, &request_id).await;
+    let response = state.graphql.execute(prepared, &request_id).await;
     let messages = if was_executed(&response) {
         vec![operation.next(&write(&response)), operation.complete()]
     } else {

@@ -7,7 +7,7 @@ use ring::{
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
 };
 use serde_json::{Value, json};
-use sync_history::access::TokenSettings;
+use sync_history::auth::{AuthSettings, JwtSettings};
 use tokio::net::TcpListener;
 
 pub(crate) struct OidcIssuer {
@@ -39,12 +39,16 @@ impl OidcIssuer {
     }
 
     /// Settings of a server that accepts tokens of this issuer.
-    pub(crate) fn settings(&self) -> TokenSettings {
-        TokenSettings {
+    pub(crate) fn settings(&self) -> AuthSettings {
+        let jwt = JwtSettings {
             issuer: Some(self.url.clone()),
             audience: Some("sync-history".to_owned()),
             jwks: None,
             scope_claim: "scope".to_owned(),
+        };
+        AuthSettings {
+            jwt: Some(jwt),
+            anonymous_scopes: None,
         }
     }
 

@@ -8,13 +8,13 @@ use std::{
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 use sync_history::{
-    access::{Access, Policy, TokenSettings},
+    auth::{AuthSettings, Authenticator},
     clock::Clock,
     config::Limits,
     db::{self, StatementTimeouts},
     feed::ChangeFeed,
     graphql::Executor,
-    http::Services,
+    http::AppState,
     runs::Runs,
     server,
 };
@@ -40,8 +40,7 @@ pub(crate) struct TestServer {
 pub(crate) struct Options {
     pub(crate) limits: Limits,
     pub(crate) clock: TestClock,
-    pub(crate) tokens: Option<TokenSettings>,
-    pub(crate) policy: Policy,
+    pub(crate) auth: AuthSettings,
     /// Statement timeouts. By default scans get 20 s, so that none times out on a busy machine.
     pub(crate) timeouts: Option<StatementTimeouts>,
 }
@@ -117,22 +116,21 @@ impl TestServer {
         let feed = feed.await.unwrap();
         let graphql = Executor::new(runs, feed, limits.graphql);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let access = Access::open(
+        let auth = Authenticator::open(
             database.clone(),
             injected.clone(),
-            options.tokens,
-            options.policy,
+            options.auth,
             listener.local_addr().unwrap(),
         );
-        let access = access.await.unwrap();
-        let services = Services::new(database, access, graphql, injected, limits.http);
+        let auth = auth.await.unwrap();
+        let state = AppState::new(database, auth, graphql, injected, limits.http);
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(async move {
             let stopped = async {
                 let _ = stopped.await;
             };
-            server::serve(listener, services, stopped).await.unwrap();
+            server::serve(listener, state, stopped).await.unwrap();
         });
         Self {
             url,

@@ -4,11 +4,11 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use crate::access::Denied;
+use crate::auth::AuthError;
 
 /// Why the server closes a socket.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Close {
+pub(super) enum CloseReason {
     GoingAway,
     BadMessage(&'static str),
     TooLarge,
@@ -24,7 +24,7 @@ pub(super) enum Close {
     SecondInit,
 }
 
-impl Close {
+impl CloseReason {
     /// The frame that says so.
     pub(super) fn frame(self) -> CloseFrame {
         let (code, reason) = match self {
@@ -48,11 +48,11 @@ impl Close {
     }
 }
 
-impl From<Denied> for Close {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Invalid(_) => Self::Unauthorized,
-            Denied::Unavailable => Self::TryAgain,
+impl From<AuthError> for CloseReason {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Invalid(_) => Self::Unauthorized,
+            AuthError::Unavailable => Self::TryAgain,
         }
     }
 }

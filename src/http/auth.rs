@@ -8,18 +8,21 @@ use serde_json::Value;
 use tracing::warn;
 
 use crate::{
-    access::{Access, Denied, Principal},
+    auth::{AuthError, Authenticator, Principal},
     graphql::ErrorCode,
 };
 
-const FORM: Denied = Denied::Invalid("say who you are as `Authorization: Bearer KEY`");
+const FORM: AuthError = AuthError::Invalid("say who you are as `Authorization: Bearer KEY`");
 
 /// Who sends a request.
-pub(super) async fn admit(headers: &HeaderMap, access: &Access) -> Result<Arc<Principal>, Denied> {
+pub(super) async fn authenticate(
+    headers: &HeaderMap,
+    auth: &Authenticator,
+) -> Result<Arc<Principal>, AuthError> {
     let admitted = match headers.get(AUTHORIZATION) {
-        None => Ok(access.admit_anonymous(is_forwarded(headers))),
+        None => Ok(auth.anonymous(is_forwarded(headers))),
         Some(value) => match value.to_str().ok().and_then(bearer) {
-            Some(credentials) => access.admit(credentials).await,
+            Some(credentials) => auth.authenticate(credentials).await,
             None => Err(FORM),
         },
     };
@@ -27,24 +30,24 @@ pub(super) async fn admit(headers: &HeaderMap, access: &Access) -> Result<Arc<Pr
 }
 
 /// Who opens a socket, by what it says first; None if it says nothing of that.
-pub(super) async fn admit_by_payload(
+pub(super) async fn authenticate_payload(
     payload: &Value,
-    access: &Access,
-) -> Option<Result<Arc<Principal>, Denied>> {
+    auth: &Authenticator,
+) -> Option<Result<Arc<Principal>, AuthError>> {
     let headers = payload.get("headers").unwrap_or(payload);
     let given = ["authorization", "Authorization", "token"];
     let value = given.iter().find_map(|name| headers.get(name));
     let value = value.filter(|value| !value.is_null())?;
     let text = value.as_str().unwrap_or_default();
-    let admitted = access.admit(bearer(text).unwrap_or(text)).await;
+    let admitted = auth.authenticate(bearer(text).unwrap_or(text)).await;
     Some(admitted.inspect_err(log))
 }
 
 /// The status and the code by which a client is told.
-pub(super) fn status(denied: Denied) -> (StatusCode, ErrorCode) {
-    match denied {
-        Denied::Invalid(_) => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated),
-        Denied::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+pub(super) fn status(error: AuthError) -> (StatusCode, ErrorCode) {
+    match error {
+        AuthError::Invalid(_) => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated),
+        AuthError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
     }
 }
 
@@ -68,6 +71,6 @@ fn bearer(value: &str) -> Option<&str> {
         .then(|| credentials.trim())
 }
 
-fn log(denied: &Denied) {
-    warn!(target: "audit", reason = %denied, "refused");
+fn log(error: &AuthError) {
+    warn!(target: "audit", reason = %error, "refused");
 }

@@ -7,19 +7,19 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Refused, TokenSettings, Tokens, source::SourceError},
+    super::{AuthError, JwtSettings, JwtVerifier, jwks_source::JwksSourceError},
     support::{Issuer, Pair, StoppedClock, forged, good, key_file, settings},
 };
 
-const UNKNOWN: Refused = Refused::Invalid("its key is not known");
+const UNKNOWN: AuthError = AuthError::Invalid("the token's key is unknown");
 
-async fn open(settings: TokenSettings) -> (Tokens, Arc<StoppedClock>) {
+async fn open(settings: JwtSettings) -> (JwtVerifier, Arc<StoppedClock>) {
     let clock = Arc::new(StoppedClock::default());
-    let tokens = Tokens::open(settings, clock.clone()).await.unwrap();
+    let tokens = JwtVerifier::open(settings, clock.clone()).await.unwrap();
     (tokens, clock)
 }
 
-async fn open_issuer(pairs: &[Pair]) -> (Issuer, Tokens, Arc<StoppedClock>) {
+async fn open_issuer(pairs: &[Pair]) -> (Issuer, JwtVerifier, Arc<StoppedClock>) {
     let issuer = Issuer::start(pairs).await;
     let (tokens, clock) = open(issuer.settings()).await;
     (issuer, tokens, clock)
@@ -140,18 +140,18 @@ async fn an_issuer_who_is_away_at_the_start_may_come_later() {
     let issuer = Issuer::start(&[Pair::p256()]).await;
     issuer.answer(StatusCode::BAD_GATEWAY, "");
     let (tokens, clock) = open(issuer.settings()).await;
-    assert_eq!(tokens.verify(&by_p256()).await, Err(Refused::Unavailable));
+    assert_eq!(tokens.verify(&by_p256()).await, Err(AuthError::Unavailable));
     issuer.publish(&[Pair::p256()]);
-    assert_eq!(tokens.verify(&by_p256()).await, Err(Refused::Unavailable));
+    assert_eq!(tokens.verify(&by_p256()).await, Err(AuthError::Unavailable));
     clock.pass(10);
     assert!(tokens.verify(&by_p256()).await.is_ok());
 
-    let nobody = TokenSettings {
+    let nobody = JwtSettings {
         jwks: Some("http://127.0.0.1:1/keys".to_owned()),
         ..settings("".as_ref())
     };
     let (tokens, _clock) = open(nobody).await;
-    assert_eq!(tokens.verify(&by_p256()).await, Err(Refused::Unavailable));
+    assert_eq!(tokens.verify(&by_p256()).await, Err(AuthError::Unavailable));
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn a_file_is_read_again_for_an_unknown_key() {
 #[tokio::test]
 async fn the_issuer_says_where_its_keys_are() {
     let issuer = Issuer::start(&[Pair::p256()]).await;
-    let settings = TokenSettings {
+    let settings = JwtSettings {
         issuer: Some(issuer.url()),
         jwks: None,
         ..settings("".as_ref())
@@ -213,28 +213,28 @@ async fn the_issuer_says_where_its_keys_are() {
         json!({"issuer": "https://other.example", "jwks_uri": format!("{}/keys", issuer.url())}),
     );
     let (tokens, _clock) = open(settings).await;
-    assert_eq!(tokens.verify(&token).await, Err(Refused::Unavailable));
+    assert_eq!(tokens.verify(&token).await, Err(AuthError::Unavailable));
 }
 
 #[test]
 fn an_issuer_at_https_must_keep_its_keys_there() {
     let place = |keys: &str| {
         let configuration = json!({"issuer": "https://a.example", "jwks_uri": keys}).to_string();
-        super::source::place_of_keys(configuration.as_bytes(), "https://a.example", true)
+        super::jwks_source::place_of_keys(configuration.as_bytes(), "https://a.example", true)
     };
     assert!(place("https://keys.example/set").is_ok());
     assert!(matches!(
         place("http://a.example/set"),
-        Err(SourceError::Downgrade(_))
+        Err(JwksSourceError::Downgrade(_))
     ));
     assert!(matches!(
         place("file:///etc/keys"),
-        Err(SourceError::Address(_))
+        Err(JwksSourceError::Address(_))
     ));
-    assert!(matches!(place("/set"), Err(SourceError::Address(_))));
+    assert!(matches!(place("/set"), Err(JwksSourceError::Address(_))));
 }
 
-async fn accepts(jwk: Value, token: &str) -> Option<Refused> {
+async fn accepts(jwk: Value, token: &str) -> Option<AuthError> {
     // The stranger keeps the set from being empty.
     let file = key_file(&json!({"keys": [Pair::stranger().jwk(), {"kty": "new"}, 7, jwk]}));
     let (tokens, _clock) = open(settings(file.path())).await;
@@ -249,7 +249,9 @@ async fn a_key_is_used_only_for_what_it_says() {
         jwk
     };
     let token = Pair::rsa().sign("RS256", &good());
-    let unfit = Some(Refused::Invalid("its algorithm does not fit its key"));
+    let unfit = Some(AuthError::Invalid(
+        "the token's algorithm does not match its key",
+    ));
     assert_eq!(accepts(jwk("use", json!("sig")), &token).await, None);
     assert_eq!(accepts(jwk("alg", json!("RS256")), &token).await, None);
     assert_eq!(
@@ -275,7 +277,7 @@ async fn a_key_is_used_only_for_what_it_says() {
     );
     let secret = json!({"kty": "oct", "kid": "rsa", "k": "c2VjcmV0"});
     let by_secret = Pair::rsa().sign_with_secret(b"secret", &good());
-    let refused = Refused::Invalid("its algorithm is not accepted");
+    let refused = AuthError::Invalid("the token's algorithm is not supported");
     assert_eq!(accepts(secret, &by_secret).await, Some(refused));
 }
 
@@ -287,7 +289,9 @@ async fn a_token_that_names_no_key_needs_the_only_one_that_fits() {
         (json!([Pair::rsa().jwk(), Pair::p256().jwk()]), None),
         (
             json!([Pair::p256().jwk(), Pair::p256().called("b").jwk()]),
-            Some(Refused::Invalid("it does not say which key it is by")),
+            Some(AuthError::Invalid(
+                "the token has no `kid`, and several keys match its algorithm",
+            )),
         ),
         (json!([Pair::rsa().jwk()]), Some(UNKNOWN)),
     ];

@@ -6,21 +6,22 @@ mod support;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use chrono::{DateTime, TimeDelta};
 use jsonwebtoken::{DecodingKey, decode};
 use serde_json::{Value, json};
 
 use self::support::{ISSUER, Pair, START, StoppedClock, forged, good, key_file, settings};
 use super::*;
 
-async fn tokens() -> (Tokens, Arc<StoppedClock>) {
+async fn tokens() -> (JwtVerifier, Arc<StoppedClock>) {
     let clock = Arc::new(StoppedClock::default());
     let pairs = [Pair::rsa(), Pair::p256(), Pair::p384(), Pair::ed25519()];
     let file = key_file(&json!({"keys": pairs.each_ref().map(Pair::jwk)}));
-    let tokens = Tokens::open(settings(file.path()), clock.clone()).await;
+    let tokens = JwtVerifier::open(settings(file.path()), clock.clone()).await;
     (tokens.unwrap(), clock)
 }
 
-async fn verify(claims: &Value) -> Result<Claims, Refused> {
+async fn verify(claims: &Value) -> Result<Claims, AuthError> {
     let (tokens, _clock) = tokens().await;
     tokens.verify(&Pair::p256().sign("ES256", claims)).await
 }
@@ -52,8 +53,8 @@ async fn a_good_token_is_accepted_by_each_algorithm() {
         let last = if body.pop() == Some('A') { 'Q' } else { 'A' };
         let changed = format!("{body}{last}.{signature}");
         let refused = tokens.verify(&changed).await;
-        let reason = "its signature is wrong";
-        assert_eq!(refused, Err(Refused::Invalid(reason)), "{algorithm}");
+        let reason = "the token's signature is invalid";
+        assert_eq!(refused, Err(AuthError::Invalid(reason)), "{algorithm}");
     }
 }
 
@@ -114,35 +115,59 @@ async fn scopes_are_words_or_a_list() {
 #[tokio::test]
 async fn a_claim_that_is_missing_or_wrong_is_named() {
     for (claims, reason) in [
-        (without("iss"), "it has no `iss`"),
-        (without("aud"), "it has no `aud`"),
-        (without("exp"), "it has no `exp`"),
-        (without("sub"), "it has no `sub`"),
+        (without("iss"), "the token has no valid `iss` claim"),
+        (without("aud"), "the token has no valid `aud` claim"),
+        (without("exp"), "the token has no valid `exp` claim"),
+        (without("sub"), "the token has no valid `sub` claim"),
         (
             with("iss", json!("https://other.example")),
-            "it is by another issuer",
+            "the token's `iss` claim is not the expected issuer",
         ),
         (
             with("iss", json!(format!("{ISSUER}/"))),
-            "it is by another issuer",
+            "the token's `iss` claim is not the expected issuer",
         ),
-        (with("iss", json!([ISSUER])), "its `iss` is not a text"),
-        (with("aud", json!("other")), "it is meant for somebody else"),
+        (
+            with("iss", json!([ISSUER])),
+            "the token's `iss` claim is not a non-empty string",
+        ),
+        (
+            with("aud", json!("other")),
+            "the token's `aud` claim does not contain the expected audience",
+        ),
         (
             with("aud", json!(["other"])),
-            "it is meant for somebody else",
+            "the token's `aud` claim does not contain the expected audience",
         ),
-        (with("aud", json!([])), "it is meant for somebody else"),
-        (with("aud", json!(7)), "it has no `aud`"),
-        (with("sub", json!("")), "its `sub` is not a text"),
-        (with("sub", json!(7)), "it has no `sub`"),
-        (with("exp", json!("4102444800")), "it has no `exp`"),
-        (with("exp", json!(1e19)), "its `exp` is not a time"),
-        (with("nbf", json!("0")), "its `nbf` is not a time"),
-        (with("nbf", json!(-1)), "its `nbf` is not a time"),
+        (
+            with("aud", json!([])),
+            "the token's `aud` claim does not contain the expected audience",
+        ),
+        (with("aud", json!(7)), "the token has no valid `aud` claim"),
+        (
+            with("sub", json!("")),
+            "the token's `sub` claim is not a non-empty string",
+        ),
+        (with("sub", json!(7)), "the token has no valid `sub` claim"),
+        (
+            with("exp", json!("4102444800")),
+            "the token has no valid `exp` claim",
+        ),
+        (
+            with("exp", json!(1e19)),
+            "the token's `exp` claim is not a timestamp",
+        ),
+        (
+            with("nbf", json!("0")),
+            "the token's `nbf` claim is not a timestamp",
+        ),
+        (
+            with("nbf", json!(-1)),
+            "the token's `nbf` claim is not a timestamp",
+        ),
     ] {
         let refused = verify(&claims).await;
-        assert_eq!(refused, Err(Refused::Invalid(reason)), "{claims}");
+        assert_eq!(refused, Err(AuthError::Invalid(reason)), "{claims}");
     }
 }
 
@@ -153,15 +178,15 @@ async fn the_injected_clock_decides_about_time() {
     claims["nbf"] = json!(START.timestamp());
     let token = Pair::rsa().sign("RS256", &claims);
     for (seconds, reason) in [
-        (-6, Some("it is not valid yet")),
+        (-6, Some("the token is not valid yet")),
         (-5, None),
         (0, None),
         (3604, None),
-        (3605, Some("it has expired")),
+        (3605, Some("the token has expired")),
     ] {
         clock.set(START + TimeDelta::seconds(seconds));
         let refused = tokens.verify(&token).await.err();
-        assert_eq!(refused, reason.map(Refused::Invalid), "{seconds}");
+        assert_eq!(refused, reason.map(AuthError::Invalid), "{seconds}");
     }
 }
 
@@ -201,7 +226,7 @@ async fn no_signature_and_shared_secrets_are_refused() {
     for algorithm in ["none", "None", "nOnE", ""] {
         let unsigned = forged(&json!({"alg": algorithm, "kid": "rsa"}), &body, &[]);
         let refused = tokens.verify(&unsigned).await;
-        assert_eq!(refused, Err(Refused::Invalid("it is not a token")));
+        assert_eq!(refused, Err(AuthError::Invalid("not a valid token")));
     }
     // Whoever takes the public key for a secret would accept these.
     for pair in [Pair::rsa(), Pair::p256()] {
@@ -210,7 +235,7 @@ async fn no_signature_and_shared_secrets_are_refused() {
             let refused = tokens.verify(&confused).await;
             assert_eq!(
                 refused,
-                Err(Refused::Invalid("its algorithm is not accepted"))
+                Err(AuthError::Invalid("the token's algorithm is not supported"))
             );
         }
     }
@@ -229,7 +254,9 @@ fn the_library_alone_would_not_accept_a_shared_secret() {
 #[tokio::test]
 async fn the_algorithm_must_fit_the_key() {
     let (tokens, _clock) = tokens().await;
-    let unfit = Err(Refused::Invalid("its algorithm does not fit its key"));
+    let unfit = Err(AuthError::Invalid(
+        "the token's algorithm does not match its key",
+    ));
     for (kid, algorithm) in [
         ("rsa", "ES256"),
         ("p256", "RS256"),
@@ -246,7 +273,10 @@ async fn the_algorithm_must_fit_the_key() {
     let signature = token.rsplit_once('.').unwrap().1;
     let other = forged(&json!({"alg": "PS256", "kid": "rsa"}), &good(), &[]);
     let refused = tokens.verify(&format!("{other}{signature}")).await;
-    assert_eq!(refused, Err(Refused::Invalid("its signature is wrong")));
+    assert_eq!(
+        refused,
+        Err(AuthError::Invalid("the token's signature is invalid"))
+    );
 }
 
 #[tokio::test]
@@ -256,13 +286,18 @@ async fn what_the_header_demands_or_brings_along_is_not_followed() {
     let refused = tokens.verify(&forged(&critical, &good(), &[0; 64])).await;
     assert_eq!(
         refused,
-        Err(Refused::Invalid("it needs an extension that is not known"))
+        Err(AuthError::Invalid(
+            "the token requires an unsupported extension"
+        ))
     );
     // A key of the sender's own, brought along.
     let stranger = Pair::stranger();
     let header = json!({"alg": "ES256", "kid": "p256", "jwk": stranger.jwk()});
     let refused = tokens.verify(&stranger.sign_under(&header, &good())).await;
-    assert_eq!(refused, Err(Refused::Invalid("its signature is wrong")));
+    assert_eq!(
+        refused,
+        Err(AuthError::Invalid("the token's signature is invalid"))
+    );
 }
 
 #[tokio::test]
@@ -286,7 +321,7 @@ async fn garbage_is_refused() {
     texts.extend((0..good.len()).step_by(7).map(|end| good[..end].to_owned()));
     for text in texts {
         let refused = tokens.verify(&text).await;
-        assert!(matches!(refused, Err(Refused::Invalid(_))), "{text:?}");
+        assert!(matches!(refused, Err(AuthError::Invalid(_))), "{text:?}");
     }
 }
 
@@ -301,18 +336,18 @@ async fn a_token_beyond_16_kib_is_refused_unread() {
     assert!(least.len() < MAX_TOKEN && more.len() > MAX_TOKEN);
     assert!(tokens.verify(&least).await.is_ok());
     let refused = tokens.verify(&more).await;
-    assert_eq!(refused, Err(Refused::Invalid("it is too long")));
+    assert_eq!(refused, Err(AuthError::Invalid("the token is too long")));
 }
 
 #[tokio::test]
 async fn without_an_issuer_a_token_must_still_name_one() {
     let file = key_file(&json!({"keys": [Pair::p256().jwk()]}));
-    let settings = TokenSettings {
+    let settings = JwtSettings {
         issuer: None,
         ..settings(file.path())
     };
     let clock = Arc::new(StoppedClock::default());
-    let tokens = Tokens::open(settings, clock).await.unwrap();
+    let tokens = JwtVerifier::open(settings, clock).await.unwrap();
     let any = Pair::p256().sign("ES256", &with("iss", json!("https://other.example")));
     assert_eq!(
         tokens.verify(&any).await.unwrap().issuer,
@@ -329,21 +364,21 @@ async fn settings_that_lack_something_say_what_to_do() {
     let complete = settings("nowhere.json".as_ref());
     let lacking = [
         (
-            TokenSettings {
+            JwtSettings {
                 audience: None,
                 ..complete.clone()
             },
             "--oidc-audience",
         ),
         (
-            TokenSettings {
+            JwtSettings {
                 audience: Some(String::new()),
                 ..complete.clone()
             },
             "--oidc-audience",
         ),
         (
-            TokenSettings {
+            JwtSettings {
                 issuer: None,
                 jwks: None,
                 ..complete.clone()
@@ -351,14 +386,14 @@ async fn settings_that_lack_something_say_what_to_do() {
             "--oidc-issuer, or --jwks",
         ),
         (
-            TokenSettings {
+            JwtSettings {
                 scope_claim: String::new(),
                 ..complete.clone()
             },
             "such as `scope`",
         ),
         (
-            TokenSettings {
+            JwtSettings {
                 jwks: None,
                 issuer: Some("issuer.example".to_owned()),
                 ..complete.clone()
@@ -366,7 +401,7 @@ async fn settings_that_lack_something_say_what_to_do() {
             "issuer.example",
         ),
         (
-            TokenSettings {
+            JwtSettings {
                 jwks: Some("https://".to_owned()),
                 ..complete.clone()
             },
@@ -376,7 +411,10 @@ async fn settings_that_lack_something_say_what_to_do() {
     ];
     for (settings, says) in lacking {
         let clock = Arc::new(StoppedClock::default());
-        let error = Tokens::open(settings, clock).await.unwrap_err().to_string();
+        let error = JwtVerifier::open(settings, clock)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(says), "{error}");
     }
 }

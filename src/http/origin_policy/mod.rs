@@ -13,7 +13,7 @@
 //!
 //! Allowed origins read their answers by CORS. There are no cookies, hence no credentials either.
 
-mod site;
+mod origin;
 
 use std::net::SocketAddr;
 
@@ -24,8 +24,8 @@ use axum::{
 };
 use tracing::warn;
 
-use site::Host;
-pub use site::{BadOrigin, Origin};
+use origin::Host;
+pub use origin::{BadOrigin, Origin};
 
 /// What a page may send, and read of an answer.
 const PREFLIGHT: [(HeaderName, &str); 3] = [

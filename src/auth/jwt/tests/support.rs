@@ -31,7 +31,7 @@ use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use super::super::TokenSettings;
+use super::super::JwtSettings;
 use crate::clock::Clock;
 
 pub(super) const ISSUER: &str = "https://issuer.example";
@@ -67,8 +67,8 @@ impl Clock for StoppedClock {
     }
 }
 
-pub(super) fn settings(file: &Path) -> TokenSettings {
-    TokenSettings {
+pub(super) fn settings(file: &Path) -> JwtSettings {
+    JwtSettings {
         issuer: Some(ISSUER.to_owned()),
         audience: Some("sync-history".to_owned()),
         jwks: Some(file.to_str().unwrap().to_owned()),
@@ -262,8 +262,8 @@ impl Issuer {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn settings(&self) -> TokenSettings {
-        TokenSettings {
+    pub(super) fn settings(&self) -> JwtSettings {
+        JwtSettings {
             jwks: Some(format!("{}/keys", self.url())),
             ..settings("".as_ref())
         }

@@ -45,19 +45,23 @@ pub(super) struct HeadTimer {
     progress: Arc<Progress>,
     /// Whether a head is behind.
     served: AtomicBool,
-    head_time: Duration,
-    idle_time: Duration,
-    stop_time: Duration,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    shutdown_read_timeout: Duration,
 }
 
 impl HeadTimer {
-    pub(super) fn new(progress: Arc<Progress>, limits: &HttpLimits, idle_time: Duration) -> Self {
+    pub(super) fn new(
+        progress: Arc<Progress>,
+        limits: &HttpLimits,
+        idle_timeout: Duration,
+    ) -> Self {
         Self {
             progress,
             served: AtomicBool::new(false),
-            head_time: limits.head_time,
-            idle_time,
-            stop_time: limits.stop_time,
+            header_timeout: limits.header_timeout,
+            idle_timeout,
+            shutdown_read_timeout: limits.shutdown_read_timeout,
         }
     }
 }
@@ -70,7 +74,7 @@ impl Timer for HeadTimer {
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
         // Whoever connects has something to say.
         let deadline = if self.served.swap(true, Ordering::Relaxed) {
-            Instant::now() + self.idle_time
+            Instant::now() + self.idle_timeout
         } else {
             deadline
         };
@@ -78,8 +82,8 @@ impl Timer for HeadTimer {
         Box::pin(HeadSleep {
             sleep: Box::pin(time::sleep_until(deadline.into())),
             progress: Arc::clone(&self.progress),
-            head_time: Some(self.head_time),
-            stop_time: Some(self.stop_time),
+            header_timeout: Some(self.header_timeout),
+            shutdown_read_timeout: Some(self.shutdown_read_timeout),
         })
     }
 }
@@ -89,9 +93,9 @@ struct HeadSleep {
     sleep: Pin<Box<time::Sleep>>,
     progress: Arc<Progress>,
     /// Until its first byte is there.
-    head_time: Option<Duration>,
+    header_timeout: Option<Duration>,
     /// Until the server stops.
-    stop_time: Option<Duration>,
+    shutdown_read_timeout: Option<Duration>,
 }
 
 impl HeadSleep {
@@ -113,12 +117,12 @@ impl Future for HeadSleep {
     /// Called whenever something was heard that is not yet the whole head.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.progress.heard.load(Ordering::Relaxed) {
-            let head_time = self.head_time.take();
-            self.hurry(head_time);
+            let header_timeout = self.header_timeout.take();
+            self.hurry(header_timeout);
         }
         if self.progress.stopping.load(Ordering::Relaxed) {
-            let stop_time = self.stop_time.take();
-            self.hurry(stop_time);
+            let shutdown_read_timeout = self.shutdown_read_timeout.take();
+            self.hurry(shutdown_read_timeout);
         }
         self.sleep.as_mut().poll(cx)
     }

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why nothing could be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SourceError {
+pub(super) enum JwksSourceError {
     #[error("{0}")]
     File(#[from] io::Error),
     #[error("it is larger than {MAX_BYTES} bytes")]
@@ -55,15 +55,15 @@ pub(super) enum SourceError {
 
 /// Where a key set comes from.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(super) enum JwksSource {
     File(PathBuf),
     Address(Http, Uri),
     Issuer(Http, String, Uri),
 }
 
-impl Source {
+impl JwksSource {
     /// A file, or what begins like an address.
-    pub(super) fn of_set(place: &str) -> Result<Self, SourceError> {
+    pub(super) fn from_location(place: &str) -> Result<Self, JwksSourceError> {
         if place.starts_with("http://") || place.starts_with("https://") {
             return Ok(Self::Address(Http::new()?, address(place)?));
         }
@@ -71,7 +71,7 @@ impl Source {
     }
 
     /// Wherever the issuer says, by `OpenID` Connect Discovery.
-    pub(super) fn of_issuer(issuer: &str) -> Result<Self, SourceError> {
+    pub(super) fn from_issuer(issuer: &str) -> Result<Self, JwksSourceError> {
         let base = issuer.trim_end_matches('/');
         let place = address(&format!("{base}/.well-known/openid-configuration"))?;
         Ok(Self::Issuer(Http::new()?, issuer.to_owned(), place))
@@ -82,7 +82,7 @@ impl Source {
     }
 
     /// Whether somebody on the way could put in keys of their own.
-    pub(super) fn is_open_to_others(&self) -> bool {
+    pub(super) fn is_insecure(&self) -> bool {
         let (Self::Address(_, place) | Self::Issuer(_, _, place)) = self else {
             return false;
         };
@@ -91,7 +91,7 @@ impl Source {
     }
 
     /// Reads the set as it is now.
-    pub(super) async fn read(&self) -> Result<Vec<u8>, SourceError> {
+    pub(super) async fn read(&self) -> Result<Vec<u8>, JwksSourceError> {
         match self {
             Self::File(path) => {
                 let path = path.clone();
@@ -108,7 +108,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for JwksSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -117,24 +117,24 @@ impl fmt::Display for Source {
     }
 }
 
-fn address(text: &str) -> Result<Uri, SourceError> {
+fn address(text: &str) -> Result<Uri, JwksSourceError> {
     text.parse::<Uri>()
         .ok()
         .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-        .ok_or_else(|| SourceError::Address(text.to_owned()))
+        .ok_or_else(|| JwksSourceError::Address(text.to_owned()))
 }
 
 fn is_https(place: &Uri) -> bool {
     place.scheme_str() == Some("https")
 }
 
-fn read_file(path: &PathBuf) -> Result<Vec<u8>, SourceError> {
+fn read_file(path: &PathBuf) -> Result<Vec<u8>, JwksSourceError> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
     let file = fs::File::open(path)?;
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() > MAX_BYTES {
-        return Err(SourceError::TooLarge);
+        return Err(JwksSourceError::TooLarge);
     }
     Ok(bytes)
 }
@@ -143,7 +143,7 @@ pub(super) fn place_of_keys(
     configuration: &[u8],
     issuer: &str,
     https: bool,
-) -> Result<Uri, SourceError> {
+) -> Result<Uri, JwksSourceError> {
     #[derive(Deserialize)]
     struct Configuration {
         issuer: String,
@@ -152,11 +152,11 @@ pub(super) fn place_of_keys(
     let found: Configuration = serde_json::from_slice(configuration)?;
     // Else one tenant of a host could answer for another.
     if found.issuer != issuer {
-        return Err(SourceError::OtherIssuer(found.issuer));
+        return Err(JwksSourceError::OtherIssuer(found.issuer));
     }
     let place = address(&found.jwks_uri)?;
     if https && !is_https(&place) {
-        return Err(SourceError::Downgrade(place));
+        return Err(JwksSourceError::Downgrade(place));
     }
     Ok(place)
 }
@@ -169,7 +169,7 @@ pub(super) struct Http(Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]
 impl Http {
     /// Trusts the authorities of the system, which may know the company's own, or, where it has
     /// none, as in an empty container, those of the web.
-    fn new() -> Result<Self, SourceError> {
+    fn new() -> Result<Self, JwksSourceError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut http = HttpConnector::new();
         http.enforce_http(false);
@@ -183,19 +183,19 @@ impl Http {
         Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
     }
 
-    async fn get(&self, place: Uri) -> Result<Vec<u8>, SourceError> {
+    async fn get(&self, place: Uri) -> Result<Vec<u8>, JwksSourceError> {
         time::timeout(PATIENCE, self.get_patiently(place))
             .await
-            .map_err(|_| SourceError::Slow)?
+            .map_err(|_| JwksSourceError::Slow)?
     }
 
-    async fn get_patiently(&self, place: Uri) -> Result<Vec<u8>, SourceError> {
+    async fn get_patiently(&self, place: Uri) -> Result<Vec<u8>, JwksSourceError> {
         let response = self.0.get(place).await?;
         if response.status() != StatusCode::OK {
-            return Err(SourceError::Status(response.status()));
+            return Err(JwksSourceError::Status(response.status()));
         }
         let body = Limited::new(response.into_body(), MAX_BYTES);
-        let body = body.collect().await.map_err(SourceError::Body)?;
+        let body = body.collect().await.map_err(JwksSourceError::Body)?;
         Ok(body.to_bytes().to_vec())
     }
 }

@@ -1,0 +1,151 @@
+//! Authentication: resolves the credentials of a request to a [`Principal`].
+//!
+//! Workers authenticate with API keys ([`api_key`]), users with JSON Web Tokens of an OpenID Connect
+//! issuer ([`jwt`]). Requests without credentials are anonymous; [`AuthSettings::anonymous_scopes`]
+//! says what they may do.
+
+pub mod api_key;
+mod error;
+mod jwt;
+mod principal;
+mod scope;
+mod user;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use sea_orm::DbErr;
+use tracing::warn;
+
+use crate::{clock::Clock, db::Database};
+use api_key::ApiKeyCache;
+use jwt::JwtVerifier;
+
+pub use error::AuthError;
+pub use jwt::{JwtSettings, JwtSettingsError};
+pub use principal::{Principal, PrincipalKind};
+pub use scope::{Scope, Scopes, UnknownScope};
+
+/// How requests other than those with an API key are authenticated.
+#[derive(Clone, Debug, Default)]
+pub struct AuthSettings {
+    /// How tokens are verified. `None` rejects every token.
+    pub jwt: Option<JwtSettings>,
+    /// Scopes granted to unauthenticated requests. `None` grants all scopes on a loopback address while
+    /// neither an API key nor `jwt` exists, and no scope otherwise.
+    pub anonymous_scopes: Option<Scopes>,
+}
+
+/// Why authentication cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthSetupError {
+    /// The address is reachable from the network and no authentication is configured.
+    #[error(
+        "refusing to serve unauthenticated requests on {0}: create an API key \
+         (`sync-history key create --name NAME --scope report`), configure a token issuer \
+         (`--oidc-issuer`), grant scopes to unauthenticated requests (`--anonymous read`), or listen \
+         on a loopback address"
+    )]
+    Unauthenticated(SocketAddr),
+    /// The API keys cannot be read.
+    #[error("cannot read the API keys: {0}")]
+    ApiKeys(#[from] DbErr),
+    /// The JWT settings are invalid, or the key set cannot be read.
+    #[error(transparent)]
+    Jwt(#[from] JwtSettingsError),
+}
+
+/// Authenticates requests. Clones share their state.
+#[derive(Clone, Debug)]
+pub struct Authenticator(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    api_keys: ApiKeyCache,
+    jwt: Option<JwtVerifier>,
+    anonymous_scopes: Option<Scopes>,
+    /// Whether the server listens on a loopback address.
+    is_loopback: bool,
+}
+
+impl Authenticator {
+    /// Builds the authenticator of a server that listens on `address`.
+    ///
+    /// # Errors
+    /// Returns [`AuthSetupError::Unauthenticated`] if the address is public and nothing else restricts access,
+    /// and the other variants if keys cannot be read or the settings are invalid.
+    pub async fn open(
+        database: Database,
+        clock: Arc<dyn Clock>,
+        settings: AuthSettings,
+        address: SocketAddr,
+    ) -> Result<Self, AuthSetupError> {
+        let api_keys = ApiKeyCache::open(database.clone(), Arc::clone(&clock)).await?;
+        let jwt = match settings.jwt {
+            Some(settings) => Some(JwtVerifier::open(settings, Arc::clone(&clock)).await?),
+            None => None,
+        };
+        let anonymous_scopes = settings.anonymous_scopes;
+        let is_loopback = address.ip().is_loopback();
+        let is_restricted = !api_keys.is_empty() || jwt.is_some() || anonymous_scopes.is_some();
+        if !is_loopback && !is_restricted {
+            return Err(AuthSetupError::Unauthenticated(address));
+        }
+        Ok(Self(Arc::new(Inner {
+            database,
+            clock,
+            api_keys,
+            jwt,
+            anonymous_scopes,
+            is_loopback,
+        })))
+    }
+
+    /// Authenticates a bearer credential: an API key or a token.
+    ///
+    /// # Errors
+    /// Returns [`AuthError::Invalid`] if the credential is not valid, and [`AuthError::Unavailable`] if it
+    /// cannot be checked.
+    pub async fn authenticate(&self, credential: &str) -> Result<Arc<Principal>, AuthError> {
+        if api_key::has_prefix(credential) {
+            return self.0.api_keys.authenticate(credential).await;
+        }
+        let Some(jwt) = &self.0.jwt else {
+            return Err(AuthError::Invalid("not an API key of this server"));
+        };
+        let claims = jwt.verify(credential).await?;
+        // Scopes of other services in the same token are ignored.
+        let scopes = claims.scopes.iter().filter_map(|scope| scope.parse().ok());
+        let scopes: Scopes = scopes.collect();
+        let user = user::find_or_create(&self.0.database, &claims, scopes).await;
+        let user = user.map_err(|error| {
+            warn!(%error, "cannot read the user of a token");
+            AuthError::Unavailable
+        })?;
+        Ok(Arc::new(Principal::user(claims, scopes, user)))
+    }
+
+    /// Returns the principal of a request without credentials. A request is `is_forwarded` if it came
+    /// through a proxy, so that its client need not be on this machine.
+    #[must_use]
+    pub fn anonymous(&self, is_forwarded: bool) -> Arc<Principal> {
+        let inner = &self.0;
+        let scopes = inner.anonymous_scopes.unwrap_or_default();
+        let trusts_everyone = inner.anonymous_scopes.is_none()
+            && inner.jwt.is_none()
+            && inner.is_loopback
+            && !is_forwarded;
+        let first_key = trusts_everyone.then(|| inner.api_keys.until_first_key());
+        Arc::new(match first_key.flatten() {
+            Some(first_key) => Principal::local(first_key),
+            None => Principal::anonymous(scopes),
+        })
+    }
+
+    /// Returns the clock against which credentials expire.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+}
