@@ -7,8 +7,9 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statem
 use tracing::{info, warn};
 
 use super::{
-    Database, SEARCH_PATH,
+    Database,
     error::{ConnectError, Failure, classify},
+    postgres::SEARCH_PATH,
 };
 
 /// The advisory lock that servers starting together take in turn; the bytes of `syncledg`.

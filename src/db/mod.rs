@@ -1,184 +1,192 @@
-//! The database: SQLite in a file, or PostgreSQL. What the two differ in is decided here and,
-//! for a statement, next to the statement.
+//! Database access: connections, transactions, keyset pagination and error classification.
+//!
+//! [`Database`] is either [`Postgres`] or [`Sqlite`]. What both offer is a method of [`Database`]; code that
+//! needs a different statement for each database matches on it:
+//!
+//! | method | connections | use |
+//! |---|---|---|
+//! | [`Database::read`] | pinned, read only | queries that an index supports |
+//! | [`Database::slow_query`] | two, with a time limit | queries that scan a range |
+//! | [`Database::transaction`] | PostgreSQL: a transaction of its own; SQLite: a savepoint in the shared transaction | writes |
+//! | [`Postgres::write`] | pinned | writes of one statement, which need no transaction |
+//! | [`Database::write`] | PostgreSQL: pinned; SQLite: the writer | rare writes of one statement |
+//!
+//! SQLite allows one writer at a time. All its writes go through a queue that commits them in batches; see
+//! `sqlite::write_queue`.
 
 mod connect;
 pub mod error;
 pub mod keyset;
 pub mod migrate;
 mod pool;
+mod postgres;
 pub(crate) mod query;
 mod slow_query;
 mod sqlite;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, metric,
 };
 
 pub use connect::{StatementTimeouts, connect, connect_with};
 pub use error::ConnectError;
 pub use pool::StatementPool;
+pub use postgres::Postgres;
 pub use slow_query::{ScanBudget, SlowQueryError};
-pub use sqlite::{
-    batch_insert::{Insert, Inserted},
-    savepoint::Writer,
-};
+pub use sqlite::Sqlite;
 
 use slow_query::SlowQueryPool;
-use sqlite::write_queue::WriteQueue;
 
-/// Where PostgreSQL looks for tables that are named without their schema.
-const SEARCH_PATH: &str = "sync_history,user";
-
-/// Connections to read, to scan and to write with. SQLite has one writer, whom several readers do not
-/// disturb; on PostgreSQL too none waits for the others' connections.
+/// A PostgreSQL database or an SQLite file. Clones share their connections.
 #[derive(Clone, Debug)]
-pub struct Database {
-    /// For transactions that write.
-    transactions: DatabaseConnection,
-    write: StatementPool,
-    read: StatementPool,
-    scans: SlowQueryPool,
-    /// On SQLite; PostgreSQL commits those together itself that come at once.
-    write_queue: Option<WriteQueue>,
+pub enum Database {
+    /// PostgreSQL.
+    Postgres(Postgres),
+    /// SQLite.
+    Sqlite(Sqlite),
 }
 
 impl Database {
-    /// Which of the two databases it is.
-    #[must_use]
-    pub fn backend(&self) -> DbBackend {
-        self.read.get_database_backend()
-    }
-
-    /// For statements that change nothing and find what they answer by an index.
+    /// Returns the connections for read-only statements that an index supports.
     #[must_use]
     pub fn read(&self) -> &StatementPool {
-        &self.read
+        match self {
+            Self::Postgres(postgres) => postgres.read(),
+            Self::Sqlite(sqlite) => sqlite.read(),
+        }
     }
 
-    /// Reads what no index leads to, for the operation whose `time` this is.
+    /// Returns the connections for rare writes of a single statement, each of which is durable once it returns.
+    /// On SQLite such a statement pays for a commit of its own: frequent writes belong into a
+    /// [`transaction`](Self::transaction).
+    #[must_use]
+    pub fn write(&self) -> &StatementPool {
+        match self {
+            Self::Postgres(postgres) => postgres.write(),
+            Self::Sqlite(sqlite) => sqlite.write(),
+        }
+    }
+
+    /// Runs a query that no index supports, on connections reserved for such queries. The time it takes is
+    /// charged to `budget`, which all slow queries of one operation share.
     ///
     /// # Errors
-    /// It takes too long, or the database does not answer.
+    /// Returns [`SlowQueryError::BudgetExceeded`] if the budget is spent before or during the query, and
+    /// [`SlowQueryError::Database`] if the query fails for another reason.
     pub async fn slow_query<T>(
         &self,
-        time: &ScanBudget,
-        read: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
+        budget: &ScanBudget,
+        query: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
     ) -> Result<T, SlowQueryError> {
-        self.scans.read(time, read).await
+        self.slow_queries().run(budget, query).await
     }
 
-    /// Executes a statement that writes, and tells its rows; it is stored, durably, when this returns.
+    /// Runs `write` in a transaction, and commits it if `write` succeeds. The changes are durable once this
+    /// returns. On SQLite the commit is shared with other transactions that are waiting.
+    ///
+    /// `write` must use only the connection that it receives: on SQLite any other write would wait for this one.
     ///
     /// # Errors
-    /// That of the statement, of which then nothing is stored; or the database does not answer, so that it is not
-    /// known whether it is, also where a statement has written and cannot read what it was to tell.
-    pub async fn write_one(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match &self.write_queue {
-            Some(group) => group.execute(&self.transactions, statement).await,
-            None => self.write.query_all_raw(statement).await,
-        }
-    }
-
-    /// Inserts a row into SQLite, where those that come at once are one statement; it is stored, durably, when this
-    /// returns.
-    ///
-    /// # Errors
-    /// As [`write_one`](Self::write_one); and on PostgreSQL, where each kind of row has a statement of its own.
-    pub async fn insert(&self, insert: Insert) -> Result<Inserted, DbErr> {
-        match &self.write_queue {
-            Some(group) => group.execute(&self.transactions, insert).await,
-            None => Err(DbErr::Custom("rows are inserted into SQLite".to_owned())),
-        }
-    }
-
-    /// Executes a write of several statements, of which all are stored, durably, when this returns, or none if
-    /// it fails. What it calls must not write by another way than the connection it is given: it would wait
-    /// for itself.
-    ///
-    /// # Errors
-    /// Those of the write, or the database does not answer.
+    /// Returns the error of `write`, or that of the database if the transaction cannot begin or commit. Nothing is
+    /// stored then, unless the connection was lost during the commit.
     ///
     /// # Panics
-    /// When the write does.
-    pub async fn write_several<T, E, F>(&self, write: F) -> Result<T, E>
+    /// Panics if `write` does; nothing is stored then.
+    pub async fn transaction<T, E, F>(&self, write: F) -> Result<T, E>
     where
-        F: for<'a> FnOnce(&'a Writer<'a>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<DbErr> + Send + 'static,
     {
-        if let Some(group) = &self.write_queue {
-            return group.write(&self.transactions, Box::new(write)).await;
+        match self {
+            Self::Postgres(postgres) => postgres.transaction(write).await,
+            Self::Sqlite(sqlite) => sqlite.transaction(write).await,
         }
-        let transaction = self.begin().await?;
-        let written = write(&Writer::new(&transaction)).await?;
-        transaction.commit().await?;
-        Ok(written)
     }
 
-    /// For a single statement that writes, now and then.
-    #[must_use]
-    pub fn write(&self) -> &StatementPool {
-        &self.write
-    }
-
-    /// Begins a transaction that writes. On SQLite it takes the write lock at once: a transaction
-    /// that reads first and asks for the lock later fails whenever another has written between.
+    /// Checks that the database accepts writes, without changing anything.
     ///
     /// # Errors
-    /// The database does not answer, or another process holds SQLite's lock for too long.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        begin(&self.transactions).await
-    }
-
-    /// Proves that the database takes writes, and leaves nothing behind.
-    ///
-    /// # Errors
-    /// It does not: it is away, read-only, or locked.
+    /// Returns an error if the database is unreachable or read-only, or if SQLite stays locked by another process.
     pub async fn probe_write(&self) -> Result<(), DbErr> {
-        const NOTHING: &str = "DELETE FROM sync_feed WHERE 1 = 0";
-        if self.backend() == DbBackend::Postgres {
-            // Not behind the writers: that they wait for one another is no reason not to be ready.
-            let nothing = Statement::from_string(DbBackend::Postgres, NOTHING);
-            return self.read.execute_raw(nothing).await.map(drop);
+        match self {
+            Self::Postgres(postgres) => postgres.probe_write().await,
+            Self::Sqlite(sqlite) => sqlite.probe_write().await,
         }
-        let transaction = self.begin().await?;
-        transaction.execute_unprepared(NOTHING).await?;
-        transaction.rollback().await
     }
 
-    /// Calls `observe` with every statement that is executed from now on, for tests and benches.
+    /// Calls `observe` with every statement executed from now on. Meant for tests and benchmarks.
     pub fn observe_statements<F>(&mut self, observe: F)
     where
-        F: Fn(&sea_orm::metric::Info<'_>) + Clone + Send + Sync + 'static,
+        F: Fn(&metric::Info<'_>) + Clone + Send + Sync + 'static,
     {
-        self.transactions.set_metric_callback(observe.clone());
-        let scans = self.scans.connection_mut();
-        scans.observe(observe.clone());
-        self.write.observe(observe.clone());
-        self.read.observe(observe);
+        match self {
+            Self::Postgres(postgres) => postgres.observe_statements(observe),
+            Self::Sqlite(sqlite) => sqlite.observe_statements(observe),
+        }
     }
 
-    /// Writes what still waits, and closes all connections, so that SQLite folds its log back into the file.
+    /// Finishes the waiting writes and closes all connections. SQLite then copies its write-ahead log into the
+    /// database file.
     ///
     /// # Errors
-    /// A connection could not be closed in order.
+    /// Returns an error if a connection cannot be closed properly.
     pub async fn close(self) -> Result<(), DbErr> {
-        if let Some(group) = &self.write_queue {
-            group.drain().await;
+        match self {
+            Self::Postgres(postgres) => postgres.close().await,
+            Self::Sqlite(sqlite) => sqlite.close().await,
         }
-        self.write.close().await?;
-        self.read.close().await?;
-        self.scans.connection().clone().close().await?;
-        self.transactions.close().await
+    }
+
+    /// Returns the name of the database system, for logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "PostgreSQL",
+            Self::Sqlite(_) => "SQLite",
+        }
+    }
+
+    fn slow_queries(&self) -> &SlowQueryPool {
+        match self {
+            Self::Postgres(postgres) => postgres.slow_queries(),
+            Self::Sqlite(sqlite) => sqlite.slow_queries(),
+        }
     }
 }
 
-async fn begin(write: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    write.begin_with_options(options).await
+/// Entry points that go once the domain matches on [`Database`] instead.
+impl Database {
+    /// Returns the kind of database.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.read().get_database_backend()
+    }
+
+    /// Executes one statement that writes and returns its rows.
+    ///
+    /// # Errors
+    /// As [`transaction`](Self::transaction).
+    pub async fn write_one(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            Self::Postgres(postgres) => postgres.write().query_all_raw(statement).await,
+            Self::Sqlite(sqlite) => {
+                sqlite
+                    .transaction(|connection| connection.query_all_raw(statement))
+                    .await
+            }
+        }
+    }
+
+    /// Begins a transaction of its own.
+    ///
+    /// # Errors
+    /// Returns an error if the database is unreachable, or if SQLite stays locked by another process.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        match self {
+            Self::Postgres(postgres) => postgres.begin().await,
+            Self::Sqlite(sqlite) => sqlite.begin().await,
+        }
+    }
 }

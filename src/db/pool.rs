@@ -1,9 +1,9 @@
-//! StatementPool statements, each by itself.
+//! Pools for single statements.
 //!
-//! The pool asks a connection after each use whether it is still there, and takes the round trip for it that
-//! the statement took: to PostgreSQL's server, or to SQLite's thread. Here connections go from one statement
-//! to the next without: one that failed, whose caller went away, or that idle goes back to the pool, which
-//! asks.
+//! sqlx pings a connection each time that it returns to its pool. The ping takes as long as the round trip of a
+//! short statement: to the PostgreSQL server, or to the thread of an SQLite connection. A [`StatementPool`] hands
+//! connections from one statement to the next without a ping. A connection returns to the pool, and is checked,
+//! after an error, after its caller was cancelled, when it was idle, and at regular intervals.
 
 use std::{
     fmt,
@@ -27,42 +27,42 @@ use tokio::sync::Semaphore;
 
 use super::error::{Failure, classify};
 
-/// A connection that idle longer is asked about.
+/// Connections idle for longer are checked.
 const MAX_IDLE: Duration = Duration::from_secs(5);
-/// So is one that has not idle for so long.
+/// Connections are checked at least this often.
 const MAX_HOLD: Duration = Duration::from_mins(1);
 
 type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
 
-/// Where single statements are executed.
+/// A pool of connections for single statements. Implements [`ConnectionTrait`].
 #[derive(Clone)]
 pub struct StatementPool {
-    connection: DatabaseConnection,
+    pool: DatabaseConnection,
     pinning: Pinning,
     observer: Option<Observer>,
 }
 
-/// Where their connections come from.
+/// Whether connections are kept between statements.
 #[derive(Clone)]
 enum Pinning {
-    /// The pool, each time.
-    Pool,
+    /// Each statement acquires a connection from the pool.
+    None,
     Postgres(Arc<PinnedConnections<Postgres>>),
     Sqlite(Arc<PinnedConnections<Sqlite>>),
 }
 
-/// Connections that go from one statement to the next.
+/// Connections that are kept between statements.
 struct PinnedConnections<DB: Database> {
     pool: Pool<DB>,
-    /// As many as there are connections: who waits for one that is kept would wait in vain at the pool.
+    /// One per connection. A task that waited at the pool would not notice that a pinned connection is idle.
     permits: Semaphore,
     idle: Mutex<Vec<IdleConnection<DB>>>,
 }
 
 struct IdleConnection<DB: Database> {
     connection: PoolConnection<DB>,
-    taken: Instant,
-    used: Instant,
+    acquired: Instant,
+    last_used: Instant,
 }
 
 impl<DB: Database> PinnedConnections<DB> {
@@ -74,18 +74,20 @@ impl<DB: Database> PinnedConnections<DB> {
         })
     }
 
-    /// The connection that was used last, so that the others come to rest; or one of the pool's.
-    async fn take(&self) -> Result<IdleConnection<DB>, DbErr> {
+    /// Takes the most recently used connection, so that the others become idle, or acquires one from the pool.
+    async fn acquire(&self) -> Result<IdleConnection<DB>, DbErr> {
         let now = Instant::now();
-        let last = self.idle().pop();
-        match last {
-            Some(last) if now - last.used < MAX_IDLE && now - last.taken < MAX_HOLD => {
-                return Ok(last);
+        let latest = self.idle().pop();
+        match latest {
+            Some(latest)
+                if now - latest.last_used < MAX_IDLE && now - latest.acquired < MAX_HOLD =>
+            {
+                return Ok(latest);
             }
-            // So have all that were used before it.
-            Some(last) if now - last.used >= MAX_IDLE => self.release_all(),
-            // Before another is asked for, which it may become.
-            Some(last) => drop(last),
+            // The others have been idle for longer still.
+            Some(latest) if now - latest.last_used >= MAX_IDLE => self.release_all(),
+            // Before the pool is asked for a connection, which may be this one.
+            Some(latest) => drop(latest),
             None => {}
         }
         let connection = self.pool.acquire().await.map_err(|error| match error {
@@ -95,17 +97,17 @@ impl<DB: Database> PinnedConnections<DB> {
         })?;
         Ok(IdleConnection {
             connection,
-            taken: now,
-            used: now,
+            acquired: now,
+            last_used: now,
         })
     }
 
     fn keep(&self, mut used: IdleConnection<DB>) {
-        used.used = Instant::now();
+        used.last_used = Instant::now();
         self.idle().push(used);
     }
 
-    /// Gives all back to the pool, which asks whether they are still there.
+    /// Returns all idle connections to the pool, which checks them.
     fn release_all(&self) {
         self.idle().clear();
     }
@@ -121,73 +123,72 @@ where
     QueryResult: From<DB::Row>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    /// What a statement answers.
-    async fn query(
+    async fn query_all(
         &self,
         statement: Statement,
         observer: Option<&Observer>,
     ) -> Result<Vec<QueryResult>, DbErr> {
         let observation = observer.map(|observer| (observer, statement.clone()));
-        // They are closed at no time.
-        let _turn = self.permits.acquire().await;
-        let mut taken = self.take().await?;
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
+        let mut acquired = self.acquire().await?;
         let values = statement.values.unwrap_or(Values(Vec::new()));
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values));
-        let began = Instant::now();
-        let outcome = query.fetch_all(&mut *taken.connection).await;
+        let started = Instant::now();
+        let result = query.fetch_all(&mut *acquired.connection).await;
         if let Some((observer, statement)) = &observation {
             observer(&metric::Info {
-                elapsed: began.elapsed(),
+                elapsed: started.elapsed(),
                 statement,
-                failed: outcome.is_err(),
+                failed: result.is_err(),
             });
         }
-        let failed = |error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
-        let outcome = outcome.map_err(failed);
-        match &outcome {
-            // What cut this one off has cut off the others too.
+        let result = result.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))));
+        match &result {
+            // The others are probably affected too.
             Err(error) if classify(error) == Failure::Unavailable => self.release_all(),
-            // Also where the database refused: the connection is as good as before.
-            _ => self.keep(taken),
+            // An error that the database reports does not harm the connection.
+            _ => self.keep(acquired),
         }
-        Ok(outcome?.into_iter().map(QueryResult::from).collect())
+        Ok(result?.into_iter().map(QueryResult::from).collect())
     }
 }
 
 impl fmt::Debug for StatementPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.connection.fmt(f)
+        self.pool.fmt(f)
     }
 }
 
 impl StatementPool {
-    /// On connections that the pool gives out, and makes ready, for each.
-    pub(super) fn new(connection: DatabaseConnection) -> Self {
+    /// Creates a pool whose connections are acquired, and prepared by the pool's hooks, for each statement.
+    pub(super) fn new(pool: DatabaseConnection) -> Self {
         Self {
-            connection,
-            pinning: Pinning::Pool,
+            pool,
+            pinning: Pinning::None,
             observer: None,
         }
     }
 
-    /// On all of the pool's connections, so many, which nobody else uses, from one to the next.
-    pub(super) fn keeping(connection: DatabaseConnection, connections: u32) -> Self {
-        let pinning = if connection.get_database_backend() == DbBackend::Postgres {
-            let pool = connection.get_postgres_connection_pool();
+    /// Creates a pool that keeps its connections between statements. Nothing else may use `pool`, which has this
+    /// many connections.
+    pub(super) fn pinned(pool: DatabaseConnection, connections: u32) -> Self {
+        let pinning = if pool.get_database_backend() == DbBackend::Postgres {
+            let pool = pool.get_postgres_connection_pool();
             Pinning::Postgres(PinnedConnections::new(pool, connections))
         } else {
-            let pool = connection.get_sqlite_connection_pool();
+            let pool = pool.get_sqlite_connection_pool();
             Pinning::Sqlite(PinnedConnections::new(pool, connections))
         };
         Self {
             pinning,
-            ..Self::new(connection)
+            ..Self::new(pool)
         }
     }
 
-    /// The pool behind it.
+    /// Returns the underlying pool.
     pub(crate) fn pool(&self) -> &DatabaseConnection {
-        &self.connection
+        &self.pool
     }
 
     pub(super) fn observe<F>(&mut self, observe: F)
@@ -195,31 +196,31 @@ impl StatementPool {
         F: Fn(&metric::Info<'_>) + Clone + Send + Sync + 'static,
     {
         self.observer = Some(Arc::new(observe.clone()));
-        self.connection.set_metric_callback(observe);
+        self.pool.set_metric_callback(observe);
     }
 
     pub(super) async fn close(self) -> Result<(), DbErr> {
         match &self.pinning {
-            Pinning::Pool => {}
-            Pinning::Postgres(kept) => kept.release_all(),
-            Pinning::Sqlite(kept) => kept.release_all(),
+            Pinning::None => {}
+            Pinning::Postgres(pinned) => pinned.release_all(),
+            Pinning::Sqlite(pinned) => pinned.release_all(),
         }
-        self.connection.close().await
+        self.pool.close().await
     }
 }
 
 #[async_trait::async_trait]
 impl ConnectionTrait for StatementPool {
     fn get_database_backend(&self) -> DbBackend {
-        self.connection.get_database_backend()
+        self.pool.get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.connection.execute_raw(statement).await
+        self.pool.execute_raw(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.connection.execute_unprepared(sql).await
+        self.pool.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -229,9 +230,9 @@ impl ConnectionTrait for StatementPool {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let observer = self.observer.as_ref();
         match &self.pinning {
-            Pinning::Pool => self.connection.query_all_raw(statement).await,
-            Pinning::Postgres(kept) => kept.query(statement, observer).await,
-            Pinning::Sqlite(kept) => kept.query(statement, observer).await,
+            Pinning::None => self.pool.query_all_raw(statement).await,
+            Pinning::Postgres(pinned) => pinned.query_all(statement, observer).await,
+            Pinning::Sqlite(pinned) => pinned.query_all(statement, observer).await,
         }
     }
 }

@@ -1,16 +1,14 @@
-//! Statements that read far more rows than they answer, because no index leads to what is asked for.
+//! Queries that no index supports, and which may read far more rows than they return.
 //!
-//! They are kept apart: on connections of their own, so that nobody waits behind them who asks for what
-//! an index finds, and for a short time, so that nobody takes the machine from all others by asking.
+//! They run on connections of their own, so that they do not delay other queries, and only for a short time, so
+//! that a client cannot occupy the database with them.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use futures_util::future::BoxFuture;
-use sea_orm::DbErr;
-use sqlx::sqlite::SqliteConnection;
+use sea_orm::{DbErr, metric};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::{
@@ -18,82 +16,69 @@ use super::{
     error::{Failure, classify},
 };
 
-/// SlowQueryPool under way at once.
+/// Slow queries that run concurrently.
 pub(super) const MAX_CONCURRENT: u32 = 2;
-/// Instructions of SQLite between two looks at the clock: some 0.1 ms.
-const INSTRUCTIONS: i32 = 1000;
 
-/// Where scans are executed.
+/// Connections for slow queries.
 #[derive(Clone, Debug)]
 pub(super) struct SlowQueryPool {
-    connection: StatementPool,
-    turns: Arc<Semaphore>,
-    longest: Duration,
+    pool: StatementPool,
+    permits: Arc<Semaphore>,
+    timeout: Duration,
 }
 
-/// What the scans of one operation have taken so far. They take turns.
+/// The time that the slow queries of one operation have taken so far. The lock makes them run one at a time.
 #[derive(Debug, Default)]
 pub struct ScanBudget(Mutex<Duration>);
 
-/// Why a scan has no result.
+/// Why a slow query has no result.
 #[derive(Debug)]
 pub enum SlowQueryError {
-    /// It was given up after so long, or not begun because those before it took so long.
+    /// The query was cancelled, or did not start, because the slow queries of its operation took this long.
     BudgetExceeded(Duration),
-    /// The database does not answer.
+    /// The database failed.
     Database(DbErr),
 }
 
 impl SlowQueryPool {
-    /// On connections whose statements end by themselves after `longest`.
-    pub(super) fn new(connection: StatementPool, longest: Duration) -> Self {
+    /// `pool` must have [`MAX_CONCURRENT`] connections that cancel each statement after `timeout`.
+    pub(super) fn new(pool: StatementPool, timeout: Duration) -> Self {
         Self {
-            connection,
-            turns: Arc::new(Semaphore::new(MAX_CONCURRENT as usize)),
-            longest,
+            pool,
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT as usize)),
+            timeout,
         }
     }
 
-    pub(super) fn connection(&self) -> &StatementPool {
-        &self.connection
-    }
-
-    pub(super) fn connection_mut(&mut self) -> &mut StatementPool {
-        &mut self.connection
-    }
-
-    /// Reads; `time` is that of the operation it is read for.
-    pub(super) async fn read<T>(
+    /// Runs `query` and charges its time to `budget`. Waiting for a connection is free.
+    pub(super) async fn run<T>(
         &self,
-        time: &ScanBudget,
-        read: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
+        budget: &ScanBudget,
+        query: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
     ) -> Result<T, SlowQueryError> {
-        let mut taken = time.0.lock().await;
-        if *taken >= self.longest {
-            return Err(SlowQueryError::BudgetExceeded(self.longest));
+        let mut spent = budget.0.lock().await;
+        if *spent >= self.timeout {
+            return Err(SlowQueryError::BudgetExceeded(self.timeout));
         }
-        // It is closed at no time.
-        let _turn = self.turns.acquire().await;
-        let began = Instant::now();
-        let found = read(&self.connection).await;
-        *taken += began.elapsed();
-        found.map_err(|error| match classify(&error) {
-            Failure::Interrupted => SlowQueryError::BudgetExceeded(self.longest),
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
+        let started = Instant::now();
+        let result = query(&self.pool).await;
+        *spent += started.elapsed();
+        result.map_err(|error| match classify(&error) {
+            Failure::Interrupted => SlowQueryError::BudgetExceeded(self.timeout),
             _ => SlowQueryError::Database(error),
         })
     }
-}
 
-/// Lets what is executed on a connection from now on take no longer than this; SQLite has no such
-/// setting of its own.
-pub(super) fn limit(
-    connection: &mut SqliteConnection,
-    longest: Duration,
-) -> BoxFuture<'_, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        let mut handle = connection.lock_handle().await?;
-        let end = Instant::now() + longest;
-        handle.set_progress_handler(INSTRUCTIONS, move || Instant::now() < end);
-        Ok(())
-    })
+    pub(super) fn observe<F>(&mut self, observe: F)
+    where
+        F: Fn(&metric::Info<'_>) + Clone + Send + Sync + 'static,
+    {
+        self.pool.observe(observe);
+    }
+
+    pub(super) async fn close(self) -> Result<(), DbErr> {
+        self.pool.close().await
+    }
 }

@@ -16,9 +16,8 @@ use uuid::Uuid;
 use super::{Event, commands::NewEvent};
 use crate::{
     db::{
-        Insert,
         error::{Failure, classify},
-        query::{both, read_all, select},
+        query::{read_all, select},
     },
     runs::{Error, Result, Run, RunColumns, Runs, commands::is_same},
 };
@@ -122,21 +121,17 @@ impl Runs {
                 Err(error) if classify(&error) == Failure::Duplicate => {}
                 rows => return new.all_added(rows),
             }
-        } else if let [event] = new.events.as_slice() {
-            let inserted = database.insert(new.insert(event)).await;
-            let inserted = inserted.map_err(|error| new.failure(error))?;
-            let replayed = usize::from(!inserted.is_new);
-            let run = inserted.read.as_deref();
-            return new.added(replayed, run, database.read()).await;
         }
         database
-            .write_several(move |connection| {
+            .transaction(move |connection| {
                 Box::pin(async move {
                     let insert = new.insert_missing(backend);
                     let rows = connection.query_all_raw(insert).await;
-                    let mut rows = rows.map_err(|error| new.failure(error))?;
-                    // Another process may have deleted the run meanwhile; an event's row has nothing but its id.
-                    let run = rows.pop_if(|last| last.column_names().len() > 1);
+                    let rows = rows.map_err(|error| new.failure(error))?;
+                    let run = match new.read_run(backend) {
+                        Some(read) => connection.query_one_raw(read).await?,
+                        None => None,
+                    };
                     let replayed = new.events.len() - rows.len();
                     new.added(replayed, run.as_ref(), connection).await
                 })
@@ -188,17 +183,7 @@ impl NewEvents {
         })
     }
 
-    /// Inserts one into SQLite unless its id is taken, and reads the run, as far as it is to be told.
-    fn insert(&self, event: &Event) -> Insert {
-        let insert = Insert::new(event.id, event::ActiveModel::from(event.clone()));
-        match self.run {
-            Some(run) => insert.and_read::<Run>(run.columns(), self.run_id),
-            None => insert,
-        }
-    }
-
-    /// Inserts all but those whose ids are taken; on SQLite, where the way to its thread and back takes longer than
-    /// either, the run is read too, as far as it is to be told.
+    /// Inserts all but those whose ids are taken.
     fn insert_missing(&self, backend: DbBackend) -> Statement {
         let rows = self.events.iter().cloned();
         let rows = rows.map(event::ActiveModel::from);
@@ -206,13 +191,15 @@ impl NewEvents {
             .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
             .into_query();
         insert.returning(Query::returning().column(Column::Id));
-        let insert = backend.build(&insert);
-        let Some(run) = self.run.filter(|_| backend == DbBackend::Sqlite) else {
-            return insert;
-        };
+        backend.build(&insert)
+    }
+
+    /// Reads the run on SQLite, as far as it is to be told.
+    fn read_run(&self, backend: DbBackend) -> Option<Statement> {
+        let run = self.run.filter(|_| backend == DbBackend::Sqlite)?;
         let mut read = select::<Run>(run.columns());
         read.and_where(run::Column::Id.eq(self.run_id));
-        both(insert, backend.build(&read))
+        Some(backend.build(&read))
     }
 
     /// What has come of them, of which so many were there before; those are compared. The caller's transaction

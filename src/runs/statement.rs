@@ -14,10 +14,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{Run, RunColumns, Runs, list};
-use crate::db::{
-    Insert,
-    query::{both, select},
-};
+use crate::db::query::{both, select};
 
 impl Runs {
     /// Executes a statement that writes this run, if any, and answers it as it then is.
@@ -44,9 +41,24 @@ impl Runs {
                 .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned());
             return self.write_run(id, insert.into_query(), columns).await;
         }
-        let insert = Insert::new(id, row).and_read::<Run>(columns.columns(), id);
-        let inserted = self.database.insert(insert).await?;
-        self.written(inserted.read.filter(|_| inserted.is_new).as_deref())
+        let insert = run::Entity::insert(row)
+            .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
+            .into_query()
+            .that_returns(Query::returning().column(Column::Id));
+        let mut read = select::<Run>(columns.columns());
+        read.and_where(Column::Id.eq(id));
+        let row = self
+            .database
+            .transaction(move |connection| {
+                Box::pin(async move {
+                    match connection.query_one(&insert).await? {
+                        Some(_) => connection.query_one(&read).await,
+                        None => Ok::<_, DbErr>(None),
+                    }
+                })
+            })
+            .await?;
+        self.written(row.as_ref())
     }
 
     /// The run that was written, if any; whoever watches is told.
@@ -67,25 +79,25 @@ impl Runs {
             return rows.iter().map(Run::from_columns).collect();
         }
         self.database
-            .write_several(|connection| Box::pin(execute_and_read(connection, statement)))
+            .transaction(|connection| Box::pin(execute_and_read(connection, statement)))
             .await
     }
 }
 
 /// A statement that can tell what it wrote.
 pub(super) trait Returning: StatementBuilder + Send + 'static {
-    fn that_returns(self, clause: ReturningClause) -> impl StatementBuilder + Send;
+    fn that_returns(self, clause: ReturningClause) -> impl StatementBuilder + Send + Sync;
 }
 
 impl Returning for InsertStatement {
-    fn that_returns(mut self, clause: ReturningClause) -> impl StatementBuilder + Send {
+    fn that_returns(mut self, clause: ReturningClause) -> impl StatementBuilder + Send + Sync {
         Self::returning(&mut self, clause);
         self
     }
 }
 
 impl Returning for UpdateStatement {
-    fn that_returns(mut self, clause: ReturningClause) -> impl StatementBuilder + Send {
+    fn that_returns(mut self, clause: ReturningClause) -> impl StatementBuilder + Send + Sync {
         Self::returning(&mut self, clause);
         self
     }

@@ -275,7 +275,7 @@ impl Runs {
         let details = details.clone();
         let run = self
             .database
-            .write_several(move |connection| {
+            .transaction(move |connection| {
                 Box::pin(merge_and_read(connection, id, update, details, columns))
             })
             .await?;

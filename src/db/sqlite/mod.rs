@@ -1,7 +1,226 @@
-//! Writing to SQLite.
+//! Connections to an SQLite file: one writer behind a queue, and several readers.
 
-mod batch;
-pub(super) mod batch_insert;
 mod job;
-pub(super) mod savepoint;
-pub(super) mod write_queue;
+mod write_queue;
+
+use std::{
+    num::NonZero,
+    thread,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::BoxFuture;
+use sea_orm::{
+    ConnectOptions, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait, metric,
+};
+use sqlx::{
+    Connection,
+    sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::time;
+
+use super::{
+    StatementPool, StatementTimeouts,
+    connect::{ACQUIRE_TIMEOUT, open, pool_options},
+    error::{ConnectError, is_busy},
+    migrate,
+    slow_query::{self, SlowQueryPool},
+};
+use write_queue::WriteQueue;
+
+/// No more than there are processors: each reader is a thread that competes with the writer's.
+const MAX_READERS: u32 = 4;
+/// Pages in the write-ahead log that trigger a checkpoint: twice SQLite's default, since a page that several
+/// transactions changed is copied only once. The commit that triggers it waits for the checkpoint.
+const CHECKPOINT_PAGES: &str = "2000";
+/// Interval between attempts to open a file that other servers are creating.
+const OPEN_RETRY_INTERVAL: Duration = Duration::from_millis(20);
+/// Virtual machine instructions between two checks of a slow query's time limit: about 0.1 ms.
+const PROGRESS_INSTRUCTIONS: i32 = 1000;
+
+/// An SQLite file.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    read: StatementPool,
+    /// The only connection that writes.
+    writer: StatementPool,
+    write_queue: WriteQueue,
+    slow_queries: SlowQueryPool,
+}
+
+impl Sqlite {
+    /// Brings the tables up to date and opens all pools.
+    pub(super) async fn connect(
+        url: &str,
+        timeouts: StatementTimeouts,
+    ) -> Result<Self, ConnectError> {
+        let migrating = open_file(options(url, 1)).await?;
+        migrate::sqlite(&migrating).await?;
+        migrating.close().await.map_err(ConnectError::Open)?;
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let readers = u32::try_from(processors).map_or(MAX_READERS, |n| n.clamp(2, MAX_READERS));
+        let read = open_file(read_options(url, readers)).await?;
+        let slow_queries = open_file(slow_query_options(url, timeouts.slow_query)).await?;
+        let writer = open_file(write_options(url)).await?;
+        Ok(Self {
+            read: StatementPool::pinned(read, readers),
+            write_queue: WriteQueue::spawn(writer.clone()),
+            writer: StatementPool::new(writer),
+            slow_queries: SlowQueryPool::new(StatementPool::new(slow_queries), timeouts.slow_query),
+        })
+    }
+
+    /// Returns the connections for read-only statements that an index supports.
+    #[must_use]
+    pub fn read(&self) -> &StatementPool {
+        &self.read
+    }
+
+    /// Returns the writer, for rare statements that do not go through the queue.
+    pub(super) fn write(&self) -> &StatementPool {
+        &self.writer
+    }
+
+    pub(super) fn slow_queries(&self) -> &SlowQueryPool {
+        &self.slow_queries
+    }
+
+    /// Runs `write` in a savepoint of the next transaction; see
+    /// [`Database::transaction`](super::Database::transaction).
+    ///
+    /// # Errors
+    /// Returns the error of `write`, or that of the database if the transaction cannot begin or commit.
+    ///
+    /// # Panics
+    /// Panics if `write` does; nothing is stored then.
+    pub async fn transaction<T, E, F>(&self, write: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbErr> + Send + 'static,
+    {
+        self.write_queue.execute(write).await
+    }
+
+    /// Begins a transaction that bypasses the queue.
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        begin_immediate(self.writer.pool()).await
+    }
+
+    /// Takes the write lock, which a read-only file refuses, and releases it again.
+    pub(super) async fn probe_write(&self) -> Result<(), DbErr> {
+        self.begin().await?.rollback().await
+    }
+
+    pub(super) fn observe_statements<F>(&mut self, observe: F)
+    where
+        F: Fn(&metric::Info<'_>) + Clone + Send + Sync + 'static,
+    {
+        self.read.observe(observe.clone());
+        self.slow_queries.observe(observe.clone());
+        self.writer.observe(observe);
+        // The observer is part of a connection's clone.
+        self.write_queue = WriteQueue::spawn(self.writer.pool().clone());
+    }
+
+    pub(super) async fn close(self) -> Result<(), DbErr> {
+        self.write_queue.close().await;
+        self.read.close().await?;
+        self.slow_queries.close().await?;
+        self.writer.close().await
+    }
+}
+
+/// Begins a transaction that takes the write lock immediately. One that reads first and asks for the lock later
+/// fails if another has written in between.
+async fn begin_immediate(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    writer.begin_with_options(options).await
+}
+
+fn write_options(url: &str) -> ConnectOptions {
+    let mut options = options(url, 1);
+    options
+        .map_sqlx_sqlite_opts(|options| {
+            file_options(options)
+                // Savepoints keep the pages they may restore in a temporary file otherwise, which takes a quarter
+                // of the time of a write. Migrations, which sort whole indexes, use another connection.
+                .pragma("temp_store", "MEMORY")
+                .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        })
+        // SQLite rolls back by itself on a full disk or an unreadable page, which the driver does not notice. A
+        // connection that is returned within a transaction is therefore replaced.
+        .map_sqlx_sqlite_before_acquire(|connection, _| {
+            let is_clean = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_clean) })
+        });
+    options
+}
+
+fn read_options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = options(url, connections);
+    options.map_sqlx_sqlite_opts(|options| file_options(options).pragma("query_only", "ON"));
+    options
+}
+
+fn slow_query_options(url: &str, timeout: Duration) -> ConnectOptions {
+    let mut options = read_options(url, slow_query::MAX_CONCURRENT);
+    options
+        .map_sqlx_sqlite_pool_opts(move |options| {
+            options.after_connect(move |connection, _| set_deadline(connection, timeout))
+        })
+        .map_sqlx_sqlite_before_acquire(move |connection, _| {
+            let set = set_deadline(connection, timeout);
+            Box::pin(async move { set.await.map(|()| true) })
+        });
+    options
+}
+
+/// Interrupts statements on `connection` that are still running after `timeout`. SQLite has no setting for this.
+fn set_deadline(
+    connection: &mut SqliteConnection,
+    timeout: Duration,
+) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+    Box::pin(async move {
+        let mut handle = connection.lock_handle().await?;
+        let deadline = Instant::now() + timeout;
+        handle.set_progress_handler(PROGRESS_INSTRUCTIONS, move || Instant::now() < deadline);
+        Ok(())
+    })
+}
+
+fn options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = pool_options(url, connections);
+    options
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .map_sqlx_sqlite_opts(file_options);
+    options
+}
+
+/// `FULL` makes a commit durable before it is acknowledged. In WAL mode readers do not wait for the writer.
+fn file_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(ACQUIRE_TIMEOUT)
+        .with_regexp()
+}
+
+/// Opens the file, which other servers may be creating at the same time: the busy timeout does not cover the
+/// switch to WAL mode.
+async fn open_file(options: ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
+    let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+    loop {
+        match open(options.clone()).await {
+            Err(ConnectError::Open(error)) if is_busy(&error) && Instant::now() < deadline => {
+                time::sleep(OPEN_RETRY_INTERVAL).await;
+            }
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Connections to PostgreSQL.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    Statement, TransactionTrait, metric,
+};
+
+use super::{
+    StatementPool, StatementTimeouts,
+    connect::{open, pool_options},
+    error::ConnectError,
+    migrate,
+    slow_query::{self, SlowQueryPool},
+};
+
+/// Schemas that are searched for tables named without one.
+pub(super) const SEARCH_PATH: &str = "sync_history,user";
+/// How long a statement waits for a row that another transaction has locked.
+const LOCK_TIMEOUT: &str = "3s";
+/// Connections idle for longer are checked before use.
+const IDLE_BEFORE_CHECK: Duration = Duration::from_secs(30);
+/// Connections are replaced after this time in any case.
+const MAX_LIFETIME: Duration = Duration::from_mins(5);
+/// Writes have connections of their own: those that wait for a worker's long transaction to release a row do not
+/// block reads, the change feed or health checks.
+const WRITE_CONNECTIONS: u32 = 10;
+const TRANSACTION_CONNECTIONS: u32 = 4;
+const READ_CONNECTIONS: u32 = 10;
+/// Planner settings for queries that an index supports. The planner assumes that matching rows are spread evenly,
+/// so for a small page it prefers a walk along the order of the list with a filter. That reads most of the table
+/// if the matches are few or lie together; with these settings the most selective index wins.
+const INDEX_PLANNING: [(&str, &str); 3] = [
+    ("enable_seqscan", "off"),
+    ("seq_page_cost", "0.1"),
+    ("random_page_cost", "0.1"),
+];
+
+/// A PostgreSQL database.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    read: StatementPool,
+    write: StatementPool,
+    transactions: DatabaseConnection,
+    slow_queries: SlowQueryPool,
+}
+
+impl Postgres {
+    /// Brings the tables up to date and opens all pools.
+    pub(super) async fn connect(
+        url: &str,
+        timeouts: StatementTimeouts,
+    ) -> Result<Self, ConnectError> {
+        migrate::postgres(url).await?;
+        let statement = timeouts.statement;
+        let pinned = async |connections, timeout, planning| {
+            let pool = open(options(url, connections, timeout, planning)).await?;
+            Ok::<_, ConnectError>(StatementPool::pinned(pool, connections))
+        };
+        let slow_queries = slow_query::MAX_CONCURRENT;
+        Ok(Self {
+            read: pinned(READ_CONNECTIONS, statement, &INDEX_PLANNING).await?,
+            write: pinned(WRITE_CONNECTIONS, statement, &[]).await?,
+            transactions: open(options(url, TRANSACTION_CONNECTIONS, statement, &[])).await?,
+            slow_queries: SlowQueryPool::new(
+                pinned(slow_queries, timeouts.slow_query, &[]).await?,
+                timeouts.slow_query,
+            ),
+        })
+    }
+
+    /// Returns the connections for read-only statements that an index supports.
+    #[must_use]
+    pub fn read(&self) -> &StatementPool {
+        &self.read
+    }
+
+    /// Returns the connections for writes of a single statement, each of which is durable once it returns.
+    #[must_use]
+    pub fn write(&self) -> &StatementPool {
+        &self.write
+    }
+
+    pub(super) fn slow_queries(&self) -> &SlowQueryPool {
+        &self.slow_queries
+    }
+
+    /// Runs `write` in a transaction; see [`Database::transaction`](super::Database::transaction).
+    ///
+    /// # Errors
+    /// Returns the error of `write`, or that of the database if the transaction cannot begin or commit.
+    pub async fn transaction<T, E, F>(&self, write: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<T, E>>,
+        E: From<DbErr>,
+    {
+        let transaction = self.begin().await?;
+        let value = write(&transaction).await?;
+        transaction.commit().await?;
+        Ok(value)
+    }
+
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.transactions.begin().await
+    }
+
+    /// Uses the read connections, which accept writes too: contention among writers is no reason to report the
+    /// database as unavailable.
+    pub(super) async fn probe_write(&self) -> Result<(), DbErr> {
+        // On for a standby too.
+        let select = Statement::from_string(
+            DbBackend::Postgres,
+            "SELECT current_setting('transaction_read_only')::boolean",
+        );
+        let row = self.read.query_one_raw(select).await?;
+        let is_read_only: bool = row.map_or(Ok(true), |row| row.try_get_by_index(0))?;
+        if is_read_only {
+            return Err(DbErr::Custom("the database is read-only".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn observe_statements<F>(&mut self, observe: F)
+    where
+        F: Fn(&metric::Info<'_>) + Clone + Send + Sync + 'static,
+    {
+        self.read.observe(observe.clone());
+        self.write.observe(observe.clone());
+        self.slow_queries.observe(observe.clone());
+        self.transactions.set_metric_callback(observe);
+    }
+
+    pub(super) async fn close(self) -> Result<(), DbErr> {
+        self.write.close().await?;
+        self.read.close().await?;
+        self.slow_queries.close().await?;
+        self.transactions.close().await
+    }
+}
+
+fn options(
+    url: &str,
+    connections: u32,
+    statement_timeout: Duration,
+    planning: &'static [(&str, &str)],
+) -> ConnectOptions {
+    // In milliseconds; 0 would disable the timeout.
+    let statement_timeout = statement_timeout.as_millis().max(1).to_string();
+    let mut options = pool_options(url, connections);
+    options
+        .max_lifetime(MAX_LIFETIME)
+        .set_schema_search_path(SEARCH_PATH)
+        .map_sqlx_postgres_opts(move |options| {
+            options
+                .options([
+                    ("statement_timeout", statement_timeout.as_str()),
+                    ("lock_timeout", LOCK_TIMEOUT),
+                    ("idle_in_transaction_session_timeout", "30s"),
+                    // No statement here is large enough to gain from compilation or parallel workers, which take
+                    // processors from other requests.
+                    ("jit", "off"),
+                    ("max_parallel_workers_per_gather", "0"),
+                ])
+                .options(planning.iter().copied())
+        })
+        // A demoted primary still responds; connections to it must not be kept.
+        .map_sqlx_postgres_before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for < IDLE_BEFORE_CHECK {
+                    return Ok(true);
+                }
+                let writable = sqlx::query_scalar("SELECT NOT pg_is_in_recovery()");
+                writable.fetch_one(connection).await
+            })
+        });
+    options
+}
