@@ -14,7 +14,7 @@ pub struct Limits {
     /// Settings of the change feed.
     pub feed: feed::Settings,
     /// Limits of GraphQL operations.
-    pub graphql: graphql::Limits,
+    pub graphql: graphql::GraphqlLimits,
     /// Limits of connections, requests and WebSockets.
     pub http: HttpLimits,
 }

@@ -1,10 +1,10 @@
-//! What every resolver may reach for.
+//! What resolvers access through their context.
 
 use std::sync::Arc;
 
 use async_graphql::Context;
 
-use super::{live::FeedRange, loaders::Loaders, page::PageLimits};
+use super::{live::FeedRange, loaders::Loaders, types::PageLimits};
 use crate::{
     auth::Principal,
     db::ScanBudget,
@@ -12,25 +12,25 @@ use crate::{
     runs::{Result, Runs},
 };
 
-/// Access to what the schema was built over.
-pub(super) trait LedgerContext {
-    /// The ledger.
+/// Typed access to the data of the schema and the request.
+pub(crate) trait ContextExt {
+    /// Returns the runs and events.
     fn runs(&self) -> &Runs;
-    /// The change feed.
+    /// Returns the change feed.
     fn feed(&self) -> &ChangeFeed;
-    /// Lookups that are gathered into one statement.
+    /// Returns the data loaders.
     fn loaders(&self) -> &Loaders;
-    /// How large a page may be.
+    /// Returns the bounds of page sizes.
     fn pages(&self) -> PageLimits;
-    /// What the operation's scans have taken so far.
+    /// Returns the time that the operation's unindexed reads have left.
     fn scan_budget(&self) -> &ScanBudget;
-    /// Who is asking.
+    /// Returns the authenticated principal of the request.
     fn principal(&self) -> &Principal;
-    /// Which part of what is subscribed to is to be delivered.
+    /// Returns the range of the feed that this execution of a subscription delivers.
     fn feed_range(&self) -> Arc<FeedRange>;
 }
 
-impl LedgerContext for Context<'_> {
+impl ContextExt for Context<'_> {
     fn runs(&self) -> &Runs {
         self.data_unchecked()
     }
@@ -60,11 +60,11 @@ impl LedgerContext for Context<'_> {
     }
 }
 
-/// The place in the feed, if the connection being resolved is asked for its `feedCursor`. Called before
-/// the page is read, so that nothing falls between the two.
-pub(super) async fn place_if_selected(ctx: &Context<'_>) -> Result<Option<FeedCursor>> {
+/// Returns the feed's current position if the connection selects `feedCursor`. It must be read before
+/// the page: a change committed in between then appears in both, instead of in neither.
+pub(crate) async fn feed_cursor_if_selected(ctx: &Context<'_>) -> Result<Option<FeedCursor>> {
     if ctx.look_ahead().field("feedCursor").exists() {
-        Ok(Some(ctx.loaders().now().await?))
+        Ok(Some(ctx.loaders().feed_cursor().await?))
     } else {
         Ok(None)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Enum, ErrorExtensions, Pos, Response, ServerError, Value, value};
 use tracing::error;
 
-use super::run::{SyncStatus, stored};
+use super::types::run::{SyncStatus, from_stored};
 use crate::{
     auth::{Principal, PrincipalKind},
     runs::Error,
@@ -71,7 +71,7 @@ impl From<Error> for async_graphql::Error {
         let run = match &error {
             Error::AlreadyFinished(run) => Some(value!({
                 "id": run.id.to_string(),
-                "status": stored::<SyncStatus>(&run.status).as_ref().to_uppercase(),
+                "status": from_stored::<SyncStatus>(&run.status).as_ref().to_uppercase(),
                 "version": run.version,
             })),
             _ => None,

@@ -8,13 +8,14 @@ use tokio::time;
 use tracing::warn;
 
 use super::{
-    LedgerSchema, Limits,
     error::{ErrorCode, error_response, sanitize},
-    goes_on::GoesOn,
+    limits::GraphqlLimits,
     live::{Live, Output},
     loaders::Loaders,
     request::PreparedRequest,
     response::{complete, panicked, was_executed},
+    schema::{self, AppSchema},
+    spawn_on_drop::SpawnOnDrop,
     validation::{Validated, Validator},
 };
 use crate::{
@@ -30,11 +31,11 @@ const MAX_AUDIT_REASON: usize = 200;
 /// Validates and executes requests.
 #[derive(Clone)]
 pub struct Executor {
-    schema: LedgerSchema,
+    schema: AppSchema,
     /// Its error messages suggest no names, which would disclose parts of the schema.
-    schema_without_suggestions: LedgerSchema,
+    schema_without_suggestions: AppSchema,
     /// Skips async-graphql's validation, for documents that have been executed before.
-    schema_fast: LedgerSchema,
+    schema_fast: AppSchema,
     live: Arc<Live>,
     validator: Arc<Validator>,
     operation_timeout: Duration,
@@ -43,12 +44,12 @@ pub struct Executor {
 impl Executor {
     /// Creates an executor over the runs of a database.
     #[must_use]
-    pub fn new(runs: Runs, feed: ChangeFeed, limits: Limits) -> Self {
+    pub fn new(runs: Runs, feed: ChangeFeed, limits: GraphqlLimits) -> Self {
         let loaders = Loaders::new(runs.clone(), feed.clone());
         let schema = |limits, mode| {
-            super::schema(runs.clone(), feed.clone(), loaders.clone(), &limits, mode)
+            schema::build(runs.clone(), feed.clone(), loaders.clone(), &limits, mode)
         };
-        let without_suggestions = Limits {
+        let without_suggestions = GraphqlLimits {
             suggestions: false,
             ..limits
         };
@@ -88,7 +89,7 @@ impl Executor {
         Ok(PreparedRequest {
             request: request
                 .data(Arc::clone(principal))
-                .data(document.form)
+                .data(document.encoding)
                 .data(ScanBudget::default()),
             principal: Arc::clone(principal),
             document,
@@ -112,7 +113,7 @@ impl Executor {
         let execution = async {
             if is_mutation {
                 // A mutation runs to completion, even if the client disconnects.
-                GoesOn::new(execution).await
+                SpawnOnDrop::new(execution).await
             } else {
                 execution.await
             }
@@ -145,7 +146,7 @@ fn reject(error: ServerError, principal: &Principal, request_id: &str) -> Respon
     sanitize(Response::from_errors(vec![error]), request_id)
 }
 
-async fn execute(schema: LedgerSchema, prepared: PreparedRequest, request_id: String) -> Response {
+async fn execute(schema: AppSchema, prepared: PreparedRequest, request_id: String) -> Response {
     // A panic of a resolver is logged, and does not close the connection.
     let execution = AssertUnwindSafe(schema.execute(prepared.request)).catch_unwind();
     match execution.await {

@@ -3,28 +3,30 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
-    context::LedgerContext,
-    event::{AddSyncEventInput, AddSyncEventPayload, AddSyncEventsInput, AddSyncEventsPayload},
-    node::uuid,
-    run::{
-        CancelActiveSyncRunsInput, CancelActiveSyncRunsPayload, CancelSyncRunInput,
-        CancelSyncRunPayload, CompleteSyncRunInput, CompleteSyncRunPayload, CreateSyncRunInput,
-        CreateSyncRunPayload, ReportSyncProgressInput, ReportSyncProgressPayload,
-        StartSyncRunPayload, SyncRun,
+    auth_guard::{Authorize, RequireScope},
+    context::ContextExt,
+    types::{
+        event::{AddSyncEventInput, AddSyncEventPayload, AddSyncEventsInput, AddSyncEventsPayload},
+        id::parse_uuid,
+        run::{
+            CancelActiveSyncRunsInput, CancelActiveSyncRunsPayload, CancelSyncRunInput,
+            CancelSyncRunPayload, CompleteSyncRunInput, CompleteSyncRunPayload, CreateSyncRunInput,
+            CreateSyncRunPayload, ReportSyncProgressInput, ReportSyncProgressPayload,
+            StartSyncRunPayload, SyncRun,
+        },
     },
-    viewer::{Requires, Rights},
 };
 use crate::{auth::Scope, runs::RunColumns};
 
 /// What workers report and people do.
 #[derive(Debug)]
-pub(super) struct Mutation;
+pub(crate) struct Mutation;
 
 /// What workers report and people do. Every call is safe to repeat: the same call is answered as the first was, with `replayed: true`.
 #[Object]
 impl Mutation {
     /// Creates a run. Safe to repeat under an id of the worker's own.
-    #[graphql(guard = "Requires(Scope::Report)")]
+    #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn create_sync_run(
         &self,
         ctx: &Context<'_>,
@@ -33,19 +35,19 @@ impl Mutation {
         let mut new = input.parse()?;
         ctx.check_source(new.source)?;
         new.triggered_by_id = ctx.triggered_by(new.triggered_by_id)?;
-        let created = ctx.runs().create(new, told(ctx)).await?;
+        let created = ctx.runs().create(new, selected_columns(ctx)).await?;
         ctx.audit(&created.run, created.replayed);
         Ok(created.into())
     }
 
     /// PENDING to RUNNING.
-    #[graphql(guard = "Requires(Scope::Report)")]
+    #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn start_sync_run(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run.")] run_id: ID,
     ) -> Result<StartSyncRunPayload> {
-        let run_id = uuid("runId", &run_id)?;
+        let run_id = parse_uuid("runId", &run_id)?;
         ctx.check_run(run_id).await?;
         let started = ctx.runs().start(run_id).await?;
         ctx.audit(&started.run, started.replayed);
@@ -53,7 +55,7 @@ impl Mutation {
     }
 
     /// Adds an event to a run, ended or not. Safe to repeat under an id of the worker's own.
-    #[graphql(guard = "Requires(Scope::Report)")]
+    #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn add_sync_event(
         &self,
         ctx: &Context<'_>,
@@ -66,7 +68,7 @@ impl Mutation {
     }
 
     /// Adds up to 1000 events to a run, ended or not: all are stored or none is.
-    #[graphql(guard = "Requires(Scope::Report)")]
+    #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn add_sync_events(
         &self,
         ctx: &Context<'_>,
@@ -80,7 +82,7 @@ impl Mutation {
     }
 
     /// Counters of an open run, and a sign of life.
-    #[graphql(guard = "Requires(Scope::Report)")]
+    #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn report_sync_progress(
         &self,
         ctx: &Context<'_>,
@@ -92,7 +94,7 @@ impl Mutation {
     }
 
     /// Ends an open run: COMPLETED unless `status` says otherwise.
-    #[graphql(guard = "Requires(Scope::Report)")]
+    #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn complete_sync_run(
         &self,
         ctx: &Context<'_>,
@@ -100,13 +102,16 @@ impl Mutation {
     ) -> Result<CompleteSyncRunPayload> {
         let (run_id, outcome) = input.parse()?;
         ctx.check_run(run_id).await?;
-        let ended = ctx.runs().complete(run_id, &outcome, told(ctx)).await?;
+        let ended = ctx
+            .runs()
+            .complete(run_id, &outcome, selected_columns(ctx))
+            .await?;
         ctx.audit(&ended.run, ended.replayed);
         Ok(ended.into())
     }
 
     /// Ends an open run CANCELLED.
-    #[graphql(guard = "Requires(Scope::Operate)")]
+    #[graphql(guard = "RequireScope(Scope::Operate)")]
     async fn cancel_sync_run(
         &self,
         ctx: &Context<'_>,
@@ -114,13 +119,16 @@ impl Mutation {
     ) -> Result<CancelSyncRunPayload> {
         let (run_id, outcome) = input.parse()?;
         ctx.check_run(run_id).await?;
-        let ended = ctx.runs().complete(run_id, &outcome, told(ctx)).await?;
+        let ended = ctx
+            .runs()
+            .complete(run_id, &outcome, selected_columns(ctx))
+            .await?;
         ctx.audit(&ended.run, ended.replayed);
         Ok(ended.into())
     }
 
     /// Ends all open runs CANCELLED, or those of some entity types and sources.
-    #[graphql(guard = "Requires(Scope::Operate)")]
+    #[graphql(guard = "RequireScope(Scope::Operate)")]
     async fn cancel_active_sync_runs(
         &self,
         ctx: &Context<'_>,
@@ -153,6 +161,6 @@ fn selected_run(ctx: &Context<'_>) -> Option<RunColumns> {
 }
 
 /// How much has to come back of the run that was written: for the log, what is brief is enough.
-fn told(ctx: &Context<'_>) -> RunColumns {
+fn selected_columns(ctx: &Context<'_>) -> RunColumns {
     selected_run(ctx).unwrap_or(RunColumns::Summary)
 }

@@ -3,35 +3,39 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
-    context::LedgerContext,
-    event::{SyncEventConnection, SyncEventFilter},
-    node::{Node, uuid, uuids},
-    objects::Object,
-    page::PageArguments,
-    run::{SyncRun, SyncRunConnection, SyncRunFilter, SyncRunOrder},
-    viewer::{Requires, Viewer},
+    auth_guard::RequireScope,
+    context::ContextExt,
+    fast_path::Fast,
+    types::{
+        event::{SyncEventConnection, SyncEventFilter},
+        id::{parse_uuid, parse_uuids},
+        node::Node,
+        pagination::PageArguments,
+        run::{SyncRun, SyncRunConnection, SyncRunFilter, SyncRunOrder},
+        viewer::Viewer,
+    },
 };
 use crate::{auth::Scope, runs::Error};
 
 /// What can be asked of the ledger.
 #[derive(Debug)]
-pub(super) struct Query;
+pub(crate) struct Query;
 
 /// What can be asked of the ledger.
 #[Object]
 impl Query {
     /// The run, event or user with this id; null if there is none.
-    #[graphql(guard = "Requires(Scope::Read)")]
+    #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn node(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The UUID.")] id: ID,
     ) -> Result<Option<Node>> {
-        Ok(Node::find(ctx, uuid("id", &id)?).await?)
+        Ok(Node::find(ctx, parse_uuid("id", &id)?).await?)
     }
 
     /// The runs, events or users with these ids, in their order; null for an id that nothing has. At most 100.
-    #[graphql(guard = "Requires(Scope::Read)")]
+    #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
@@ -44,26 +48,26 @@ impl Query {
                 Error::BadInput(format!("{count} ids; ask for at most {most} at once")).into(),
             );
         }
-        let ids = uuids("ids", &ids)?;
+        let ids = parse_uuids("ids", &ids)?;
         let found = ids.into_iter().map(|id| Node::find(ctx, id));
         Ok(futures_util::future::try_join_all(found).await?)
     }
 
     /// The run with this id; null if there is none.
-    #[graphql(guard = "Requires(Scope::Read)")]
+    #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_run(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run's UUID.")] id: ID,
-    ) -> Result<Option<Object<SyncRun>>> {
+    ) -> Result<Option<Fast<SyncRun>>> {
         let parts = SyncRun::parts(ctx, &[ctx.look_ahead()]);
-        let run = ctx.runs().find(uuid("id", &id)?, &parts).await?;
-        Ok(run.map(|run| Object(SyncRun::read(run, &parts))))
+        let run = ctx.runs().find(parse_uuid("id", &id)?, &parts).await?;
+        Ok(run.map(|run| Fast(SyncRun::read(run, &parts))))
     }
 
     /// The runs that match. Newest first unless `orderBy` says otherwise. Pages of 25 by default, 100 at most.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
-    #[graphql(guard = "Requires(Scope::Read)")]
+    #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_runs(
         &self,
         ctx: &Context<'_>,
@@ -73,7 +77,7 @@ impl Query {
         #[graphql(desc = "Only runs behind this cursor.")] after: Option<String>,
         #[graphql(desc = "So many of the last.")] last: Option<i32>,
         #[graphql(desc = "Only runs before this cursor.")] before: Option<String>,
-    ) -> Result<Object<SyncRunConnection>> {
+    ) -> Result<Fast<SyncRunConnection>> {
         let arguments = PageArguments {
             first,
             after,
@@ -81,11 +85,11 @@ impl Query {
             before,
         };
         let page = SyncRunConnection::read(ctx, filter, order_by, arguments);
-        Ok(Object(page.await?))
+        Ok(Fast(page.await?))
     }
 
     /// Events across runs, newest first. Pages of 25 by default, 100 at most.
-    #[graphql(guard = "Requires(Scope::Read)")]
+    #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_events(
         &self,
         ctx: &Context<'_>,
@@ -94,7 +98,7 @@ impl Query {
         #[graphql(desc = "Only events behind this cursor.")] after: Option<String>,
         #[graphql(desc = "So many of the last.")] last: Option<i32>,
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
-    ) -> Result<Object<SyncEventConnection>> {
+    ) -> Result<Fast<SyncEventConnection>> {
         let arguments = PageArguments {
             first,
             after,
@@ -102,7 +106,7 @@ impl Query {
             before,
         };
         let page = SyncEventConnection::across(ctx, filter, arguments);
-        Ok(Object(page.await?))
+        Ok(Fast(page.await?))
     }
 
     /// Who is asking, and what they may do.

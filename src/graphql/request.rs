@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Request, parser::types::OperationType};
 
-use super::{LedgerSchema, validation::PreparedDocument};
+use super::{schema::AppSchema, validation::PreparedDocument};
 use crate::auth::Principal;
 
 /// A request that passed validation and can be executed.
@@ -14,7 +14,7 @@ pub struct PreparedRequest {
     pub(super) document: Arc<PreparedDocument>,
     /// Validates and executes a document that has not been executed before. Whether its error messages
     /// suggest names depends on the principal.
-    pub(super) schema: LedgerSchema,
+    pub(super) schema: AppSchema,
     /// `None` if the request does not identify an operation; executing it returns the error.
     pub operation: Option<OperationType>,
     /// Cost in resolved fields; of a subscription, the cost of its start and one response. 0 if the

@@ -4,12 +4,14 @@ use async_graphql::{Context, ID, Result, Subscription};
 use futures_util::{Stream, StreamExt};
 
 use super::{
-    context::LedgerContext,
-    cursor::{decode_added_events, decode_changes, encode_added_events, encode_changes},
-    event::SyncEventAdded,
-    node::uuid,
-    run::{SyncChangeKind, SyncRunChange, SyncRunFilter},
-    viewer::Requires,
+    auth_guard::RequireScope,
+    context::ContextExt,
+    types::{
+        cursor::{decode_added_events, decode_changes, encode_added_events, encode_changes},
+        event::SyncEventAdded,
+        id::parse_uuid,
+        run::{SyncChangeKind, SyncRunChange, SyncRunFilter},
+    },
 };
 use crate::{
     auth::Scope,
@@ -24,7 +26,7 @@ pub(super) struct Subscription;
 #[Subscription]
 impl Subscription {
     /// Changes of the runs that match, in order, from `after` (or from now) on: none lost, none twice. Delivers CREATED and STATUS unless `kinds` asks otherwise.
-    #[graphql(guard = "Requires(Scope::Read)")]
+    #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_run_changed(
         &self,
         ctx: &Context<'_>,
@@ -52,7 +54,7 @@ impl Subscription {
     }
 
     /// The run's events from `after` (or from its first) on; ends when the run has ended and all is delivered.
-    #[graphql(guard = "Requires(Scope::Read)")]
+    #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_event_added(
         &self,
         ctx: &Context<'_>,
@@ -63,7 +65,7 @@ impl Subscription {
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<SyncEventAdded>> + use<>> {
         let range = ctx.feed_range();
-        let events = RunEvents(uuid("runId", &run_id)?);
+        let events = RunEvents(parse_uuid("runId", &run_id)?);
         let after = range.after(after).as_deref().map(decode_added_events);
         let added = range
             .watch(ctx.feed(), events, after.transpose()?, encode_added_events)

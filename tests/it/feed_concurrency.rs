@@ -243,7 +243,7 @@ async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
         let runs = Runs::new(database.clone(), clock.clone(), Limits::default());
         let (signal, settings) = (runs.change_signal(), feed::Settings::default());
         let feed = ChangeFeed::start(database, clock.new_id(), signal, settings).await;
-        let limits = graphql::Limits::default();
+        let limits = graphql::GraphqlLimits::default();
         replicas.push(Executor::new(runs, feed.unwrap(), limits));
     }
     let begin = now(&replicas[0]).await;

@@ -10,8 +10,8 @@ use async_graphql::{
 use crate::{
     auth::{Principal, Scopes},
     graphql::{
-        LedgerSchema,
         request::PreparedRequest,
+        schema::AppSchema,
         validation::{PreparedDocument, select_operation},
     },
 };
@@ -22,7 +22,7 @@ pub(super) struct SharedRequest {
     /// Under which failures are logged.
     pub(super) request_id: String,
     pub(super) known: Arc<PreparedDocument>,
-    pub(super) schema: LedgerSchema,
+    pub(super) schema: AppSchema,
     /// As good as any other who asks it: their rights are the same.
     principal: Arc<Principal>,
     operation_name: Option<String>,
@@ -76,7 +76,7 @@ impl SharedRequest {
         request.set_parsed_query(self.document.clone());
         request
             .data(Arc::clone(&self.principal))
-            .data(self.known.form)
+            .data(self.known.encoding)
     }
 }
 

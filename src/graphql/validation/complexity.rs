@@ -15,8 +15,8 @@ use super::{
     field_costs::{self, Multiplier, ROW, VALUES},
 };
 use crate::graphql::{
-    page::PageLimits,
     schema_types::{FieldTypes, named_type, root_type},
+    types::PageLimits,
 };
 
 /// How far `totalCount` counts unless `upTo` says so.

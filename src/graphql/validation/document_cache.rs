@@ -18,7 +18,7 @@ use lru::LruCache;
 use super::{
     arguments, document_stats::DocumentStats, limits::DocumentLimits, operation::select_operation,
 };
-use crate::graphql::{response::Shape, written::Form};
+use crate::graphql::response::{Shape, json::Encoding};
 
 /// Documents that are kept in mind, those used last. Parsed, one takes up to some fifty times its text.
 const MOST: NonZeroUsize = NonZeroUsize::new(128).unwrap();
@@ -33,7 +33,7 @@ pub(in crate::graphql) struct PreparedDocument {
     /// What the answer looks like.
     pub(in crate::graphql) shape: Shape,
     /// What becomes of the objects in it.
-    pub(in crate::graphql) form: Form,
+    pub(in crate::graphql) encoding: Encoding,
     counts: DocumentStats,
     /// It has been executed, so that it need not be compared with the schema again.
     has_executed: AtomicBool,
@@ -41,15 +41,15 @@ pub(in crate::graphql) struct PreparedDocument {
 
 impl PreparedDocument {
     pub(super) fn new(parsed: ExecutableDocument, counts: DocumentStats, shape: Shape) -> Self {
-        let form = if shape.is_merged() {
-            Form::Maps
+        let encoding = if shape.is_merged() {
+            Encoding::Tree
         } else {
-            Form::Written
+            Encoding::Json
         };
         Self {
             parsed,
             shape,
-            form,
+            encoding,
             counts,
             has_executed: AtomicBool::new(false),
         }

@@ -18,7 +18,10 @@ use std::sync::Arc;
 
 use async_graphql::{Request, ServerError, Variables, parser::types::OperationType};
 
-use super::{Limits, page::PageLimits, response::Shape, schema_types::FieldTypes, sdl};
+use super::{
+    limits::GraphqlLimits, response::Shape, schema::sdl, schema_types::FieldTypes,
+    types::PageLimits,
+};
 use arguments::Arguments;
 use document_cache::DocumentCache;
 use limits::check_limit;
@@ -47,7 +50,7 @@ pub(super) struct Validated {
 }
 
 impl Validator {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: GraphqlLimits) -> Self {
         let sdl = sdl();
         Self {
             fields: FieldTypes::from_sdl(&sdl),

@@ -11,8 +11,8 @@ use async_graphql::{
 
 use crate::graphql::{
     error::{ErrorCode, request_error},
-    scalars::read_instant,
     schema_types::type_definitions,
+    types::scalars::read_instant,
 };
 
 /// What each type that may be handed in takes.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use async_graphql::{Request, Variables};
 use serde_json::{Value, json};
 
-use crate::graphql::{Limits, builder, validation::Validator};
+use crate::graphql::{GraphqlLimits, schema::builder, validation::Validator};
 
 pub(super) fn checked(query: &str, variables: Value) -> Result<u32, String> {
-    let validator = Validator::new(Limits::default());
+    let validator = Validator::new(GraphqlLimits::default());
     let variables = Variables::from_json(variables);
     let began = Instant::now();
     let result = validator.validate(&mut Request::new(query), &variables);

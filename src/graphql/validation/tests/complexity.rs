@@ -6,7 +6,7 @@ use async_graphql::{Request, Variables};
 use serde_json::json;
 
 use super::attacks::{checked, cost, nested, refused, told};
-use crate::graphql::{Limits, validation::Validator};
+use crate::graphql::{GraphqlLimits, validation::Validator};
 
 /// The fields of all types, and so many times those of their types.
 fn introspected(times: usize) -> String {
@@ -132,7 +132,7 @@ fn what_clients_and_the_readme_ask_passes() {
 
 #[test]
 fn a_document_that_is_known_is_checked_with_each_requests_variables() {
-    let validator = Validator::new(Limits::default());
+    let validator = Validator::new(GraphqlLimits::default());
     let query =
         "query($f: SyncRunFilter, $n: Int) { syncRuns(filter: $f, first: $n) { nodes { id } } }";
     let check = |variables| {
@@ -154,7 +154,7 @@ fn a_document_that_is_known_is_checked_with_each_requests_variables() {
 
 #[test]
 fn which_operation_is_meant_is_told_by_its_name_also_in_a_known_document() {
-    let validator = Validator::new(Limits::default());
+    let validator = Validator::new(GraphqlLimits::default());
     let operation = |name: Option<&str>| {
         let mut request = Request::new("mutation a { startSyncRun(runId: 1) { replayed } }");
         request.operation_name = name.map(str::to_owned);

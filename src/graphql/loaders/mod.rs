@@ -1,0 +1,196 @@
+//! Data loaders: lookups by key, each batched into one statement.
+
+mod batcher;
+
+use std::{collections::HashMap, sync::Arc};
+
+use uuid::Uuid;
+
+use crate::{
+    db::keyset::PageRows,
+    events::{Event, EventPageSpec, RunEventKey},
+    feed::{ChangeFeed, FeedCursor},
+    runs::{Result, Run, Runs, User},
+};
+use batcher::{BatchKey, Batcher};
+
+/// The data loaders of the schema.
+#[derive(Clone)]
+pub(crate) struct Loaders(Arc<Batchers>);
+
+struct Batchers {
+    runs: Batcher<RunKey>,
+    events: Batcher<EventKey>,
+    users: Batcher<UserKey>,
+    feed_cursor: Batcher<FeedCursorKey>,
+    event_pages: IndexedOrScan<RunEventKey<EventPageSpec>>,
+    event_counts: IndexedOrScan<RunEventKey<u32>>,
+    feed: ChangeFeed,
+}
+
+/// Separate batches for indexed lookups and for scans, so that the former do not wait for the latter.
+struct IndexedOrScan<K: BatchKey<Source = Runs>> {
+    indexed: Batcher<K>,
+    scans: Batcher<K>,
+}
+
+#[derive(Clone, Copy)]
+struct RunKey(Uuid);
+
+#[derive(Clone, Copy)]
+struct EventKey(Uuid);
+
+#[derive(Clone, Copy)]
+struct UserKey(Uuid);
+
+/// Key of the feed's current position, which all callers share.
+#[derive(Clone, Copy)]
+struct FeedCursorKey;
+
+impl Loaders {
+    pub(crate) fn new(runs: Runs, feed: ChangeFeed) -> Self {
+        Self(Arc::new(Batchers {
+            runs: Batcher::new(&runs),
+            events: Batcher::new(&runs),
+            users: Batcher::new(&runs),
+            feed_cursor: Batcher::new(&feed),
+            event_pages: IndexedOrScan::new(&runs),
+            event_counts: IndexedOrScan::new(&runs),
+            feed,
+        }))
+    }
+
+    /// Finds a run.
+    pub(crate) async fn run(&self, id: Uuid) -> Result<Option<Run>> {
+        self.0.runs.load(RunKey(id)).await
+    }
+
+    /// Finds an event.
+    pub(crate) async fn event(&self, id: Uuid) -> Result<Option<Event>> {
+        self.0.events.load(EventKey(id)).await
+    }
+
+    /// Finds a user.
+    pub(crate) async fn user(&self, id: Uuid) -> Result<Option<User>> {
+        self.0.users.load(UserKey(id)).await
+    }
+
+    /// Finds users, in the order of the ids.
+    pub(crate) async fn users(
+        &self,
+        ids: impl IntoIterator<Item = Uuid>,
+    ) -> Result<Vec<Option<User>>> {
+        let keys = ids.into_iter().map(UserKey).collect();
+        self.0.users.load_all(keys).await
+    }
+
+    /// Returns the feed's current position: after all that is committed.
+    pub(crate) async fn feed_cursor(&self) -> Result<FeedCursor> {
+        match self.0.feed_cursor.load(FeedCursorKey).await? {
+            Some(cursor) => Ok(cursor),
+            None => self.0.feed.now().await,
+        }
+    }
+
+    /// Lists pages of the events of several runs, all by the same filter.
+    pub(crate) async fn event_pages(
+        &self,
+        keys: Vec<RunEventKey<EventPageSpec>>,
+    ) -> Result<Vec<Option<PageRows<Event>>>> {
+        let is_indexed = keys.iter().all(|key| key.asked.filter.is_indexed());
+        let batcher = self.0.event_pages.batcher(is_indexed);
+        batcher.load_all(keys).await
+    }
+
+    /// Counts the events of a run.
+    pub(crate) async fn event_count(&self, key: RunEventKey<u32>) -> Result<Option<u32>> {
+        let is_indexed = key.asked.filter.is_indexed();
+        self.0.event_counts.batcher(is_indexed).load(key).await
+    }
+}
+
+impl<K: BatchKey<Source = Runs>> IndexedOrScan<K> {
+    fn new(runs: &Runs) -> Self {
+        Self {
+            indexed: Batcher::new(runs),
+            scans: Batcher::new(runs),
+        }
+    }
+
+    fn batcher(&self, is_indexed: bool) -> &Batcher<K> {
+        if is_indexed {
+            &self.indexed
+        } else {
+            &self.scans
+        }
+    }
+}
+
+impl BatchKey for FeedCursorKey {
+    type Source = ChangeFeed;
+    type Value = FeedCursor;
+
+    async fn load(feed: &ChangeFeed, keys: &[Self]) -> Result<Vec<Option<FeedCursor>>> {
+        let now = feed.now().await?;
+        Ok(vec![Some(now); keys.len()])
+    }
+}
+
+impl BatchKey for RunKey {
+    type Source = Runs;
+    type Value = Run;
+
+    async fn load(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<Run>>> {
+        let ids = || keys.iter().map(|key| key.0);
+        Ok(in_order(ids(), &runs.find_runs(&distinct(ids())).await?))
+    }
+}
+
+impl BatchKey for EventKey {
+    type Source = Runs;
+    type Value = Event;
+
+    async fn load(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<Event>>> {
+        let ids = || keys.iter().map(|key| key.0);
+        Ok(in_order(ids(), &runs.find_events(&distinct(ids())).await?))
+    }
+}
+
+impl BatchKey for UserKey {
+    type Source = Runs;
+    type Value = User;
+
+    async fn load(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<User>>> {
+        let ids = || keys.iter().map(|key| key.0);
+        Ok(in_order(ids(), &runs.find_users(&distinct(ids())).await?))
+    }
+}
+
+impl BatchKey for RunEventKey<EventPageSpec> {
+    type Source = Runs;
+    type Value = PageRows<Event>;
+
+    async fn load(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<PageRows<Event>>>> {
+        runs.list_events_of_runs(keys).await
+    }
+}
+
+impl BatchKey for RunEventKey<u32> {
+    type Source = Runs;
+    type Value = u32;
+
+    async fn load(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<u32>>> {
+        runs.count_events_of_runs(keys).await
+    }
+}
+
+fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn in_order<T: Clone>(ids: impl Iterator<Item = Uuid>, found: &HashMap<Uuid, T>) -> Vec<Option<T>> {
+    ids.map(|id| found.get(&id).cloned()).collect()
+}

@@ -1,0 +1,198 @@
+//! Cursors as clients hold them: opaque text with a checksum, so that one cut short, altered or
+//! made for another list is told from a good one.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use chrono::{DateTime, Datelike};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    db::keyset::Position,
+    feed::{EventCursor, FeedCursor},
+    runs::{Error, Result, RunOrderField},
+};
+
+/// What a cursor points into; its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    /// A list of runs in this order.
+    Runs(RunOrderField),
+    /// Any list of events.
+    Events,
+}
+
+const CHANGES: u8 = 0;
+const ADDED_EVENTS: u8 = 7;
+/// The longest list of open transactions that a place in the feed may hold.
+const LONGEST: usize = 64 * 1024;
+const BAD: &str = "this cursor is not one of this list: pass on a cursor as an answer gave it, \
+    with the same orderBy";
+
+impl List {
+    fn tag(self) -> u8 {
+        match self {
+            Self::Events => 1,
+            Self::Runs(RunOrderField::StartedAt) => 2,
+            Self::Runs(RunOrderField::CompletedAt) => 3,
+            Self::Runs(RunOrderField::Duration) => 4,
+            Self::Runs(RunOrderField::RecordsProcessed) => 5,
+            Self::Runs(RunOrderField::RecordsFailed) => 6,
+        }
+    }
+
+    /// Whether a row of this list may have this value: a checksum is no seal.
+    fn allows(self, value: Option<i64>) -> bool {
+        const TEN_THOUSAND_YEARS: i64 = 10_000 * 366 * 86_400 * 1_000_000;
+        let is_instant = |micros| {
+            let instant = DateTime::from_timestamp_micros(micros);
+            instant.is_some_and(|instant| (0..=9999).contains(&instant.year()))
+        };
+        match (self, value) {
+            (Self::Runs(RunOrderField::CompletedAt | RunOrderField::Duration), None) => true,
+            (_, None) => false,
+            (Self::Runs(RunOrderField::Duration), Some(micros)) => {
+                (0..=TEN_THOUSAND_YEARS).contains(&micros)
+            }
+            (
+                Self::Runs(RunOrderField::RecordsProcessed | RunOrderField::RecordsFailed),
+                Some(count),
+            ) => i32::try_from(count).is_ok(),
+            (_, Some(micros)) => is_instant(micros),
+        }
+    }
+}
+
+/// A position in `list` as text.
+pub(crate) fn encode_position(list: List, position: Position) -> String {
+    encode(list.tag(), &(position.value, position.id.as_bytes()))
+}
+
+/// The position that `text` holds, if it is one in `list`.
+pub(crate) fn decode_position(list: List, text: &str) -> Result<Position> {
+    let (value, id): (Option<i64>, [u8; 16]) = decode(list.tag(), text)?;
+    if !list.allows(value) {
+        return Err(Error::BadCursor(BAD));
+    }
+    let id = uuid::Uuid::from_bytes(id);
+    Ok(Position { value, id })
+}
+
+/// A place in the feed of changes as text.
+pub(crate) fn encode_changes(cursor: &FeedCursor) -> String {
+    encode(CHANGES, cursor)
+}
+
+/// The place in the feed of changes that `text` holds.
+pub(crate) fn decode_changes(text: &str) -> Result<FeedCursor> {
+    decode(CHANGES, text)
+}
+
+/// A place in the feed of a run's events as text.
+pub(crate) fn encode_added_events(cursor: &EventCursor) -> String {
+    encode(ADDED_EVENTS, cursor)
+}
+
+/// The place in the feed of a run's events that `text` holds.
+pub(crate) fn decode_added_events(text: &str) -> Result<EventCursor> {
+    let cursor = decode(ADDED_EVENTS, text)?;
+    match cursor {
+        EventCursor::Adopted(micros, _) if !List::Events.allows(Some(micros)) => {
+            Err(Error::BadCursor(BAD))
+        }
+        cursor => Ok(cursor),
+    }
+}
+
+fn encode(tag: u8, content: &impl Serialize) -> String {
+    // Writing whole numbers and bytes to memory cannot fail.
+    let content = postcard::to_allocvec(content).unwrap_or_default();
+    let mut bytes = vec![tag];
+    bytes.extend(content);
+    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn decode<T: DeserializeOwned>(tag: u8, text: &str) -> Result<T> {
+    let decode = || {
+        if text.len() > LONGEST {
+            return None;
+        }
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (content, checksum) = bytes.split_last_chunk::<4>()?;
+        let (first, content) = content.split_first()?;
+        let sound = crc32fast::hash(&bytes[..bytes.len() - 4]) == u32::from_le_bytes(*checksum);
+        let (value, rest) = postcard::take_from_bytes(content).ok()?;
+        (sound && *first == tag && rest.is_empty()).then_some(value)
+    };
+    decode().ok_or(Error::BadCursor(BAD))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const STARTED_AT: List = List::Runs(RunOrderField::StartedAt);
+
+    #[test]
+    fn a_cursor_is_read_back_as_it_was_written() {
+        let position = Position {
+            value: Some(1_790_000_000_123_456),
+            id: Uuid::from_u128(7),
+        };
+        let text = encode_position(STARTED_AT, position);
+        assert_eq!(decode_position(STARTED_AT, &text).unwrap(), position);
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_is_refused() {
+        let text = encode_position(
+            STARTED_AT,
+            Position {
+                value: Some(1),
+                id: Uuid::nil(),
+            },
+        );
+        assert!(decode_position(List::Events, &text).is_err());
+        assert!(decode_position(List::Runs(RunOrderField::Duration), &text).is_err());
+        assert!(decode_changes(&text).is_err());
+    }
+
+    #[test]
+    fn a_cursor_with_any_character_altered_or_missing_is_refused() {
+        let text = encode_position(
+            STARTED_AT,
+            Position {
+                value: Some(-5),
+                id: Uuid::max(),
+            },
+        );
+        for index in 0..text.len() {
+            let mut altered = text.clone().into_bytes();
+            altered[index] = if altered[index] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8(altered).unwrap();
+            assert!(decode_position(STARTED_AT, &altered).is_err(), "{altered}");
+            assert!(decode_position(STARTED_AT, &text[..index]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_row_of_the_list_can_have_is_refused() {
+        let forged = |list, value| {
+            encode_position(
+                list,
+                Position {
+                    value,
+                    id: Uuid::nil(),
+                },
+            )
+        };
+        for (list, value) in [
+            (STARTED_AT, None),
+            (STARTED_AT, Some(i64::MAX)),
+            (List::Runs(RunOrderField::Duration), Some(-1)),
+        ] {
+            assert!(decode_position(list, &forged(list, value)).is_err());
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Events: the type, its connection and filter, and the inputs and payloads of its mutations.
+
+mod added;
+mod connection;
+mod filter;
+mod input;
+mod payload;
+mod sync_event;
+
+pub(crate) use added::SyncEventAdded;
+pub(crate) use connection::{EventsRead, SyncEventConnection};
+pub(crate) use filter::SyncEventFilter;
+pub(crate) use input::{AddSyncEventInput, AddSyncEventsInput};
+pub(crate) use payload::{AddSyncEventPayload, AddSyncEventsPayload};
+pub(crate) use sync_event::SyncEvent;

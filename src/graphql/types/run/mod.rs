@@ -1,0 +1,25 @@
+//! Runs: the type, its connection, filter and order, and the inputs and payloads of its mutations.
+
+mod change;
+mod connection;
+mod enums;
+mod filter;
+mod input;
+mod order;
+mod payload;
+mod sync_run;
+
+pub(crate) use change::{SyncChangeKind, SyncRunChange};
+pub(crate) use connection::SyncRunConnection;
+pub(crate) use enums::{SyncStatus, from_stored};
+pub(crate) use filter::SyncRunFilter;
+pub(crate) use input::{
+    CancelActiveSyncRunsInput, CancelSyncRunInput, CompleteSyncRunInput, CreateSyncRunInput,
+    ReportSyncProgressInput,
+};
+pub(crate) use order::SyncRunOrder;
+pub(crate) use payload::{
+    CancelActiveSyncRunsPayload, CancelSyncRunPayload, CompleteSyncRunPayload,
+    CreateSyncRunPayload, ReportSyncProgressPayload, StartSyncRunPayload,
+};
+pub(crate) use sync_run::SyncRun;
