@@ -61,7 +61,7 @@ pub(crate) fn refusal(answer: &Value) -> &str {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn on_loopback_everyone_may_everything_until_there_is_a_key(database: DatabaseKind) {
+async fn loopback_requests_have_all_scopes_until_a_key_exists(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let all = json!(["read", "report", "operate", "admin"]);
     let anonymous = |scopes: &Value| json!({"viewer": {"name": "anonymous", "kind": "ANONYMOUS", "scopes": scopes, "user": null}});
@@ -82,7 +82,7 @@ async fn on_loopback_everyone_may_everything_until_there_is_a_key(database: Data
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_key_is_stored_as_a_hash_alone_and_its_use_is_noted(database: DatabaseKind) {
+async fn a_key_is_stored_as_a_hash_and_its_last_use_is_recorded(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let (made, secret) = key(&server, "read").await;
     assert_eq!(made.hash.len(), 32);
@@ -103,7 +103,7 @@ async fn a_key_is_stored_as_a_hash_alone_and_its_use_is_noted(database: Database
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn what_is_no_key_is_answered_401(database: DatabaseKind) {
+async fn invalid_credentials_are_rejected_with_401(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let (revoked, secret) = key(&server, "read").await;
     let (expired, passing) = make(&server, "read", &[], Some(Duration::from_mins(1))).await;
@@ -125,7 +125,7 @@ async fn what_is_no_key_is_answered_401(database: DatabaseKind) {
 }
 
 #[tokio::test]
-async fn every_root_field_but_viewer_asks_for_a_scope() {
+async fn every_root_field_except_viewer_requires_a_scope() {
     let options = Options {
         auth: AuthSettings {
             anonymous_scopes: Some(Scopes::default()),
@@ -213,7 +213,7 @@ fn some<'a>(ty: &Value, find: &impl Fn(&str) -> &'a Value) -> String {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_scope_allows_what_it_says_and_no_more(database: DatabaseKind) {
+async fn a_scope_grants_only_its_own_operations(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let of_run = json!({"run": run});
@@ -250,7 +250,7 @@ async fn a_scope_allows_what_it_says_and_no_more(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_key_bound_to_sources_reports_on_no_others(database: DatabaseKind) {
+async fn a_source_bound_key_cannot_report_on_other_sources(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let others = server
         .create_run(json!({"entityType": "STOCK", "source": "FILE"}))
@@ -290,7 +290,7 @@ async fn a_key_bound_to_sources_reports_on_no_others(database: DatabaseKind) {
 }
 
 #[tokio::test]
-async fn to_act_for_others_needs_operate() {
+async fn creating_runs_for_other_users_requires_operate_on_postgres() {
     let server = TestServer::start_on_existing_database().await;
     let users = server
         .data(
@@ -312,9 +312,7 @@ async fn to_act_for_others_needs_operate() {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_socket_says_who_it_is_first_and_is_closed_when_its_key_is_revoked(
-    database: DatabaseKind,
-) {
+async fn sockets_authenticate_first_and_close_when_their_key_is_revoked(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let (made, secret) = key(&server, "read").await;
     let bearer = format!("Bearer {secret}");
@@ -364,7 +362,7 @@ async fn a_socket_says_who_it_is_first_and_is_closed_when_its_key_is_revoked(
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_socket_is_closed_when_its_key_expires(database: DatabaseKind) {
+async fn a_socket_closes_when_its_key_expires(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let (_, secret) = make(&server, "read", &[], Some(Duration::from_secs(1))).await;
     let mut socket = Socket::open_with(&server.url, json!({"token": secret})).await;
@@ -373,7 +371,7 @@ async fn a_socket_is_closed_when_its_key_expires(database: DatabaseKind) {
 }
 
 #[test]
-fn the_command_line_makes_lists_and_revokes_keys() {
+fn the_cli_creates_lists_and_revokes_keys() {
     let folder = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| run_in(folder.path(), arguments);
     let create = [
@@ -404,7 +402,7 @@ fn the_command_line_makes_lists_and_revokes_keys() {
 }
 
 #[tokio::test]
-async fn on_the_network_the_server_starts_for_those_with_keys_or_says_what_to_do() {
+async fn a_public_address_requires_a_key_or_the_anonymous_option() {
     let folder = tempfile::tempdir().unwrap();
     let network = ["--listen", "0.0.0.0:0"];
     let (status, printed, error) = run_in(folder.path(), &network);
@@ -430,7 +428,7 @@ async fn on_the_network_the_server_starts_for_those_with_keys_or_says_what_to_do
 }
 
 #[tokio::test]
-async fn what_a_proxy_forwards_is_not_taken_for_this_machines() {
+async fn forwarded_requests_are_not_treated_as_local() {
     let server = TestServer::start(Sqlite).await;
     for header in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
         let answer = reqwest::Client::new()
@@ -444,7 +442,7 @@ async fn what_a_proxy_forwards_is_not_taken_for_this_machines() {
 }
 
 #[tokio::test]
-async fn a_socket_of_no_one_is_closed_when_there_is_a_key() {
+async fn an_unauthenticated_socket_closes_when_the_first_key_is_created() {
     let server = TestServer::start(Sqlite).await;
     let mut socket = server.subscribe(WATCH, json!({})).await;
     key(&server, "read").await;
@@ -452,7 +450,7 @@ async fn a_socket_of_no_one_is_closed_when_there_is_a_key() {
 }
 
 #[tokio::test]
-async fn a_key_bound_to_sources_is_told_nothing_of_a_run_that_is_not_there() {
+async fn a_source_bound_key_gets_not_found_for_an_unknown_run() {
     let server = TestServer::start(Sqlite).await;
     let (_, secret) = make(&server, "report", &["as400"], None).await;
     let complete = "mutation($run: ID!) { completeSyncRun(input: {runId: $run}) { replayed } }";

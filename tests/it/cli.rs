@@ -22,7 +22,7 @@ fn schema_prints_the_schema() {
 }
 
 #[test]
-fn migrate_makes_the_tables_and_ends() {
+fn migrate_creates_the_tables_and_exits() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         let status = command(
@@ -36,7 +36,7 @@ fn migrate_makes_the_tables_and_ends() {
 }
 
 #[test]
-fn what_cannot_be_is_told_and_ends_in_failure() {
+fn invalid_settings_print_an_error_and_exit_with_failure() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, says) in [
@@ -71,7 +71,7 @@ fn what_cannot_be_is_told_and_ends_in_failure() {
 }
 
 #[tokio::test]
-async fn flags_come_before_the_environment() {
+async fn flags_take_precedence_over_the_environment() {
     let folder = tempfile::tempdir().unwrap();
     let status = command(
         folder.path(),
@@ -97,7 +97,7 @@ async fn flags_come_before_the_environment() {
 }
 
 #[test]
-fn sites_are_named_by_the_environment_too() {
+fn allowed_origins_are_read_from_the_environment() {
     let folder = tempfile::tempdir().unwrap();
     for (sites, sound) in [
         ("https://a.example,http://b.example:81", true),
@@ -111,7 +111,7 @@ fn sites_are_named_by_the_environment_too() {
 
 #[rstest]
 #[tokio::test]
-async fn a_signal_finishes_what_is_in_flight_and_exits_with_0(
+async fn a_signal_drains_requests_in_flight_and_exits_with_0(
     #[values("-TERM", "-INT")] signal: &str,
 ) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -143,7 +143,7 @@ async fn a_signal_finishes_what_is_in_flight_and_exits_with_0(
 }
 
 #[tokio::test]
-async fn every_refusal_is_a_line_of_the_log_that_says_whose_it_was() {
+async fn every_rejected_request_is_logged_with_its_peer() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let mut child = command(folder.path(), &["--listen", "127.0.0.1:0"])

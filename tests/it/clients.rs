@@ -39,27 +39,27 @@ fn run(command: &mut Command) {
 }
 
 #[test]
-fn the_audits_of_graphql_over_http_pass_whole() {
+fn all_graphql_over_http_audits_pass() {
     check("tests/clients", "audits.mjs");
 }
 
 #[test]
-fn the_common_client_subscribes_resumes_and_filters() {
+fn graphql_ws_subscribes_resumes_and_filters() {
     check("tests/clients", "subscribe.mjs");
 }
 
 #[test]
-fn the_common_client_of_event_streams_follows_changes() {
+fn graphql_sse_follows_changes() {
     check("tests/clients", "stream.mjs");
 }
 
 #[test]
-fn the_socket_speaks_its_protocol_to_the_letter() {
+fn the_websocket_conforms_to_graphql_transport_ws() {
     check("tests/clients", "protocol.mjs");
 }
 
 #[test]
-fn the_explorer_runs_queries_and_subscriptions_in_a_browser_without_a_network() {
+fn graphiql_runs_queries_and_subscriptions_offline_in_a_browser() {
     let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
     assert!(
         Path::new(&browser).exists(),
@@ -69,7 +69,7 @@ fn the_explorer_runs_queries_and_subscriptions_in_a_browser_without_a_network() 
 }
 
 #[test]
-fn the_committed_explorer_is_what_its_source_builds() {
+fn the_committed_graphiql_bundle_matches_its_source() {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     assert_npm_packages(&web);
     run(Command::new("npm").args(["run", "check"]).current_dir(web));

@@ -89,7 +89,7 @@ async fn work(url: String) {
 #[case::dripping(HALF_A_HEAD, Some(b'x'))]
 #[case::slow_body(HALF_A_BODY, Some(b' '))]
 #[tokio::test]
-async fn who_does_not_get_to_the_end_of_a_request_is_let_go_of_while_workers_are_served(
+async fn slow_requests_time_out_without_blocking_others(
     #[case] sent: &'static str,
     #[case] drip: Option<u8>,
 ) {
@@ -111,7 +111,7 @@ async fn who_does_not_get_to_the_end_of_a_request_is_let_go_of_while_workers_are
 }
 
 #[tokio::test]
-async fn a_socket_that_says_nothing_is_closed_while_workers_are_served() {
+async fn sockets_without_connection_init_time_out_without_blocking_others() {
     let server = start(short()).await;
     let worker = tokio::spawn(work(server.url.clone()));
     let mut sockets = Vec::new();
@@ -126,7 +126,7 @@ async fn a_socket_that_says_nothing_is_closed_while_workers_are_served() {
 }
 
 #[tokio::test]
-async fn a_connection_waits_longer_for_a_request_than_for_the_rest_of_one() {
+async fn the_idle_timeout_is_longer_than_the_request_timeout() {
     let server = start(short()).await;
     let mut connection = connect(&server, WHOLE).await;
     for _ in 0..2 {
@@ -142,7 +142,7 @@ async fn a_connection_waits_longer_for_a_request_than_for_the_rest_of_one() {
 }
 
 #[tokio::test]
-async fn a_connection_without_a_next_request_is_let_go_of() {
+async fn idle_connections_time_out() {
     let mut limits = short();
     limits.http.idle_timeout = Duration::from_secs(1);
     let server = start(limits).await;
@@ -152,7 +152,7 @@ async fn a_connection_without_a_next_request_is_let_go_of() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_refused() {
+async fn oversized_request_headers_are_rejected() {
     let server = start(Limits::default()).await;
     let many = "x: y\r\n".repeat(200);
     let long = "y".repeat(100_000);
@@ -165,7 +165,7 @@ async fn a_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn who_comes_when_all_connections_are_taken_is_told_so_until_one_is_free() {
+async fn connections_over_the_limit_receive_503_until_one_is_free() {
     let mut limits = Limits::default();
     limits.http.max_connections = 2;
     let server = start(limits).await;
@@ -189,7 +189,7 @@ async fn who_comes_when_all_connections_are_taken_is_told_so_until_one_is_free()
 /// As far as the system notices: it does on Linux.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn who_never_reads_what_was_asked_for_is_let_go_of() {
+async fn a_client_that_never_reads_is_disconnected() {
     let mut limits = Limits::default();
     limits.http.max_connections = 1;
     limits.http.tcp_user_timeout = Duration::from_secs(1);
@@ -216,7 +216,7 @@ async fn who_never_reads_what_was_asked_for_is_let_go_of() {
 
 #[rstest]
 #[tokio::test]
-async fn what_was_sent_in_part_does_not_hold_up_the_end(
+async fn incomplete_requests_do_not_delay_shutdown(
     #[values("", HALF_A_LINE, HALF_A_HEAD, HALF_A_BODY, WHOLE)] sent: &str,
 ) {
     let mut limits = Limits::default();
@@ -247,7 +247,7 @@ fn ticks(server: &Process) -> u64 {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_server_without_open_files_to_give_waits_for_some() {
+async fn a_server_out_of_file_descriptors_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Process::start(folder.path());
     assert!(server.execute("{ __typename }").await.is_ok());

@@ -1,14 +1,19 @@
-//! The README is true: its operations answer as printed; and what is promised is tested.
+//! The documentation is true: the tutorial is executed, the configuration page lists every setting,
+//! and the guarantees refer to tests that exist.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use crate::support::{Process, Value};
+use crate::support::{Process, Value, run_in};
 
-/// The blocks of the README, in order: (language, text).
-fn blocks() -> Vec<(&'static str, String)> {
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// Returns the fenced code blocks of a page as (language, text).
+fn code_blocks(page: &str) -> Vec<(&str, String)> {
     let mut blocks: Vec<(&str, String)> = Vec::new();
     let mut open = false;
-    for line in include_str!("../../README.md").lines() {
+    for line in page.lines() {
         match line.strip_prefix("```") {
             Some(language) if !open => {
                 blocks.push((language, String::new()));
@@ -27,28 +32,28 @@ fn blocks() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn the_readmes_operations_answer_as_printed() {
+async fn the_tutorials_operations_return_the_printed_responses() {
     let folder = tempfile::tempdir().unwrap();
     let server = Process::start(folder.path());
-    let blocks = blocks();
+    let page = read("docs/tutorial.md");
+    let blocks = code_blocks(&page);
     let pairs = blocks
         .windows(2)
         .filter(|pair| pair[0].0 == "graphql" && pair[1].0 == "json");
-    let mut asked = 0;
+    let mut executed = 0;
     for pair in pairs {
         let (operation, printed) = (&pair[0].1, &pair[1].1);
         let printed: Value = serde_json::from_str(printed).unwrap();
-        let answer = server.execute(operation).await.unwrap();
-        assert_eq!(masked(answer), masked(printed), "{operation}");
-        asked += 1;
+        let response = server.execute(operation).await.unwrap();
+        assert_eq!(masked(response), masked(printed), "{operation}");
+        executed += 1;
     }
-    assert_eq!(asked, 10);
+    assert_eq!(executed, 10);
 }
 
-/// Hides what differs from one asking to the next: instants of the server's clock, the ids it
-/// makes, cursors, and how long a run took.
+/// Masks values that differ between executions: timestamps, cursors and durations.
 fn masked(mut value: Value) -> Value {
-    const OF_THE_SERVER: [&str; 6] = [
+    const VARYING: [&str; 6] = [
         "startedAt",
         "completedAt",
         "timestamp",
@@ -59,7 +64,7 @@ fn masked(mut value: Value) -> Value {
     match &mut value {
         Value::Object(fields) => {
             for (name, field) in fields {
-                if OF_THE_SERVER.contains(&name.as_str()) && !field.is_null() {
+                if VARYING.contains(&name.as_str()) && !field.is_null() {
                     *field = Value::String(format!("some {name}"));
                 } else {
                     *field = masked(field.take());
@@ -74,25 +79,94 @@ fn masked(mut value: Value) -> Value {
     value
 }
 
+/// A setting: flag, environment variable, and fixed default. The latter two may be missing.
+type Setting = (String, Option<String>, Option<String>);
+
+/// Returns the settings that `--help` prints.
+fn settings_of_help(arguments: &[&str]) -> BTreeSet<Setting> {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, help, _) = run_in(folder.path(), arguments);
+    assert_eq!(status, Some(0));
+    let mut settings: Vec<Setting> = Vec::new();
+    for line in help.lines().map(str::trim) {
+        let bracketed = |name: &str| line.strip_prefix(name)?.strip_suffix(']');
+        if let Some(flag) = line.strip_prefix("--") {
+            let flag = flag.split(' ').next().unwrap();
+            settings.push((format!("--{flag}"), None, None));
+        } else if let Some((_, env, default)) = settings.last_mut() {
+            if let Some(variable) = bracketed("[env: ") {
+                *env = variable.split('=').next().map(str::to_owned);
+            } else if let Some(value) = bracketed("[default: ") {
+                *default = Some(value.to_owned());
+            }
+        }
+    }
+    settings.into_iter().collect()
+}
+
+/// Returns the settings in the tables of a page whose first column has this header.
+fn settings_of_page(page: &str, header: &str) -> BTreeSet<Setting> {
+    let code = |cell: &str| {
+        let code = cell.strip_prefix('`')?.strip_suffix('`')?;
+        (!code.contains('`')).then(|| code.to_owned())
+    };
+    let mut settings = BTreeSet::new();
+    let mut columns = Vec::new();
+    for line in page.lines() {
+        let row = line
+            .strip_prefix("| ")
+            .and_then(|row| row.strip_suffix(" |"));
+        let Some(row) = row else {
+            if !line.starts_with("|---") {
+                columns.clear();
+            }
+            continue;
+        };
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        if columns.is_empty() {
+            columns = cells;
+        } else if columns[0] == header {
+            let cell = |column: &str| {
+                let index = columns.iter().position(|name| *name == column)?;
+                code(cells[index])
+            };
+            let flag = cell(header).unwrap_or_else(|| panic!("no flag: {line}"));
+            let setting = (flag, cell("environment variable"), cell("default"));
+            assert!(settings.insert(setting), "listed twice: {line}");
+        }
+    }
+    settings
+}
+
 #[test]
-fn each_promise_names_tests_that_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = fs::read_dir(root.join("tests/it")).unwrap();
-    let tests: String = files
+fn the_configuration_page_lists_the_settings_of_help() {
+    let page = read("docs/configuration.md");
+    let global = settings_of_help(&["--help"]);
+    assert_eq!(settings_of_page(&page, "flag"), global);
+    let of_key_create = settings_of_help(&["key", "create", "--help"]);
+    let of_key_create: BTreeSet<_> = of_key_create.difference(&global).cloned().collect();
+    assert_eq!(
+        settings_of_page(&page, "flag of `key create`"),
+        of_key_create
+    );
+}
+
+#[test]
+fn guarantees_refer_to_existing_tests() {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let tests: String = fs::read_dir(files)
+        .unwrap()
         .map(|file| file.unwrap().path())
         .filter(|path| path.is_file())
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
-    let promises = fs::read_to_string(root.join("GUARANTEES.md")).unwrap();
+    let guarantees = read("docs/guarantees.md");
     let is_name = |text: &&str| {
-        text.chars()
-            .all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+        let is_identifier = |c: char| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit();
+        text.chars().all(is_identifier) && text.matches('_').count() > 2
     };
-    let names = promises.split('`').skip(1).step_by(2);
-    let names: Vec<_> = names
-        .filter(is_name)
-        .filter(|name| name.matches('_').count() > 2)
-        .collect();
+    let names = guarantees.split('`').skip(1).step_by(2).filter(is_name);
+    let names: Vec<_> = names.collect();
     assert!(names.len() > 20, "{names:?}");
     for name in names {
         assert!(

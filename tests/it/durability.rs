@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::support::Process;
 
 #[tokio::test]
-async fn an_acknowledged_write_survives_a_kill() {
+async fn acknowledged_writes_survive_sigkill() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = HashSet::new();
     for round in 0..3 {

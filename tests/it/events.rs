@@ -15,7 +15,7 @@ fn event(id: Option<u32>, message: &str) -> Value {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn an_event_is_stored_once_however_often_it_is_sent(database: DatabaseKind) {
+async fn a_repeated_event_is_stored_once(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let input = json!({"runId": run, "event": {"id": "0197d2c4-8a3e-7c1b-9f00-000000000001",
@@ -57,7 +57,7 @@ async fn an_event_is_stored_once_however_often_it_is_sent(database: DatabaseKind
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn late_reports_are_added_to_an_ended_run(database: DatabaseKind) {
+async fn events_can_be_added_to_a_finished_run(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     server.complete_run(&run, json!({})).await;
@@ -73,7 +73,7 @@ async fn late_reports_are_added_to_an_ended_run(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn several_events_keep_their_order(database: DatabaseKind) {
+async fn a_batch_of_events_keeps_its_order(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let messages: Vec<String> = (0..50).map(|number| format!("line {number}")).collect();
@@ -103,7 +103,7 @@ async fn several_events_keep_their_order(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn of_several_events_all_are_stored_or_none_is(database: DatabaseKind) {
+async fn a_batch_of_events_is_stored_atomically(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let add = async |events: Vec<Value>| {
@@ -139,7 +139,7 @@ async fn of_several_events_all_are_stored_or_none_is(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_thousand_events_are_taken_at_once(database: DatabaseKind) {
+async fn a_batch_of_1000_events_is_accepted(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let events: Vec<Value> = (0..1000).map(|number| event(Some(number), "x")).collect();
@@ -159,7 +159,7 @@ async fn a_thousand_events_are_taken_at_once(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn events_across_runs_are_found_by_type_time_run_and_message(database: DatabaseKind) {
+async fn events_are_filtered_by_type_time_run_and_message(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let (first, second) = (
         server.create_stock_run().await,

@@ -20,7 +20,7 @@ async fn insert(server: &TestServer, entity: &str, source: &str, status: &str) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_text_that_no_enum_knows_does_not_take_its_page_down(database: DatabaseKind) {
+async fn an_unknown_stored_enum_value_is_returned_as_unknown(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let neighbour = server.create_stock_run().await;
     insert(&server, "planets", "as400", "archived").await;
@@ -63,7 +63,7 @@ async fn a_text_that_no_enum_knows_does_not_take_its_page_down(database: Databas
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn version_and_times_are_true_whoever_writes(database: DatabaseKind) {
+async fn versions_and_timestamps_are_maintained_for_external_writes(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     insert(&server, "stock", "as400", "pending").await;
     let table = server.table("sync_history");
@@ -125,7 +125,7 @@ async fn version_and_times_are_true_whoever_writes(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_run_with_anothers_id_is_no_repetition(database: DatabaseKind) {
+async fn creating_a_run_with_the_id_of_an_external_run_conflicts(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     insert(&server, "stock", "as400", "pending").await;
     let error = server
@@ -139,7 +139,7 @@ async fn a_run_with_anothers_id_is_no_repetition(database: DatabaseKind) {
 
 /// A worker whose role has rights on the predecessor's tables and on nothing else.
 #[tokio::test]
-async fn a_role_without_rights_on_the_new_tables_goes_on_writing() {
+async fn a_role_without_rights_on_new_tables_keeps_writing_on_postgres() {
     let server = TestServer::start_on_existing_database().await;
     let cluster = Cluster::get();
     let database = database_name(&server.database_url);
@@ -161,7 +161,7 @@ async fn a_role_without_rights_on_the_new_tables_goes_on_writing() {
 /// What PostgreSQL takes for JSON and SQLite for text, and this server cannot read.
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn details_that_cannot_be_read_take_down_neither_page_nor_feed(database: DatabaseKind) {
+async fn unreadable_details_fail_neither_list_nor_feed(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let mut socket = Socket::open(&server.url).await;
     let watch = "subscription($after: String) { syncRunChanged(after: $after) { run { id details errorMessage } } }";
@@ -223,7 +223,7 @@ async fn details_that_cannot_be_read_take_down_neither_page_nor_feed(database: D
 
 /// A value that the driver cannot read at all.
 #[tokio::test]
-async fn a_row_that_cannot_be_read_does_not_hold_the_feed() {
+async fn an_unreadable_row_does_not_block_the_feed_on_postgres() {
     let server = TestServer::start(Postgres).await;
     let after = server.feed_cursor().await;
     let mut socket = Socket::open(&server.url).await;
@@ -246,7 +246,7 @@ async fn a_row_that_cannot_be_read_does_not_hold_the_feed() {
 /// Equal instants may be spelled in many ways, and lists must not mind.
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn rows_of_all_writers_are_paged_one_by_one_in_every_order(database: DatabaseKind) {
+async fn timestamps_in_any_format_are_paginated_in_every_order(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let table = server.table("sync_history");
     for (number, spelled) in [
@@ -313,7 +313,7 @@ async fn rows_of_all_writers_are_paged_one_by_one_in_every_order(database: Datab
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_run_that_another_opens_again_has_not_ended(database: DatabaseKind) {
+async fn a_reopened_run_has_no_completion_time(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let (first, second) = (
         server.create_stock_run().await,
@@ -344,7 +344,7 @@ async fn a_run_that_another_opens_again_has_not_ended(database: DatabaseKind) {
 
 /// A worker holds its transaction open, and others report to the same run.
 #[tokio::test]
-async fn a_row_that_a_worker_holds_delays_neither_readers_nor_probes() {
+async fn a_locked_row_delays_neither_readers_nor_probes_on_postgres() {
     use sea_orm::ConnectionTrait;
     let server = TestServer::start(Postgres).await;
     let run = server.create_stock_run().await;

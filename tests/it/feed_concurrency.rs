@@ -228,9 +228,7 @@ async fn connect(url: &str) -> DatabaseConnection {
 
 #[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_committed_change_is_delivered_once_and_in_order_whoever_wrote_it(
-    database: DatabaseKind,
-) {
+async fn every_committed_change_is_delivered_once_and_in_order(database: DatabaseKind) {
     let folder = tempfile::tempdir().unwrap();
     let url = match database {
         Sqlite => sqlite_url(&folder),

@@ -51,7 +51,7 @@ async fn plain_fields(server: &TestServer, ty: &str) -> String {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn an_object_is_answered_the_same_however_it_is_selected(database: DatabaseKind) {
+async fn an_object_is_the_same_in_every_selection(database: DatabaseKind) {
     let (server, run) = server_with_run(database).await;
     let run_fields = plain_fields(&server, "SyncRun").await;
     let event_fields = plain_fields(&server, "SyncEvent").await;
@@ -99,7 +99,7 @@ async fn an_object_is_answered_the_same_however_it_is_selected(database: Databas
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn each_field_of_a_run_is_told_alone_as_with_the_others(database: DatabaseKind) {
+async fn a_field_has_the_same_value_alone_and_with_others(database: DatabaseKind) {
     let (server, run) = server_with_run(database).await;
     let plain = plain_fields(&server, "SyncRun").await;
     let objects = ["triggeredBy { email }", "events { totalCount }"];
@@ -155,7 +155,7 @@ async fn each_field_of_a_run_is_told_alone_as_with_the_others(database: Database
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_run_has_the_same_place_whatever_is_told_of_it(database: DatabaseKind) {
+async fn a_runs_cursor_does_not_depend_on_the_selection(database: DatabaseKind) {
     let (server, run) = server_with_run(database).await;
     for order in [
         "STARTED_AT",
@@ -188,7 +188,7 @@ async fn a_run_has_the_same_place_whatever_is_told_of_it(database: DatabaseKind)
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_field_that_fails_in_a_list_is_told_for_each_object(database: DatabaseKind) {
+async fn a_failing_field_in_a_list_reports_one_error_per_object(database: DatabaseKind) {
     let (server, run) = server_with_run(database).await;
     server.create_stock_run().await;
     let query = "{ good: syncRuns { nodes { id } } run: syncRun(id: \"ID\") { id }
@@ -210,7 +210,7 @@ async fn a_field_that_fails_in_a_list_is_told_for_each_object(database: Database
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn the_run_of_an_added_event_is_told_as_far_as_it_is_selected(database: DatabaseKind) {
+async fn add_event_payloads_return_every_field_of_the_run(database: DatabaseKind) {
     let (server, run) = server_with_run(database).await;
     let whole = plain_fields(&server, "SyncRun").await;
     let query = format!("query($id: ID!) {{ syncRun(id: $id) {{ __typename {whole} }} }}");

@@ -134,7 +134,7 @@ fn cases(ids: &[String]) -> Vec<(Value, Vec<usize>)> {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn every_filter_finds_exactly_its_runs(database: DatabaseKind) {
+async fn every_filter_returns_exactly_the_matching_runs(database: DatabaseKind) {
     let (server, ids) = seeded(database).await;
     for (filter, expected) in cases(&ids) {
         let data = server.data(LIST, json!({"filter": filter})).await;
@@ -153,7 +153,7 @@ async fn every_filter_finds_exactly_its_runs(database: DatabaseKind) {
 /// The change feed asks the filter in memory, lists ask it of the database; both must agree.
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn the_feed_and_the_lists_agree_on_every_filter(database: DatabaseKind) {
+async fn feed_and_lists_agree_on_every_filter(database: DatabaseKind) {
     let (server, ids) = seeded(database).await;
     let after = server.feed_cursor().await;
     // A change that no filter looks at, of every run.

@@ -7,7 +7,7 @@ use crate::support::{
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_server_with_its_database_is_alive_and_ready(database: DatabaseKind) {
+async fn a_healthy_server_is_live_and_ready(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let (statements, alive) = server.record_statements(server.get("/livez")).await;
     assert_eq!((alive.status().as_u16(), statements.len()), (200, 0));
@@ -21,7 +21,7 @@ async fn a_server_with_its_database_is_alive_and_ready(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_missing_migration_is_named(database: DatabaseKind) {
+async fn a_missing_migration_makes_the_server_unready(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let table = server.table("seaql_migrations");
     server
@@ -39,7 +39,7 @@ async fn a_missing_migration_is_named(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_database_that_takes_no_writes_is_not_ready(database: DatabaseKind) {
+async fn a_database_that_rejects_writes_makes_the_server_unready(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let blocker = server.external_connection().await;
     if database == Postgres {

@@ -19,7 +19,7 @@ async fn everything(server: &TestServer) -> Value {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_mutation_with_bad_input_is_refused_and_changes_nothing(database: DatabaseKind) {
+async fn a_mutation_with_invalid_input_is_rejected_and_changes_nothing(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let create =
@@ -250,7 +250,7 @@ fn truncated(value: &Value) -> String {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_query_with_bad_input_is_refused(database: DatabaseKind) {
+async fn a_query_with_invalid_input_is_rejected(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     server.create_stock_run().await;
     let cursors = server
@@ -402,7 +402,7 @@ async fn a_query_with_bad_input_is_refused(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn unknown_ids_are_null_where_null_may_stand(database: DatabaseKind) {
+async fn unknown_ids_return_null(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let data = server
@@ -420,7 +420,7 @@ async fn unknown_ids_are_null_where_null_may_stand(database: DatabaseKind) {
 }
 
 #[tokio::test]
-async fn a_request_that_is_none_is_refused_with_its_status() {
+async fn malformed_request_bodies_are_rejected() {
     let server = TestServer::start(Sqlite).await;
     let graphql = "application/graphql-response+json";
     let mut invalid_utf8 = br#"{"query": "{ syncRuns { totalCount } }", "x": ""#.to_vec();

@@ -75,7 +75,7 @@ async fn a_run_goes_from_pending_to_completed(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn the_same_creation_repeated_is_answered_as_the_first_was(database: DatabaseKind) {
+async fn creating_a_run_is_idempotent(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let input = json!({"id": "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f", "entityType": "STOCK",
         "source": "AS400", "startedAt": "2026-11-23T08:00:00+01:00", "details": {"a": 1, "b": [null]}});
@@ -115,7 +115,7 @@ async fn the_same_creation_repeated_is_answered_as_the_first_was(database: Datab
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn starting_a_running_run_is_a_repetition(database: DatabaseKind) {
+async fn starting_a_run_is_idempotent(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let id = server.create_stock_run().await;
     server.data(START, json!({"id": id})).await;
@@ -128,7 +128,7 @@ async fn starting_a_running_run_is_a_repetition(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn the_same_completion_repeated_is_answered_as_the_first_was(database: DatabaseKind) {
+async fn completing_a_run_is_idempotent(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let id = server.create_stock_run().await;
     let outcome = json!({"status": "FAILED", "errorMessage": "read timed out", "counts": {"recordsProcessed": 5},
@@ -164,7 +164,7 @@ async fn the_same_completion_repeated_is_answered_as_the_first_was(database: Dat
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn an_ended_run_stays_as_it_is(
+async fn a_finished_run_is_immutable(
     database: DatabaseKind,
     #[values("COMPLETED", "FAILED", "CANCELLED")] outcome: &str,
 ) {
@@ -190,7 +190,7 @@ async fn an_ended_run_stays_as_it_is(
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn of_two_completions_at_once_one_wins_and_the_other_is_told(database: DatabaseKind) {
+async fn one_of_several_concurrent_completions_wins(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     for _ in 0..10 {
         let id = server.create_stock_run().await;
@@ -221,7 +221,7 @@ async fn of_two_completions_at_once_one_wins_and_the_other_is_told(database: Dat
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn of_several_equal_creations_at_once_one_is_no_repetition(database: DatabaseKind) {
+async fn one_of_several_concurrent_creations_is_not_replayed(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let input = json!({"id": "0197d2c4-8a3e-7c1b-9f00-000000000001", "entityType": "STOCK", "source": "AS400"});
     let answers = join_all((0..8).map(|_| server.data(CREATE, json!({"input": input})))).await;
@@ -233,7 +233,7 @@ async fn of_several_equal_creations_at_once_one_is_no_repetition(database: Datab
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn progress_that_arrives_late_or_twice_ends_in_the_same_row(database: DatabaseKind) {
+async fn late_or_repeated_progress_changes_nothing(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let id = server
         .create_run(json!({"entityType": "STOCK", "source": "AS400", "status": "RUNNING"}))
@@ -277,7 +277,7 @@ async fn details_are_merged_key_by_key(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_run_never_ends_before_it_began(database: DatabaseKind) {
+async fn a_run_never_completes_before_it_started(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     // The worker's clock is ahead of the server's.
     let input =
@@ -296,7 +296,7 @@ async fn a_run_never_ends_before_it_began(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn cancelling_says_why_and_may_be_repeated(database: DatabaseKind) {
+async fn cancelling_a_run_stores_the_reason_and_is_idempotent(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let id = server.create_stock_run().await;
     let input = json!({"input": {"runId": id, "reason": "wrong warehouse"}});
@@ -312,7 +312,7 @@ async fn cancelling_says_why_and_may_be_repeated(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn all_active_runs_are_cancelled_or_those_of_some_kind(database: DatabaseKind) {
+async fn active_runs_are_cancelled_by_type_and_source(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = async |entity: &str, source: &str, status: &str| {
         server
@@ -347,7 +347,7 @@ async fn all_active_runs_are_cancelled_or_those_of_some_kind(database: DatabaseK
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_run_is_triggered_by_a_user_there_is(database: DatabaseKind) {
+async fn a_run_is_triggered_by_an_existing_user(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let user = "6513270e-269e-4d37-b2a7-4de452e6b438";
     let input = json!({"entityType": "STOCK", "source": "AS400", "triggeredById": user});
@@ -392,7 +392,7 @@ async fn a_run_is_triggered_by_a_user_there_is(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn numbers_are_the_same_however_the_database_writes_them(database: DatabaseKind) {
+async fn stored_numbers_compare_equal_on_replay(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let id = server.create_stock_run().await;
     let outcome = json!({"details": {"ns": 1.7e18, "list": [1e16, 0.1, -0.0], "whole": 1.0}});

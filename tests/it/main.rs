@@ -9,7 +9,6 @@
 
 mod support;
 
-mod adoption;
 mod authentication;
 mod cli;
 mod clients;
@@ -25,9 +24,11 @@ mod health;
 mod input_validation;
 mod lifecycle;
 mod malformed_requests;
+mod migrations;
 mod oidc;
 mod origin_policy;
 mod pagination;
+mod postgres_adoption;
 mod query_plans;
 mod rate_limits;
 mod reconnect;

@@ -6,7 +6,7 @@ use crate::support::{
 
 /// Requests that are small, and would cost the server its stack or seconds of its time.
 #[tokio::test]
-async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once() {
+async fn oversized_documents_and_variables_are_rejected() {
     let server = TestServer::start(Sqlite).await;
     let deep = |open: &str, close: &str, n: usize| open.repeat(n) + &close.repeat(n);
     let literal = |n| format!("{{ __typename @skip(if: {}) }}", deep("[", "]", n));
@@ -76,7 +76,7 @@ async fn a_document_or_variable_that_is_too_deep_or_too_large_is_refused_at_once
 
 /// A value takes far more room and time than its bytes do.
 #[tokio::test]
-async fn attack_by_a_mebibyte_of_variables_is_refused_before_it_is_read() {
+async fn variables_with_too_many_values_are_rejected_before_parsing() {
     let server = TestServer::start(Sqlite).await;
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     let names = (0..60_000)
@@ -105,7 +105,7 @@ async fn attack_by_a_mebibyte_of_variables_is_refused_before_it_is_read() {
 /// Whatever can be stored can be read again.
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn details_that_are_too_deep_to_be_read_are_not_stored(database: DatabaseKind) {
+async fn details_nested_too_deeply_are_rejected(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let add = |levels: usize| {
@@ -134,7 +134,7 @@ async fn details_that_are_too_deep_to_be_read_are_not_stored(database: DatabaseK
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_request_that_makes_no_sense_is_not_half_executed(database: DatabaseKind) {
+async fn an_invalid_request_executes_nothing(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let two = "mutation($a: CreateSyncRunInput!, $b: CreateSyncRunInput!) {
         a: createSyncRun(input: $a) { replayed } b: createSyncRun(input: $b) { replayed } }";
@@ -159,7 +159,7 @@ async fn a_request_that_makes_no_sense_is_not_half_executed(database: DatabaseKi
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn instants_that_have_no_year_of_four_digits_are_refused(database: DatabaseKind) {
+async fn timestamps_outside_years_0000_to_9999_are_rejected(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let create = "mutation($input: CreateSyncRunInput!) {
         createSyncRun(input: $input) { run { startedAt } } }";
@@ -191,7 +191,7 @@ async fn instants_that_have_no_year_of_four_digits_are_refused(database: Databas
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_opens_no_socket() {
+async fn sockets_from_other_origins_are_rejected() {
     use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
     let server = TestServer::start(Sqlite).await;
     let host = server.url.strip_prefix("http://").unwrap();
@@ -215,7 +215,7 @@ async fn a_page_of_another_site_opens_no_socket() {
 
 /// What a browser sends across sites without asking is not executed.
 #[tokio::test]
-async fn nothing_but_json_by_post_changes_anything() {
+async fn only_json_posts_execute_mutations() {
     let server = TestServer::start(Sqlite).await;
     let mutation =
         "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { replayed } }";
@@ -256,7 +256,7 @@ async fn nothing_but_json_by_post_changes_anything() {
 }
 
 #[tokio::test]
-async fn a_query_may_stand_in_the_url() {
+async fn queries_are_accepted_in_the_url() {
     let server = TestServer::start(Sqlite).await;
     let answer = server.get("/graphql?query=query($a:Int!)%7BsyncRuns(first:$a)%7BtotalCount%7D%7D&variables=%7B%22a%22:1%7D&operationName=").await;
     assert_eq!(answer.status(), 200);

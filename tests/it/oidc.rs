@@ -16,7 +16,7 @@ fn at(server: &TestServer, seconds: i64) -> i64 {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_person_comes_by_a_token_and_triggers_their_own_runs(database: DatabaseKind) {
+async fn users_authenticate_by_token_and_trigger_their_own_runs(database: DatabaseKind) {
     let issuer = OidcIssuer::start().await;
     let options = Options {
         auth: issuer.settings(),
@@ -57,7 +57,7 @@ async fn a_person_comes_by_a_token_and_triggers_their_own_runs(database: Databas
 }
 
 #[tokio::test]
-async fn a_person_is_found_among_the_predecessors_users() {
+async fn a_token_is_matched_to_an_existing_user_on_postgres() {
     let issuer = OidcIssuer::start().await;
     let existing = TestServer::start_on_existing_database().await;
     let options = Options {
@@ -100,7 +100,7 @@ async fn a_person_is_found_among_the_predecessors_users() {
 }
 
 #[tokio::test]
-async fn a_socket_is_closed_when_its_token_expires() {
+async fn a_socket_closes_when_its_token_expires() {
     let issuer = OidcIssuer::start().await;
     let options = Options {
         auth: issuer.settings(),
@@ -114,7 +114,7 @@ async fn a_socket_is_closed_when_its_token_expires() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_verified_makes_nobody_somebody_else() {
+async fn an_unverified_email_does_not_identify_a_user() {
     let issuer = OidcIssuer::start().await;
     let options = Options {
         auth: issuer.settings(),

@@ -40,7 +40,7 @@ fn ids(connection: &Value) -> Vec<String> {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn every_order_is_the_same_in_one_page_and_in_many_forwards_and_backwards(
+async fn pages_add_up_to_the_whole_list_in_every_order(
     database: DatabaseKind,
     #[values(
         "STARTED_AT",
@@ -100,7 +100,7 @@ async fn every_order_is_the_same_in_one_page_and_in_many_forwards_and_backwards(
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn what_is_read_along_with_runs_is_each_ones_own(database: DatabaseKind) {
+async fn nested_users_and_events_belong_to_their_run(database: DatabaseKind) {
     let server = seeded(database).await;
     let user = "0197d2c4-8a3e-7c1b-9f00-0000000000aa";
     server.add_user(user, "u@example.test", "U").await;
@@ -195,7 +195,7 @@ async fn assert_ordered(server: &TestServer, ids: &[String], field: &str, direct
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn lists_are_newest_first_and_25_long_unless_asked_otherwise(database: DatabaseKind) {
+async fn lists_default_to_the_25_newest(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let mut made = Vec::new();
     for _ in 0..30 {
@@ -210,7 +210,7 @@ async fn lists_are_newest_first_and_25_long_unless_asked_otherwise(database: Dat
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn counting_stops_at_its_bound(database: DatabaseKind) {
+async fn counts_stop_at_their_limit(database: DatabaseKind) {
     let server = seeded(database).await;
     let data = server
         .data("{ syncRuns { all: totalCount some: totalCount(upTo: 5) exactly: totalCount(upTo: 12) } }", json!({}))
@@ -223,7 +223,7 @@ async fn counting_stops_at_its_bound(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn pages_of_a_runs_events_are_read_from_either_end(database: DatabaseKind) {
+async fn events_of_a_run_are_paginated_from_both_ends(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let events: Vec<Value> = (0..7)
@@ -265,7 +265,7 @@ async fn pages_of_a_runs_events_are_read_from_either_end(database: DatabaseKind)
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn fields_are_answered_in_the_order_of_the_request(database: DatabaseKind) {
+async fn fields_are_returned_in_request_order(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let request = json!({"query": "{ two: syncRuns { totalCount nodes { id } pageInfo { hasNextPage
         hasPreviousPage } } one: __typename }"});
@@ -278,7 +278,7 @@ async fn fields_are_answered_in_the_order_of_the_request(database: DatabaseKind)
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn what_failed_is_null_or_takes_its_parent_with_it(database: DatabaseKind) {
+async fn errors_propagate_to_the_nearest_nullable_field(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let answer = server
         .execute("{ syncRun(id: \"x\") { id } __typename }", json!({}))

@@ -9,7 +9,7 @@ const ALONG: &str = "id triggeredBy { email } events(first: 10) { nodes { messag
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn twenty_runs_with_user_and_ten_events_each_take_one_statement(database: DatabaseKind) {
+async fn runs_with_users_and_events_are_read_in_one_statement(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let mut users = Vec::new();
     for number in 0..5 {
@@ -70,7 +70,7 @@ async fn twenty_runs_with_user_and_ten_events_each_take_one_statement(database: 
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn whether_there_are_more_is_read_only_for_who_asks(database: DatabaseKind) {
+async fn an_extra_row_is_read_only_for_page_info(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     server
         .create_run(json!({"entityType": "STOCK", "source": "AS400"}))
@@ -170,7 +170,7 @@ pub(crate) async fn grown(database: DatabaseKind, options: Options) -> TestServe
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn an_index_is_behind_every_documented_filter_and_order(database: DatabaseKind) {
+async fn every_documented_filter_and_order_uses_an_index(database: DatabaseKind) {
     let server = grown(database, Options::default()).await;
     let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
     let day = "{gte: \"2026-01-05T00:00:00Z\", lt: \"2026-01-06T00:00:00Z\"}";

@@ -19,7 +19,7 @@ async fn server(limit: impl FnOnce(&mut Limits)) -> TestServer {
 const LIST: &str = "{ syncRuns(first: 100) { nodes { id status source } } }";
 
 #[tokio::test]
-async fn who_asks_for_too_much_over_time_is_told_when_to_come_back() {
+async fn requests_over_the_rate_limit_receive_retry_after() {
     let server = server(|limits| {
         let most = NonZeroU32::new(800).unwrap();
         limits.http.rate_limits.complexity_per_second = most;
@@ -44,7 +44,7 @@ async fn who_asks_for_too_much_over_time_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn operations_and_sockets_at_once_are_bounded() {
+async fn concurrent_operations_and_sockets_are_limited() {
     let server = server(|limits| {
         limits.http.rate_limits.max_operations = 1;
         limits.http.rate_limits.max_sockets = 1;
@@ -70,7 +70,7 @@ async fn operations_and_sockets_at_once_are_bounded() {
 }
 
 #[tokio::test]
-async fn an_operation_that_takes_too_long_is_given_up() {
+async fn slow_operations_time_out() {
     let server = server(|limits| limits.graphql.operation_time = Duration::from_millis(200)).await;
     // Another writer holds the lock.
     let other = server.external_connection().await;
@@ -84,7 +84,7 @@ async fn an_operation_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
-async fn names_are_suggested_to_nobody_who_may_not_read() {
+async fn name_suggestions_require_the_read_scope() {
     let mistyped = "{ syncRunz { totalCount } }";
     let open = server(|_| {}).await;
     let error = open.error(mistyped, json!({})).await;
@@ -113,7 +113,7 @@ async fn names_are_suggested_to_nobody_who_may_not_read() {
 }
 
 #[tokio::test]
-async fn the_schema_is_told_unless_that_is_turned_off() {
+async fn introspection_can_be_disabled() {
     let ask = "{ __schema { queryType { name } } }";
     let open = server(|_| {}).await;
     assert_eq!(

@@ -102,7 +102,7 @@ fn database_url(database: DatabaseKind, url: Option<&String>) -> Vec<String> {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_live_view_heals_when_its_server_is_killed_or_drained_and_started_again(
+async fn clients_resume_after_a_server_restart(
     #[values("ws", "sse")] transport: &str,
     #[values("-KILL", "-TERM")] signal: &str,
     database: DatabaseKind,
@@ -132,9 +132,7 @@ async fn a_live_view_heals_when_its_server_is_killed_or_drained_and_started_agai
 
 #[rstest]
 #[tokio::test]
-async fn a_live_view_goes_on_at_another_replica_when_its_own_is_gone(
-    #[values("ws", "sse")] transport: &str,
-) {
+async fn clients_resume_at_another_replica_on_postgres(#[values("ws", "sse")] transport: &str) {
     let cluster = Cluster::get();
     let url = cluster.empty_database().await;
     let folder = tempfile::tempdir().unwrap();
@@ -152,7 +150,7 @@ async fn a_live_view_goes_on_at_another_replica_when_its_own_is_gone(
 }
 
 #[tokio::test]
-async fn a_live_view_waits_out_a_database_that_does_not_answer() {
+async fn subscriptions_survive_a_database_outage_on_postgres() {
     let server = TestServer::start(Postgres).await;
     let cluster = Cluster::get();
     let name = database_name(&server.database_url);

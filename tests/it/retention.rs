@@ -39,7 +39,7 @@ async fn until_no_change_is_left(server: &TestServer) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn changes_older_than_the_retention_go_and_their_cursors_expire(database: DatabaseKind) {
+async fn old_changes_are_pruned_and_their_cursors_expire(database: DatabaseKind) {
     let server = TestServer::start_with(database, kept_for(Duration::from_secs(2))).await;
     let before = server.feed_cursor().await;
     // More than one batch.
@@ -88,7 +88,7 @@ async fn changes_older_than_the_retention_go_and_their_cursors_expire(database: 
 }
 
 #[tokio::test]
-async fn what_was_open_while_others_were_let_go_of_is_still_delivered() {
+async fn open_transactions_are_delivered_after_pruning_on_postgres() {
     let server = TestServer::start_with(Postgres, kept_for(Duration::from_secs(1))).await;
     let open = server.external_connection().await;
     open.execute_unprepared(
@@ -108,7 +108,7 @@ async fn what_was_open_while_others_were_let_go_of_is_still_delivered() {
 }
 
 #[tokio::test]
-async fn one_server_at_a_time_lets_go_of_changes() {
+async fn one_server_at_a_time_prunes_changes_on_postgres() {
     let server = TestServer::start_with(Postgres, kept_for(Duration::from_secs(1))).await;
     // As the server that is at it.
     let other = server.external_connection().await;
@@ -124,7 +124,7 @@ async fn one_server_at_a_time_lets_go_of_changes() {
 }
 
 #[tokio::test]
-async fn a_database_that_was_moved_delivers_its_events_and_begins_its_feed_anew() {
+async fn a_restored_database_keeps_its_events_and_restarts_its_feed_on_postgres() {
     let cluster = Cluster::get();
     let server = TestServer::start(Postgres).await;
     let (before, run) = (server.feed_cursor().await, server.create_stock_run().await);
@@ -178,7 +178,7 @@ async fn a_database_that_was_moved_delivers_its_events_and_begins_its_feed_anew(
 }
 
 #[tokio::test]
-async fn what_another_replica_writes_is_noticed_without_a_poll() {
+async fn writes_of_another_replica_are_delivered_without_polling_on_postgres() {
     let mut limits = Limits::default();
     limits.feed.poll_interval = Duration::from_hours(1);
     let server = TestServer::start_with(Postgres, limits).await;

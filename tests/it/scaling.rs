@@ -113,9 +113,7 @@ async fn middle(server: &TestServer, field: &str) -> String {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_page_and_a_count_of_what_an_index_leads_to_read_no_more_than_they_answer(
-    database: DatabaseKind,
-) {
+async fn indexed_pages_and_counts_read_no_more_than_they_return(database: DatabaseKind) {
     let server = grown(database, Options::default()).await;
     let foreign = as_the_server(&server, database).await;
     let mut wrong = Vec::new();
@@ -146,7 +144,7 @@ async fn a_page_and_a_count_of_what_an_index_leads_to_read_no_more_than_they_ans
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_list_of_several_words_is_paged_like_one_list(database: DatabaseKind) {
+async fn a_filter_by_several_enum_values_is_paginated_as_one_list(database: DatabaseKind) {
     let server = grown(database, Options::default()).await;
     let day = "startedAt: {gte: \"2026-01-05T00:00:00Z\", lt: \"2026-01-05T04:00:00Z\"}";
     let merged = format!("status: [RUNNING, FAILED, RUNNING], source: [API, AS400, FILE], {day}");

@@ -3,7 +3,7 @@
 use crate::support::{Sqlite, TestServer, Value, json};
 
 #[tokio::test]
-async fn everything_in_the_schema_is_described() {
+async fn every_schema_element_has_a_description() {
     let server = TestServer::start(Sqlite).await;
     let data = server
         .data(

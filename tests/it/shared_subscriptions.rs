@@ -28,7 +28,7 @@ async fn changes_up_to(socket: &mut Socket, last: &str) -> Vec<(String, String)>
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn subscribers_who_ask_the_same_share_one_execution(database: DatabaseKind) {
+async fn identical_subscriptions_share_one_execution(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let after = server.feed_cursor().await;
     let mut sockets = Vec::new();
@@ -58,7 +58,7 @@ async fn subscribers_who_ask_the_same_share_one_execution(database: DatabaseKind
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn one_who_comes_later_or_from_further_back_gets_the_same_changes(database: DatabaseKind) {
+async fn late_and_resumed_subscribers_receive_the_same_changes(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let mut places = vec![server.feed_cursor().await];
     let mut sockets = vec![server.subscribe(WATCH, json!({"after": places[0]})).await];
@@ -83,7 +83,7 @@ async fn one_who_comes_later_or_from_further_back_gets_the_same_changes(database
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn those_who_ask_different_things_get_different_answers(database: DatabaseKind) {
+async fn different_subscriptions_receive_different_responses(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let after = server.feed_cursor().await;
     let mut sockets = HashMap::new();
@@ -137,7 +137,7 @@ const WATCH_ALL: &str = "subscription($after: String) {
 
 #[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_pauses_gets_every_change_and_delays_nobody(database: DatabaseKind) {
+async fn a_paused_reader_receives_every_change_and_delays_nobody(database: DatabaseKind) {
     const RUNS: usize = 6000;
     let server = TestServer::start(database).await;
     let after = json!({"after": server.feed_cursor().await});
@@ -155,7 +155,7 @@ async fn a_reader_that_pauses_gets_every_change_and_delays_nobody(database: Data
 
 #[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_has_stopped_is_closed_so_that_it_comes_back(database: DatabaseKind) {
+async fn a_stalled_reader_is_closed_with_1013(database: DatabaseKind) {
     let mut limits = Limits::default();
     limits.http.send_timeout = Duration::from_secs(1);
     let server = TestServer::start_with(database, limits).await;
@@ -169,9 +169,7 @@ async fn a_reader_that_has_stopped_is_closed_so_that_it_comes_back(database: Dat
 
 #[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_does_not_catch_up_in_time_is_closed_so_that_it_comes_back(
-    database: DatabaseKind,
-) {
+async fn a_reader_that_does_not_catch_up_is_closed_with_1013(database: DatabaseKind) {
     let mut limits = Limits::default();
     limits.graphql.catch_up_time = Duration::ZERO;
     let server = TestServer::start_with(database, limits).await;

@@ -14,9 +14,7 @@ const SHORT: Duration = Duration::from_millis(1);
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_search_that_reads_too_long_is_given_up_and_says_how_to_narrow_it(
-    database: DatabaseKind,
-) {
+async fn slow_queries_time_out_with_advice(database: DatabaseKind) {
     let timeouts = StatementTimeouts {
         slow_query: SHORT,
         ..StatementTimeouts::default()
@@ -53,7 +51,7 @@ async fn a_search_that_reads_too_long_is_given_up_and_says_how_to_narrow_it(
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn the_searches_of_one_operation_share_their_time(database: DatabaseKind) {
+async fn slow_queries_of_one_operation_share_a_time_budget(database: DatabaseKind) {
     let timeouts = StatementTimeouts {
         slow_query: Duration::from_millis(30),
         ..StatementTimeouts::default()

@@ -64,7 +64,7 @@ impl Events {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn each_change_is_an_event_whose_id_resumes_behind_it(
+async fn the_id_of_each_event_resumes_after_it(
     database: DatabaseKind,
     #[values(
         "subscription($after: String) { syncRunChanged(after: $after) { status } }",
@@ -99,7 +99,7 @@ async fn each_change_is_an_event_whose_id_resumes_behind_it(
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn an_operation_that_ends_says_so(database: DatabaseKind) {
+async fn finished_operations_send_complete(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     server.complete_run(&run, json!({})).await;
@@ -120,7 +120,7 @@ async fn an_operation_that_ends_says_so(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_server_that_stops_breaks_off_so_that_clients_come_back(database: DatabaseKind) {
+async fn shutdown_ends_streams_without_complete(database: DatabaseKind) {
     let mut server = TestServer::start(database).await;
     let mut events = Events::open(&server, json!({"query": WATCH}), None).await;
     let (next, ()) = tokio::join!(events.next(), server.stop());
@@ -129,7 +129,7 @@ async fn a_server_that_stops_breaks_off_so_that_clients_come_back(database: Data
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_cursor_that_is_none_is_told_in_the_stream(database: DatabaseKind) {
+async fn a_malformed_last_event_id_is_reported_in_the_stream(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let mut events = Events::open(&server, json!({"query": WATCH}), Some("nonsense")).await;
     assert_eq!(

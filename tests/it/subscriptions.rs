@@ -28,7 +28,7 @@ fn change(kind: &str, previous: Option<&str>, status: &str, matches: bool) -> Va
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_subscriber_sees_a_run_created_started_and_completed(database: DatabaseKind) {
+async fn subscribers_receive_creation_start_and_completion(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let mut socket = server
         .subscribe(WATCH, json!({"after": server.feed_cursor().await}))
@@ -51,7 +51,7 @@ async fn a_subscriber_sees_a_run_created_started_and_completed(database: Databas
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn without_a_cursor_a_subscriber_sees_what_happens_from_now_on(database: DatabaseKind) {
+async fn without_a_cursor_subscribers_receive_only_new_changes(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let before = server.create_stock_run().await;
     let mut socket = server.subscribe(WATCH, json!({})).await;
@@ -72,7 +72,7 @@ async fn without_a_cursor_a_subscriber_sees_what_happens_from_now_on(database: D
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_cursor_of_any_change_resumes_exactly_behind_it(database: DatabaseKind) {
+async fn a_change_cursor_resumes_exactly_after_it(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let begin = server.feed_cursor().await;
     let mut versions = Vec::new();
@@ -103,7 +103,7 @@ async fn a_cursor_of_any_change_resumes_exactly_behind_it(database: DatabaseKind
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_filter_delivers_what_enters_stays_and_leaves(database: DatabaseKind) {
+async fn a_filter_delivers_runs_that_enter_stay_and_leave(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let after = server.feed_cursor().await;
     let watch = async |filter: Value, kinds: Value| {
@@ -161,7 +161,7 @@ async fn a_filter_delivers_what_enters_stays_and_leaves(database: DatabaseKind) 
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn what_others_write_and_another_replica_does_is_delivered(database: DatabaseKind) {
+async fn external_writes_and_other_replicas_writes_are_delivered(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let replica = server.replica().await;
     let mut socket = replica
@@ -187,7 +187,7 @@ async fn what_others_write_and_another_replica_does_is_delivered(database: Datab
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_subscriber_that_is_far_behind_gets_every_change_once(database: DatabaseKind) {
+async fn a_subscriber_far_behind_receives_every_change_once(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let after = server.feed_cursor().await;
     let mut slow = server.subscribe(WATCH, json!({"after": after})).await;
@@ -219,7 +219,7 @@ async fn a_subscriber_that_is_far_behind_gets_every_change_once(database: Databa
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_cursor_of_another_database_is_expired_and_a_mangled_one_is_bad(database: DatabaseKind) {
+async fn foreign_cursors_are_expired_and_malformed_ones_are_bad(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let other = TestServer::start(database).await;
     let mut own = server.feed_cursor().await.as_str().unwrap().to_owned();
@@ -239,7 +239,7 @@ async fn a_cursor_of_another_database_is_expired_and_a_mangled_one_is_bad(databa
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_server_that_stops_closes_its_sockets_so_that_clients_come_back(database: DatabaseKind) {
+async fn shutdown_closes_sockets_with_1001(database: DatabaseKind) {
     let mut server = TestServer::start(database).await;
     let mut socket = server.subscribe(WATCH, json!({})).await;
     let (code, ()) = tokio::join!(socket.close_code(), server.stop());
@@ -277,9 +277,7 @@ async fn to_the_end(socket: &mut Socket) -> Vec<(String, Value)> {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn events_are_replayed_from_the_first_followed_and_ended_with_the_run(
-    database: DatabaseKind,
-) {
+async fn events_are_replayed_then_followed_until_the_run_finishes(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let (run, other) = (
         server.create_stock_run().await,
@@ -305,7 +303,7 @@ async fn events_are_replayed_from_the_first_followed_and_ended_with_the_run(
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn events_resume_behind_any_cursor(database: DatabaseKind) {
+async fn an_event_cursor_resumes_exactly_after_it(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     add(&server, &run, &["1"]).await;
@@ -330,7 +328,7 @@ async fn events_resume_behind_any_cursor(database: DatabaseKind) {
 }
 
 #[tokio::test]
-async fn events_from_before_adoption_are_replayed_before_those_behind_it() {
+async fn events_from_before_adoption_are_replayed_first_on_postgres() {
     let server = TestServer::start_on_existing_database().await;
     let run = "c3821561-d593-44bd-9ca3-a6a8003faf7b";
     add(&server, run, &["after adoption"]).await;
@@ -354,7 +352,7 @@ async fn events_from_before_adoption_are_replayed_before_those_behind_it() {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn the_events_of_no_run_cannot_be_followed(database: DatabaseKind) {
+async fn events_of_an_unknown_run_cannot_be_followed(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let run = server.create_stock_run().await;
     let changes = server.feed_cursor().await;
@@ -377,7 +375,7 @@ async fn the_events_of_no_run_cannot_be_followed(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
-async fn a_client_that_answers_no_pings_is_left(database: DatabaseKind) {
+async fn a_client_that_does_not_answer_pings_is_closed_with_4408(database: DatabaseKind) {
     let mut limits = sync_history::config::Limits::default();
     limits.http.ping_interval = std::time::Duration::from_millis(50);
     let server = TestServer::start_with(database, limits).await;

@@ -20,7 +20,7 @@ const ADD: &str =
 const ARRIVAL: Duration = Duration::from_millis(500);
 
 #[tokio::test]
-async fn reports_that_come_at_once_share_a_commit_and_have_outcomes_of_their_own() {
+async fn concurrent_writes_share_a_commit_and_have_separate_results() {
     let server = TestServer::start(Sqlite).await;
     let run = server.create_stock_run().await;
     let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
@@ -71,7 +71,7 @@ async fn reports_that_come_at_once_share_a_commit_and_have_outcomes_of_their_own
 }
 
 #[tokio::test]
-async fn of_repetitions_that_come_at_once_one_is_stored() {
+async fn one_of_several_concurrent_repetitions_is_stored() {
     let server = TestServer::start(Sqlite).await;
     let run = server.create_stock_run().await;
     let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
@@ -161,7 +161,7 @@ async fn waiting_statements_share_commits_and_fail_independently() {
 }
 
 #[tokio::test]
-async fn a_report_alone_is_one_commit() {
+async fn a_single_write_is_one_commit() {
     let server = TestServer::start(Sqlite).await;
     let before = commits(&server.database_url);
     for _ in 0..3 {
@@ -171,7 +171,7 @@ async fn a_report_alone_is_one_commit() {
 }
 
 #[tokio::test]
-async fn one_who_panics_fails_or_goes_away_takes_none_with_him() {
+async fn a_panicking_failing_or_cancelled_write_does_not_affect_its_batch() {
     let store = Store::open().await;
     let lock = store.lock().await;
     let first = store.insert("first");
@@ -197,7 +197,7 @@ async fn one_who_panics_fails_or_goes_away_takes_none_with_him() {
 }
 
 #[tokio::test]
-async fn one_who_panics_or_fails_first_takes_none_with_him() {
+async fn a_panicking_or_failing_first_write_does_not_affect_its_batch() {
     let store = Store::open().await;
     let panics = store.write(|_| Box::pin(async { panic!("on purpose") }));
     let fails = store.write(|connection| Box::pin(insert_badly(connection)));
@@ -209,7 +209,7 @@ async fn one_who_panics_or_fails_first_takes_none_with_him() {
 }
 
 #[tokio::test]
-async fn one_who_goes_away_in_the_middle_of_his_write_holds_up_nobody() {
+async fn a_write_cancelled_midway_does_not_block_the_queue() {
     let store = Store::open().await;
     let goes_away = store.write(|connection| {
         Box::pin(async {
@@ -225,7 +225,7 @@ async fn one_who_goes_away_in_the_middle_of_his_write_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn what_sqlite_undoes_by_itself_is_an_error_for_all_in_it() {
+async fn a_rollback_by_sqlite_fails_the_whole_batch() {
     let store = Store::open().await;
     let undone = || {
         store.write(|connection| {
@@ -255,7 +255,7 @@ async fn what_sqlite_undoes_by_itself_is_an_error_for_all_in_it() {
 }
 
 #[tokio::test]
-async fn a_commit_that_fails_is_an_error_for_all_in_it() {
+async fn a_failing_commit_fails_the_whole_batch() {
     let store = Store::open().await;
     let lock = store.lock().await;
     let first = store.insert("first");
@@ -278,7 +278,7 @@ async fn a_commit_that_fails_is_an_error_for_all_in_it() {
 }
 
 #[tokio::test]
-async fn others_get_their_turn_beside_those_who_share() {
+async fn the_queue_does_not_starve_other_transactions() {
     let store = Store::open().await;
     let writers = join_all((0..8).map(async |_| {
         for _ in 0..20 {
@@ -297,7 +297,7 @@ async fn others_get_their_turn_beside_those_who_share() {
 }
 
 #[tokio::test]
-async fn what_waits_is_written_before_the_database_is_closed() {
+async fn queued_writes_are_committed_before_the_database_closes() {
     let store = Store::open().await;
     let lock = store.lock().await;
     // More than share one transaction.

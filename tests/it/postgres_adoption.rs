@@ -1,11 +1,8 @@
 //! The predecessor's database, adopted in place.
 
-use std::{
-    collections::BTreeMap,
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+use sea_orm::ConnectionTrait;
 
 use crate::support::{Cluster, DatabaseKind, TestServer, Value, database_name, json};
 
@@ -28,7 +25,7 @@ fn rows(cluster: &Cluster, database: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_row_of_the_existing_database_is_kept_unchanged() {
+async fn adoption_leaves_every_existing_row_unchanged() {
     let cluster = Cluster::get();
     let url = cluster.existing_database().await;
     let name = database_name(&url);
@@ -47,7 +44,7 @@ async fn every_row_of_the_existing_database_is_kept_unchanged() {
 }
 
 #[tokio::test]
-async fn the_existing_runs_are_listed_with_their_users_and_events() {
+async fn existing_runs_are_listed_with_their_users_and_events() {
     let server = TestServer::start_on_existing_database().await;
     let page = "query($after: String) { syncRuns(first: 100, after: $after) { totalCount
         pageInfo { hasNextPage endCursor } nodes { id status startedAt completedAt updatedAt
@@ -84,7 +81,7 @@ async fn the_existing_runs_are_listed_with_their_users_and_events() {
 }
 
 #[tokio::test]
-async fn the_existing_runs_are_filtered_and_counted() {
+async fn existing_runs_are_filtered_and_counted() {
     let server = TestServer::start_on_existing_database().await;
     let data = server
         .data(
@@ -121,7 +118,7 @@ async fn the_existing_runs_are_filtered_and_counted() {
 }
 
 #[tokio::test]
-async fn an_existing_run_goes_on_under_the_new_server() {
+async fn an_existing_run_is_completed_by_the_new_server() {
     let server = TestServer::start_on_existing_database().await;
     let id = "c3821561-d593-44bd-9ca3-a6a8003faf7b";
     let completed = server
@@ -152,7 +149,7 @@ async fn an_existing_run_goes_on_under_the_new_server() {
 }
 
 #[tokio::test]
-async fn servers_that_start_together_adopt_it_once() {
+async fn concurrently_started_servers_adopt_a_database_once() {
     let cluster = Cluster::get();
     let url = cluster.existing_database().await;
     let starts = (0..4).map(|_| sync_history::db::connect(&url));
@@ -163,7 +160,7 @@ async fn servers_that_start_together_adopt_it_once() {
 
 /// A worker's transaction is open while the server starts, and holds locks on the tables.
 #[tokio::test]
-async fn adoption_waits_for_an_open_transaction_without_disturbing_its_writer() {
+async fn adoption_waits_for_open_transactions_without_blocking_writers() {
     let cluster = Cluster::get();
     let url = cluster.existing_database().await;
     let worker = || async {
@@ -215,7 +212,7 @@ fn python_with_sqlalchemy() -> Option<&'static str> {
 
 /// SQLAlchemy with the predecessor's models, which know the old columns alone.
 #[tokio::test]
-async fn the_predecessors_models_go_on_writing() {
+async fn the_predecessors_models_keep_writing() {
     let python = python_with_sqlalchemy().expect("install Python with SQLAlchemy and psycopg2");
     let server = TestServer::start_on_existing_database().await;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/predecessor.py");
@@ -246,7 +243,7 @@ async fn the_predecessors_models_go_on_writing() {
 }
 
 #[tokio::test]
-async fn an_empty_database_becomes_what_an_adopted_one_is() {
+async fn new_and_adopted_databases_have_the_same_columns() {
     let adopted = TestServer::start_on_existing_database().await;
     let fresh = TestServer::start(DatabaseKind::Postgres).await;
     let columns = "SELECT table_name, column_name, data_type, character_maximum_length FROM information_schema.columns
@@ -259,7 +256,7 @@ async fn an_empty_database_becomes_what_an_adopted_one_is() {
 
 /// One role brings the tables up to date, another that may only read and write serves them.
 #[tokio::test]
-async fn a_role_that_may_only_read_and_write_serves_what_another_has_migrated() {
+async fn a_role_without_ddl_rights_serves_a_migrated_database() {
     let server = TestServer::start_on_existing_database().await;
     let cluster = Cluster::get();
     let name = database_name(&server.database_url);
@@ -275,56 +272,4 @@ async fn a_role_that_may_only_read_and_write_serves_what_another_has_migrated() 
         .close()
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn servers_that_start_together_make_one_sqlite_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = crate::support::sqlite_url(&folder);
-    let starts = (0..4).map(|_| sync_history::db::connect(&url));
-    for database in futures_util::future::join_all(starts).await {
-        let database = database.unwrap();
-        assert_eq!(
-            sync_history::db::migrate::pending(&database).await.unwrap(),
-            [""; 0]
-        );
-    }
-}
-
-#[tokio::test]
-async fn an_sqlite_file_of_an_earlier_server_is_given_the_indexes_of_this_one() {
-    let server = TestServer::start(DatabaseKind::Sqlite).await;
-    let run = server.create_stock_run().await;
-    let connection = server.external_connection().await;
-    let sql = async |sql: String| connection.execute_unprepared(&sql).await.unwrap();
-    let indexes = async || {
-        let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql NOT NULL";
-        let statement = Statement::from_string(DbBackend::Sqlite, sql);
-        let rows = connection.query_all_raw(statement).await.unwrap();
-        let texts = |row: &QueryResult| {
-            let text = |column| row.try_get::<String>("", column).unwrap();
-            (text("name"), text("sql"))
-        };
-        rows.iter().map(texts).collect::<BTreeMap<_, _>>()
-    };
-    let as_they_are = indexes().await;
-    // As they were before: the newest first.
-    for (name, on) in &as_they_are {
-        if name.ends_with("_newest") {
-            let (columns, rest) = on.split_once(", id)").unwrap();
-            sql(format!("DROP INDEX {name}")).await;
-            sql(format!("{columns} DESC, id DESC){rest}")).await;
-        }
-    }
-    assert_ne!(indexes().await, as_they_are);
-    sql("DELETE FROM seaql_migrations WHERE version LIKE '%ascending'; ANALYZE".into()).await;
-
-    let replica = server.replica().await;
-    assert_eq!(indexes().await, as_they_are);
-    let analysed = "SELECT 1 FROM sqlite_stat1 WHERE idx = 'ix_sync_history_newest'";
-    let analysed = Statement::from_string(DbBackend::Sqlite, analysed);
-    assert!(connection.query_one_raw(analysed).await.unwrap().is_some());
-    let list = "{ syncRuns { nodes { id } } }";
-    let listed = json!({"syncRuns": {"nodes": [{"id": run}]}});
-    assert_eq!(replica.data(list, json!({})).await, listed);
 }
