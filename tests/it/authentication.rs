@@ -388,7 +388,10 @@ fn the_cli_creates_lists_and_revokes_keys() {
     assert_eq!(run(&["key", "revoke", "nightly"]).0, Some(0));
     let (status, _, error) = run(&["key", "revoke", "nightly"]);
     assert_eq!(status, Some(1));
-    assert!(error.contains("there is no key `nightly`"), "{error}");
+    assert!(
+        error.contains("no active API key with the id or name `nightly`"),
+        "{error}"
+    );
     for bad in [
         vec!["key", "create", "--name", "a", "--scope", "write"],
         vec![

@@ -79,7 +79,8 @@ fn masked(mut value: Value) -> Value {
     value
 }
 
-/// A setting: flag, environment variable, and fixed default. The latter two may be missing.
+/// A setting: flag, environment variable, and default. The latter two may be missing; a default that
+/// is described in words counts as missing.
 type Setting = (String, Option<String>, Option<String>);
 
 /// Returns the settings that `--help` prints.
@@ -97,7 +98,7 @@ fn settings_of_help(arguments: &[&str]) -> BTreeSet<Setting> {
             if let Some(variable) = bracketed("[env: ") {
                 *env = variable.split('=').next().map(str::to_owned);
             } else if let Some(value) = bracketed("[default: ") {
-                *default = Some(value.to_owned());
+                *default = (!value.contains(' ')).then(|| value.to_owned());
             }
         }
     }
