@@ -1,70 +1,97 @@
-//! CPU time to the nanosecond, as the system's scheduler counts it, where ticks of 10 ms are too long.
+//! CPU time in nanoseconds, as the scheduler counts it. Clock ticks (10 ms) are too coarse for rounds of
+//! less than a second.
 
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::Result;
-use procfs::process::{self as proc, Process};
+use procfs::process::{self, Process};
 
-use crate::process::ticks;
-
-/// What threads have taken since they began.
-#[derive(Debug, Default)]
-pub(crate) struct CpuClock {
-    nanos: HashMap<i32, u64>,
-    /// What children that have ended took, as their parent counts it.
-    ended: Duration,
+/// CPU time of a server process and of its database.
+#[derive(Debug)]
+pub(crate) struct CpuSnapshot {
+    server: CpuTimes,
+    /// Empty for SQLite, which runs in the server's process.
+    database: CpuTimes,
 }
 
-impl CpuClock {
-    /// Of all threads of a process.
-    pub(crate) fn of_process(process: &Process) -> Result<Self> {
-        let mut clock = Self::default();
-        for task in process.tasks()? {
-            // A thread may end while it is looked at.
-            let Ok((tid, stat)) = task.and_then(|task| Ok((task.tid, task.schedstat()?))) else {
-                continue;
-            };
-            clock.nanos.insert(tid, stat.sum_exec_runtime);
-        }
-        Ok(clock)
+/// CPU time between two snapshots.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CpuUsage {
+    pub(crate) server: Duration,
+    pub(crate) database: Duration,
+}
+
+impl CpuSnapshot {
+    /// Reads the CPU times of a process, and of the PostgreSQL cluster with this postmaster.
+    pub(crate) fn read(server: i32, postmaster: Option<i32>) -> Result<Self> {
+        Ok(Self {
+            server: CpuTimes::of_threads(server)?,
+            database: postmaster.map_or_else(|| Ok(CpuTimes::default()), CpuTimes::of_cluster)?,
+        })
     }
 
-    /// Of a process and its children, which have one thread each.
-    pub(crate) fn of_family(parent: i32) -> Result<Self> {
-        let stat = Process::new(parent)?.stat()?;
-        let mut clock = Self {
-            nanos: HashMap::new(),
-            ended: ticks(u64::try_from(stat.cutime + stat.cstime)?),
+    pub(crate) fn since(&self, earlier: &Self) -> CpuUsage {
+        CpuUsage {
+            server: self.server.since(&earlier.server),
+            database: self.database.since(&earlier.database),
+        }
+    }
+}
+
+/// CPU times of several threads since their start.
+#[derive(Debug, Default)]
+struct CpuTimes {
+    nanos_by_thread: HashMap<i32, u64>,
+    /// Time of child processes that have exited, which their parent accounts for.
+    exited_children: Duration,
+}
+
+impl CpuTimes {
+    /// Reads the threads of a process.
+    fn of_threads(pid: i32) -> Result<Self> {
+        let mut times = Self::default();
+        for task in Process::new(pid)?.tasks()? {
+            // A thread may exit while it is read.
+            if let Ok((tid, stat)) = task.and_then(|task| Ok((task.tid, task.schedstat()?))) {
+                times.nanos_by_thread.insert(tid, stat.sum_exec_runtime);
+            }
+        }
+        Ok(times)
+    }
+
+    /// Reads the postmaster of a PostgreSQL cluster and its children, which have one thread each.
+    fn of_cluster(postmaster: i32) -> Result<Self> {
+        let stat = Process::new(postmaster)?.stat()?;
+        let ticks = u64::try_from(stat.cutime + stat.cstime)?;
+        let mut times = Self {
+            nanos_by_thread: HashMap::new(),
+            exited_children: Duration::from_millis(ticks * 1000 / procfs::ticks_per_second()),
         };
-        for process in proc::all_processes()? {
-            // A process may end while it is looked at.
-            let Ok((pid, its_parent, sched)) = process
+        for process in process::all_processes()? {
+            // A process may exit while it is read.
+            let Ok((pid, parent, sched)) = process
                 .and_then(|process| Ok((process.pid, process.stat()?.ppid, process.schedstat()?)))
             else {
                 continue;
             };
-            if its_parent == parent || pid == parent {
-                clock.nanos.insert(pid, sched.sum_exec_runtime);
+            if parent == postmaster || pid == postmaster {
+                times.nanos_by_thread.insert(pid, sched.sum_exec_runtime);
             }
         }
-        Ok(clock)
+        Ok(times)
     }
 
-    /// What was taken since an earlier look.
-    pub(crate) fn since(&self, before: &Self) -> Duration {
-        let mut taken = Duration::ZERO;
-        for (thread, nanos) in &self.nanos {
-            let earlier = before.nanos.get(thread).copied().unwrap_or(0);
-            taken += Duration::from_nanos(nanos.saturating_sub(earlier));
+    fn since(&self, earlier: &Self) -> Duration {
+        let mut used = Duration::ZERO;
+        for (thread, nanos) in &self.nanos_by_thread {
+            let before = earlier.nanos_by_thread.get(thread).copied().unwrap_or(0);
+            used += Duration::from_nanos(nanos.saturating_sub(before));
         }
-        let gone = before.nanos.iter();
-        let gone: u64 = gone
-            .filter(|(thread, _)| !self.nanos.contains_key(thread))
-            .map(|(_, nanos)| nanos)
-            .sum();
-        // What has ended took this before, too.
-        let ended = self.ended.saturating_sub(before.ended);
-        taken + ended.saturating_sub(Duration::from_nanos(gone))
+        let exited = earlier.nanos_by_thread.iter();
+        let exited = exited.filter(|(thread, _)| !self.nanos_by_thread.contains_key(thread));
+        let before_exit = Duration::from_nanos(exited.map(|(_, nanos)| nanos).sum());
+        let exited_children = self.exited_children.saturating_sub(earlier.exited_children);
+        used + exited_children.saturating_sub(before_exit)
     }
 }
 
@@ -72,17 +99,17 @@ impl CpuClock {
 mod tests {
     use super::*;
 
-    fn clock(nanos: &[(i32, u64)], ended: u64) -> CpuClock {
-        CpuClock {
-            nanos: nanos.iter().copied().collect(),
-            ended: Duration::from_nanos(ended),
+    fn times(nanos_by_thread: [(i32, u64); 2], exited: u64) -> CpuTimes {
+        CpuTimes {
+            nanos_by_thread: nanos_by_thread.into(),
+            exited_children: Duration::from_nanos(exited),
         }
     }
 
     #[test]
-    fn what_began_and_what_ended_meanwhile_is_counted_once() {
-        let before = clock(&[(1, 100), (2, 50)], 1000);
-        let after = clock(&[(1, 130), (3, 7)], 1060);
+    fn threads_that_start_and_exit_between_snapshots_count_once() {
+        let before = times([(1, 100), (2, 50)], 1000);
+        let after = times([(1, 130), (3, 7)], 1060);
         assert_eq!(after.since(&before), Duration::from_nanos(30 + 7 + 10));
     }
 }

@@ -1,30 +1,19 @@
-//! Figures of the server under load. They are printed: nothing here passes or fails.
-#![expect(clippy::print_stdout, reason = "figures are what was asked for")]
+//! Benchmarks of the server. They print figures beside a baseline and a target; a missed target is not
+//! an error.
+#![expect(clippy::print_stdout, reason = "the figures are the output")]
 
-mod cluster;
 mod cpu;
-mod crowd;
 mod database;
 mod feed;
 mod fill;
-mod flat;
-mod floor;
-mod frames;
-mod idle;
-mod measure;
-mod operations;
+mod load;
 mod process;
 mod report;
-mod reports;
 mod requests;
-mod series;
-mod siege;
-mod socket;
-mod stopped;
-mod target;
-mod workload;
-mod writer;
-mod writers;
+mod scaling;
+mod server;
+mod sqlite_writes;
+mod stats;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -32,7 +21,7 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Figures of the server under load
+/// Benchmarks of the sync-history server
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -42,31 +31,32 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Feed(feed::Options),
-    Fill(fill::Options),
-    Flat(flat::Options),
     Requests(requests::Options),
-    Reports(reports::Options),
-    Writers(writers::Options),
-    Siege(siege::Options),
-    /// Serve the bare broadcast that the server is compared with
+    Feed(feed::Options),
+    SqliteWrites(sqlite_writes::Options),
+    Scaling(scaling::Options),
+    Fill(fill::Options),
     #[command(hide = true)]
-    Floor,
+    RequestsBaseline(requests::BaselineOptions),
+    /// Serve the broadcast that the feed is compared with
     #[command(hide = true)]
-    RequestsFloor(requests::FloorOptions),
+    FeedBaseline,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     match Cli::parse().command {
-        Command::Feed(options) => feed::run(options).await,
-        Command::Fill(options) => fill::run(options).await,
-        Command::Flat(options) => flat::run(options).await,
-        Command::Writers(options) => writers::run(options).await,
-        Command::Siege(options) => siege::run(options).await,
         Command::Requests(options) => requests::run(options).await,
-        Command::Reports(options) => reports::run(options).await,
-        Command::RequestsFloor(options) => requests::serve_floor(options).await,
-        Command::Floor => floor::serve().await,
+        Command::Feed(options) => feed::run(options).await,
+        Command::SqliteWrites(options) => sqlite_writes::run(options).await,
+        Command::Scaling(options) => scaling::run(options).await,
+        Command::Fill(options) => fill::run(options).await,
+        Command::RequestsBaseline(options) => requests::serve_baseline(options).await,
+        Command::FeedBaseline => feed::serve_baseline().await,
     }
+}
+
+/// Reports progress on standard error.
+fn progress(message: &str) {
+    eprintln!("bench: {message}");
 }

@@ -1,10 +1,8 @@
-//! The command `fill`: a ledger of any size to measure on, the same each time.
+//! `bench fill`: a database with any number of runs, always the same for the same number.
 
-mod rows;
+use std::time::Instant;
 
-use std::{path::PathBuf, time::Instant};
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, SqliteConnection,
@@ -12,90 +10,76 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteSynchronous},
 };
 
-use crate::{feed::server_binary, writers::migrate};
-use rows::{Dialect, Rows};
+use crate::{progress, server::ServerBinary};
 
-/// Runs that one transaction fills in: few enough to sort in memory.
-const BATCH: u64 = 50_000;
+/// Runs per transaction, few enough to be sorted in memory.
+const BATCH_SIZE: u64 = 50_000;
+const BATCH: &str = include_str!("batch.sql");
+const INSERT_POSTGRES: &str = include_str!("postgres.sql");
+const INSERT_SQLITE: &str = include_str!("sqlite.sql");
 
-/// Fill a database with runs of some years and five events of each, the same for the same number
+/// Fill a database with runs and five events each, the same rows for the same number of runs
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The database, which must have no runs: an SQLite file, or one of a PostgreSQL server, as a superuser
+    /// Database without runs: an SQLite file, or PostgreSQL as a superuser
     #[arg(long, value_name = "URL")]
     database_url: String,
-    /// How many runs
+    /// Number of runs
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000), value_name = "NUMBER")]
     runs: u64,
-    /// The server's binary, which makes the tables [default: sync-history beside this one]
-    #[arg(long, value_name = "PATH")]
-    server: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerBinary,
 }
 
-/// Makes the tables, and fills them.
 pub(crate) async fn run(options: Options) -> Result<()> {
-    let program = server_binary(options.server.as_ref())?;
-    migrate(&program, &options.database_url).await?;
+    options.server.migrate(&options.database_url).await?;
     fill(&options.database_url, options.runs).await
 }
 
-/// Fills the tables of a database that has them.
+/// Fills a migrated database, and updates the planner's statistics.
+///
+/// # Errors
+/// Fails if the database has runs.
 pub(crate) async fn fill(url: &str, runs: u64) -> Result<()> {
     let begin = Instant::now();
-    match Dialect::of(url) {
-        Dialect::Postgres => fill_postgres(url, runs).await?,
-        Dialect::Sqlite => fill_sqlite(url, runs).await?,
+    if url.starts_with("sqlite:") {
+        fill_sqlite(url, runs).await?;
+    } else {
+        fill_postgres(url, runs).await?;
     }
-    let seconds = begin.elapsed().as_secs_f64();
-    eprintln!("filled: {runs} runs in {seconds:.1} s");
-    Ok(())
-}
-
-/// The parts that are filled one after the other, of runs numbered from 1 on.
-fn batches(runs: u64) -> impl Iterator<Item = Rows> {
-    (1..=runs)
-        .step_by(usize::try_from(BATCH).unwrap_or(usize::MAX))
-        .map(move |first| Rows {
-            first,
-            last: runs.min(first + BATCH - 1),
-            all: runs,
-        })
-}
-
-fn refuse_if_filled(filled: bool) -> Result<()> {
-    if filled {
-        bail!("the database has runs already; take an empty one");
-    }
+    progress(&format!("filled in {:.1} s", begin.elapsed().as_secs_f64()));
     Ok(())
 }
 
 async fn fill_postgres(url: &str, runs: u64) -> Result<()> {
     let options: PgConnectOptions = url.parse()?;
-    // The session's writes are no changes that anybody made: no triggers, no checks of foreign keys.
+    // Without triggers and foreign keys: filled rows are no changes.
     let options = options.options([
         ("session_replication_role", "replica"),
         ("synchronous_commit", "off"),
     ]);
     let connection = PgConnection::connect_with(&options).await;
-    let mut connection =
-        connection.context("cannot connect as one who may leave triggers out (a superuser)")?;
-    let filled = sqlx::query_scalar("SELECT EXISTS (SELECT FROM sync_history.sync_history)");
-    refuse_if_filled(filled.fetch_one(&mut connection).await?)?;
-    let dialect = Dialect::Postgres;
-    execute_postgres(&mut connection, dialect.users()).await?;
-    for rows in batches(runs) {
-        // Several statements sent as one message are one transaction.
-        execute_postgres(&mut connection, rows.statements(dialect)).await?;
-        note(&rows);
+    let mut connection = connection.context("cannot connect as a superuser")?;
+    let has_runs = sqlx::query_scalar("SELECT EXISTS (SELECT FROM sync_history.sync_history)");
+    ensure_empty(has_runs.fetch_one(&mut connection).await?)?;
+    for first in (1..=runs).step_by(usize::try_from(BATCH_SIZE)?) {
+        // Statements that are sent as one message are one transaction.
+        let sql = statements(first, runs, INSERT_POSTGRES);
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await?;
+        report_progress(first, runs);
     }
-    // VACUUM takes no row for visible to everybody as long as its commit, or one beside it, may be lost, and counts
-    // would go on reading the table beside its index. A checkpoint also writes what would be written while pages
-    // are measured.
-    for safe in ["SET synchronous_commit = on", "CHECKPOINT"] {
-        execute_postgres(&mut connection, safe.to_owned()).await?;
-    }
-    for table in dialect.tables() {
-        execute_postgres(&mut connection, format!("VACUUM (ANALYZE) {table}")).await?;
+    // VACUUM marks pages as visible to everyone, which index-only scans need, once their commits are durable.
+    // The checkpoint writes now what would be written during a measurement.
+    for sql in [
+        "SET synchronous_commit = on",
+        "CHECKPOINT",
+        "VACUUM (ANALYZE) \"user\".\"user\"",
+        "VACUUM (ANALYZE) sync_history.sync_history",
+        "VACUUM (ANALYZE) sync_history.sync_event",
+    ] {
+        sqlx::raw_sql(sql).execute(&mut connection).await?;
     }
     Ok(connection.close().await?)
 }
@@ -105,61 +89,77 @@ async fn fill_sqlite(url: &str, runs: u64) -> Result<()> {
     let options = options
         .foreign_keys(false)
         .synchronous(SqliteSynchronous::Off)
-        .pragma("cache_size", "-262144");
+        .pragma("cache_size", "-262144")
+        .pragma("temp_store", "MEMORY");
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    let filled = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sync_history)");
-    refuse_if_filled(filled.fetch_one(&mut connection).await?)?;
-    let dialect = Dialect::Sqlite;
+    let has_runs = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sync_history)");
+    ensure_empty(has_runs.fetch_one(&mut connection).await?)?;
     let triggers: Vec<(String, String)> = sqlx::query_as(
         "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' \
          AND tbl_name IN ('sync_history', 'sync_event')",
     )
     .fetch_all(&mut connection)
     .await?;
-    let dropped: Vec<_> = triggers
+    let names = triggers
         .iter()
-        .map(|(name, _)| format!("DROP TRIGGER {name};"))
-        .collect();
-    let dropped = dropped.concat();
-    let made_again: Vec<_> = triggers
-        .iter()
-        .map(|(_, sql)| format!("{sql};\n"))
-        .collect();
-    let made_again = made_again.concat();
-    execute_sqlite(&mut connection, dialect.users()).await?;
-    for rows in batches(runs) {
-        // Within the transaction: nobody else ever sees the tables without their triggers.
-        let fill = rows.statements(dialect);
-        let sql = format!("BEGIN IMMEDIATE;{dropped}{fill}{made_again}COMMIT;");
-        execute_sqlite(&mut connection, sql).await?;
-        note(&rows);
+        .map(|(name, _)| format!("DROP TRIGGER {name};"));
+    let drop_triggers: String = names.collect();
+    let definitions = triggers.iter().map(|(_, sql)| format!("{sql};\n"));
+    let create_triggers: String = definitions.collect();
+    for first in (1..=runs).step_by(usize::try_from(BATCH_SIZE)?) {
+        let sql = statements(first, runs, INSERT_SQLITE)
+            .replace("{started_at}", &sqlite_timestamp("started_at"))
+            .replace("{completed_at}", &sqlite_timestamp("completed_at"))
+            .replace(
+                "{timestamp}",
+                &sqlite_timestamp("started_at + duration * k / 5"),
+            )
+            // The triggers' clock has milliseconds.
+            .replace(
+                "{updated_at}",
+                &sqlite_timestamp("coalesce(completed_at, started_at) / 1000 * 1000"),
+            );
+        // In the transaction, so that no other connection sees the tables without their triggers.
+        let sql = format!("BEGIN IMMEDIATE;{drop_triggers}{sql}{create_triggers}COMMIT;");
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await?;
+        report_progress(first, runs);
     }
-    execute_sqlite(
-        &mut connection,
-        "ANALYZE;PRAGMA wal_checkpoint(TRUNCATE)".into(),
-    )
-    .await?;
+    let finish = sqlx::raw_sql("ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)");
+    finish.execute(&mut connection).await?;
     Ok(connection.close().await?)
 }
 
-async fn execute_postgres(connection: &mut PgConnection, sql: String) -> Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(connection)
-        .await?;
+fn ensure_empty(has_runs: bool) -> Result<()> {
+    ensure!(!has_runs, "the database has runs; use an empty one");
     Ok(())
 }
 
-async fn execute_sqlite(connection: &mut SqliteConnection, sql: String) -> Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(connection)
-        .await?;
-    Ok(())
+/// Returns the SQL that computes a batch of runs, and inserts them and their events.
+fn statements(first: u64, total: u64, insert: &str) -> String {
+    let last = total.min(first + BATCH_SIZE - 1);
+    let batch = BATCH
+        .replace("{first}", &first.to_string())
+        .replace("{last}", &last.to_string())
+        .replace("{total}", &total.to_string());
+    batch + insert
 }
 
-/// Tells on standard error how far it is, ten times or so.
-fn note(rows: &Rows) {
-    let tenth = |run: u64| run * 10 / rows.all;
-    if tenth(rows.first - 1) < tenth(rows.last) {
-        eprintln!("filling: {} of {} runs", rows.last, rows.all);
+/// Returns an SQL expression that formats microseconds since 1970 as the server does, with 0, 3 or 6 decimals.
+fn sqlite_timestamp(micros: &str) -> String {
+    format!(
+        "strftime('%Y-%m-%dT%H:%M:%S', ({micros}) / 1000000, 'unixepoch') || \
+         CASE WHEN ({micros}) % 1000000 = 0 THEN '' \
+         WHEN ({micros}) % 1000 = 0 THEN printf('.%03d', ({micros}) % 1000000 / 1000) \
+         ELSE printf('.%06d', ({micros}) % 1000000) END || '+00:00'"
+    )
+}
+
+/// Reports about every tenth of the runs.
+fn report_progress(first: u64, total: u64) {
+    let last = total.min(first + BATCH_SIZE - 1);
+    if (first - 1) * 10 / total < last * 10 / total {
+        progress(&format!("filled {last} of {total} runs"));
     }
 }

@@ -1,45 +1,39 @@
-//! The command `requests`: what requests cost the server, beside the same work written by hand.
+//! `bench requests`: the cost of requests to the server, beside the same work written by hand on axum.
 
-mod compare;
-mod floor;
-pub(crate) mod load;
-mod rounds;
+mod baseline;
+pub(crate) mod rounds;
 pub(crate) mod sample;
-mod store;
-pub(crate) mod template;
-pub(crate) mod work;
-
-use std::{path::PathBuf, sync::Arc, time::Duration};
+mod verify;
+pub(crate) mod workload;
 
 use anyhow::Result;
 use chrono::{DateTime, SubsecRound, Utc};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    feed::{note, server_binary, version},
+    database::{DatabaseClient, ScratchDatabase},
     fill::fill,
-    process::{self, Process},
-    report::{Limit, Report, Row},
-    writers::{median, migrate},
+    load::Connection,
+    progress,
+    report::{Report, Row, Target},
+    server::ServerBinary,
+    stats::median,
 };
-pub(crate) use floor::{Options as FloorOptions, serve as serve_floor};
-pub(crate) use load::Connection;
-use rounds::{Bench, Cost, ROUNDS, Side};
+pub(crate) use baseline::{Options as BaselineOptions, serve as serve_baseline};
+use rounds::{Cost, ROUNDS, Runner};
 use sample::Sample;
-pub(crate) use store::Store;
-pub(crate) use template::{Ids, Template};
-use work::Work;
+use workload::Workload;
 
-/// Measure requests: the server, and statements written by hand, by turns
+/// Compare requests to the server with hand-written statements on axum (alternating, medians of 15 rounds)
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The database, in which writes leave what they write: with runs, it is used as it is; without, it is filled [default: an SQLite file]
+    /// Database to measure on, filled first if it has no runs; writes remain in it [default: a scratch SQLite file]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// How many runs a database without is filled with
+    /// Runs to fill an empty database with
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..), value_name = "NUMBER")]
     runs: u64,
-    /// How many ask at a time
+    /// Numbers of concurrent connections to measure with
     #[arg(
         long,
         default_value = "1,16,64",
@@ -47,42 +41,50 @@ pub(crate) struct Options {
         value_name = "NUMBER"
     )]
     connections: Vec<usize>,
-    /// How long each side is measured for a kind of work, in fifteen rounds together
+    /// Seconds of load on each side per workload and number of connections, over all rounds
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     seconds: u32,
-    /// Only these kinds of work
-    #[arg(long, value_delimiter = ',', value_name = "NAME")]
-    work: Vec<Work>,
-    /// The server's binary [default: sync-history beside this one]
-    #[arg(long, value_name = "PATH")]
-    server: Option<PathBuf>,
-    /// Write the figures to a file as well, as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    /// Workloads to measure [default: all]
+    #[arg(long = "work", value_delimiter = ',', value_name = "NAME")]
+    workloads: Vec<Workload>,
+    #[command(flatten)]
+    server: ServerBinary,
 }
 
-/// Measures, and prints.
 pub(crate) async fn run(options: Options) -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let scratch = ScratchDatabase::create(None).await?;
     let url = match &options.database_url {
-        Some(url) => synchronous(url),
-        None => format!("sqlite://{}/bench.db?mode=rwc", folder.path().display()),
+        Some(url) => with_synchronous_commit(url),
+        None => scratch.url()?,
     };
-    let program = server_binary(options.server.as_ref())?;
-    migrate(&program, &url).await?;
-    let store = Store::open(&url).await?;
-    if store.runs().await? == 0 {
+    options.server.migrate(&url).await?;
+    let database = DatabaseClient::open(&url).await?;
+    if database.count_runs().await? == 0 {
         fill(&url, options.runs).await?;
     }
-    let mut report = Report::new(["floor", "server"]);
-    about(&mut report, &program, &store).await?;
-    let bench = start(&program, &url, store, options.seconds).await?;
-    measure(bench, &options, &mut report).await?;
-    report.publish(options.json.as_deref())
+    let mut report = Report::new(["baseline", "server"]);
+    options.server.describe(&mut report).await?;
+    report.condition("database", database.version().await?);
+    report.condition("runs", database.count_runs().await?.to_string());
+    database.close().await;
+    report.condition(
+        "baseline",
+        "the same work on axum, one hand-written statement per request",
+    );
+    report.condition("CPU", "of the process and the database, per request");
+    let figures =
+        format!("medians of {ROUNDS} rounds; ratios of CPU are medians of the rounds' ratios");
+    report.condition("figures", figures);
+    let runner = Runner::start(&options.server, &url, options.seconds).await?;
+    let startup = runner.server.startup.as_millis();
+    report.condition("startup", format!("{startup} ms until the server listens"));
+    measure(runner, &options, &mut report).await?;
+    report.print();
+    scratch.remove().await
 }
 
-/// The URL with commits as durable as they are by default, which a cluster for tests may have turned off.
-fn synchronous(url: &str) -> String {
+/// Makes commits durable, which clusters for tests may have turned off.
+fn with_synchronous_commit(url: &str) -> String {
     if url.starts_with("sqlite:") {
         return url.to_owned();
     }
@@ -90,113 +92,60 @@ fn synchronous(url: &str) -> String {
     format!("{url}{separator}options[synchronous_commit]=on")
 }
 
-async fn about(report: &mut Report, program: &PathBuf, store: &Store) -> Result<()> {
-    report.about("server", version(program).await?);
-    report.about("database", store.kind().await?);
-    report.about("runs", store.runs().await?.to_string());
-    if let Ok(rustc) = version(&PathBuf::from("rustc")).await {
-        report.about("rust", rustc);
-    }
-    report.about("processor", process::processor()?);
-    report.about(
-        "floor",
-        "the same work on axum by one statement written by hand for each request; no GraphQL, no feed",
-    );
-    report.about(
-        "CPU",
-        "of the process and of all the database's, for each request; medians of the rounds",
-    );
-    Ok(())
-}
-
-async fn start(program: &std::path::Path, url: &str, store: Store, seconds: u32) -> Result<Bench> {
-    let this = std::env::current_exe()?;
-    let floor = Process::start(&this, &["requests-floor", "--database-url", url]).await?;
-    // All limits are in force; only that one client asks for so much is let pass.
-    let arguments = ["--database-url", url, "--listen", "127.0.0.1:0"];
-    let rates = ["--max-rate", "4000000000", "--max-burst", "4000000000"];
-    let server = Process::start(program, &[&arguments[..], &rates[..]].concat()).await?;
-    let side = |process, is_server| Side { process, is_server };
-    Ok(Bench {
-        cluster: store.cluster().await?,
-        store,
-        sides: [side(floor, false), side(server, true)],
-        ids: Arc::new(Ids::new()),
-        begun: 0,
-        time: Duration::from_secs(seconds.into()) / u32::try_from(ROUNDS)?,
-    })
-}
-
-async fn measure(mut bench: Bench, options: &Options, report: &mut Report) -> Result<()> {
-    let mut server = Connection::open(bench.sides[1].process.address).await?;
-    let sample = Sample::take(&bench.store, &mut server).await?;
+async fn measure(mut runner: Runner, options: &Options, report: &mut Report) -> Result<()> {
+    let mut server = Connection::open(runner.server.address).await?;
+    let sample = Sample::take(&runner.database, &mut server).await?;
     drop(server);
-    report.about("deep", format!("{} runs down the list", sample.depth));
-    let all = Work::value_variants();
-    let works = if options.work.is_empty() {
-        all
-    } else {
-        &options.work
+    report.condition("deep", format!("{} runs after the first", sample.depth));
+    let workloads = match &options.workloads[..] {
+        [] => Workload::value_variants(),
+        workloads => workloads,
     };
-    for work in works {
-        let mut questions = work.questions(&sample);
-        note(&format!(
-            "{}: whether the answers are the same",
-            work.name()
-        ));
-        bench.compare(*work, &mut questions).await?;
+    for workload in workloads {
+        let requests = workload.requests(&sample);
+        progress(&format!("{}: comparing responses", workload.name()));
+        runner.verify(*workload, &requests).await?;
         for connections in &options.connections {
-            note(&format!("{}, {connections} connections", work.name()));
-            let rounds = bench.rounds(*work, &questions, *connections).await?;
-            add_rows(report, *work, *connections, &rounds);
+            progress(&format!("{}, {connections} connections", workload.name()));
+            let rounds = runner.measure(*workload, &requests, *connections).await?;
+            add_rows(report, *workload, *connections, &rounds);
         }
     }
-    for side in bench.sides {
-        side.process.resume()?;
-        side.process.stop().await?;
-    }
-    Ok(())
+    runner.stop().await
 }
 
-/// Now, as precise as what is stored.
+/// Returns the current time in microseconds, the precision of the database.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the floor tells the time itself, as the server does"
+    reason = "the baseline reads the clock for each write, as the server does"
 )]
-fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }
 
-fn add_rows(report: &mut Report, work: Work, connections: usize, rounds: &[[Cost; 2]]) {
-    let name = format!("{}, {connections} conn.", work.name());
+fn add_rows(report: &mut Report, workload: Workload, connections: usize, rounds: &[[Cost; 2]]) {
+    let name = format!("{}, {connections} connections", workload.name());
     let row = |figure: &str, of: fn(&Cost) -> f64| {
-        let [floor, server] =
-            [0, 1].map(|side: usize| median(rounds.iter().map(|round| of(&round[side])).collect()));
-        Row::new(format!("{name}: {figure}"), server)
-            .base(floor)
-            .ratio()
+        let of_side = |side: usize| median(rounds.iter().map(|round| of(&round[side])));
+        Row::new(format!("{name}: {figure}"), of_side(1)).baseline(of_side(0))
     };
-    // Of each round, since a slow moment of the machine's is one for both in it.
+    // A round's two measurements share what else the machine does meanwhile; medians do not.
     let ratios = rounds
         .iter()
-        .map(|[floor, server]| server.cpu() / floor.cpu());
+        .map(|[baseline, server]| server.cpu() / baseline.cpu());
     let mut ratios: Vec<_> = ratios.collect();
     ratios.sort_unstable_by(f64::total_cmp);
-    let cpu = row("CPU us", Cost::cpu).ratio_of(median(ratios.clone()));
-    report.add(cpu.limit(Limit::Ratio(work.limit())));
-    let quarters =
-        (0..=4).map(|quarter| format!("{:.2}", ratios[quarter * (ratios.len() - 1) / 4]));
-    report.add(Row::remark(
-        format!("{name}: ratios of the rounds"),
-        format!(
-            "from least to most, by quarters: {}",
-            quarters.collect::<Vec<_>>().join(", ")
-        ),
-    ));
-    if rounds.iter().any(|[floor, _]| floor.database > 0.0) {
-        report.add(row("CPU us, the database's", |cost| cost.database));
+    let quartile = |n: usize| ratios[n * (ratios.len() - 1) / 4];
+    let cpu = row("CPU (us)", Cost::cpu).ratio(median(ratios.iter().copied()));
+    let cpu = cpu.target(Target::RatioAtMost(workload.target()));
+    report.add(cpu.note(format!("quartiles {:.2}, {:.2}", quartile(1), quartile(3))));
+    if rounds
+        .iter()
+        .any(|[baseline, _]| baseline.database_cpu > 0.0)
+    {
+        report.add(row("CPU of the database (us)", |cost| cost.database_cpu));
     }
-    report.add(row("requests a second", |cost| cost.rate));
-    report.add(row("p50 ms", |cost| cost.latency.p50));
-    report.add(row("p99 ms", |cost| cost.latency.p99));
+    report.add(row("requests per second", |cost| cost.rate));
+    report.add(row("p50 (ms)", |cost| cost.latency.p50));
+    report.add(row("p99 (ms)", |cost| cost.latency.p99));
 }

@@ -1,4 +1,4 @@
-//! Measuring: the floor and the server by turns, under the same load.
+//! Rounds: the baseline and the server are measured alternately, under the same load.
 
 use std::{
     sync::Arc,
@@ -9,203 +9,195 @@ use anyhow::{Result, bail};
 use tokio::time;
 
 use super::{
-    compare::compare,
-    load::{Connection, Load},
-    store::Store,
-    template::{Ids, Template},
-    work::{Question, Work},
+    verify::verify,
+    workload::{RequestPair, Workload},
 };
 use crate::{
-    cluster::Cluster,
-    cpu::CpuClock,
-    measure::{Spread, as_f64},
+    cpu::CpuSnapshot,
+    database::DatabaseClient,
+    load::{Connection, IdSequence, Load},
     process::Process,
+    server::ServerBinary,
+    stats::{Percentiles, as_f64},
 };
 
-/// How often each is measured; odd, so that one of the rounds is the middle one. Many short ones: on a machine
-/// that others share, what two ratios differ by is mostly what it did for others meanwhile.
+/// Odd, so that one round is the median. Many short rounds rather than a few long ones: on a shared machine
+/// ratios differ mostly by what else it does meanwhile.
 pub(crate) const ROUNDS: usize = 15;
-/// How long one that was halted gets to catch up: the server with what the floor has written.
+/// Time for a resumed process to catch up: the server with the changes that the baseline wrote.
 const CATCH_UP: Duration = Duration::from_millis(400);
-/// How long it is under load before it is measured.
-const LEAD: Duration = Duration::from_millis(200);
-/// How often to look whether a measurement has to end.
-const GLANCE: Duration = Duration::from_millis(10);
-/// Runs that are made beforehand to be completed, for each second.
-const BEGUN_A_SECOND: u32 = 8_000;
-/// Of those made beforehand, as many as may be asked for before the load has stopped.
+/// Time under load before a measurement begins.
+const WARM_UP: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Runs inserted for each second in which runs are completed.
+const COMPLETIONS_PER_SECOND: u32 = 8_000;
+/// Additional runs. A measurement ends when half of them are left, so that the load never runs out.
 const RESERVE: u64 = 1_000;
 
-/// What one measurement saw.
+/// Cost of a request, from one measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
-    /// Microseconds of the process's CPU for each request.
-    pub(crate) process: f64,
-    /// Microseconds of the database's CPU for each request, where it has processes of its own.
-    pub(crate) database: f64,
-    /// Requests answered in a second.
+    /// CPU time of the process, in microseconds.
+    server_cpu: f64,
+    /// CPU time of the database's processes, in microseconds; 0 for SQLite.
+    pub(crate) database_cpu: f64,
+    /// Requests per second.
     pub(crate) rate: f64,
-    /// Milliseconds from a request to its answer.
-    pub(crate) latency: Spread,
+    pub(crate) latency: Percentiles,
 }
 
 impl Cost {
-    /// Of both.
+    /// Returns the CPU time of process and database, in microseconds.
     pub(crate) fn cpu(&self) -> f64 {
-        self.process + self.database
+        self.server_cpu + self.database_cpu
     }
 }
 
-/// One that is measured.
+/// The baseline and the server on one database. The one that is not measured is suspended.
 #[derive(Debug)]
-pub(crate) struct Side {
-    pub(crate) process: Process,
-    /// Which of a question's two requests it understands.
-    pub(crate) is_server: bool,
+pub(crate) struct Runner {
+    pub(crate) database: DatabaseClient,
+    postmaster: Option<i32>,
+    baseline: Process,
+    pub(crate) server: Process,
+    ids: Arc<IdSequence>,
+    /// Ids of the sequence below this number belong to runs inserted to be completed.
+    inserted: u64,
+    /// Length of one measurement.
+    time: Duration,
 }
 
-/// The floor and the server on one database. Whichever is not measured is halted, so that it takes no
-/// part of the machine, nor of the database.
-#[derive(Debug)]
-pub(crate) struct Bench {
-    pub(crate) store: Store,
-    pub(crate) cluster: Option<Cluster>,
-    /// The floor, the server.
-    pub(crate) sides: [Side; 2],
-    pub(crate) ids: Arc<Ids>,
-    /// How many of the ids have been given to runs that can be completed.
-    pub(crate) begun: u64,
-    pub(crate) time: Duration,
+#[derive(Clone, Copy, Debug)]
+enum Side {
+    Baseline,
+    Server,
 }
 
-impl Bench {
-    /// Sees that both answer the same.
-    pub(crate) async fn compare(&mut self, work: Work, questions: &mut [Question]) -> Result<()> {
-        self.begin_runs(work, 2 * questions.len() as u64).await?;
-        for side in &self.sides {
-            side.process.resume()?;
-        }
-        let [floor, server] = &self.sides;
-        let mut floor = Connection::open(floor.process.address).await?;
-        let mut server = Connection::open(server.process.address).await?;
-        let connections = [&mut floor, &mut server];
-        compare(work, questions, connections, (&self.store, &self.ids)).await?;
-        for side in &self.sides {
-            side.process.pause()?;
-        }
-        Ok(())
+impl Runner {
+    /// Starts both on a migrated database; each is measured for `seconds` in all rounds together.
+    pub(crate) async fn start(binary: &ServerBinary, url: &str, seconds: u32) -> Result<Self> {
+        let database = DatabaseClient::open(url).await?;
+        Ok(Self {
+            postmaster: database.postmaster().await?,
+            database,
+            baseline: Process::start_baseline(&["requests-baseline", "--database-url", url])
+                .await?,
+            server: binary.start(url).await?,
+            ids: Arc::new(IdSequence::new()),
+            inserted: 0,
+            time: Duration::from_secs(seconds.into()) / u32::try_from(ROUNDS)?,
+        })
     }
 
-    /// Measures both several times, in turn the one and the other first.
-    pub(crate) async fn rounds(
+    /// Checks that both return and store the same.
+    pub(crate) async fn verify(&mut self, work: Workload, requests: &[RequestPair]) -> Result<()> {
+        self.insert_runs(work, 2 * requests.len() as u64).await?;
+        self.baseline.resume()?;
+        self.server.resume()?;
+        let baseline = Connection::open(self.baseline.address).await?;
+        let server = Connection::open(self.server.address).await?;
+        verify(work, requests, baseline, server, &self.ids).await?;
+        self.baseline.suspend()?;
+        self.server.suspend()
+    }
+
+    /// Measures the baseline and the server in each round, in alternating order.
+    pub(crate) async fn measure(
         &mut self,
-        work: Work,
-        questions: &[Question],
+        work: Workload,
+        requests: &[RequestPair],
         connections: usize,
     ) -> Result<Vec<[Cost; 2]>> {
         let mut rounds = Vec::new();
         for round in 0..ROUNDS {
-            let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-            let mut costs = [None; 2];
-            for which in order {
-                costs[which] = Some(self.measure(work, questions, connections, which).await?);
-            }
-            if let [Some(floor), Some(server)] = costs {
-                rounds.push([floor, server]);
-            }
+            let mut measure =
+                async |side| self.measure_side(work, requests, connections, side).await;
+            rounds.push(if round % 2 == 0 {
+                let baseline = measure(Side::Baseline).await?;
+                [baseline, measure(Side::Server).await?]
+            } else {
+                let server = measure(Side::Server).await?;
+                [measure(Side::Baseline).await?, server]
+            });
         }
         Ok(rounds)
     }
 
-    async fn measure(
+    async fn measure_side(
         &mut self,
-        work: Work,
-        questions: &[Question],
+        work: Workload,
+        requests: &[RequestPair],
         connections: usize,
-        which: usize,
+        side: Side,
     ) -> Result<Cost> {
-        let time = LEAD + self.time;
-        let runs = time.as_millis() * u128::from(BEGUN_A_SECOND) / 1000;
-        self.begin_runs(work, u64::try_from(runs)? + RESERVE)
+        let runs = (WARM_UP + self.time).as_millis() * u128::from(COMPLETIONS_PER_SECOND) / 1000;
+        self.insert_runs(work, u64::try_from(runs)? + RESERVE)
             .await?;
-        let side = &self.sides[which];
-        let templates = questions
-            .iter()
-            .map(|question| side.template(question).clone());
-        side.process.resume()?;
+        let (process, templates) = match side {
+            Side::Baseline => (
+                &self.baseline,
+                requests.iter().map(|pair| pair.baseline.clone()).collect(),
+            ),
+            Side::Server => (
+                &self.server,
+                requests.iter().map(|pair| pair.server.clone()).collect(),
+            ),
+        };
+        process.resume()?;
         time::sleep(CATCH_UP).await;
-        let load = Load::start(
-            side.process.address,
-            connections,
-            templates.collect(),
-            &self.ids,
-        );
-        self.wait(&load, work, LEAD).await?;
-        load.count(true);
-        let begin = Instant::now();
-        let before = (load.answered(), self.clocks(side)?);
-        let waited = self.wait(&load, work, self.time).await;
-        let after = (load.answered(), self.clocks(side)?);
+        let load = Load::start(process.address, connections, templates, &self.ids);
+        if !self.wait(&load, work, WARM_UP).await {
+            bail!("the warm-up completes more runs than were inserted");
+        }
+        load.record_latency(true);
+        let (begin, completed) = (Instant::now(), load.completed());
+        let before = CpuSnapshot::read(process.pid(), self.postmaster)?;
+        self.wait(&load, work, self.time).await;
+        let completed = as_f64(load.completed() - completed);
+        let cpu = CpuSnapshot::read(process.pid(), self.postmaster)?.since(&before);
         let seconds = begin.elapsed().as_secs_f64();
-        load.count(false);
+        load.record_latency(false);
         let latencies = load.stop()?;
-        waited?;
-        side.process.pause()?;
-        let answered = as_f64(after.0 - before.0);
-        let micros = |after: &CpuClock, before| after.since(before).as_secs_f64() * 1e6 / answered;
+        process.suspend()?;
         Ok(Cost {
-            process: micros(&after.1[0], &before.1[0]),
-            database: micros(&after.1[1], &before.1[1]),
-            rate: answered / seconds,
-            latency: Spread::of(latencies),
+            server_cpu: cpu.server.as_secs_f64() * 1e6 / completed,
+            database_cpu: cpu.database.as_secs_f64() * 1e6 / completed,
+            rate: completed / seconds,
+            latency: Percentiles::of_micros(latencies),
         })
     }
 
-    /// Waits so long, or until what was made beforehand is used up.
-    async fn wait(&self, load: &Load, work: Work, time: Duration) -> Result<()> {
+    /// Waits for a time, or until the load fails. Returns false if the inserted runs are used up before.
+    async fn wait(&self, load: &Load, work: Workload, time: Duration) -> bool {
         let begin = Instant::now();
-        while begin.elapsed() < time && !load.has_ended() {
-            if work == Work::Complete && self.ids.used() + RESERVE / 2 > self.begun {
-                if time == LEAD {
-                    bail!("more runs are completed than were made beforehand");
-                }
-                break;
+        while begin.elapsed() < time && !load.has_failed() {
+            if work == Workload::Complete && self.ids.used() + RESERVE / 2 > self.inserted {
+                return false;
             }
-            time::sleep(GLANCE.min(time)).await;
+            time::sleep(POLL_INTERVAL.min(time)).await;
         }
-        Ok(())
+        true
     }
 
-    fn clocks(&self, side: &Side) -> Result<[CpuClock; 2]> {
-        let database = match &self.cluster {
-            Some(cluster) => cluster.clock()?,
-            None => CpuClock::default(),
-        };
-        Ok([side.process.cpu()?, database])
-    }
-
-    /// Makes so many runs that can be completed, under the ids that come next.
-    async fn begin_runs(&mut self, work: Work, runs: u64) -> Result<()> {
-        if work != Work::Complete {
+    /// Inserts running runs under the next ids, if the workload completes runs.
+    async fn insert_runs(&mut self, work: Workload, runs: u64) -> Result<()> {
+        if work != Workload::Complete {
             return Ok(());
         }
-        let used = self.ids.used();
-        let missing = self.begun.max(used)..used + runs;
+        let needed = self.ids.used() + runs;
+        let missing = self.inserted.max(self.ids.used())..needed;
         let ids: Vec<_> = missing.map(|number| self.ids.nth(number)).collect();
         for ids in ids.chunks(5_000) {
-            self.store.begin(ids).await?;
+            self.database.insert_running(ids).await?;
         }
-        self.begun = self.begun.max(used + runs);
+        self.inserted = self.inserted.max(needed);
         Ok(())
     }
-}
 
-impl Side {
-    fn template<'a>(&self, question: &'a Question) -> &'a Template {
-        if self.is_server {
-            &question.server
-        } else {
-            &question.floor
-        }
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.baseline.stop().await?;
+        self.server.stop().await?;
+        self.database.close().await;
+        Ok(())
     }
 }

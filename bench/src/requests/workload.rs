@@ -1,15 +1,16 @@
-//! The kinds of work: what is asked of the server, and the same of the floor.
+//! Workloads: a kind of request to the server, and the equivalent one to the baseline.
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{sample::Sample, template::Template};
+use super::sample::Sample;
+use crate::load::RequestTemplate;
 
 const STATUSES: [&str; 5] = ["completed", "failed", "cancelled", "running", "pending"];
 const SOURCES: [&str; 5] = ["as400", "api", "file", "filemaker", "external"];
 const ENTITY_TYPES: [&str; 4] = ["stock", "pricing", "order", "autocare"];
-/// Events of one request that adds several.
+/// Events that one request of [`Workload::Events`] adds.
 const EVENTS: usize = 100;
 
 const LIST: &str = "query($status: [SyncStatus!], $source: [SyncSource!]) { \
@@ -30,21 +31,20 @@ const CREATE: &str = "mutation($input: CreateSyncRunInput!) { \
     createSyncRun(input: $input) { replayed run { id status version } } }";
 const COMPLETE: &str = "mutation($input: CompleteSyncRunInput!) { \
     completeSyncRun(input: $input) { replayed run { id status version } } }";
-const EVENT: &str = "mutation($input: AddSyncEventInput!) { \
+const ADD_EVENT: &str = "mutation($input: AddSyncEventInput!) { \
     addSyncEvent(input: $input) { replayed run { id status version } } }";
-const EVENTS_OF_RUN: &str = "mutation($input: AddSyncEventsInput!) { \
+const ADD_EVENTS: &str = "mutation($input: AddSyncEventsInput!) { \
     addSyncEvents(input: $input) { replayedCount run { id status version } } }";
 
-/// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Work {
+pub(crate) enum Workload {
     /// 20 runs by status and source, newest first
     List,
-    /// 20 runs with who started them and ten events of each
+    /// 20 runs, each with its user and first ten events
     Nested,
     /// One run by its id
     Run,
-    /// 20 runs far behind the first of the list
+    /// 20 runs far from the start of the list
     Deep,
     /// Create a run
     Create,
@@ -52,18 +52,21 @@ pub(crate) enum Work {
     Complete,
     /// Add an event
     Event,
-    /// Add a hundred events
+    /// Add 100 events
     Events,
 }
 
-/// The same request to the server and to the floor.
+/// Equivalent requests to the baseline and to the server.
 #[derive(Debug)]
-pub(crate) struct Question {
-    pub(crate) floor: Template,
-    pub(crate) server: Template,
+pub(crate) struct RequestPair {
+    pub(crate) baseline: RequestTemplate,
+    pub(crate) server: RequestTemplate,
 }
 
-impl Work {
+/// Variables of the server's operation, and the body of the baseline's request.
+type Inputs = [Value; 2];
+
+impl Workload {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::List => "list",
@@ -77,8 +80,8 @@ impl Work {
         }
     }
 
-    /// How many times the floor's CPU the server may take.
-    pub(crate) fn limit(self) -> f64 {
+    /// Returns the greatest ratio of the server's CPU time to the baseline's that is aimed for.
+    pub(crate) fn target(self) -> f64 {
         match self {
             Self::Nested | Self::Event => 1.3,
             Self::List | Self::Deep => 1.4,
@@ -87,13 +90,12 @@ impl Work {
         }
     }
 
-    /// Whether it writes, under ids that no request had before.
     pub(crate) fn writes(self) -> bool {
         !matches!(self, Self::List | Self::Nested | Self::Run | Self::Deep)
     }
 
-    /// Where the server's answer has what the floor's is.
-    pub(crate) fn answer(self) -> &'static str {
+    /// Returns where the server's response holds what the baseline's consists of.
+    pub(crate) fn pointer(self) -> &'static str {
         match self {
             Self::List | Self::Nested | Self::Deep => "/data/syncRuns/nodes",
             Self::Run => "/data/syncRun",
@@ -104,108 +106,95 @@ impl Work {
         }
     }
 
-    /// What is asked, by turns.
-    pub(crate) fn questions(self, sample: &Sample) -> Vec<Question> {
-        let variables: Vec<_> = match self {
-            Self::List => list(),
-            Self::Nested => nested(sample),
-            Self::Run => sample.ids().map(|id| same(json!({"id": id}))).collect(),
-            Self::Deep => deep(sample),
-            Self::Create => create(),
-            Self::Complete => complete(),
-            Self::Event => sample.ids().map(event).collect(),
-            Self::Events => sample.ids().map(events).collect(),
-        };
-        let questions = variables.into_iter().map(|[server, floor]| Question {
-            server: Template::new(
-                "/graphql",
-                &json!({"query": self.query(), "variables": server}),
+    /// Returns the requests, which are sent in turn.
+    pub(crate) fn requests(self, sample: &Sample) -> Vec<RequestPair> {
+        let (operation, inputs): (_, Vec<Inputs>) = match self {
+            Self::List => (LIST, list()),
+            Self::Nested => (NESTED, nested(sample)),
+            Self::Run => (
+                RUN,
+                sample
+                    .ids()
+                    .map(|id| [json!({"id": id}), json!({"id": id})])
+                    .collect(),
             ),
-            floor: Template::new(&format!("/{}", self.name()), &floor),
+            Self::Deep => (DEEP, deep(sample)),
+            Self::Create => (CREATE, create()),
+            Self::Complete => (COMPLETE, complete()),
+            Self::Event => (ADD_EVENT, sample.ids().map(add_event).collect()),
+            Self::Events => (ADD_EVENTS, sample.ids().map(add_events).collect()),
+        };
+        let path = format!("/{}", self.name());
+        let pairs = inputs.iter().map(|[variables, body]| RequestPair {
+            baseline: RequestTemplate::new(&*path, body),
+            server: RequestTemplate::graphql(operation, variables),
         });
-        questions.collect()
-    }
-
-    fn query(self) -> &'static str {
-        match self {
-            Self::List => LIST,
-            Self::Nested => NESTED,
-            Self::Run => RUN,
-            Self::Deep => DEEP,
-            Self::Create => CREATE,
-            Self::Complete => COMPLETE,
-            Self::Event => EVENT,
-            Self::Events => EVENTS_OF_RUN,
-        }
+        pairs.collect()
     }
 }
 
-/// The server's variables, and the floor's.
-type Variables = [Value; 2];
-
-fn same(variables: Value) -> Variables {
-    [variables.clone(), variables]
-}
-
-/// A word as GraphQL has it, which the database has in lower case.
-fn word(stored: &str) -> String {
+/// Returns the GraphQL value of an enum value in the database.
+fn enum_value(stored: &str) -> String {
     stored.to_uppercase()
 }
 
-fn list() -> Vec<Variables> {
+fn list() -> Vec<Inputs> {
     let all = STATUSES
         .iter()
         .flat_map(|status| SOURCES.map(|source| (status, source)));
-    let variables = all.map(|(status, source)| {
+    let inputs = all.map(|(status, source)| {
         [
-            json!({"status": word(status), "source": word(source)}),
+            json!({"status": enum_value(status), "source": enum_value(source)}),
             json!({"status": status, "source": source}),
         ]
     });
-    variables.collect()
+    inputs.collect()
 }
 
-fn nested(sample: &Sample) -> Vec<Variables> {
-    let places = sample.places.iter().zip(SOURCES.iter().cycle());
-    let variables = places.map(|((before, _), source)| {
+fn nested(sample: &Sample) -> Vec<Inputs> {
+    let inputs = sample
+        .runs
+        .iter()
+        .zip(SOURCES.iter().cycle())
+        .map(|(run, source)| {
+            [
+                json!({"source": enum_value(source), "before": run.started_at}),
+                json!({"source": source, "before": run.started_at}),
+            ]
+        });
+    inputs.collect()
+}
+
+fn deep(sample: &Sample) -> Vec<Inputs> {
+    let inputs = sample.deep.iter().map(|run| {
         [
-            json!({"source": word(source), "before": before}),
-            json!({"source": source, "before": before}),
+            json!({"after": run.cursor}),
+            json!({"startedAt": run.started_at, "id": run.id}),
         ]
     });
-    variables.collect()
+    inputs.collect()
 }
 
-fn deep(sample: &Sample) -> Vec<Variables> {
-    let places = sample.deep.iter().map(|((started_at, id), cursor)| {
-        [
-            json!({"after": cursor}),
-            json!({"startedAt": started_at, "id": id}),
-        ]
-    });
-    places.collect()
-}
-
-fn create() -> Vec<Variables> {
+fn create() -> Vec<Inputs> {
     let all = ENTITY_TYPES
         .iter()
-        .flat_map(|kind| SOURCES.map(|source| (kind, source)));
-    let variables = all.enumerate().map(|(n, (entity_type, source))| {
+        .flat_map(|entity_type| SOURCES.map(|source| (entity_type, source)));
+    let inputs = all.enumerate().map(|(n, (entity_type, source))| {
         let details = json!({"host": format!("edge-{n}"), "attempt": 1});
         let expected = 100 + n;
         [
-            json!({"input": {"id": Uuid::nil(), "entityType": word(entity_type),
-                "source": word(source), "status": "RUNNING", "recordsExpected": expected,
+            json!({"input": {"id": Uuid::nil(), "entityType": enum_value(entity_type),
+                "source": enum_value(source), "status": "RUNNING", "recordsExpected": expected,
                 "details": details}}),
             json!({"id": Uuid::nil(), "entityType": entity_type, "source": source,
                 "recordsExpected": expected, "details": details}),
         ]
     });
-    variables.collect()
+    inputs.collect()
 }
 
-fn complete() -> Vec<Variables> {
-    let variables = (100..150).map(|records| {
+fn complete() -> Vec<Inputs> {
+    let inputs = (100..150).map(|records| {
         [
             json!({"input": {"runId": Uuid::nil(), "counts":
                 {"recordsProcessed": records, "recordsUpdated": records - 1}}}),
@@ -213,21 +202,21 @@ fn complete() -> Vec<Variables> {
                 "recordsUpdated": records - 1}),
         ]
     });
-    variables.collect()
+    inputs.collect()
 }
 
-fn event(run_id: Uuid) -> Variables {
+fn add_event(run_id: Uuid) -> Inputs {
     let event = json!({"id": Uuid::nil(), "eventType": "chunk",
         "message": "Chunk 3/7 imported, 1064 rows"});
-    let asked = json!({"runId": run_id, "event": event});
-    [json!({"input": asked}), asked]
+    let input = json!({"runId": run_id, "event": event});
+    [json!({"input": input}), input]
 }
 
-fn events(run_id: Uuid) -> Variables {
+fn add_events(run_id: Uuid) -> Inputs {
     let events = (1..=EVENTS).map(|n| {
         json!({"id": Uuid::nil(), "eventType": "chunk",
             "message": format!("Chunk {n}/{EVENTS} imported, 1064 rows")})
     });
-    let asked = json!({"runId": run_id, "events": events.collect::<Vec<_>>()});
-    [json!({"input": asked}), asked]
+    let input = json!({"runId": run_id, "events": events.collect::<Vec<_>>()});
+    [json!({"input": input}), input]
 }

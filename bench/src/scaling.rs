@@ -1,0 +1,281 @@
+//! `bench scaling`: pages and counts in databases of several sizes, which should cost the same.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::{
+    cpu::CpuSnapshot,
+    database::{DatabaseClient, ScratchDatabase},
+    fill::fill,
+    load::{Connection, IdSequence, RequestTemplate},
+    process::Process,
+    progress,
+    report::{Report, Row, Target},
+    requests::sample,
+    server::ServerBinary,
+    stats::median,
+};
+
+/// Visits to each query. All others are measured between two of them, so that a short disturbance of the machine
+/// affects a part of a query's rounds only.
+const VISITS: usize = 5;
+/// Rounds of a visit, each over all databases.
+const ROUNDS: usize = 5;
+/// Requests of one measurement.
+const REQUESTS: u32 = 60;
+/// Cursors in the middle of the list, used in turn.
+const CURSORS: usize = 20;
+/// Filters of lists in order of `startedAt`.
+const FILTERS: [&str; 8] = [
+    "",
+    "status: FAILED",
+    "source: API",
+    "entityType: STOCK",
+    "status: FAILED, source: API",
+    "status: FAILED, entityType: STOCK",
+    "entityType: STOCK, source: API",
+    "status: [FAILED, CANCELLED]",
+];
+/// Other orders of the list of all runs.
+const ORDERS: [&str; 4] = [
+    "COMPLETED_AT",
+    "DURATION",
+    "RECORDS_PROCESSED",
+    "RECORDS_FAILED",
+];
+const PAGE_SIZE: usize = 20;
+/// Upper limit of counts, which the smallest database reaches too.
+const COUNT_LIMIT: u64 = 50;
+const FIELDS: &str = "id status startedAt recordsProcessed";
+
+/// Compare the cost of pages and counts in databases of several sizes (medians of 25 rounds)
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// PostgreSQL database on this machine, beside which scratch databases are created, as a superuser
+    /// [default: scratch SQLite files]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// Numbers of runs of the databases; the others are compared with the first
+    #[arg(
+        long,
+        default_value = "10000,1000000",
+        value_delimiter = ',',
+        value_name = "NUMBER"
+    )]
+    sizes: Vec<u64>,
+    /// Repetitions of the whole measurement
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
+    times: u32,
+    #[command(flatten)]
+    server: ServerBinary,
+}
+
+pub(crate) async fn run(options: Options) -> Result<()> {
+    let mut sites = Vec::new();
+    for size in &options.sizes {
+        sites.push(Site::start(&options, *size).await?);
+    }
+    let first = sites.first().context("no sizes")?;
+    let mut report = Report::new(["smallest", "larger"]);
+    options.server.describe(&mut report).await?;
+    report.condition("database", first.client.version().await?);
+    let rounds = VISITS * ROUNDS;
+    report.condition(
+        "figures",
+        format!("CPU of server and database per request, medians of {rounds} rounds"),
+    );
+    let is_postgres = options.database_url.is_some();
+    let target = Target::RatioAtMost(if is_postgres { 1.2 } else { 1.3 });
+    for time in 1..=options.times {
+        progress(&format!("repetition {time} of {}", options.times));
+        for Measured { name, costs, .. } in measure(&sites).await? {
+            let costs: Vec<_> = costs.into_iter().map(median).collect();
+            for (site, cost) in sites.iter().zip(&costs).skip(1) {
+                let figure = format!("{time}. {name}, {} runs: CPU (us)", site.size);
+                report.add(Row::new(figure, *cost).baseline(costs[0]).target(target));
+            }
+        }
+    }
+    for site in sites {
+        site.stop().await?;
+    }
+    report.print();
+    Ok(())
+}
+
+/// A database of some size, and its server.
+struct Site {
+    size: u64,
+    database: ScratchDatabase,
+    client: DatabaseClient,
+    postmaster: Option<i32>,
+    server: Process,
+}
+
+/// A page or a count.
+struct Query {
+    name: String,
+    text: String,
+    /// The order in which the page is in the middle; None if it is the first or the last.
+    middle_of: Option<&'static str>,
+}
+
+/// The measurements of a query; those of each database at the index of its site.
+struct Measured {
+    name: String,
+    requests: Vec<Vec<RequestTemplate>>,
+    /// CPU time per request in microseconds, of each round.
+    costs: Vec<Vec<f64>>,
+}
+
+fn queries() -> Vec<Query> {
+    let filters = FILTERS.map(|filter| (filter, "STARTED_AT"));
+    let orders = ORDERS.map(|order| ("", order));
+    let lists = filters.into_iter().chain(orders);
+    let queries = lists.flat_map(|(filter, order)| {
+        let query = |page: &str, arguments: &str, selection: &str, middle_of| Query {
+            name: format!("{order} {filter}: {page}").replace(" :", ":"),
+            text: format!(
+                "query($after: String) {{ syncRuns(filter: {{{filter}}}, \
+                 orderBy: {{field: {order}, direction: DESC}}, after: $after, {arguments}) \
+                 {{ {selection} }} }}"
+            ),
+            middle_of,
+        };
+        let nodes = format!("nodes {{ {FIELDS} }}");
+        let [first, last] = ["first", "last"].map(|end| format!("{end}: {PAGE_SIZE}"));
+        let count = format!("totalCount(upTo: {COUNT_LIMIT})");
+        [
+            query("first page", &first, &nodes, None),
+            query("middle", &first, &nodes, Some(order)),
+            query("last page", &last, &nodes, None),
+            query("count", "first: 1", &count, None),
+        ]
+    });
+    queries.collect()
+}
+
+async fn measure(sites: &[Site]) -> Result<Vec<Measured>> {
+    let mut all = Vec::new();
+    for query in queries() {
+        let mut requests = Vec::new();
+        for site in sites {
+            requests.push(site.requests(&query).await?);
+        }
+        all.push(Measured {
+            name: query.name,
+            requests,
+            costs: vec![Vec::new(); sites.len()],
+        });
+    }
+    for _ in 0..VISITS {
+        for measured in &mut all {
+            measured.visit(sites).await?;
+        }
+    }
+    Ok(all)
+}
+
+impl Measured {
+    async fn visit(&mut self, sites: &[Site]) -> Result<()> {
+        // The first round reads from disk, and does not count.
+        for round in 0..=ROUNDS {
+            for (n, site) in sites.iter().enumerate() {
+                let cpu = site.send(&self.requests[n]).await?;
+                if round > 0 {
+                    self.costs[n].push(cpu.as_secs_f64() * 1e6 / f64::from(REQUESTS));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Site {
+    async fn start(options: &Options, size: u64) -> Result<Self> {
+        progress(&format!("{size} runs"));
+        let database = ScratchDatabase::create(options.database_url.as_deref()).await?;
+        let url = database.url()?;
+        options.server.migrate(&url).await?;
+        fill(&url, size).await?;
+        let client = DatabaseClient::open(&url).await?;
+        Ok(Self {
+            size,
+            postmaster: client.postmaster().await?,
+            database,
+            client,
+            server: options.server.start(&url).await?,
+        })
+    }
+
+    /// Returns requests that are sent in turn.
+    ///
+    /// # Errors
+    /// Fails if a page is not full or a count below its limit: they would cost less than in other databases.
+    async fn requests(&self, query: &Query) -> Result<Vec<RequestTemplate>> {
+        let mut connection = Connection::open(self.server.address).await?;
+        let cursors = match query.middle_of {
+            Some(order) => self.middle(order, &mut connection).await?,
+            None => vec![Value::Null],
+        };
+        let mut requests = Vec::new();
+        for cursor in cursors {
+            let variables = json!({"after": cursor});
+            let response = connection.query(&query.text, &variables).await?;
+            let runs = &response["data"]["syncRuns"];
+            let is_full = match runs["nodes"].as_array() {
+                Some(nodes) => nodes.len() == PAGE_SIZE,
+                None => runs["totalCount"] == COUNT_LIMIT,
+            };
+            ensure!(
+                is_full,
+                "{}, {} runs: too few runs: {response}",
+                query.name,
+                self.size
+            );
+            requests.push(RequestTemplate::graphql(&query.text, &variables));
+        }
+        ensure!(!requests.is_empty(), "{}: no cursors", query.name);
+        Ok(requests)
+    }
+
+    /// Returns cursors of runs in the middle half of the list in some order.
+    async fn middle(&self, order: &str, connection: &mut Connection) -> Result<Vec<Value>> {
+        let runs = sample::evenly_spread(connection).await?;
+        let (first, step) = (runs.len() / 4, runs.len() / 2 / CURSORS);
+        let query = format!(
+            "query($id: ID!) {{ syncRuns(filter: {{id: [$id]}}, \
+             orderBy: {{field: {order}, direction: DESC}}) {{ edges {{ cursor }} }} }}"
+        );
+        let mut cursors = Vec::new();
+        for run in runs.iter().skip(first).step_by(step).take(CURSORS) {
+            let mut response = connection.query(&query, &json!({"id": run.id})).await?;
+            let cursor = response.pointer_mut("/data/syncRuns/edges/0/cursor");
+            cursors.push(cursor.context("the run is not found by its id")?.take());
+        }
+        Ok(cursors)
+    }
+
+    /// Sends the requests of one measurement; returns the CPU time of server and database.
+    async fn send(&self, requests: &[RequestTemplate]) -> Result<Duration> {
+        // A new connection: the server closes idle ones while other databases are measured.
+        let mut connection = Connection::open(self.server.address).await?;
+        let ids = IdSequence::new();
+        let before = CpuSnapshot::read(self.server.pid(), self.postmaster)?;
+        for request in requests.iter().cycle().take(REQUESTS as usize) {
+            connection.send(request, &ids).await?;
+        }
+        let after = CpuSnapshot::read(self.server.pid(), self.postmaster)?;
+        let used = after.since(&before);
+        Ok(used.server + used.database)
+    }
+
+    async fn stop(self) -> Result<()> {
+        self.server.stop().await?;
+        self.client.close().await;
+        self.database.remove().await
+    }
+}
