@@ -119,7 +119,7 @@ fn a_page_of_runs_with_a_page_of_events_each_passes_and_what_multiplies_further_
 fn what_clients_and_the_readme_ask_passes() {
     let introspection = include_str!("introspection.graphql");
     assert!(cost(introspection) < 10_000);
-    let readme = include_str!("../../../../README.md").split("```graphql\n");
+    let readme = include_str!("../../../../docs/tutorial.md").split("```graphql\n");
     let examples = include_str!("../../../../web/src/examples.ts").split("query: `");
     // Neither contains a backtick in an operation.
     for operation in readme.skip(1).chain(examples.skip(1)) {
