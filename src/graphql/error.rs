@@ -1,9 +1,9 @@
-//! Errors as clients see them: a code, and a message that says what to do.
+//! Errors as clients receive them: a code, and a message that describes what to do.
 
 use std::sync::Arc;
 
 use async_graphql::{Enum, ErrorExtensions, Pos, Response, ServerError, Value, value};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::types::run::{SyncStatus, from_stored};
 use crate::{
@@ -11,42 +11,48 @@ use crate::{
     runs::Error,
 };
 
-/// Errors in one answer; more of them help nobody.
-const MOST_ERRORS: usize = 20;
-/// Characters of a message of the library's.
-const LONGEST_MESSAGE: usize = 1000;
+/// Errors in one response.
+const MAX_ERRORS: usize = 20;
+/// Characters of an error message of async-graphql.
+const MAX_MESSAGE: usize = 1000;
 
-/// What stands in `errors[].extensions.code`.
+/// The code of an error, in `errors[].extensions.code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ErrorCode {
-    /// The request says something that cannot be; the message says what to do about it.
+    /// The document, an argument or a variable is invalid. The message describes what to correct.
     BadInput,
-    /// The cursor was not made by this server, or for another list.
+    /// The cursor is malformed, or belongs to another list.
     BadCursor,
-    /// The change feed no longer knows the cursor: read the list again and go on from its `feedCursor`.
+    /// The changes after this cursor are no longer retained. Read the list again, and resume from its `feedCursor`.
     CursorExpired,
-    /// There is nothing with this id.
+    /// No object has this ID.
     NotFound,
-    /// The id is taken by a different run or event.
+    /// A different run or event already has this ID.
     IdConflict,
-    /// The run is already COMPLETED, FAILED or CANCELLED; `extensions.run` says which.
+    /// The run is already COMPLETED, FAILED or CANCELLED. `extensions.run` holds its ID, status and version.
     AlreadyFinished,
-    /// The request does not say who is asking, or not credibly.
+    /// The operation requires credentials, and the request has none or invalid ones.
     Unauthenticated,
-    /// Who is asking may not do this.
+    /// The credentials do not grant the permission that the operation requires.
     Forbidden,
-    /// The query asks for more than one request may.
+    /// The operation exceeds a limit on size, complexity or scan time. Request less data.
     QueryTooComplex,
-    /// Too many requests: try again later.
+    /// The client exceeds a rate limit. Retry later.
     RateLimited,
-    /// The server or its database cannot answer at the moment: try again.
+    /// The server or its database is temporarily unavailable. Retry later.
     Unavailable,
-    /// A defect of the server; the message holds the id of the request, which the log has too.
+    /// An internal server error. The message holds the request ID, under which the server logs the cause.
     Internal,
 }
 
 impl ErrorCode {
-    fn of(error: &Error) -> Self {
+    fn value(self) -> Value {
+        async_graphql::resolver_utils::enum_value(self)
+    }
+}
+
+impl From<&Error> for ErrorCode {
+    fn from(error: &Error) -> Self {
         match error {
             Error::BadInput(_) => Self::BadInput,
             Error::BadCursor(_) => Self::BadCursor,
@@ -59,15 +65,11 @@ impl ErrorCode {
             Error::Internal(_) => Self::Internal,
         }
     }
-
-    fn value(self) -> Value {
-        async_graphql::resolver_utils::enum_value(self)
-    }
 }
 
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
-        let code = ErrorCode::of(&error);
+        let code = ErrorCode::from(&error);
         let run = match &error {
             Error::AlreadyFinished(run) => Some(value!({
                 "id": run.id.to_string(),
@@ -85,14 +87,14 @@ impl From<Error> for async_graphql::Error {
     }
 }
 
-/// The loader hands one error to all who waited for it.
+/// A batch that fails returns the same error to all its waiters.
 impl From<Arc<Error>> for Error {
     fn from(error: Arc<Error>) -> Self {
         Self::clone(&error)
     }
 }
 
-/// Why somebody may not do what they ask for.
+/// Returns the error of a principal that lacks a permission.
 pub(super) fn access_denied(message: String, principal: &Principal) -> async_graphql::Error {
     let code = match principal.kind {
         PrincipalKind::Anonymous => ErrorCode::Unauthenticated,
@@ -103,13 +105,13 @@ pub(super) fn access_denied(message: String, principal: &Principal) -> async_gra
     })
 }
 
-/// An answer to a request that was not executed.
+/// Returns the response to a request that is rejected before execution.
 #[must_use]
 pub fn error_response(code: ErrorCode, message: impl Into<String>) -> Response {
     Response::from_errors(vec![request_error(code, message, None)])
 }
 
-/// An error of a request that is not executed.
+/// Returns the error of a request that is rejected before execution.
 pub(super) fn request_error(
     code: ErrorCode,
     message: impl Into<String>,
@@ -120,20 +122,20 @@ pub(super) fn request_error(
     error
 }
 
-/// Makes an answer fit to leave the server: each error has its code, and a failure of the server
-/// or its database is told to the log while the client learns the request's id alone.
+/// Prepares the errors of a response for the client: each has a code, and the cause of an internal
+/// error is logged under the request ID and withheld from the client.
 pub(super) fn sanitize(mut response: Response, request_id: &str) -> Response {
-    response.errors.truncate(MOST_ERRORS);
+    response.errors.truncate(MAX_ERRORS);
     for error in &mut response.errors {
         match error.source::<Error>() {
             Some(Error::Internal(cause)) => {
-                error!(request_id, path = ?error.path, %cause, "a request failed");
+                error!(request_id, path = ?error.path, %cause, "request failed");
                 error.message = internal_error_message(request_id);
             }
             Some(Error::Unavailable(cause)) => {
-                tracing::warn!(request_id, path = ?error.path, %cause, "the database could not answer");
+                warn!(request_id, path = ?error.path, %cause, "database unavailable");
             }
-            // What has no source comes from the library: syntax, validation, coercion of input.
+            // Errors of async-graphql have no source: syntax, validation, input coercion.
             None if error.extensions.is_none() => {
                 set_code(error, ErrorCode::BadInput);
                 shorten(&mut error.message);
@@ -149,9 +151,9 @@ pub(super) fn internal_error_message(request_id: &str) -> String {
     format!("internal error; see the server log for request {request_id}")
 }
 
-/// The library quotes the request as long as it is.
+/// Truncates a message of async-graphql, which quotes the request at full length.
 fn shorten(message: &mut String) {
-    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+    if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE) {
         message.truncate(end);
         message.push('…');
     }

@@ -1,10 +1,9 @@
-//! Answers in the shape that the specification gives them.
+//! Order and null propagation of response fields, as the GraphQL specification requires.
 //!
-//! The library answers fields in the order in which they were resolved, and leaves out a field that
-//! failed, whatever its type. Clients are promised the order of the request, and that a field which
-//! may not be null is either there or takes its parent with it, up to the next that may be. A `Shape`
-//! is what a request's answer is to look like; it is made before the request is executed and then
-//! applied to each response.
+//! async-graphql returns fields in the order in which they were resolved, and omits a field that failed,
+//! whatever its type. The specification requires the order of the request, and replaces the nearest
+//! nullable ancestor of a failed non-null field by null. A [`Shape`] describes the response to a
+//! document; it is derived before execution and applied to each response.
 
 use std::collections::HashSet;
 
@@ -18,34 +17,34 @@ use async_graphql::{
 
 use crate::graphql::schema_types::{FieldTypes, named_type, root_type};
 
-/// What an object in an answer is to look like: its fields, in order.
+/// The fields of a response object, in order.
 #[derive(Debug, Default)]
 pub(in crate::graphql) struct Shape(IndexMap<Name, Field>);
 
-/// A field in an answer.
+/// A response field.
 #[derive(Debug)]
 struct Field {
-    /// None for what the schema does not say: introspection.
+    /// `None` for fields of introspection types, which the SDL does not define.
     ty: Option<Type>,
-    /// Of the object, or of each in the list.
+    /// The shape of the object, or of each object in the list.
     shape: Shape,
-    /// Whether objects of several selections are merged into it.
+    /// Several selections are merged into the object.
     is_merged: bool,
 }
 
 impl Field {
-    fn order(&self, value: &mut Value) {
+    fn sort(&self, value: &mut Value) {
         if !self.shape.0.is_empty() {
-            self.shape.order(value);
+            self.shape.sort(value);
         }
     }
 }
 
-/// A selection, and the type it is made on.
-type On<'a> = (&'a SelectionSet, &'a str);
+/// A selection set with the name of its type.
+type TypedSelection<'a> = (&'a SelectionSet, &'a str);
 
 impl Shape {
-    /// What the answer to an operation of `document` is to look like.
+    /// Derives the shape of the response to an operation of `document`; empty if there is no operation.
     pub(in crate::graphql) fn new(
         document: &ExecutableDocument,
         operation: Option<&OperationDefinition>,
@@ -58,18 +57,17 @@ impl Shape {
         Self::merged(document, types, vec![selection])
     }
 
-    /// The fields of several selections on one object. A fragment is looked at once, however often
-    /// it is spread.
+    /// Merges several selections of one object. Each fragment is visited once.
     fn merged<'a>(
         document: &'a ExecutableDocument,
         types: &'a FieldTypes,
-        selections: Vec<On<'a>>,
+        selections: Vec<TypedSelection<'a>>,
     ) -> Self {
-        let mut fields: IndexMap<Name, (Option<&Type>, Vec<On<'a>>)> = IndexMap::new();
+        let mut fields: IndexMap<Name, (Option<&Type>, Vec<TypedSelection<'a>>)> = IndexMap::new();
         let mut seen = HashSet::new();
-        // Backwards, since the last is taken first.
-        let mut todo: Vec<_> = selections.into_iter().rev().flat_map(items).collect();
-        while let Some((selection, parent)) = todo.pop() {
+        // A stack: the first item comes last.
+        let mut pending: Vec<_> = selections.into_iter().rev().flat_map(items).collect();
+        while let Some((selection, parent)) = pending.pop() {
             match selection {
                 Selection::Field(field) => {
                     let ty = types.get(parent, &field.node.name.node);
@@ -80,7 +78,7 @@ impl Shape {
                 Selection::InlineFragment(fragment) => {
                     let condition = fragment.node.type_condition.as_ref();
                     let on = condition.map_or(parent, |condition| condition.node.on.node.as_str());
-                    todo.extend(items((&fragment.node.selection_set.node, on)));
+                    pending.extend(items((&fragment.node.selection_set.node, on)));
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = &spread.node.fragment_name.node;
@@ -88,7 +86,7 @@ impl Shape {
                         && seen.insert(name)
                     {
                         let on = fragment.node.type_condition.node.on.node.as_str();
-                        todo.extend(items((&fragment.node.selection_set.node, on)));
+                        pending.extend(items((&fragment.node.selection_set.node, on)));
                     }
                 }
             }
@@ -108,46 +106,46 @@ impl Shape {
         Self(fields.collect())
     }
 
-    /// Whether objects of several selections are merged somewhere in it.
+    /// Returns whether several selections are merged into any object of the response.
     pub(in crate::graphql) fn is_merged(&self) -> bool {
         self.0.values().any(|field| field.is_merged)
     }
 
-    /// Gives `response` this shape.
+    /// Orders the fields of a response, and propagates the nulls of failed fields.
     pub(in crate::graphql) fn apply(&self, response: &mut Response) {
-        // The library's answer where all fields failed, or all were skipped.
+        // async-graphql returns null if all fields failed or were skipped.
         if response.data == Value::Null {
             response.data = Value::Object(IndexMap::new());
         }
         for error in &response.errors {
-            if !error.path.is_empty() && self.fails(&mut response.data, &error.path) {
+            if !error.path.is_empty() && self.nullify(&mut response.data, &error.path) {
                 response.data = Value::Null;
             }
         }
-        self.order(&mut response.data);
+        self.sort(&mut response.data);
     }
 
-    /// Puts null where the field at `path` failed, or tells that the object cannot be without it.
-    fn fails(&self, object: &mut Value, path: &[PathSegment]) -> bool {
+    /// Sets the failed field at `path` to null. Returns true if the object itself must become null.
+    fn nullify(&self, object: &mut Value, path: &[PathSegment]) -> bool {
         let (Value::Object(fields), [PathSegment::Field(key), rest @ ..]) = (object, path) else {
             return false;
         };
         let Some(field) = self.0.get(key.as_str()) else {
             return false;
         };
-        let failed = match fields.get_mut(key.as_str()) {
+        let is_null = match fields.get_mut(key.as_str()) {
             None | Some(Value::Null) => true,
-            Some(value) => field.shape.value_fails(value, field.ty.as_ref(), rest),
+            Some(value) => field.shape.nullify_value(value, field.ty.as_ref(), rest),
         };
-        if failed && may_be_null(field.ty.as_ref()) {
+        if is_null && is_nullable(field.ty.as_ref()) {
             fields.insert(Name::new(key), Value::Null);
             return false;
         }
-        failed
+        is_null
     }
 
-    /// The same for a field's value, which is an object or a list of this shape.
-    fn value_fails(&self, value: &mut Value, ty: Option<&Type>, path: &[PathSegment]) -> bool {
+    /// Does the same in a field's value, an object or a list of objects of this shape.
+    fn nullify_value(&self, value: &mut Value, ty: Option<&Type>, path: &[PathSegment]) -> bool {
         match (value, path) {
             (Value::List(items), [PathSegment::Index(index), rest @ ..]) => {
                 let inner = ty.and_then(|ty| match &ty.base {
@@ -157,33 +155,33 @@ impl Shape {
                 let Some(item) = items.get_mut(*index) else {
                     return true;
                 };
-                let failed = *item == Value::Null || self.value_fails(item, inner, rest);
-                if failed && may_be_null(inner) {
+                let is_null = *item == Value::Null || self.nullify_value(item, inner, rest);
+                if is_null && is_nullable(inner) {
                     *item = Value::Null;
                     return false;
                 }
-                failed
+                is_null
             }
-            (value, path) => self.fails(value, path),
+            (value, path) => self.nullify(value, path),
         }
     }
 
-    /// Puts the fields in order.
-    fn order(&self, value: &mut Value) {
+    /// Sorts the fields of an object, or of all objects in a list.
+    fn sort(&self, value: &mut Value) {
         match value {
-            Value::List(items) => items.iter_mut().for_each(|item| self.order(item)),
+            Value::List(items) => items.iter_mut().for_each(|item| self.sort(item)),
             Value::Object(fields) => {
                 if fields.keys().eq(self.0.keys()) {
-                    // As it mostly is, so that nothing need be looked up.
+                    // The common case needs no lookups.
                     for (field, value) in self.0.values().zip(fields.values_mut()) {
-                        field.order(value);
+                        field.sort(value);
                     }
                 } else {
-                    let place = |key: &Name| self.0.get_index_of(key);
-                    fields.sort_by(|one, _, other, _| place(one).cmp(&place(other)));
+                    let index = |key: &Name| self.0.get_index_of(key);
+                    fields.sort_by(|one, _, other, _| index(one).cmp(&index(other)));
                     for (key, value) in fields {
                         if let Some(field) = self.0.get(key) {
-                            field.order(value);
+                            field.sort(value);
                         }
                     }
                 }
@@ -193,8 +191,8 @@ impl Shape {
     }
 }
 
-/// The items of a selection, last first.
-fn items((selection, on): On<'_>) -> impl Iterator<Item = (&Selection, &str)> {
+/// Returns the items of a selection in reverse order.
+fn items((selection, on): TypedSelection<'_>) -> impl Iterator<Item = (&Selection, &str)> {
     selection
         .items
         .iter()
@@ -202,7 +200,7 @@ fn items((selection, on): On<'_>) -> impl Iterator<Item = (&Selection, &str)> {
         .map(move |item| (&item.node, on))
 }
 
-fn may_be_null(ty: Option<&Type>) -> bool {
+fn is_nullable(ty: Option<&Type>) -> bool {
     ty.is_none_or(|ty| ty.nullable)
 }
 
@@ -215,7 +213,7 @@ mod tests {
     const SCHEMA: &str = "type Query { run: Run must: Run! } interface Node { id: ID! }
         type Run implements Node { id: ID! name: String self: Run me: Run! all: [Run!]! some: [Run] }";
 
-    /// `data` in the shape of `query`, after the fields at these paths have failed.
+    /// Applies the shape of `query` to `data`, with errors at the paths `failed`.
     fn shaped(query: &str, data: Value, failed: &[&str]) -> Value {
         let document = async_graphql::parser::parse_query(query).unwrap();
         let mut response = Response::new(data);
@@ -229,21 +227,14 @@ mod tests {
                 ServerError::new("failed", Some(Pos::default())).with_path(segments.collect())
             })
             .collect();
-        Shape::new(
-            &document,
-            document
-                .operations
-                .iter()
-                .next()
-                .map(|(_, operation)| &operation.node),
-            &FieldTypes::from_sdl(SCHEMA),
-        )
-        .apply(&mut response);
+        let (_, operation) = document.operations.iter().next().unwrap();
+        let types = FieldTypes::from_sdl(SCHEMA);
+        Shape::new(&document, Some(&operation.node), &types).apply(&mut response);
         response.data
     }
 
     #[test]
-    fn fields_are_answered_in_the_order_of_the_request() {
+    fn fields_have_the_order_of_the_request() {
         let query = "query { b: run { ...F id } a: run { id ... on Run { name } } }
             fragment F on Run { name me { name id } }";
         let data = value!({
@@ -257,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_failed_is_null_where_it_may_be() {
+    fn a_failed_nullable_field_is_null() {
         let query = "{ run { name id } }";
         let data = value!({"run": {"id": 1}});
         assert_eq!(
@@ -271,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_may_not_be_null_takes_its_parents_with_it_up_to_one_that_may() {
+    fn a_failed_non_null_field_nullifies_its_nearest_nullable_ancestor() {
         let query = "{ run { self { me { id } } id } }";
         let data = value!({"run": {"self": {"me": null}, "id": 1}});
         assert_eq!(
@@ -284,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn in_lists_an_item_falls_alone_or_with_all_others() {
+    fn a_failed_list_item_nullifies_the_list_only_if_items_are_non_null() {
         let query = "{ run { all { id } some { id } } }";
         let data = || value!({"run": {"all": [{"id": 1}, null], "some": [null, {"id": 1}]}});
         assert_eq!(

@@ -1,32 +1,32 @@
-//! What is given for arguments: written in the document, or in variables.
+//! Argument values, given as literals or as variables.
 
 use std::collections::HashMap;
 
 use async_graphql::{Value, Variables, parser::types::OperationDefinition};
 use async_graphql_value::Value as Literal;
 
-/// Bytes of a text that count as one value.
-const TEXT: usize = 64;
+/// Bytes of a string that count as one value.
+const BYTES_PER_VALUE: usize = 64;
 
-/// The variables of a request.
+/// Resolves argument values against the variables of a request.
 pub(super) struct Arguments<'a> {
     variables: &'a Variables,
     defaults: HashMap<&'a str, &'a Value>,
-    /// Each is measured once, however often it is used.
+    /// Sizes of the variables used so far, since measuring one takes time in proportion to its size.
     sizes: HashMap<&'a str, usize>,
 }
 
-/// A value, or part of one.
+/// A reference to a value, or to part of one.
 #[derive(Clone, Copy)]
 pub(super) enum ValueRef<'a> {
-    /// As it is written in the document.
+    /// A literal in the document.
     Literal(&'a Literal),
-    /// Of a variable.
+    /// The value of a variable.
     Value(&'a Value),
 }
 
 impl<'a> Arguments<'a> {
-    /// What is given for the variables of `operation`.
+    /// Uses the variables of a request, and the defaults that `operation` declares.
     pub(super) fn new(
         operation: Option<&'a OperationDefinition>,
         variables: &'a Variables,
@@ -44,11 +44,11 @@ impl<'a> Arguments<'a> {
     }
 
     fn variable(&self, name: &str) -> Option<&'a Value> {
-        let given = self.variables.get(name);
-        given.or_else(|| self.defaults.get(name).copied())
+        let value = self.variables.get(name);
+        value.or_else(|| self.defaults.get(name).copied())
     }
 
-    /// How many values there are in a literal, and in how many places it uses variables.
+    /// Returns the number of values in a literal, variables resolved, and its number of variable uses.
     pub(super) fn size(&mut self, literal: &'a Literal) -> (usize, usize) {
         match literal {
             Literal::Variable(name) => {
@@ -60,7 +60,7 @@ impl<'a> Arguments<'a> {
                 self.sizes.insert(name, size);
                 (size, 1)
             }
-            Literal::String(text) => (1 + text.len() / TEXT, 0),
+            Literal::String(text) => (1 + text.len() / BYTES_PER_VALUE, 0),
             Literal::List(items) => self.sum(items.iter()),
             Literal::Object(fields) => self.sum(fields.values()),
             _ => (1, 0),
@@ -74,17 +74,17 @@ impl<'a> Arguments<'a> {
         })
     }
 
-    /// What stands for a part: itself, or what is given for the variable; none if that is nothing.
-    fn resolved(&self, part: ValueRef<'a>) -> Option<ValueRef<'a>> {
-        match part {
+    /// Resolves a variable reference. Returns `None` if the variable has no value.
+    fn resolve(&self, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
+        match value {
             ValueRef::Literal(Literal::Variable(name)) => self.variable(name).map(ValueRef::Value),
-            part => Some(part),
+            value => Some(value),
         }
     }
 
-    /// The whole number that is given, if it is one.
-    pub(super) fn number(&self, part: ValueRef<'a>) -> Option<i64> {
-        match self.resolved(part)? {
+    /// Returns the value as an integer, or `None` if it is not one.
+    pub(super) fn integer(&self, value: ValueRef<'a>) -> Option<i64> {
+        match self.resolve(value)? {
             ValueRef::Literal(Literal::Number(number)) | ValueRef::Value(Value::Number(number)) => {
                 number.as_i64()
             }
@@ -92,9 +92,9 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// How many are given where a list is taken: a single value may be written without brackets.
-    pub(super) fn length(&self, part: ValueRef<'a>) -> usize {
-        match self.resolved(part) {
+    /// Returns the length of a list. Input coercion accepts a single value as a list of one.
+    pub(super) fn length(&self, value: ValueRef<'a>) -> usize {
+        match self.resolve(value) {
             None | Some(ValueRef::Literal(Literal::Null) | ValueRef::Value(Value::Null)) => 0,
             Some(ValueRef::Literal(Literal::List(items))) => items.len(),
             Some(ValueRef::Value(Value::List(items))) => items.len(),
@@ -102,9 +102,9 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The fields of an object, or of each object in a list.
-    pub(super) fn fields(&self, part: ValueRef<'a>) -> Vec<(&'a str, ValueRef<'a>)> {
-        match self.resolved(part) {
+    /// Returns the fields of an object, or of all objects in a list.
+    pub(super) fn fields(&self, value: ValueRef<'a>) -> Vec<(&'a str, ValueRef<'a>)> {
+        match self.resolve(value) {
             Some(ValueRef::Literal(Literal::Object(fields))) => {
                 let fields = fields.iter();
                 fields
@@ -132,10 +132,10 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// How many values there are in one.
+/// Returns the number of values that a value consists of.
 pub(super) fn size(value: &Value) -> usize {
     match value {
-        Value::String(text) => 1 + text.len() / TEXT,
+        Value::String(text) => 1 + text.len() / BYTES_PER_VALUE,
         Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Value::Object(fields) => 1 + fields.values().map(size).sum::<usize>(),
         _ => 1,

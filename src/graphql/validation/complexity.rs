@@ -1,4 +1,4 @@
-//! What an operation costs, told from the schema and its arguments before it is executed.
+//! Cost of an operation, estimated from the schema and the arguments before execution.
 
 use std::collections::HashMap;
 
@@ -12,17 +12,17 @@ use async_graphql::{
 use super::{
     arguments::{Arguments, ValueRef},
     document_stats::INTROSPECTION,
-    field_costs::{self, Multiplier, ROW, VALUES},
+    field_costs::{self, FieldCost, Multiplier, ROW, VALUES_PER_FIELD},
 };
 use crate::graphql::{
     schema_types::{FieldTypes, named_type, root_type},
     types::PageLimits,
 };
 
-/// How far `totalCount` counts unless `upTo` says so.
+/// The default of `totalCount(upTo:)`.
 const DEFAULT_COUNT: i64 = 10_000;
 
-/// What an operation of a document costs. Fragments must not spread themselves.
+/// Returns the cost of an operation in resolved fields. The document must be free of fragment cycles.
 pub(super) fn cost<'a>(
     operation: &'a OperationDefinition,
     document: &'a ExecutableDocument,
@@ -30,24 +30,24 @@ pub(super) fn cost<'a>(
     arguments: &mut Arguments<'a>,
     pages: PageLimits,
 ) -> u64 {
-    let mut costing = CostVisitor {
+    let mut visitor = CostVisitor {
         document,
         types,
         arguments,
         pages,
-        known: HashMap::new(),
+        fragments: HashMap::new(),
     };
     let selection = &operation.selection_set.node;
-    costing.selection(selection, root_type(operation.ty)).once
+    visitor.selection(selection, root_type(operation.ty)).once
 }
 
-/// What a selection costs. Nothing is left out for `@skip` or `@include`.
+/// Cost of a selection. `@skip` and `@include` are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cost {
-    /// Once.
+    /// Cost incurred once.
     once: u64,
-    /// For each row that lists in it have; how many that are is told by the field it belongs to.
-    each: u64,
+    /// Cost per row of the lists in the selection; their length depends on the parent field.
+    per_row: u64,
 }
 
 struct CostVisitor<'a, 'g> {
@@ -55,8 +55,8 @@ struct CostVisitor<'a, 'g> {
     types: &'a FieldTypes,
     arguments: &'g mut Arguments<'a>,
     pages: PageLimits,
-    /// A fragment costs the same wherever it is spread.
-    known: HashMap<&'a Name, Cost>,
+    /// The cost of a fragment does not depend on where it is spread.
+    fragments: HashMap<&'a Name, Cost>,
 }
 
 impl<'a> CostVisitor<'a, '_> {
@@ -73,13 +73,13 @@ impl<'a> CostVisitor<'a, '_> {
                 Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node),
             };
             sum.once = sum.once.saturating_add(cost.once);
-            sum.each = sum.each.saturating_add(cost.each);
+            sum.per_row = sum.per_row.saturating_add(cost.per_row);
         }
         sum
     }
 
     fn fragment(&mut self, name: &'a Name) -> Cost {
-        if let Some(cost) = self.known.get(name) {
+        if let Some(cost) = self.fragments.get(name) {
             return *cost;
         }
         let cost = self.document.fragments.get(name).map(|fragment| {
@@ -87,74 +87,82 @@ impl<'a> CostVisitor<'a, '_> {
             self.selection(&fragment.node.selection_set.node, on)
         });
         let cost = cost.unwrap_or_default();
-        self.known.insert(name, cost);
+        self.fragments.insert(name, cost);
         cost
     }
 
     fn field(&mut self, field: &'a Field, parent: &'a str) -> Cost {
         let name = field.name.node.as_str();
         let ty = self.types.get(parent, name);
-        let price = field_costs::of(parent, name);
         let on = ty.map_or(INTROSPECTION, named_type);
-        let below = self.selection(&field.selection_set.node, on);
-        let inner = self.below(field, below, price.many, on.ends_with("Connection"));
-        let argument_cost = self.argument_costs(field, parent);
-        let cost = price
-            .base
-            .saturating_add(inner)
-            .saturating_add(argument_cost);
-        if ty.is_some_and(is_list) && !price.many.is_told_by_itself() {
+        let FieldCost { base, multiplier } = field_costs::field_cost(parent, name);
+        let selection = self.selection(&field.selection_set.node, on);
+        let selection = self.multiply(field, selection, multiplier, on.ends_with("Connection"));
+        let arguments = self.argument_costs(field, parent);
+        let cost = base.saturating_add(selection).saturating_add(arguments);
+        if ty.is_some_and(is_list) && !multiplier.is_own_length() {
             Cost {
                 once: 0,
-                each: cost,
+                per_row: cost,
             }
         } else {
             Cost {
                 once: cost,
-                each: 0,
+                per_row: 0,
             }
         }
     }
 
-    /// What is below a field, as often as it is resolved.
-    fn below(&self, field: &'a Field, below: Cost, many: Multiplier, is_connection: bool) -> u64 {
-        let Cost { once, each } = below;
+    /// Multiplies the cost of a field's selection by the number of times it is resolved.
+    fn multiply(
+        &self,
+        field: &'a Field,
+        selection: Cost,
+        multiplier: Multiplier,
+        is_connection: bool,
+    ) -> u64 {
+        let Cost { once, per_row } = selection;
         let rows = |count: u64, cost: u64| once.saturating_add(count.saturating_mul(cost));
-        let all = once.saturating_add(each);
-        match many {
-            Multiplier::Page if is_connection => rows(self.page(field), each.saturating_add(ROW)),
-            Multiplier::Page => rows(self.pages.default.into(), each),
-            Multiplier::Rows(count) => rows(count, each),
-            // Each is written first.
-            Multiplier::Input(list) => rows(self.input(field, list), each.saturating_add(2 * ROW)),
+        let all = once.saturating_add(per_row);
+        match multiplier {
+            Multiplier::Page if is_connection => {
+                rows(self.page_size(field), per_row.saturating_add(ROW))
+            }
+            Multiplier::Page => rows(self.pages.default.into(), per_row),
+            Multiplier::Rows(count) => rows(count, per_row),
+            // Each row is written, then read.
+            Multiplier::Input(list) => rows(
+                self.input_length(field, list),
+                per_row.saturating_add(2 * ROW),
+            ),
             Multiplier::Argument(list) => {
                 let list = argument(field, list);
                 let count = list.map_or(0, |list| self.arguments.length(list)) as u64;
-                // More than a page are refused.
+                // Longer lists are rejected by the resolver.
                 let count = count.min(self.pages.most.into());
                 count.saturating_mul(all.saturating_add(ROW))
             }
-            Multiplier::Itself(count) => count.saturating_mul(all),
-            Multiplier::OneIn(part) => all / part,
+            Multiplier::Average(count) => count.saturating_mul(all),
+            Multiplier::Fraction(divisor) => all / divisor,
             Multiplier::Count => {
-                let up_to = argument(field, "upTo").and_then(|part| self.arguments.number(part));
-                field_costs::of_count(up_to.unwrap_or(DEFAULT_COUNT))
+                let up_to = argument(field, "upTo").and_then(|value| self.arguments.integer(value));
+                field_costs::count_cost(up_to.unwrap_or(DEFAULT_COUNT))
             }
         }
     }
 
-    /// How many rows a page has; what no page can have is refused when it is read.
-    fn page(&self, field: &'a Field) -> u64 {
+    /// Returns the page size. The resolver rejects sizes out of range.
+    fn page_size(&self, field: &'a Field) -> u64 {
         let sizes = ["first", "last"].into_iter();
-        let sizes = sizes.filter_map(|name| self.arguments.number(argument(field, name)?));
+        let sizes = sizes.filter_map(|name| self.arguments.integer(argument(field, name)?));
         let size = sizes.max().map_or(self.pages.default, |size| {
             u32::try_from(size).unwrap_or(self.pages.most)
         });
         size.min(self.pages.most).into()
     }
 
-    /// How many items there are in a list in the argument `input`.
-    fn input(&self, field: &'a Field, list: &str) -> u64 {
+    /// Returns the length of a list in the argument `input`.
+    fn input_length(&self, field: &'a Field, list: &str) -> u64 {
         let input = argument(field, "input").map(|input| self.arguments.fields(input));
         let mut fields = input.unwrap_or_default().into_iter();
         let list = fields.find(|(name, _)| *name == list);
@@ -165,18 +173,20 @@ impl<'a> CostVisitor<'a, '_> {
         let mut cost = 0_u64;
         for (name, value) in &field.arguments {
             let (values, _) = self.arguments.size(&value.node);
-            cost = cost.saturating_add(values as u64 / VALUES);
+            cost = cost.saturating_add(values as u64 / VALUES_PER_FIELD);
             if name.node == "filter" {
-                cost = cost.saturating_add(self.filter(ValueRef::Literal(&value.node), parent));
+                cost =
+                    cost.saturating_add(self.filter_cost(ValueRef::Literal(&value.node), parent));
             }
         }
         cost
     }
 
-    fn filter(&self, part: ValueRef<'a>, parent: &str) -> u64 {
-        let fields = self.arguments.fields(part).into_iter();
-        let costs = fields
-            .map(|(name, part)| field_costs::of_filter(parent, name) + self.filter(part, parent));
+    fn filter_cost(&self, filter: ValueRef<'a>, parent: &str) -> u64 {
+        let fields = self.arguments.fields(filter).into_iter();
+        let costs = fields.map(|(name, value)| {
+            field_costs::filter_cost(parent, name) + self.filter_cost(value, parent)
+        });
         costs.fold(0, u64::saturating_add)
     }
 }

@@ -1,11 +1,13 @@
-//! What a document says, checked before it is executed. The library finds out while it works, and
-//! some of its checks take longer than the work: a kilobyte of fragments that spread one another
-//! costs it seconds, and a fragment of variables that many operations spread as many errors.
+//! Rules and limits for a parsed document.
+//!
+//! async-graphql applies its own limits during validation, and some of its rules take longer than the
+//! execution: a kilobyte of nested fragments takes seconds, and a fragment with undefined variables is
+//! reported for each operation that spreads it.
 
 use std::collections::HashSet;
 
 use async_graphql::{
-    ServerError,
+    Positioned, ServerError,
     parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection},
 };
 
@@ -20,9 +22,7 @@ use crate::graphql::{
     schema_types::FieldTypes,
 };
 
-type Checked = Result<(), ServerError>;
-
-/// Checks a document before it is executed; tells what there is in it.
+/// Validates a document, and returns its statistics.
 pub(super) fn validate<'a>(
     document: &'a ExecutableDocument,
     types: &'a FieldTypes,
@@ -30,58 +30,41 @@ pub(super) fn validate<'a>(
     limits: &'a DocumentLimits,
 ) -> Result<DocumentStats, ServerError> {
     let operations = document.operations.iter().count();
-    check_limit(
-        limits.operations,
-        operations,
-        "operations in the document",
-        None,
-    )?;
-    let fragments = document.fragments.len();
-    check_limit(
-        limits.fragments,
-        fragments,
-        "fragments in the document",
-        None,
-    )?;
-    check_variables(document, limits)?;
-    let counted = DocumentStats::of(document, types, arguments, limits)?;
-    for (most, count, what) in [
-        (
-            MAX_LEVELS,
-            counted.levels,
-            "levels of selections and fragments",
-        ),
-        (limits.depth, counted.depth, "levels of fields"),
-        (limits.fields, counted.fields, "fields in the document"),
-        (limits.aliases, counted.aliases, "aliases in the document"),
-        (
-            limits.directives,
-            counted.directives,
-            "directives in the document",
-        ),
-        (
-            limits.variable_uses,
-            counted.variable_uses,
-            "uses of variables",
-        ),
-        (limits.values, counted.values, "values in arguments"),
-    ] {
-        check_limit(most, count, what, None)?;
-    }
+    let what = "operations in the document";
+    check_limit(limits.operations, operations, what, None)?;
+    let what = "fragments in the document";
+    check_limit(limits.fragments, document.fragments.len(), what, None)?;
+    validate_variables(document, limits)?;
+    let stats = DocumentStats::collect(document, types, arguments, limits)?;
+    check_stats(&stats, limits)?;
     for (_, operation) in document.operations.iter() {
-        check_root(&operation.node)?;
+        validate_root(&operation.node)?;
     }
-    field_merging::check(document, limits.merges)?;
-    Ok(counted)
+    field_merging::validate(document, limits.merges)?;
+    Ok(stats)
 }
 
-fn check_variables(document: &ExecutableDocument, limits: &DocumentLimits) -> Checked {
-    let operations = || {
-        document
-            .operations
-            .iter()
-            .map(|(_, operation)| &operation.node)
-    };
+#[rustfmt::skip]
+fn check_stats(stats: &DocumentStats, limits: &DocumentLimits) -> Result<(), ServerError> {
+    for (max, count, what) in [
+        (MAX_LEVELS, stats.levels, "levels of selections and fragments"),
+        (limits.depth, stats.depth, "levels of fields"),
+        (limits.fields, stats.fields, "fields in the document"),
+        (limits.aliases, stats.aliases, "aliases in the document"),
+        (limits.directives, stats.directives, "directives in the document"),
+        (limits.variable_uses, stats.variable_uses, "uses of variables"),
+        (limits.values, stats.values, "values in arguments"),
+    ] {
+        check_limit(max, count, what, None)?;
+    }
+    Ok(())
+}
+
+fn validate_variables(
+    document: &ExecutableDocument,
+    limits: &DocumentLimits,
+) -> Result<(), ServerError> {
+    let operations = || document.operations.iter().map(|(_, node)| &node.node);
     let variables = operations().map(|operation| operation.variable_definitions.len());
     let what = "variables declared in the document";
     check_limit(limits.variables, variables.sum(), what, None)?;
@@ -98,40 +81,39 @@ fn check_variables(document: &ExecutableDocument, limits: &DocumentLimits) -> Ch
     Ok(())
 }
 
-/// What the library lets pass and then does wrong: it executes a mutation twice that is selected
-/// twice under one name, and a subscription to other than one field not at all.
-fn check_root(operation: &OperationDefinition) -> Checked {
+/// Validates the root selection, where async-graphql accepts documents that it executes incorrectly: it
+/// executes a mutation twice that is selected twice under one response name, and does not execute a
+/// subscription to any number of fields but one.
+fn validate_root(operation: &OperationDefinition) -> Result<(), ServerError> {
     let items = &operation.selection_set.node.items;
     match operation.ty {
         OperationType::Query => Ok(()),
+        OperationType::Mutation => validate_mutation_root(items),
         OperationType::Subscription => match items.as_slice() {
             [item] if matches!(item.node, Selection::Field(_)) => Ok(()),
             _ => {
-                let message =
-                    "a subscription selects exactly one field, and no fragment, at its root";
+                let message = "a subscription must select exactly one root field, and no fragment";
                 let pos = operation.selection_set.pos;
                 Err(request_error(ErrorCode::BadInput, message, Some(pos)))
             }
         },
-        OperationType::Mutation => {
-            let mut keys = Vec::new();
-            for item in items {
-                let Selection::Field(field) = &item.node else {
-                    let message = "a mutation selects fields, and no fragment, at its root";
-                    return Err(request_error(ErrorCode::BadInput, message, Some(item.pos)));
-                };
-                let key = &field.node.response_key().node;
-                if keys.contains(&key) {
-                    let message = format!(
-                        "`{key}` is selected twice; give each call a name of its own, as in `again: {key}`"
-                    );
-                    return Err(request_error(ErrorCode::BadInput, message, Some(item.pos)));
-                }
-                keys.push(key);
-            }
-            Ok(())
+    }
+}
+
+fn validate_mutation_root(items: &[Positioned<Selection>]) -> Result<(), ServerError> {
+    let mut keys = HashSet::new();
+    for item in items {
+        let Selection::Field(field) = &item.node else {
+            let message = "a mutation must select fields, and no fragment, at its root";
+            return Err(request_error(ErrorCode::BadInput, message, Some(item.pos)));
+        };
+        let key = &field.node.response_key().node;
+        if !keys.insert(key) {
+            let message = format!("`{key}` is selected twice; use aliases, as in `again: {key}`");
+            return Err(request_error(ErrorCode::BadInput, message, Some(item.pos)));
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -140,35 +122,39 @@ mod tests {
 
     use super::*;
 
-    fn checked(text: &str) -> Result<(), String> {
+    fn validated(text: &str) -> Result<(), String> {
         let document = async_graphql::parser::parse_query(text).unwrap();
         let (types, variables) = (FieldTypes::default(), Variables::default());
         let mut arguments = Arguments::new(None, &variables);
         let limits = DocumentLimits::default();
-        let checked = validate(&document, &types, &mut arguments, &limits);
-        checked.map(drop).map_err(|error| error.message)
+        let stats = validate(&document, &types, &mut arguments, &limits);
+        stats.map(drop).map_err(|error| error.message)
     }
 
     #[test]
-    fn a_mutation_is_selected_once_under_each_name() {
-        assert!(checked("mutation { a: x b: x }").is_ok());
+    fn root_fields_of_a_mutation_have_distinct_response_names() {
+        assert!(validated("mutation { a: x b: x }").is_ok());
         assert!(
-            checked("mutation { x x }")
+            validated("mutation { x x }")
                 .unwrap_err()
                 .contains("again: x")
         );
-        assert!(checked("mutation { a: x a: y }").is_err());
-        assert!(checked("mutation { ... { x } }").is_err());
+        assert!(validated("mutation { a: x a: y }").is_err());
+        assert!(validated("mutation { ... { x } }").is_err());
     }
 
     #[test]
-    fn a_subscription_selects_one_field() {
-        assert!(checked("subscription { x { y } }").is_ok());
+    fn a_subscription_selects_exactly_one_field() {
+        assert!(validated("subscription { x { y } }").is_ok());
         for text in [
             "subscription { x y }",
             "subscription { ...f } fragment f on S { x }",
         ] {
-            assert!(checked(text).unwrap_err().contains("exactly one field"));
+            assert!(
+                validated(text)
+                    .unwrap_err()
+                    .contains("exactly one root field")
+            );
         }
     }
 }

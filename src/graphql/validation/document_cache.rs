@@ -1,5 +1,5 @@
-//! Documents that were read before. Clients send the same few again and again, with other variables:
-//! to parse and check one takes longer than to execute most.
+//! Cache of prepared documents. Clients send few documents, with changing variables; parsing and
+//! validating one takes longer than executing most.
 
 use std::{
     num::NonZeroUsize,
@@ -20,27 +20,24 @@ use super::{
 };
 use crate::graphql::response::{Shape, json::Encoding};
 
-/// Documents that are kept in mind, those used last. Parsed, one takes up to some fifty times its text.
-const MOST: NonZeroUsize = NonZeroUsize::new(128).unwrap();
-/// Bytes of the text of one. What people and clients write is shorter; what is written by programs,
-/// with its values in it, is seldom sent twice.
-const LONGEST: usize = 4 * 1024;
+/// Documents in the cache. A parsed document takes up to about 50 times the memory of its text.
+const MAX_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(128).unwrap();
+/// Bytes of a cached document's text. Longer ones are mostly generated with their values as literals,
+/// and are seldom sent twice.
+const MAX_TEXT: usize = 4 * 1024;
 
-/// A document that was read and checked.
+/// A parsed and validated document.
 #[derive(Debug)]
 pub(in crate::graphql) struct PreparedDocument {
     pub(in crate::graphql) parsed: ExecutableDocument,
-    /// What the answer looks like.
     pub(in crate::graphql) shape: Shape,
-    /// What becomes of the objects in it.
     pub(in crate::graphql) encoding: Encoding,
-    counts: DocumentStats,
-    /// It has been executed, so that it need not be compared with the schema again.
+    stats: DocumentStats,
     has_executed: AtomicBool,
 }
 
 impl PreparedDocument {
-    pub(super) fn new(parsed: ExecutableDocument, counts: DocumentStats, shape: Shape) -> Self {
+    pub(super) fn new(parsed: ExecutableDocument, stats: DocumentStats, shape: Shape) -> Self {
         let encoding = if shape.is_merged() {
             Encoding::Tree
         } else {
@@ -50,57 +47,60 @@ impl PreparedDocument {
             parsed,
             shape,
             encoding,
-            counts,
+            stats,
             has_executed: AtomicBool::new(false),
         }
     }
 
-    /// The operation that is to be executed, if that can be told.
+    /// Returns the operation that a request selects, or `None` if there is no such operation.
     pub(super) fn operation(&self, request: &Request) -> Option<&OperationDefinition> {
         select_operation(&self.parsed, request.operation_name.as_deref())
     }
 
+    /// Returns whether the document has been executed, and so need not be validated again.
     pub(in crate::graphql) fn has_executed(&self) -> bool {
         self.has_executed.load(Ordering::Relaxed)
     }
 
-    /// Notes that it has been executed.
+    /// Records that the document has been executed.
     pub(in crate::graphql) fn mark_executed(&self) {
         self.has_executed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether what was told of it holds with these variables too. That depends on nothing but how many
-    /// values they stand for, of which here are rather too many than too few counted.
+    /// Returns whether the document stays within the limits with these variables. Only the number of
+    /// values depends on them; this is an upper bound of it.
     pub(super) fn is_within_limits(&self, variables: &Variables, limits: &DocumentLimits) -> bool {
         let values: usize = variables.values().map(arguments::size).sum();
-        let used = values.saturating_mul(self.counts.variable_uses);
-        used.saturating_add(self.counts.values) <= limits.values
+        let used = values.saturating_mul(self.stats.variable_uses);
+        used.saturating_add(self.stats.values) <= limits.values
     }
 }
 
-/// Documents of a single operation, by their text.
+/// The documents used last, by their text. Holds only documents of a single operation.
 pub(super) struct DocumentCache(Mutex<LruCache<String, Arc<PreparedDocument>>>);
 
 impl Default for DocumentCache {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(MOST)))
+        Self(Mutex::new(LruCache::new(MAX_DOCUMENTS)))
     }
 }
 
 impl DocumentCache {
-    /// The document that a request sends.
+    /// Returns the document of a request, or `None` if it is not cached or has no operation of the
+    /// requested name.
     pub(super) fn get(&self, request: &Request) -> Option<Arc<PreparedDocument>> {
-        let known = self.documents().get(&request.query).map(Arc::clone)?;
-        known.operation(request).is_some().then_some(known)
+        let cached = self.lock().get(&request.query).map(Arc::clone)?;
+        cached.operation(request).is_some().then_some(cached)
     }
 
+    /// Caches a document, unless its text is too long or it has several operations.
     pub(super) fn insert(&self, text: &str, document: &Arc<PreparedDocument>) {
-        if text.len() <= LONGEST && document.parsed.operations.iter().count() == 1 {
-            self.documents().put(text.to_owned(), Arc::clone(document));
+        if text.len() <= MAX_TEXT && document.parsed.operations.iter().count() == 1 {
+            self.lock().put(text.to_owned(), Arc::clone(document));
         }
     }
 
-    fn documents(&self) -> MutexGuard<'_, LruCache<String, Arc<PreparedDocument>>> {
+    fn lock(&self) -> MutexGuard<'_, LruCache<String, Arc<PreparedDocument>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! StatsVisitor what a document holds, in one pass however often its fragments are spread.
+//! Statistics of a document with its fragments expanded, collected in one pass.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,10 +17,10 @@ use crate::graphql::{
     schema_types::{FieldTypes, named_type, root_type},
 };
 
-/// Selections within one another, fragments included: the library goes no deeper.
+/// Nesting depth of selections and fragments, the maximum of async-graphql.
 pub(super) const MAX_LEVELS: usize = 32;
-/// The fields of the types that introspection answers with.
-const OF_INTROSPECTION: [&str; 31] = [
+/// Fields of the introspection types.
+const INTROSPECTION_FIELDS: [&str; 31] = [
     "__schema",
     "__type",
     "__typename",
@@ -54,46 +54,47 @@ const OF_INTROSPECTION: [&str; 31] = [
     "visibleDirectives",
 ];
 
-/// Stands for all types of introspection: no two of them have fields of one name that differ in type.
+/// Represents all introspection types, which have no fields of the same name and different types.
 pub(super) const INTROSPECTION: &str = "__Introspection";
 
-type Checked = Result<(), ServerError>;
-
-/// What there is in a selection, fragments expanded.
+/// Statistics of a selection with its fragments expanded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DocumentStats {
-    /// Fields and spreads; each costs the library time, whatever is behind it.
+    /// Fields and fragment spreads; async-graphql takes time for each.
     pub(super) fields: usize,
-    /// Fields of the selected object itself.
+    /// Fields of the selected object, without those of nested objects.
     own_fields: usize,
     pub(super) aliases: usize,
     pub(super) directives: usize,
     pub(super) values: usize,
     pub(super) variable_uses: usize,
-    /// Levels of fields.
+    /// Nesting depth of fields.
     pub(super) depth: usize,
-    /// Levels of selections and fragments.
+    /// Nesting depth of selections and fragments.
     pub(super) levels: usize,
 }
 
 impl DocumentStats {
-    /// What there is in a document, as far as it can be told without going too deep.
-    pub(super) fn of<'a>(
+    /// Collects the statistics of a document.
+    ///
+    /// Fails if the document nests too deep, has a fragment cycle, or exceeds a limit that applies to a single
+    /// field or operation.
+    pub(super) fn collect<'a>(
         document: &'a ExecutableDocument,
         types: &'a FieldTypes,
         arguments: &mut Arguments<'a>,
         limits: &'a DocumentLimits,
     ) -> Result<Self, ServerError> {
-        let mut counting = StatsVisitor {
+        let mut visitor = StatsVisitor {
             document,
             types,
             arguments,
             limits,
-            known: HashMap::new(),
+            fragments: HashMap::new(),
             spread: HashSet::new(),
             unknown_fields: 0,
         };
-        counting.whole()
+        visitor.document()
     }
 
     fn add(&mut self, other: Self) {
@@ -112,124 +113,129 @@ impl DocumentStats {
     }
 }
 
-/// DocumentStats what a document holds, in one pass: a fragment is counted once and then known.
+/// Visits a document, and each of its fragments once.
 struct StatsVisitor<'a, 'g> {
     document: &'a ExecutableDocument,
     types: &'a FieldTypes,
     arguments: &'g mut Arguments<'a>,
     limits: &'a DocumentLimits,
-    /// None while it is being counted: who asks then stands in a cycle.
-    known: HashMap<&'a Name, Option<DocumentStats>>,
+    /// `None` while the fragment is being visited: reaching it again is a cycle.
+    fragments: HashMap<&'a Name, Option<DocumentStats>>,
+    /// Fragments that are spread.
     spread: HashSet<&'a Name>,
     unknown_fields: usize,
 }
 
-/// A selection to be counted.
+/// The context of a selection.
 #[derive(Clone, Copy)]
-struct At<'a> {
-    /// The type it is made on, if that is known.
+struct SelectionContext<'a> {
+    /// The type of the selected object, if it is known.
     parent: Option<&'a str>,
-    /// How deep it lies.
+    /// Nesting depth of the selection.
     level: usize,
 }
 
 impl<'a> StatsVisitor<'a, '_> {
-    /// The whole document: its operations, and the fragments that nothing spreads, which are
-    /// checked as well.
-    fn whole(&mut self) -> Result<DocumentStats, ServerError> {
-        let mut whole = DocumentStats::default();
+    /// Visits the operations, and the fragments that are not spread, which async-graphql validates too.
+    fn document(&mut self) -> Result<DocumentStats, ServerError> {
+        let mut total = DocumentStats::default();
         for (_, operation) in self.document.operations.iter() {
             let operation = &operation.node;
             let selection = &operation.selection_set;
             let parent = Some(root_type(operation.ty));
-            let mut counts = self.selection(&selection.node, At { parent, level: 1 })?;
+            let mut stats =
+                self.selection(&selection.node, SelectionContext { parent, level: 1 })?;
             let what = "fields at the root of an operation";
             let pos = Some(selection.pos);
-            check_limit(self.limits.root_fields, counts.own_fields, what, pos)?;
-            self.add_directives(&mut counts, &operation.directives)?;
+            check_limit(self.limits.root_fields, stats.own_fields, what, pos)?;
+            self.add_directives(&mut stats, &operation.directives)?;
             for definition in &operation.variable_definitions {
-                self.add_directives(&mut counts, &definition.node.directives)?;
+                self.add_directives(&mut stats, &definition.node.directives)?;
             }
-            whole.add(counts);
+            total.add(stats);
         }
         for name in self.document.fragments.keys() {
             self.fragment(name, Pos::default(), 0)?;
         }
-        for (name, counts) in &self.known {
-            if let (Some(counts), false) = (counts, self.spread.contains(name)) {
-                whole.add(*counts);
+        for (name, stats) in &self.fragments {
+            if let (Some(stats), false) = (stats, self.spread.contains(name)) {
+                total.add(*stats);
             }
         }
-        Ok(whole)
+        Ok(total)
     }
 
     fn selection(
         &mut self,
         selection: &'a SelectionSet,
-        at: At<'a>,
+        context: SelectionContext<'a>,
     ) -> Result<DocumentStats, ServerError> {
-        let mut counts = DocumentStats::default();
+        let mut stats = DocumentStats::default();
         if selection.items.is_empty() {
-            return Ok(counts);
+            return Ok(stats);
         }
         let what = "levels of selections and fragments";
         check_limit(
             MAX_LEVELS,
-            at.level,
+            context.level,
             what,
             selection.items.first().map(|item| item.pos),
         )?;
         for item in &selection.items {
-            counts.add(match &item.node {
-                Selection::Field(field) => self.field(&field.node, item.pos, at)?,
+            stats.add(match &item.node {
+                Selection::Field(field) => self.field(&field.node, item.pos, context)?,
                 Selection::InlineFragment(inline) => {
                     let condition = inline.node.type_condition.as_ref();
                     let parent = match condition {
                         Some(condition) => self.known_type(&condition.node.on.node),
-                        None => at.parent,
+                        None => context.parent,
                     };
-                    let level = at.level + 1;
+                    let level = context.level + 1;
                     let selection = &inline.node.selection_set.node;
-                    let mut counts = self.selection(selection, At { parent, level })?;
-                    counts.fields = counts.fields.saturating_add(1);
-                    self.add_directives(&mut counts, &inline.node.directives)?;
-                    counts
+                    let mut stats =
+                        self.selection(selection, SelectionContext { parent, level })?;
+                    stats.fields = stats.fields.saturating_add(1);
+                    self.add_directives(&mut stats, &inline.node.directives)?;
+                    stats
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = &spread.node.fragment_name.node;
                     self.spread.insert(name);
-                    let mut counts = self.fragment(name, item.pos, at.level)?;
-                    // Also if there is none: a tree of spreads has leaves as well.
-                    counts.fields = counts.fields.saturating_add(1);
-                    self.add_directives(&mut counts, &spread.node.directives)?;
-                    counts
+                    let mut stats = self.fragment(name, item.pos, context.level)?;
+                    // An undefined fragment counts too, or nested spreads of it would cost nothing.
+                    stats.fields = stats.fields.saturating_add(1);
+                    self.add_directives(&mut stats, &spread.node.directives)?;
+                    stats
                 }
             });
         }
-        counts.levels += 1;
-        Ok(counts)
+        stats.levels += 1;
+        Ok(stats)
     }
 
     fn field(
         &mut self,
         field: &'a Field,
         pos: Pos,
-        at: At<'a>,
+        context: SelectionContext<'a>,
     ) -> Result<DocumentStats, ServerError> {
-        let parent = self.type_of(field, pos, at.parent)?;
-        let level = at.level + 1;
-        let mut counts = self.selection(&field.selection_set.node, At { parent, level })?;
-        counts.own_fields = 1;
-        counts.fields = counts.fields.saturating_add(1);
-        counts.depth += 1;
+        let parent = self.type_of(field, pos, context.parent)?;
+        let level = context.level + 1;
+        let mut stats = self.selection(
+            &field.selection_set.node,
+            SelectionContext { parent, level },
+        )?;
+        stats.own_fields = 1;
+        stats.fields = stats.fields.saturating_add(1);
+        stats.depth += 1;
         let alias = usize::from(field.alias.is_some());
-        counts.aliases = counts.aliases.saturating_add(alias);
-        self.add_arguments(&mut counts, &field.arguments, pos)?;
-        self.add_directives(&mut counts, &field.directives)?;
-        Ok(counts)
+        stats.aliases = stats.aliases.saturating_add(alias);
+        self.add_arguments(&mut stats, &field.arguments, pos)?;
+        self.add_directives(&mut stats, &field.directives)?;
+        Ok(stats)
     }
 
-    /// The type of a field of `parent`, as far as it is known.
+    /// Returns the type of a field of `parent`, or `None` if it is not known.
     fn type_of(
         &mut self,
         field: &Field,
@@ -243,11 +249,11 @@ impl<'a> StatsVisitor<'a, '_> {
         if let Some(ty) = self.types.get(parent, name) {
             return Ok(Some(named_type(ty)));
         }
-        if OF_INTROSPECTION.contains(&name) {
+        if INTROSPECTION_FIELDS.contains(&name) {
             return Ok(Some(INTROSPECTION));
         }
         self.unknown_fields += 1;
-        let what = "fields that the schema does not have";
+        let what = "fields that the schema does not define";
         check_limit(
             self.limits.unknown_fields,
             self.unknown_fields,
@@ -268,51 +274,51 @@ impl<'a> StatsVisitor<'a, '_> {
         level: usize,
     ) -> Result<DocumentStats, ServerError> {
         let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
-            // Validation will say that there is none.
+            // async-graphql reports undefined fragments.
             return Ok(DocumentStats::default());
         };
-        match self.known.get(name) {
-            Some(Some(counts)) => return Ok(*counts),
+        match self.fragments.get(name) {
+            Some(Some(stats)) => return Ok(*stats),
             Some(None) => {
                 let message = format!("the fragment `{name}` spreads itself");
                 return Err(request_error(ErrorCode::BadInput, message, Some(pos)));
             }
             None => {}
         }
-        self.known.insert(name, None);
+        self.fragments.insert(name, None);
         let parent = self.known_type(&fragment.node.type_condition.node.on.node);
         let level = level + 1;
         let selection = &fragment.node.selection_set.node;
-        let mut counts = self.selection(selection, At { parent, level })?;
-        self.add_directives(&mut counts, &fragment.node.directives)?;
-        self.known.insert(name, Some(counts));
-        Ok(counts)
+        let mut stats = self.selection(selection, SelectionContext { parent, level })?;
+        self.add_directives(&mut stats, &fragment.node.directives)?;
+        self.fragments.insert(name, Some(stats));
+        Ok(stats)
     }
 
     fn add_directives(
         &mut self,
-        counts: &mut DocumentStats,
+        stats: &mut DocumentStats,
         directives: &'a [Positioned<Directive>],
-    ) -> Checked {
-        counts.directives = counts.directives.saturating_add(directives.len());
+    ) -> Result<(), ServerError> {
+        stats.directives = stats.directives.saturating_add(directives.len());
         for directive in directives {
-            self.add_arguments(counts, &directive.node.arguments, directive.pos)?;
+            self.add_arguments(stats, &directive.node.arguments, directive.pos)?;
         }
         Ok(())
     }
 
     fn add_arguments(
         &mut self,
-        counts: &mut DocumentStats,
+        stats: &mut DocumentStats,
         arguments: &'a [(Positioned<Name>, Positioned<Literal>)],
         pos: Pos,
-    ) -> Checked {
+    ) -> Result<(), ServerError> {
         let what = "arguments of one field or directive";
         check_limit(self.limits.arguments, arguments.len(), what, Some(pos))?;
         for (_, value) in arguments {
             let (values, uses) = self.arguments.size(&value.node);
-            counts.values = counts.values.saturating_add(values);
-            counts.variable_uses = counts.variable_uses.saturating_add(uses);
+            stats.values = stats.values.saturating_add(values);
+            stats.variable_uses = stats.variable_uses.saturating_add(uses);
         }
         Ok(())
     }

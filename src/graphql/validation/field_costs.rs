@@ -1,79 +1,80 @@
-//! What fields cost, in fields resolved: of some 0.6 µs each. All that costs more than that stands
-//! here; a new field that reads the database, or answers a list, is one more line.
+//! Costs of fields, in resolved fields of about 0.6 µs each. A field that reads the database or returns
+//! a list has an entry here; all others cost 1.
 
-/// Of a row that is read.
+/// Cost of reading a row.
 pub(super) const ROW: u64 = 2;
-/// Values in arguments that cost as much as a field.
-pub(super) const VALUES: u64 = 4;
-/// How often the price of introspection is too high: it is told from averages of the schema, and
-/// most of what is asked for in it is null.
-const NULLS: u64 = 4;
-/// Of a statement, however little it reads.
+/// Argument values that cost as much as one field.
+pub(super) const VALUES_PER_FIELD: u64 = 4;
+/// Factor by which the costs of introspection fields overestimate: they are averages over the schema,
+/// and most introspection fields are null.
+const INTROSPECTION_OVERESTIMATE: u64 = 4;
+/// Base cost of a statement.
 const STATEMENT: u64 = 50;
-/// Rows counted that cost as much as a field.
-const COUNTED: u64 = 50;
-/// Rows that a count is charged for at most; nobody has more.
-const MOST_COUNTED: i64 = 1_000_000;
+/// Counted rows that cost as much as one field.
+const COUNTED_ROWS_PER_FIELD: u64 = 50;
+/// Counted rows that contribute to the cost of a count; larger tables are not expected.
+const MAX_COUNTED_ROWS: i64 = 1_000_000;
 
-/// What a field costs.
+/// Cost of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FieldCost {
-    /// Once.
+    /// Cost of the field itself.
     pub(super) base: u64,
-    /// What comes of it more than once.
-    pub(super) many: Multiplier,
+    /// How often its selection is resolved.
+    pub(super) multiplier: Multiplier,
 }
 
-/// How often what is below a field is resolved.
+/// The number of times a field's selection is resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Multiplier {
-    /// Lists below it have a page of rows: as `first` or `last` says if it is a connection.
+    /// Lists in the selection have a page of rows; its size is `first` or `last` if the field is a
+    /// connection.
     Page,
-    /// Lists below it have so many rows.
+    /// Lists in the selection have this many rows.
     Rows(u64),
-    /// Lists below it have a row for each item of this list in the argument `input`.
+    /// Lists in the selection have a row for each item of this list in the argument `input`.
     Input(&'static str),
-    /// It is itself a list, of a row for each item of this argument.
+    /// The field is a list with a row for each item of this argument.
     Argument(&'static str),
-    /// It is itself a list, of about so many.
-    Itself(u64),
-    /// A part of it is null.
-    OneIn(u64),
-    /// It counts rows, as far as `upTo` says.
+    /// The field is a list of this average length.
+    Average(u64),
+    /// One in this many parts of the selection is not null.
+    Fraction(u64),
+    /// The field counts rows, up to its argument `upTo`.
     Count,
 }
 
 impl Multiplier {
-    /// Whether it says itself how long its list is, rather than the field above it.
-    pub(super) fn is_told_by_itself(self) -> bool {
-        matches!(self, Self::Argument(_) | Self::Itself(_))
+    /// Returns whether it is the length of the field's own list, which the parent field does not determine.
+    pub(super) fn is_own_length(self) -> bool {
+        matches!(self, Self::Argument(_) | Self::Average(_))
     }
 }
 
-/// What a field of a type costs.
-pub(super) fn of(parent: &str, field: &str) -> FieldCost {
-    let (base, many) = match (parent, field) {
+/// Returns the cost of a field of the type `parent`.
+pub(super) fn field_cost(parent: &str, field: &str) -> FieldCost {
+    let (base, multiplier) = match (parent, field) {
         ("Query", "syncRuns" | "syncEvents" | "syncRun") => (STATEMENT, Multiplier::Page),
-        // Three statements: looked for among runs, events and users.
+        // One statement each for runs, events and users.
         ("Query", "node") => (3 * STATEMENT, Multiplier::Page),
         ("Query", "nodes") => (3 * STATEMENT, Multiplier::Argument("ids")),
         ("SyncRun", "events") => (5, Multiplier::Page),
-        // One of many that are looked up together.
+        // Batched by a data loader.
         ("SyncRun", "triggeredBy") | ("SyncEvent", "run") => (1 + ROW, Multiplier::Page),
         ("SyncRunConnection" | "SyncEventConnection", "totalCount") => (1, Multiplier::Count),
         ("Mutation", "addSyncEvents") => (2 * STATEMENT, Multiplier::Input("events")),
         ("Mutation", "cancelActiveSyncRuns") => (2 * STATEMENT, Multiplier::Rows(100)),
         ("Mutation" | "Subscription", _) => (2 * STATEMENT, Multiplier::Page),
-        ("Query", "__schema" | "__type") => (1, Multiplier::OneIn(NULLS)),
-        _ if parent.starts_with("__") => (1, of_introspection(field)),
+        ("Query", "__schema" | "__type") => (1, Multiplier::Fraction(INTROSPECTION_OVERESTIMATE)),
+        _ if parent.starts_with("__") => (1, introspection_length(field)),
         _ => (1, Multiplier::Page),
     };
-    FieldCost { base, many }
+    FieldCost { base, multiplier }
 }
 
-/// How many there are of what introspection lists, on an average.
-fn of_introspection(field: &str) -> Multiplier {
-    Multiplier::Itself(match field {
+/// Returns the average length of an introspection field.
+fn introspection_length(field: &str) -> Multiplier {
+    Multiplier::Average(match field {
         "types" => 60,
         "fields" => 6,
         "directives" => 3,
@@ -82,15 +83,15 @@ fn of_introspection(field: &str) -> Multiplier {
     })
 }
 
-/// What counting up to so many rows costs.
-pub(super) fn of_count(up_to: i64) -> u64 {
-    up_to.clamp(0, MOST_COUNTED).unsigned_abs() / COUNTED
+/// Returns the cost of counting up to this many rows.
+pub(super) fn count_cost(up_to: i64) -> u64 {
+    up_to.clamp(0, MAX_COUNTED_ROWS).unsigned_abs() / COUNTED_ROWS_PER_FIELD
 }
 
-/// What a part of the filter of a field of `parent` costs, however many rows it is asked of.
-pub(super) fn of_filter(parent: &str, part: &str) -> u64 {
-    match (parent, part) {
-        // Looks through the texts of one run's events, or of all there are.
+/// Returns the cost of an input field of the filter of a field of the type `parent`.
+pub(super) fn filter_cost(parent: &str, input_field: &str) -> u64 {
+    match (parent, input_field) {
+        // Scans the messages of one run's events; the next entry scans those of all.
         ("SyncRun", "messageContains") => 400,
         (_, "errorContains" | "messageContains") => 1000,
         _ => 10,

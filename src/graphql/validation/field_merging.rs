@@ -1,6 +1,7 @@
-//! Fields that are answered under one name must be the same field with the same arguments. The
-//! library checks that too, but writes an error for each pair and each argument: ten thousand tokens
-//! make millions of them. Here the first ends it.
+//! Fields under one response name must be the same field with the same arguments.
+//!
+//! async-graphql checks this rule too, but reports an error for each pair of fields and each argument:
+//! ten thousand tokens produce millions of errors. This check stops at the first one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,45 +13,45 @@ use async_graphql::{
 use super::limits::check_limit;
 use crate::graphql::error::{ErrorCode, request_error};
 
-type Checked = Result<(), ServerError>;
-
-/// Checks all selections of a document, looking at no more than `most` fields.
-pub(super) fn check(document: &ExecutableDocument, most: usize) -> Checked {
-    let mut merging = MergeCheck {
+/// Checks all selections of a document. Compares at most `max` fields.
+pub(super) fn validate(document: &ExecutableDocument, max: usize) -> Result<(), ServerError> {
+    let mut visitor = MergeVisitor {
         document,
-        most,
-        looked_at: 0,
+        max,
+        compared: 0,
     };
     for fragment in document.fragments.values() {
-        merging.check(&fragment.node.selection_set.node)?;
+        visitor.visit(&fragment.node.selection_set.node)?;
     }
     for (_, operation) in document.operations.iter() {
-        merging.check(&operation.node.selection_set.node)?;
+        visitor.visit(&operation.node.selection_set.node)?;
     }
     Ok(())
 }
 
-struct MergeCheck<'a> {
+struct MergeVisitor<'a> {
     document: &'a ExecutableDocument,
-    most: usize,
-    looked_at: usize,
+    max: usize,
+    compared: usize,
 }
 
-/// The fields of a selection, each under the type it is asked of and its name in the answer.
+/// The fields of a selection set.
 #[derive(Default)]
-struct Fields<'a> {
-    known: HashMap<(Option<&'a str>, &'a str), &'a Field>,
-    spread: HashSet<&'a str>,
+struct MergedFields<'a> {
+    /// The first field under each type condition and response name.
+    fields: HashMap<(Option<&'a str>, &'a str), &'a Field>,
+    /// Fragments that the selection set includes.
+    fragments: HashSet<&'a str>,
 }
 
-impl<'a> MergeCheck<'a> {
-    fn check(&mut self, selection: &'a SelectionSet) -> Checked {
-        self.merge(&mut Fields::default(), None, selection)?;
+impl<'a> MergeVisitor<'a> {
+    fn visit(&mut self, selection: &'a SelectionSet) -> Result<(), ServerError> {
+        self.merge(&mut MergedFields::default(), None, selection)?;
         for item in &selection.items {
             match &item.node {
-                Selection::Field(field) => self.check(&field.node.selection_set.node)?,
+                Selection::Field(field) => self.visit(&field.node.selection_set.node)?,
                 Selection::InlineFragment(inline) => {
-                    self.check(&inline.node.selection_set.node)?;
+                    self.visit(&inline.node.selection_set.node)?;
                 }
                 Selection::FragmentSpread(_) => {}
             }
@@ -58,35 +59,34 @@ impl<'a> MergeCheck<'a> {
         Ok(())
     }
 
-    /// Adds a selection on a type to the fields of one answer.
+    /// Merges a selection with the type condition `on`.
     fn merge(
         &mut self,
-        fields: &mut Fields<'a>,
+        merged: &mut MergedFields<'a>,
         on: Option<&'a str>,
         selection: &'a SelectionSet,
-    ) -> Checked {
+    ) -> Result<(), ServerError> {
         for item in &selection.items {
-            self.looked_at += 1;
-            let what = "fields to merge";
-            check_limit(self.most, self.looked_at, what, Some(item.pos))?;
+            self.compared += 1;
+            check_limit(self.max, self.compared, "fields to merge", Some(item.pos))?;
             match &item.node {
                 Selection::Field(field) => {
                     let key = (on, field.node.response_key().node.as_str());
-                    let first = fields.known.entry(key).or_insert(&field.node);
+                    let first = merged.fields.entry(key).or_insert(&field.node);
                     check_same(first, &field.node, item.pos)?;
                 }
                 Selection::InlineFragment(inline) => {
                     let condition = inline.node.type_condition.as_ref();
                     let on = condition.map(|condition| condition.node.on.node.as_str());
-                    self.merge(fields, on, &inline.node.selection_set.node)?;
+                    self.merge(merged, on, &inline.node.selection_set.node)?;
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = &spread.node.fragment_name.node;
                     if let Some(fragment) = self.document.fragments.get(name)
-                        && fields.spread.insert(name)
+                        && merged.fragments.insert(name)
                     {
                         let on = fragment.node.type_condition.node.on.node.as_str();
-                        self.merge(fields, Some(on), &fragment.node.selection_set.node)?;
+                        self.merge(merged, Some(on), &fragment.node.selection_set.node)?;
                     }
                 }
             }
@@ -95,7 +95,7 @@ impl<'a> MergeCheck<'a> {
     }
 }
 
-fn check_same(first: &Field, other: &Field, pos: Pos) -> Checked {
+fn check_same(first: &Field, other: &Field, pos: Pos) -> Result<(), ServerError> {
     let is_same = std::ptr::eq(first, other)
         || first.name.node == other.name.node
             && first.arguments.len() == other.arguments.len()
@@ -106,11 +106,10 @@ fn check_same(first: &Field, other: &Field, pos: Pos) -> Checked {
     if is_same {
         return Ok(());
     }
-    let key = &other.response_key().node;
+    let (key, name) = (&other.response_key().node, &other.name.node);
     let message = format!(
-        "`{key}` is asked for twice, and not as the same; give one a name of its own, as in \
-         `other: {}`",
-        other.name.node
+        "`{key}` is selected twice with different fields or arguments; use an alias, as in \
+         `other: {name}`"
     );
     Err(request_error(ErrorCode::BadInput, message, Some(pos)))
 }

@@ -1,50 +1,52 @@
-//! How much a document may ask for.
+//! Limits on the size and complexity of a document.
 
 use async_graphql::{Pos, ServerError};
 
 use crate::graphql::error::{ErrorCode, request_error};
 
-/// How large a document may be. "Expanded" is what is counted with each fragment wherever it is spread.
+/// Limits on a document. "Expanded" counts the content of a fragment at each of its spreads.
 ///
-/// The defaults leave what people and clients write room, the introspection of explorers first, and
-/// keep what the library does with a document below some 20 ms.
+/// The defaults leave room for typical clients and for the introspection query of GraphQL IDEs, and keep
+/// async-graphql's processing of a document below about 20 ms.
 #[derive(Clone, Copy, Debug)]
 pub struct DocumentLimits {
-    /// Bytes of the text. What is long belongs in variables, which only the request's size limits.
+    /// Length of the text in bytes. Large values belong in variables, which only the maximum body size
+    /// limits.
     pub bytes: usize,
-    /// Names, numbers, strings, punctuation marks and comments. A thousand short events written out are 8,000.
+    /// Lexical tokens, comments included. 1,000 short events as literals are 8,000 tokens.
     pub tokens: usize,
-    /// Bytes of one name: for each that the schema does not know the library looks for similar ones.
+    /// Length of a name in bytes. async-graphql compares each unknown name with all known ones.
     pub name_bytes: usize,
-    /// Brackets of any kind within one another.
+    /// Nesting depth of brackets of any kind.
     pub nesting: usize,
-    /// Operations, each of which is checked with all fragments that it spreads.
+    /// Operations. async-graphql validates each together with all fragments that it spreads.
     pub operations: usize,
-    /// Fragments defined.
+    /// Fragment definitions.
     pub fragments: usize,
-    /// Variables declared, by all operations together.
+    /// Variable definitions of all operations.
     pub variables: usize,
-    /// Places in which variables are used, expanded.
+    /// Uses of variables, expanded.
     pub variable_uses: usize,
-    /// Fields and spreads of fragments, expanded.
+    /// Fields and fragment spreads, expanded.
     pub fields: usize,
-    /// Levels of fields, expanded. Introspection has 15.
+    /// Nesting depth of fields, expanded. The standard introspection query has 15 levels.
     pub depth: usize,
     /// Fields at the root of an operation, expanded.
     pub root_fields: usize,
-    /// Fields that are given another name, expanded.
+    /// Aliases, expanded.
     pub aliases: usize,
     /// Directives, expanded.
     pub directives: usize,
-    /// Arguments of one field or directive; the schema has at most 6.
+    /// Arguments of one field or directive. The schema uses at most 6.
     pub arguments: usize,
-    /// Fields that the schema does not have: for each the library looks for similar ones.
+    /// Fields that the schema does not define. async-graphql compares each with all known ones.
     pub unknown_fields: usize,
-    /// Values in arguments, those in variables counted at each use; 64 bytes of text are one more.
+    /// Values in arguments. The value of a variable counts at each use, and every 64 bytes of a string
+    /// count as another value.
     pub values: usize,
-    /// Fields looked at to tell which are answered together, in each selection with all its fragments.
+    /// Fields compared to find those that merge into one response field.
     pub merges: usize,
-    /// What an operation may cost, in fields resolved, of some 0.6 µs each.
+    /// Cost of an operation in resolved fields, of about 0.6 µs each.
     pub cost: u32,
 }
 
@@ -73,21 +75,21 @@ impl Default for DocumentLimits {
     }
 }
 
-/// Refuses what there is too much of.
+/// Returns an error if `count` exceeds `max`. `what` names in the plural what is counted.
 pub(super) fn check_limit(
-    most: usize,
+    max: usize,
     count: usize,
     what: &str,
     pos: Option<Pos>,
 ) -> Result<(), ServerError> {
-    if count <= most {
+    if count <= max {
         return Ok(());
     }
     let count = match count {
-        // Sums of what fragments stand for; the number would tell nobody anything.
+        // Nested fragments add up to numbers without meaning.
         1_000_000_000.. => "over a billion".to_owned(),
         _ => count.to_string(),
     };
-    let message = format!("{count} {what}; at most {most} are allowed");
+    let message = format!("{count} {what}; at most {max} are allowed");
     Err(request_error(ErrorCode::QueryTooComplex, message, pos))
 }

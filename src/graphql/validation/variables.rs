@@ -1,11 +1,13 @@
-//! Variables, checked before anything is executed. The library reads each when the field that takes
-//! it is resolved: of two mutations in a request the first would be done before the second is found
-//! to make no sense.
+//! Validation of variable values.
+//!
+//! async-graphql coerces a variable when it resolves the field that uses it: of two mutations in a
+//! request, the first would take effect before an invalid variable of the second is found.
 
 use std::collections::HashMap;
 
 use async_graphql::{
-    Pos, ServerError, Value, Variables,
+    Name, Pos, ServerError, Value, Variables,
+    indexmap::IndexMap,
     parser::types::{BaseType, InputObjectType, OperationDefinition, Type, TypeKind},
 };
 
@@ -15,27 +17,38 @@ use crate::graphql::{
     types::scalars::read_instant,
 };
 
-/// What each type that may be handed in takes.
+/// The input object types and enums of the schema.
 #[derive(Debug, Default)]
 pub(super) struct InputTypes(HashMap<String, InputType>);
 
 #[derive(Debug)]
 enum InputType {
     Enum(Vec<String>),
-    /// Each field with its type, and whether it may be left out.
-    Object(Vec<(String, Type, bool)>),
+    Object(Vec<InputField>),
+}
+
+#[derive(Debug)]
+struct InputField {
+    name: String,
+    ty: Type,
+    /// The type is nullable, or the field has a default.
+    is_optional: bool,
 }
 
 impl InputTypes {
-    /// Reads them from the schema.
+    /// Reads the types from the SDL of a schema.
     pub(super) fn from_sdl(sdl: &str) -> Self {
         let types = type_definitions(sdl).filter_map(|(name, kind)| {
             let ty = match kind {
-                TypeKind::Enum(words) => {
-                    let words = words.values.into_iter();
-                    InputType::Enum(words.map(|word| word.node.value.node.to_string()).collect())
+                TypeKind::Enum(ty) => {
+                    let values = ty.values.into_iter();
+                    InputType::Enum(
+                        values
+                            .map(|value| value.node.value.node.to_string())
+                            .collect(),
+                    )
                 }
-                TypeKind::InputObject(object) => InputType::Object(fields(object)),
+                TypeKind::InputObject(object) => InputType::Object(input_fields(object)),
                 _ => return None,
             };
             Some((name, ty))
@@ -43,7 +56,7 @@ impl InputTypes {
         Self(types.collect())
     }
 
-    /// Checks what is given for the variables of an operation.
+    /// Validates the variables of an operation against their declared types.
     pub(super) fn validate(
         &self,
         operation: &OperationDefinition,
@@ -54,7 +67,7 @@ impl InputTypes {
             let ty = &definition.node.var_type.node;
             let problem = match variables.get(name) {
                 None if ty.nullable || definition.node.default_value.is_some() => Ok(()),
-                None => Err(format!(" is missing; it takes {ty}")),
+                None => Err(format!(" is missing; expected {ty}")),
                 Some(value) => self.value(value, ty),
             };
             problem.map_err(|problem| at(definition.pos, format!("variable ${name}{problem}")))?;
@@ -62,11 +75,11 @@ impl InputTypes {
         Ok(())
     }
 
-    /// Tells what is wrong with a value, as the end of a sentence that begins with its name.
+    /// Validates a value. The error completes a sentence that begins with the variable's name.
     fn value(&self, value: &Value, ty: &Type) -> Result<(), String> {
         match (&ty.base, value) {
             (_, Value::Null) if ty.nullable => Ok(()),
-            (_, Value::Null) => Err(format!(" is null; it takes {ty}")),
+            (_, Value::Null) => Err(format!(" is null; expected {ty}")),
             (BaseType::List(inner), Value::List(items)) => {
                 let mut items = items.iter().enumerate();
                 items.try_for_each(|(index, item)| {
@@ -74,7 +87,7 @@ impl InputTypes {
                         .map_err(|problem| format!("[{index}]{problem}"))
                 })
             }
-            // A single value may be written without brackets.
+            // Input coercion accepts a single value as a list of one.
             (BaseType::List(inner), value) => self.value(value, inner),
             (BaseType::Named(name), value) => self.named(value, name),
         }
@@ -82,36 +95,45 @@ impl InputTypes {
 
     fn named(&self, value: &Value, name: &str) -> Result<(), String> {
         match (self.0.get(name), value) {
-            (Some(InputType::Object(fields)), Value::Object(given)) => {
-                if let Some(other) = given
-                    .keys()
-                    .find(|key| fields.iter().all(|field| field.0 != key.as_str()))
-                {
-                    return Err(format!(".{other} is not a field of {name}"));
+            (Some(InputType::Object(fields)), Value::Object(object)) => {
+                self.object(object, fields, name)
+            }
+            (Some(InputType::Object(_)), _) => Err(format!(" is not an object; expected {name}")),
+            (Some(InputType::Enum(values)), value) => {
+                // JSON has no enums: the value of a variable is a string.
+                let given = match value {
+                    Value::Enum(given) => Some(given.as_str()),
+                    Value::String(given) => Some(given.as_str()),
+                    _ => None,
+                };
+                if given.is_some_and(|given| values.iter().any(|value| value == given)) {
+                    return Ok(());
                 }
-                fields.iter().try_for_each(|(field, ty, optional)| {
-                    let problem = match given.get(field.as_str()) {
-                        None if *optional => Ok(()),
-                        None => Err(format!(" is missing; it takes {ty}")),
-                        Some(value) => self.value(value, ty),
-                    };
-                    problem.map_err(|problem| format!(".{field}{problem}"))
-                })
+                let (value, values) = (truncated(value), values.join(", "));
+                Err(format!(" is {value}; expected {name}, one of {values}"))
             }
-            (Some(InputType::Enum(words)), Value::Enum(word))
-                if words.iter().any(|known| known == word.as_str()) =>
-            {
-                Ok(())
-            }
-            (Some(InputType::Enum(words)), Value::String(word)) if words.contains(word) => Ok(()),
-            (Some(InputType::Enum(words)), _) => Err(format!(
-                " is {}; {name} is one of {}",
-                shown(value),
-                words.join(", ")
-            )),
-            (Some(InputType::Object(_)), _) => Err(format!(" is no object; it takes {name}")),
             (None, value) => scalar(value, name),
         }
+    }
+
+    fn object(
+        &self,
+        object: &IndexMap<Name, Value>,
+        fields: &[InputField],
+        name: &str,
+    ) -> Result<(), String> {
+        let is_unknown = |key: &&Name| fields.iter().all(|field| field.name != key.as_str());
+        if let Some(unknown) = object.keys().find(is_unknown) {
+            return Err(format!(".{unknown} is not a field of {name}"));
+        }
+        fields.iter().try_for_each(|field| {
+            let problem = match object.get(field.name.as_str()) {
+                None if field.is_optional => Ok(()),
+                None => Err(format!(" is missing; expected {}", field.ty)),
+                Some(value) => self.value(value, &field.ty),
+            };
+            problem.map_err(|problem| format!(".{}{problem}", field.name))
+        })
     }
 }
 
@@ -135,20 +157,21 @@ fn scalar(value: &Value, name: &str) -> Result<(), String> {
     if fits {
         Ok(())
     } else {
-        Err(format!(" is {}; it takes {name}", shown(value)))
+        Err(format!(" is {}; expected {name}", truncated(value)))
     }
 }
 
-/// A value in a message, not too long.
-fn shown(value: &Value) -> String {
+/// Formats a value for a message, truncated to 50 characters.
+fn truncated(value: &Value) -> String {
     value.to_string().chars().take(50).collect()
 }
 
-fn fields(object: InputObjectType) -> Vec<(String, Type, bool)> {
+fn input_fields(object: InputObjectType) -> Vec<InputField> {
     let fields = object.fields.into_iter().map(|field| field.node);
-    let fields = fields.map(|field| {
-        let optional = field.ty.node.nullable || field.default_value.is_some();
-        (field.name.node.to_string(), field.ty.node, optional)
+    let fields = fields.map(|field| InputField {
+        name: field.name.node.to_string(),
+        is_optional: field.ty.node.nullable || field.default_value.is_some(),
+        ty: field.ty.node,
     });
     fields.collect()
 }
@@ -166,7 +189,7 @@ mod tests {
     const SCHEMA: &str = "enum Color { RED BLUE } input Range { gte: Int lt: DateTime }
         input Filter { color: [Color!] not: Filter range: Range! = {} name: String! }";
 
-    fn checked(definitions: &str, variables: serde_json::Value) -> Result<(), String> {
+    fn validated(definitions: &str, variables: serde_json::Value) -> Result<(), String> {
         let text = format!("query({definitions}) {{ __typename }}");
         let document = async_graphql::parser::parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
@@ -177,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_passes() {
+    fn valid_variables_are_accepted() {
         for (definitions, variables) in [
             (
                 "$i: Int, $f: Float, $b: Boolean, $s: String, $id: ID!",
@@ -197,41 +220,41 @@ mod tests {
             ("$j: JSON", json!({"j": {"a": [1]}})),
             ("$i: Int", json!({"i": 1, "unused": {}})),
         ] {
-            assert_eq!(checked(definitions, variables), Ok(()), "{definitions}");
+            assert_eq!(validated(definitions, variables), Ok(()), "{definitions}");
         }
     }
 
     #[test]
-    fn what_does_not_fit_is_told_where_it_is() {
-        for (definitions, variables, says) in [
+    fn an_error_names_the_path_of_an_invalid_value() {
+        for (definitions, variables, expected) in [
             (
                 "$id: ID!",
                 json!({}),
-                "variable $id is missing; it takes ID!",
+                "variable $id is missing; expected ID!",
             ),
             (
                 "$id: ID!",
                 json!({"id": null}),
-                "variable $id is null; it takes ID!",
+                "variable $id is null; expected ID!",
             ),
             (
                 "$i: Int",
                 json!({"i": 2_147_483_648_u32}),
-                "variable $i is 2147483648; it takes Int",
+                "variable $i is 2147483648; expected Int",
             ),
-            ("$i: Int", json!({"i": 1.5}), "it takes Int"),
-            ("$s: String", json!({"s": 1}), "it takes String"),
+            ("$i: Int", json!({"i": 1.5}), "expected Int"),
+            ("$s: String", json!({"s": 1}), "expected String"),
             (
                 "$c: [Color!]",
                 json!({"c": ["RED", "GREEN"]}),
-                "$c[1] is \"GREEN\"; Color is one of RED, BLUE",
+                "$c[1] is \"GREEN\"; expected Color, one of RED, BLUE",
             ),
             ("$c: [Color!]", json!({"c": [null]}), "$c[0] is null"),
-            ("$f: Filter", json!({"f": 1}), "$f is no object"),
+            ("$f: Filter", json!({"f": 1}), "$f is not an object"),
             (
                 "$f: Filter",
                 json!({"f": {}}),
-                "$f.name is missing; it takes String!",
+                "$f.name is missing; expected String!",
             ),
             (
                 "$f: Filter",
@@ -244,8 +267,8 @@ mod tests {
                 "$f.range.lt: `2026-11-23` is not an instant",
             ),
         ] {
-            let problem = checked(definitions, variables).unwrap_err();
-            assert!(problem.contains(says), "{problem}");
+            let problem = validated(definitions, variables).unwrap_err();
+            assert!(problem.contains(expected), "{problem}");
         }
     }
 }

@@ -1,22 +1,22 @@
-//! What operations cost, and that what clients ask is not too much.
+//! Costs of operations; typical operations stay far below the limit.
 
 use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Request, Variables};
 use serde_json::json;
 
-use super::attacks::{checked, cost, nested, refused, told};
+use super::attacks::{cost, nested, print_timing, rejection, validate};
 use crate::graphql::{GraphqlLimits, validation::Validator};
 
-/// The fields of all types, and so many times those of their types.
-fn introspected(times: usize) -> String {
+/// An introspection query that selects the fields of all types, nested `times` times.
+fn introspection(times: usize) -> String {
     let open = "fields { type { ofType { ";
     let inner = nested(open, "fields { name }", "} } }", times);
     format!("{{ __schema {{ types {{ {inner} }} }} }}")
 }
 
 #[test]
-fn a_cost_is_the_number_of_fields_and_rows() {
+fn cost_grows_with_fields_and_rows() {
     for (query, expected) in [
         ("{ __typename }", 1),
         (
@@ -68,12 +68,12 @@ fn a_cost_is_the_number_of_fields_and_rows() {
         (json!({"n": 1000}), 100),
         (json!({"n": -1}), 100),
     ] {
-        assert_eq!(checked(sized, variables).unwrap(), 50 + rows * 4);
+        assert_eq!(validate(sized, variables).unwrap(), 50 + rows * 4);
     }
 }
 
 #[test]
-fn what_is_sought_in_texts_and_what_is_written_costs_more() {
+fn text_filters_and_mutations_cost_more() {
     let filtered = |filter: &str| {
         cost(&format!(
             "{{ syncRuns(filter: {filter}) {{ totalCount }} }}"
@@ -87,14 +87,14 @@ fn what_is_sought_in_texts_and_what_is_written_costs_more() {
         addSyncEvents(input: {runId: \"0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f\", events: $e}) {
             events { id eventType message timestamp details } } }";
     let event = json!({"eventType": "x", "message": "y", "details": {"not": {"a": [1, 2, 3]}}});
-    let one = checked(add, json!({"e": [event]})).unwrap();
-    let thousand = checked(add, json!({"e": vec![event; 1000]})).unwrap();
+    let one = validate(add, json!({"e": [event]})).unwrap();
+    let thousand = validate(add, json!({"e": vec![event; 1000]})).unwrap();
     assert!((100..150).contains(&one), "{one}");
     assert!((5000..20_000).contains(&thousand), "{thousand}");
 }
 
 #[test]
-fn a_page_of_runs_with_a_page_of_events_each_passes_and_what_multiplies_further_does_not() {
+fn pages_within_pages_are_accepted_and_deeper_nesting_is_rejected() {
     let run = "id entityType source status startedAt completedAt updatedAt durationSeconds
         recordsProcessed recordsCreated recordsUpdated recordsFailed recordsExpected progress
         errorMessage details version triggeredById triggeredBy { fullName email }";
@@ -107,39 +107,39 @@ fn a_page_of_runs_with_a_page_of_events_each_passes_and_what_multiplies_further_
     cost("{ syncRuns(first: 100) { nodes { id events(first: 1) { totalCount } } } }");
     for query in [
         "{ syncRuns(first: 100) { nodes { events(first: 100) { nodes { run { events(first: 100) { nodes { id } } } } } } } }",
-        &introspected(4),
+        &introspection(4),
     ] {
-        let message = refused(query);
+        let message = rejection(query);
         assert!(message.contains("fields to resolve"), "{message}");
         assert!(message.contains("at most 50000"), "{message}");
     }
 }
 
 #[test]
-fn what_clients_and_the_readme_ask_passes() {
+fn documented_operations_and_the_introspection_query_are_cheap() {
     let introspection = include_str!("introspection.graphql");
     assert!(cost(introspection) < 10_000);
-    let readme = include_str!("../../../../docs/tutorial.md").split("```graphql\n");
+    let readme = include_str!("../../../../README.md").split("```graphql\n");
     let examples = include_str!("../../../../web/src/examples.ts").split("query: `");
-    // Neither contains a backtick in an operation.
+    // No operation contains a backtick.
     for operation in readme.skip(1).chain(examples.skip(1)) {
         let query = operation.split('`').next().unwrap();
-        let cost = checked(query, json!({"runId": "x"})).unwrap();
-        told(Duration::ZERO, &format!("costs {cost}: {query}"));
+        let cost = validate(query, json!({"runId": "x"})).unwrap();
+        print_timing(Duration::ZERO, &format!("costs {cost}: {query}"));
         assert!(cost < 2000, "{cost}: {query}");
     }
 }
 
 #[test]
-fn a_document_that_is_known_is_checked_with_each_requests_variables() {
+fn a_cached_document_is_validated_with_the_variables_of_each_request() {
     let validator = Validator::new(GraphqlLimits::default());
     let query =
         "query($f: SyncRunFilter, $n: Int) { syncRuns(filter: $f, first: $n) { nodes { id } } }";
     let check = |variables| {
         let mut request = Request::new(query);
-        let checked = validator.validate(&mut request, &Variables::from_json(variables));
-        checked
-            .map(|checked| (checked.cost, Arc::as_ptr(&checked.document)))
+        let validated = validator.validate(&mut request, &Variables::from_json(variables));
+        validated
+            .map(|validated| (validated.cost, Arc::as_ptr(&validated.document)))
             .map_err(|error| error.message)
     };
     let (one, document) = check(json!({"n": 1})).unwrap();
@@ -153,13 +153,13 @@ fn a_document_that_is_known_is_checked_with_each_requests_variables() {
 }
 
 #[test]
-fn which_operation_is_meant_is_told_by_its_name_also_in_a_known_document() {
+fn the_operation_name_selects_the_operation_of_a_cached_document() {
     let validator = Validator::new(GraphqlLimits::default());
     let operation = |name: Option<&str>| {
         let mut request = Request::new("mutation a { startSyncRun(runId: 1) { replayed } }");
         request.operation_name = name.map(str::to_owned);
-        let checked = validator.validate(&mut request, &Variables::default());
-        checked.unwrap().operation.is_some()
+        let validated = validator.validate(&mut request, &Variables::default());
+        validated.unwrap().operation.is_some()
     };
     assert!(operation(Some("a")));
     assert!(operation(None));
