@@ -120,9 +120,14 @@ fn documented_operations_and_the_introspection_query_are_cheap() {
     let introspection = include_str!("introspection.graphql");
     assert!(cost(introspection) < 10_000);
     let readme = include_str!("../../../../README.md").split("```graphql\n");
+    let tutorial = include_str!("../../../../docs/tutorial.md").split("```graphql\n");
     let examples = include_str!("../../../../web/src/examples.ts").split("query: `");
     // No operation contains a backtick.
-    for operation in readme.skip(1).chain(examples.skip(1)) {
+    for operation in readme
+        .skip(1)
+        .chain(tutorial.skip(1))
+        .chain(examples.skip(1))
+    {
         let query = operation.split('`').next().unwrap();
         let cost = validate(query, json!({"runId": "x"})).unwrap();
         print_timing(Duration::ZERO, &format!("costs {cost}: {query}"));
