@@ -1,17 +1,19 @@
-// Drives the explorer in a real browser against a running server:
+// Tests GraphiQL in a browser against a running server:
 //
 //   node check-browser.mjs http://127.0.0.1:8080
 //
-// It runs the examples by their tab names (src/examples.ts), among them the live
-// view in one page while another page creates, starts and completes a run.
-// CHROMIUM names the browser to use, if it is not Debian's.
+// Runs the examples (src/examples.ts) by their tab names. One page subscribes while
+// another creates, starts and completes a run. The environment variable CHROMIUM is
+// the path of the browser; the default is Debian's.
+//
+// Requests to other hosts fail the test.
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const STEP_TIMEOUT_MS = 20_000;
-// How long an event may take before the run is created once more, see below.
+// After this time without a change, the run is created again (see createWatchedRun).
 const FIRST_EVENT_TIMEOUT_MS = 4_000;
 const TOTAL_TIMEOUT_MS = 100_000;
 
@@ -22,7 +24,7 @@ if (!process.argv[2]) {
 const base = new URL(process.argv[2]);
 const started = Date.now();
 
-// Everything that must not happen, in the order in which it did.
+// Unexpected requests, responses and console messages, in order.
 const problems = [];
 const pages = {};
 let step = 'starting the browser';
@@ -37,7 +39,7 @@ const browser = await chromium.launch({
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
-    // Besides the request filter below: no other name can be resolved at all.
+    // In addition to the request filter below, no other host name resolves.
     `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${base.hostname}`,
   ],
 });
@@ -47,12 +49,12 @@ const isOurs = (address) => {
   return url.host === base.host || ['data:', 'blob:'].includes(url.protocol);
 };
 
-/** Opens the explorer in a context of its own, as a new visitor. */
-async function openExplorer(name) {
-  step = `opening the explorer (${name})`;
+/** Opens GraphiQL in a new browser context, as a first-time visitor. */
+async function openGraphiql(name) {
+  step = `opening GraphiQL (${name})`;
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
   context.setDefaultTimeout(STEP_TIMEOUT_MS);
-  // Some messages quote a whole embedded font.
+  // Some messages quote an embedded font in full.
   const report = (text) => problems.push(`${name}: ${text.slice(0, 400)}`);
 
   await context.route(
@@ -82,7 +84,7 @@ async function openExplorer(name) {
   await page.goto(new URL('/graphiql', base).href);
   await page.locator('.graphiql-query-editor .view-line').first().waitFor();
 
-  // The documentation lists the schema's types only after introspection.
+  // The documentation lists types only after introspection.
   step = `waiting for introspection (${name})`;
   await page.getByLabel('Show Documentation Explorer').click();
   await page.locator('.graphiql-doc-explorer').getByText('SyncRun', { exact: true }).first().waitFor();
@@ -90,7 +92,7 @@ async function openExplorer(name) {
   return page;
 }
 
-/** What one of the editors holds. Monaco only renders the lines in view. */
+/** Returns the text of an editor. Monaco renders only the visible lines. */
 const editorText = (page, file) =>
   page.evaluate((end) => {
     const models = window.__MONACO.editor.getModels();
@@ -102,22 +104,22 @@ async function selectTab(page, name) {
   const text = await editorText(page, 'operation.graphql');
   if (new RegExp(`^\\w+ ${name}\\b`, 'm').test(text)) return;
   await page.locator('.graphiql-tab-button').and(page.getByTitle(name, { exact: true })).click();
-  // GraphiQL looks at a changed operation a moment later, and stores it then.
-  // Only from there on would it run this operation.
+  // GraphiQL parses and stores a changed operation with a delay, and runs the
+  // previous one until then.
   await page.waitForFunction(
     (operation) => new RegExp(`^\\w+ ${operation}\\b`, 'm').test(localStorage.getItem('graphiql:query')),
     name,
   );
 }
 
-/** Not by keyboard, because the editor adds closing quotes to what is typed. */
+/** Sets the model directly, because the editor auto-closes typed quotes. */
 const setVariables = (page, variables) =>
   page.evaluate((text) => {
     const models = window.__MONACO.editor.getModels();
     models.find((model) => model.uri.path.endsWith('variables.json')).setValue(text);
   }, JSON.stringify(variables, null, 2));
 
-/** Runs a query or mutation, and gives its data. */
+/** Runs a query or mutation and returns its data. */
 async function run(page, name, variables) {
   await selectTab(page, name);
   if (variables) await setVariables(page, variables);
@@ -129,17 +131,17 @@ async function run(page, name, variables) {
     return response.getValue() !== '' && !document.querySelector('.graphiql-response .graphiql-spinner');
   });
   const text = await editorText(page, 'response.json');
-  const answer = JSON.parse(text);
-  if (answer.errors || !answer.data) throw new Error(`${name} was answered with ${text}`);
-  return answer.data;
+  const response = JSON.parse(text);
+  if (response.errors || !response.data) throw new Error(`${name} returned ${text}`);
+  return response.data;
 }
 
-/** Starts the live view, and gives a function that waits for one change in it. */
+/** Starts the subscription and returns a function that waits for a change. */
 async function watch(page) {
   await selectTab(page, 'WatchRuns');
   step = 'starting WatchRuns';
-  // The pane shows the latest change only. Keep all, so that another run's
-  // change cannot hide the one that is waited for.
+  // The pane shows only the latest change. All are recorded, since a change of
+  // another run could replace the expected one.
   await page.evaluate(() => {
     const models = window.__MONACO.editor.getModels();
     const response = models.find((model) => model.uri.path.endsWith('response.json'));
@@ -170,8 +172,8 @@ async function watch(page) {
 }
 
 /**
- * Creates a run that the live view sees. The protocol does not acknowledge a
- * subscription, so the first run may be created before the server listens.
+ * Creates a run that the subscription receives. The protocol does not acknowledge
+ * a subscription, so the first run may be created before it is active.
  */
 async function createWatchedRun(page, shows) {
   for (let attempt = 1; ; attempt++) {
@@ -187,16 +189,16 @@ async function createWatchedRun(page, shows) {
 }
 
 async function check() {
-  const first = await openExplorer('first page');
+  const first = await openGraphiql('first page');
 
   const latest = await run(first, 'LatestRuns');
   if (!Array.isArray(latest.syncRuns?.nodes)) throw new Error('LatestRuns has no syncRuns');
-  step = 'looking for the answer on the screen';
+  step = 'waiting for the rendered response';
   await first.locator('.result-window .view-line', { hasText: '"syncRuns"' }).waitFor();
   for (const name of ['ActiveRuns', 'RunWithEvents', 'EventsOfType']) await run(first, name);
 
   const shows = await watch(first);
-  const second = await openExplorer('second page');
+  const second = await openGraphiql('second page');
   const { id, attempt } = await createWatchedRun(second, shows);
   await run(second, 'StartRun', { runId: id });
   await shows(id, 'STATUS', 'RUNNING');
@@ -207,7 +209,7 @@ async function check() {
   await first.getByLabel(/^Stop/).click();
   await first.getByLabel(/^Execute query/).waitFor();
 
-  step = 'checking what went wrong meanwhile';
+  step = 'checking for unexpected events';
   if (problems.length > 0) throw new Error(`${problems.length} problem(s)`);
   return { id, attempt };
 }
@@ -218,9 +220,9 @@ async function explainFailure(error) {
   const folder = await mkdtemp(join(tmpdir(), 'graphiql-check-'));
   for (const [name, page] of Object.entries(pages)) {
     const shown = await page.evaluate(() => window.shown).catch(() => undefined);
-    if (shown) console.error(`  ${name}: the live view showed ${shown.join('\n') || 'nothing'}`);
+    if (shown) console.error(`  ${name}: the subscription returned ${shown.join('\n') || 'nothing'}`);
     const response = await editorText(page, 'response.json').catch(() => undefined);
-    if (response) console.error(`  ${name}: the response pane shows ${response}`);
+    if (response) console.error(`  ${name}: the response pane contains ${response}`);
     const file = join(folder, `${name.replace(' ', '-')}.png`);
     await page.screenshot({ path: file, timeout: 5_000 }).then(
       () => console.error(`  ${name}: screenshot in ${file}`),
@@ -230,14 +232,14 @@ async function explainFailure(error) {
 }
 
 let watchdog;
-const tooLate = new Promise((_, reject) => {
-  watchdog = setTimeout(() => reject(new Error('the check as a whole took too long')), TOTAL_TIMEOUT_MS);
+const timeout = new Promise((_, reject) => {
+  watchdog = setTimeout(() => reject(new Error('the test timed out')), TOTAL_TIMEOUT_MS);
 });
 try {
-  const { id, attempt } = await Promise.race([check(), tooLate]);
+  const { id, attempt } = await Promise.race([check(), timeout]);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  const again = attempt > 1 ? ` (seen at attempt ${attempt})` : '';
-  console.log(`OK: GraphiQL works offline, and showed run ${id} live${again}, in ${seconds} s`);
+  const again = attempt > 1 ? ` (at attempt ${attempt})` : '';
+  console.log(`OK: GraphiQL works offline and received the changes of run ${id}${again} in ${seconds} s`);
 } catch (error) {
   await explainFailure(error);
   process.exitCode = 1;

@@ -1,5 +1,5 @@
-// Is the committed dist/ what the sources give? Builds into a temporary folder
-// and compares every byte. Run `npm ci` first.
+// Checks that the committed dist/ matches the sources: builds into a temporary
+// directory and compares the files. Run `npm ci` first.
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -30,16 +30,16 @@ try {
   const names = [...new Set([...built.keys(), ...committed.keys()])].sort();
   const differences = names.flatMap((name) => {
     if (!committed.has(name)) return `missing in dist/: ${name}`;
-    if (!built.has(name)) return `left over in dist/: ${name}`;
+    if (!built.has(name)) return `unexpected in dist/: ${name}`;
     return built.get(name).equals(committed.get(name)) ? [] : `differs: ${name}`;
   });
 
   if (differences.length > 0) {
-    console.error(`dist/ is not what the sources give:\n  ${differences.join('\n  ')}`);
+    console.error(`dist/ does not match the sources:\n  ${differences.join('\n  ')}`);
     console.error('Run `npm ci && npm run build` in web/, and commit dist/.');
     process.exitCode = 1;
   } else {
-    console.log(`dist/ is up to date: ${names.length} files are the same, byte by byte.`);
+    console.log(`dist/ is up to date: ${names.length} files are identical.`);
   }
 } finally {
   await rm(fresh, { recursive: true, force: true });

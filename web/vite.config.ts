@@ -1,24 +1,24 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  // The page is at /graphiql without a trailing slash, so relative addresses
-  // would be resolved against the root. All addresses in the build are absolute.
+  // The page is served at /graphiql without a trailing slash, against which
+  // relative URLs would resolve to the root.
   base: '/graphiql/',
   build: {
     target: 'es2022',
-    // The licences of everything bundled travel with the bundle.
+    // Licences of the bundled packages.
     license: { fileName: 'LICENSES.md' },
-    // Monaco is one large chunk, loaded once and from the same host.
+    // Monaco is one large chunk.
     chunkSizeWarningLimit: 5000,
     rolldownOptions: {
-      // "use client" in the React libraries means nothing in a page like this.
+      // "use client" in the React libraries has no effect without server components.
       checks: { moduleLevelDirective: false },
-      // GraphiQL makes the titles of its icons from the names of functions.
+      // GraphiQL derives icon titles from function names.
       output: { keepNames: true },
     },
   },
   worker: {
-    // Module workers may be split, so Prettier is only loaded when it is used.
+    // Module workers support code splitting: Prettier is loaded on first use.
     format: 'es',
   },
 });

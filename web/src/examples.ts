@@ -1,5 +1,5 @@
-// The tabs a new visitor finds. `check-browser.mjs` runs them, by these names.
-// Comments are short enough to be seen in half of a common screen.
+// Initial tabs of a new visitor. `check-browser.mjs` runs them by their operation names.
+// Comment lines are short enough to fit the editor on a common screen.
 interface Example {
   query: string;
   variables?: string;
@@ -9,8 +9,8 @@ const runIdVariables = JSON.stringify({ runId: 'paste-a-run-id-here' }, null, 2)
 
 export const examples: Example[] = [
   {
-    query: `# The ten newest runs: who started them, and
-# what they did. Ctrl-Enter runs it.
+    query: `# Lists the ten newest runs with their users,
+# counts and errors. Press Ctrl-Enter to run.
 query LatestRuns {
   syncRuns(first: 10) {
     nodes {
@@ -41,7 +41,7 @@ query LatestRuns {
 `,
   },
   {
-    query: `# What is going on now: runs that wait or work.
+    query: `# Lists the runs that have not finished yet.
 query ActiveRuns {
   syncRuns(filter: { status: [PENDING, RUNNING] }, first: 20) {
     nodes {
@@ -61,8 +61,8 @@ query ActiveRuns {
 `,
   },
   {
-    query: `# The newest run, and what was logged about it.
-# For a certain one ask syncRun(id: "…") instead.
+    query: `# Gets the newest run and its first events.
+# Use syncRun(id: "…") to get a run by its ID.
 query RunWithEvents {
   syncRuns(first: 1) {
     nodes {
@@ -90,8 +90,8 @@ query RunWithEvents {
 `,
   },
   {
-    query: `# Events of one type across all runs: here,
-# everything that went wrong.
+    query: `# Lists events of all runs, filtered by type.
+# Each event links to its run.
 query EventsOfType {
   syncEvents(filter: { eventType: ["error"] }, first: 20) {
     nodes {
@@ -112,8 +112,8 @@ query EventsOfType {
 `,
   },
   {
-    query: `# Records a new run that has not started yet.
-# Copy its id for the next two tabs.
+    query: `# Creates a run in the status PENDING.
+# Copy its ID for the next two tabs.
 mutation CreateRun {
   createSyncRun(input: { entityType: STOCK, source: AS400, status: PENDING }) {
     run {
@@ -130,7 +130,7 @@ mutation CreateRun {
   },
   {
     query: `# Starts a run: PENDING becomes RUNNING.
-# First paste the run's id below, in Variables.
+# Set runId in the Variables pane below.
 mutation StartRun($runId: ID!) {
   startSyncRun(runId: $runId) {
     run {
@@ -146,8 +146,8 @@ mutation StartRun($runId: ID!) {
     variables: runIdVariables,
   },
   {
-    query: `# Ends a run, and reports its final counts.
-# First paste the run's id below, in Variables.
+    query: `# Completes a run and sets its final counts.
+# Set runId in the Variables pane below.
 mutation CompleteRun($runId: ID!) {
   completeSyncRun(
     input: { runId: $runId, counts: { recordsProcessed: 120 } }
@@ -167,10 +167,10 @@ mutation CompleteRun($runId: ID!) {
     variables: runIdVariables,
   },
   {
-    query: `# A live view: each run that is created or
-# changes its status. While it is on, run the
-# mutations in another window: the latest change
-# appears on the right. The button also stops it.
+    query: `# Subscribes to new runs and status changes.
+# Run the mutations in another window: the
+# response pane shows the latest change. Press
+# the button again to unsubscribe.
 subscription WatchRuns {
   syncRunChanged {
     cursor

@@ -5,40 +5,39 @@ const url = new URL('/graphql', window.location.href);
 const wsUrl = new URL(url);
 wsUrl.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
 
-const PING_EVERY_MS = 15_000;
-const PONG_WITHIN_MS = 10_000;
-const LONGEST_RETRY_WAIT_MS = 10_000;
+const PING_INTERVAL_MS = 15_000;
+const PONG_TIMEOUT_MS = 10_000;
+const MAX_RETRY_DELAY_MS = 10_000;
 
-// A refused connection_init: asking again with the same headers is pointless.
-const FORBIDDEN = 4403;
+// Close code of a rejected connection_init. A retry would send the same headers.
+const CLOSE_FORBIDDEN = 4403;
 
-// What the headers editor held when the latest operation was started. A
-// WebSocket handshake cannot carry headers, so they go into connection_init.
+// Contents of the headers editor at the start of the latest operation. Browsers
+// cannot set headers on a WebSocket handshake, so connection_init carries them.
 let headers: Record<string, unknown> = {};
 let pongTimeout: ReturnType<typeof setTimeout> | undefined;
 
 const wsClient = createClient({
   url: wsUrl.href,
-  // Connect for the first subscription, disconnect after the last one.
+  // Connects for the first subscription and disconnects after the last one.
   lazy: true,
   connectionParams: () => headers,
-  // A live view heals: it subscribes again when the server is back, however
-  // long that takes. A server that cannot be reached is an Event and not a
-  // CloseEvent, which the default `shouldRetry` would give up on.
+  // Subscriptions resume after an outage of any length. An unreachable server
+  // causes an Event, not a CloseEvent, and the default `shouldRetry` would not retry.
   retryAttempts: Infinity,
-  shouldRetry: (problem) => (problem as { code?: number }).code !== FORBIDDEN,
+  shouldRetry: (problem) => (problem as { code?: number }).code !== CLOSE_FORBIDDEN,
   retryWait: async (retries) => {
-    const wait = Math.min(500 * 2 ** retries, LONGEST_RETRY_WAIT_MS);
-    // Spread, so that not all open pages come back in the same instant.
-    await new Promise((done) => setTimeout(done, wait * (0.5 + Math.random())));
+    const delay = Math.min(500 * 2 ** retries, MAX_RETRY_DELAY_MS);
+    // Jitter spreads the reconnections of all open pages.
+    await new Promise((done) => setTimeout(done, delay * (0.5 + Math.random())));
   },
-  // A connection can die without a word, as when a laptop sleeps. Then no pong
-  // comes back, and the connection is given up for a new one.
-  keepAlive: PING_EVERY_MS,
+  // A connection can be lost without a close frame, as when a laptop sleeps. If a
+  // pong is missing, the client terminates the connection and reconnects.
+  keepAlive: PING_INTERVAL_MS,
   on: {
     ping: (received) => {
       if (!received) {
-        pongTimeout = setTimeout(() => wsClient.terminate(), PONG_WITHIN_MS);
+        pongTimeout = setTimeout(() => wsClient.terminate(), PONG_TIMEOUT_MS);
       }
     },
     pong: (received) => {
@@ -51,7 +50,7 @@ const wsClient = createClient({
 const send = createGraphiQLFetcher({
   url: url.href,
   wsClient,
-  // The server answers in one piece, so do not offer it to answer in several.
+  // The server does not implement @defer and @stream.
   enableIncrementalDelivery: false,
 });
 

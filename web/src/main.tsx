@@ -9,14 +9,14 @@ function Explorer() {
   return (
     <GraphiQL
       fetcher={fetcher}
-      // Only for a browser that has no tabs stored yet. After that GraphiQL
-      // restores its own; "Clear data" in its settings brings these back.
+      // Used if the browser has no stored tabs. "Clear data" in the settings
+      // restores them.
       defaultTabs={examples}
-      // Some examples have variables to fill in: show where.
+      // Some examples need variables.
       defaultEditorToolsVisibility="variables"
-      // Headers may hold credentials, which do not belong in localStorage.
+      // Headers may contain credentials, which must not be written to localStorage.
       shouldPersistHeaders={false}
-      // Arguments and input fields may be deprecated too.
+      // Includes deprecated arguments and input fields in introspection.
       inputValueDeprecation
     >
       <GraphiQL.Logo>

@@ -1,5 +1,5 @@
-// Monaco does its parsing and validation in web workers and asks the page for
-// them. GraphiQL has such a module for Vite; this one does not log each worker.
+// Monaco parses and validates in web workers that the page provides. GraphiQL's
+// own module for Vite logs the creation of each worker.
 import GraphQLWorker from 'monaco-graphql/esm/graphql.worker.js?worker';
 import EditorWorker from 'monaco-editor/esm/vs/editor/editor.worker.js?worker';
 import JsonWorker from 'monaco-editor/esm/vs/language/json/json.worker.js?worker';
