@@ -1,6 +1,6 @@
-//! Asks the whole server, over an SQLite file, what a fuzzer makes up: a body as it comes, a document, a
-//! document with variables, or a cursor for each of the places that take one. Whatever comes, the
-//! answer is JSON, and no defect is told of.
+//! Sends generated requests to the server, over a SQLite file: a raw body, a document, a document with
+//! variables, or a cursor for each argument that takes one. The response must be JSON without an internal
+//! error.
 
 #![no_main]
 
@@ -20,12 +20,11 @@ use sync_history::{
     db,
     feed::ChangeFeed,
     graphql::Executor,
-    http::{Paths, AppState},
+    http::{AppState, Paths},
     runs::Runs,
 };
 use tokio::runtime::Runtime;
 
-/// What is asked, and what it runs on.
 static SERVER: LazyLock<(Runtime, Paths)> = LazyLock::new(|| {
     let runtime = Runtime::new().expect("a runtime");
     let paths = runtime.block_on(paths());
@@ -33,8 +32,9 @@ static SERVER: LazyLock<(Runtime, Paths)> = LazyLock::new(|| {
 });
 
 async fn paths() -> Paths {
-    let folder = tempfile::tempdir().expect("a folder").keep();
-    let url = format!("sqlite://{}?mode=rwc", folder.join("ledger.db").display());
+    let directory = tempfile::tempdir().expect("a temporary directory").keep();
+    let file = directory.join("sync-history.db");
+    let url = format!("sqlite://{}?mode=rwc", file.display());
     let database = db::connect(&url).await.expect("a database");
     let clock = Arc::new(SystemClock::default());
     let limits = Limits::default();
@@ -52,14 +52,14 @@ async fn paths() -> Paths {
         AuthSettings::default(),
         address,
     );
-    let (feed, auth) = (feed.await.expect("a feed"), auth.await.expect("a door"));
+    let (feed, auth) = (feed.await.expect("a feed"), auth.await.expect("authentication"));
     let graphql = Executor::new(runs, feed, limits.graphql);
     let state = AppState::new(database, auth, graphql, clock, limits.http);
     Paths::new(state, address)
 }
 
-/// The body that a fuzzer's bytes stand for.
-fn body(data: &[u8]) -> Vec<u8> {
+/// Maps the bytes of the fuzzer to a request body. The first byte selects the kind of the request.
+fn request_body(data: &[u8]) -> Vec<u8> {
     let Some((kind, rest)) = data.split_first() else {
         return Vec::new();
     };
@@ -88,15 +88,15 @@ fuzz_target!(|data: &[u8]| {
     let request = Request::post("/graphql")
         .header(CONTENT_TYPE, "application/json")
         .header("host", "127.0.0.1")
-        .body(Body::from(body(data)))
+        .body(Body::from(request_body(data)))
         .expect("a request");
-    let answer = runtime.block_on(async {
-        let answer = paths.answer(request).await;
-        let answer = answer.into_body().collect().await;
-        answer.expect("a whole answer").to_bytes()
+    let response = runtime.block_on(async {
+        let response = paths.answer(request).await;
+        let body = response.into_body().collect().await;
+        body.expect("a complete body").to_bytes()
     });
-    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
-    for error in answer["errors"].as_array().into_iter().flatten() {
-        assert_ne!(error["extensions"]["code"], "INTERNAL", "{answer}");
+    let response: Value = serde_json::from_slice(&response).expect("a JSON body");
+    for error in response["errors"].as_array().into_iter().flatten() {
+        assert_ne!(error["extensions"]["code"], "INTERNAL", "{response}");
     }
 });
