@@ -1,5 +1,7 @@
 //! The output of a benchmark: a table.
 
+use crate::stats::median;
+
 /// Figures, each beside the baseline's.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -75,6 +77,23 @@ impl Row {
         }
     }
 
+    /// Creates a row from rounds, each of which measured the baseline and the server: the medians of the figures,
+    /// and the median of the ratios. A round's two figures share what else the machine did meanwhile; medians of
+    /// different rounds do not.
+    pub(crate) fn of_rounds<T>(
+        figure: impl Into<String>,
+        rounds: &[[T; 2]],
+        of: impl Fn(&T) -> f64,
+    ) -> Self {
+        let of_side = |side: usize| median(rounds.iter().map(|round| of(&round[side])));
+        let ratios = rounds
+            .iter()
+            .map(|[baseline, server]| of(server) / of(baseline));
+        let mut row = Self::new(figure, of_side(1)).baseline(of_side(0));
+        row.ratio = Some(median(ratios)).filter(|ratio| ratio.is_finite());
+        row
+    }
+
     /// Sets the baseline's figure, and the ratio to it.
     pub(crate) fn baseline(mut self, baseline: f64) -> Self {
         self.baseline = Some(baseline);
@@ -82,14 +101,8 @@ impl Row {
         self
     }
 
-    /// Replaces the ratio, for one that is the median of the ratios of several rounds.
-    pub(crate) fn ratio(mut self, ratio: f64) -> Self {
-        self.ratio = Some(ratio);
-        self
-    }
-
-    pub(crate) fn target(mut self, target: Target) -> Self {
-        self.target = Some(target);
+    pub(crate) fn target(mut self, target: impl Into<Option<Target>>) -> Self {
+        self.target = target.into();
         self
     }
 

@@ -78,6 +78,15 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     for size in &options.sizes {
         sites.push(Site::start(&options, *size).await?);
     }
+    let report = measure_all(&options, &sites).await;
+    for site in sites {
+        site.stop().await?;
+    }
+    report?.print();
+    Ok(())
+}
+
+async fn measure_all(options: &Options, sites: &[Site]) -> Result<Report> {
     let first = sites.first().context("no sizes")?;
     let mut report = Report::new(["smallest", "larger"]);
     options.server.describe(&mut report).await?;
@@ -91,7 +100,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let target = Target::RatioAtMost(if is_postgres { 1.2 } else { 1.3 });
     for time in 1..=options.times {
         progress(&format!("repetition {time} of {}", options.times));
-        for Measured { name, costs, .. } in measure(&sites).await? {
+        for Measured { name, costs, .. } in measure(sites).await? {
             let costs: Vec<_> = costs.into_iter().map(median).collect();
             for (site, cost) in sites.iter().zip(&costs).skip(1) {
                 let figure = format!("{time}. {name}, {} runs: CPU (us)", site.size);
@@ -99,11 +108,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
             }
         }
     }
-    for site in sites {
-        site.stop().await?;
-    }
-    report.print();
-    Ok(())
+    Ok(report)
 }
 
 /// A database of some size, and its server.

@@ -27,7 +27,7 @@ use crate::{
         workload::Workload,
     },
     server::ServerBinary,
-    stats::{Percentiles, as_f64, median},
+    stats::{Percentiles, as_f64},
 };
 
 /// Time for subscriptions to start, and for the last deliveries to arrive.
@@ -108,15 +108,10 @@ async fn measure_rates(options: &Options, report: &mut Report) -> Result<()> {
             .measure(Workload::Create, &requests, *connections)
             .await?;
         let row = |figure: &str, of: fn(&Cost) -> f64| {
-            let of_side = |side: usize| median(rounds.iter().map(|round| of(&round[side])));
-            Row::new(format!("{name}: {figure}"), of_side(1)).baseline(of_side(0))
+            Row::of_rounds(format!("{name}: {figure}"), &rounds, of)
         };
-        let rate = row("durable writes per second", |cost| cost.rate);
-        report.add(if *connections >= MANY_CONNECTIONS {
-            rate.target(Target::RatioAtLeast(5.0))
-        } else {
-            rate
-        });
+        let target = (*connections >= MANY_CONNECTIONS).then_some(Target::RatioAtLeast(5.0));
+        report.add(row("durable writes per second", |cost| cost.rate).target(target));
         report.add(row("p50 (ms)", |cost| cost.latency.p50));
         report.add(row("p99 (ms)", |cost| cost.latency.p99));
     }

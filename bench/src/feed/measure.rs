@@ -15,7 +15,7 @@ use crate::{
     stats::{Percentiles, as_f64},
 };
 
-/// Runs per change of the rate that are created and completed before the measurement: one second's changes.
+/// Seconds of changes before the measurement begins.
 const WARM_UP_SECONDS: u32 = 1;
 /// Minimum time for the server to start the subscriptions.
 const SUBSCRIBE_TIME: Duration = Duration::from_secs(2);
@@ -42,6 +42,8 @@ pub(crate) struct Measurement {
     pub(crate) seconds: f64,
     /// CPU time of the process in seconds.
     pub(crate) cpu: f64,
+    /// CPU time in seconds that the same changes take without subscribers.
+    pub(crate) write_cpu: f64,
     /// Time from the response to a change to its delivery; 0 if it is delivered before the response.
     pub(crate) delivery: Percentiles,
     /// Time from the request of a change to the response.
@@ -54,11 +56,32 @@ pub(crate) struct Measurement {
     pub(crate) memory_maximum: f64,
 }
 
-/// Starts the publisher, and measures it.
+impl Measurement {
+    /// Returns the CPU time per delivery in microseconds, after subtracting some CPU seconds.
+    pub(crate) fn cpu_per_delivery(&self, subtracted: f64) -> f64 {
+        (self.cpu - subtracted) * 1e6 / as_f64(self.deliveries)
+    }
+}
+
+/// Measures a publisher with subscribers, after measuring the CPU time of the same writes without any. Each
+/// measurement starts it anew.
 ///
 /// # Errors
 /// Fails if a change is rejected, lost, or delivered twice or out of order.
 pub(crate) async fn measure(publisher: &Publisher<'_>, load: Load) -> Result<Measurement> {
+    let unwatched = Load {
+        subscribers: 0,
+        ..load
+    };
+    let writes = measure_once(publisher, unwatched).await?;
+    let measured = measure_once(publisher, load).await?;
+    Ok(Measurement {
+        write_cpu: writes.cpu,
+        ..measured
+    })
+}
+
+async fn measure_once(publisher: &Publisher<'_>, load: Load) -> Result<Measurement> {
     let count = load.rate * (WARM_UP_SECONDS + load.seconds);
     let changes = Arc::new(ChangeSequence::new(count as usize, load.rate));
     let process = publisher.start().await?;
@@ -90,6 +113,7 @@ pub(crate) async fn measure(publisher: &Publisher<'_>, load: Load) -> Result<Mea
         deliveries: (written.len() * subscribers) as u64,
         seconds,
         cpu: after.cpu.saturating_sub(before.cpu).as_secs_f64(),
+        write_cpu: 0.0,
         delivery: delivery_latency(&written, &received)?,
         write: Percentiles::of_micros(written.iter().map(Written::latency).collect()),
         memory_idle: kibibytes(idle.resident) / 1024.0,

@@ -16,7 +16,7 @@ use crate::{
     progress,
     report::{Report, Row, Target},
     server::ServerBinary,
-    stats::{as_f64, median},
+    stats::as_f64,
 };
 pub(crate) use baseline::serve as serve_baseline;
 use measure::{Load, Measurement, measure};
@@ -64,14 +64,6 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// The measurements of one round.
-struct Round {
-    baseline: Measurement,
-    server: Measurement,
-    /// CPU seconds that the same changes take without subscribers, of baseline and server.
-    writes: [f64; 2],
-}
-
 async fn measure_all(options: &Options, database: &ScratchDatabase) -> Result<Report> {
     let Options {
         subscribers,
@@ -97,89 +89,57 @@ async fn measure_all(options: &Options, database: &ScratchDatabase) -> Result<Re
     report.condition("figures", format!("medians of {rounds} rounds"));
     let baseline = Publisher::Baseline(messages);
     for operations in &options.operations {
+        let load = Load {
+            subscribers: subscribers as usize,
+            operations: *operations,
+            rate,
+            seconds,
+        };
         let mut measured = Vec::new();
         for round in 1..=rounds {
             progress(&format!(
                 "{operations} operations, round {round} of {rounds}"
             ));
-            let load = Load {
-                subscribers: subscribers as usize,
-                operations: *operations,
-                rate,
-                seconds,
-            };
-            let unwatched = Load {
-                subscribers: 0,
-                ..load
-            };
-            measured.push(Round {
-                writes: [
-                    measure(&baseline, unwatched).await?.cpu,
-                    measure(&server, unwatched).await?.cpu,
-                ],
-                baseline: measure(&baseline, load).await?,
-                server: measure(&server, load).await?,
-            });
+            measured.push([
+                measure(&baseline, load).await?,
+                measure(&server, load).await?,
+            ]);
         }
         add_rows(&mut report, *operations, &measured);
     }
     Ok(report)
 }
 
-fn add_rows(report: &mut Report, operations: usize, rounds: &[Round]) {
-    let name = format!("{operations} operations");
-    let row = |figure: &str, of: &dyn Fn(&Measurement, f64) -> f64| {
-        let [baseline, server] = [
-            median(
-                rounds
-                    .iter()
-                    .map(|round| of(&round.baseline, round.writes[0])),
-            ),
-            median(
-                rounds
-                    .iter()
-                    .map(|round| of(&round.server, round.writes[1])),
-            ),
-        ];
-        let ratios = rounds
-            .iter()
-            .map(|round| of(&round.server, round.writes[1]) / of(&round.baseline, round.writes[0]));
-        Row::new(format!("{name}: {figure}"), server)
-            .baseline(baseline)
-            .ratio(median(ratios))
+fn add_rows(report: &mut Report, operations: usize, rounds: &[[Measurement; 2]]) {
+    let name = match operations {
+        1 => "1 operation".to_owned(),
+        _ => format!("{operations} operations"),
     };
-    let target = Target::RatioAtMost(if operations == 1 { 1.3 } else { 2.0 });
-    let per_delivery = |cpu: f64, seen: &Measurement| cpu * 1e6 / as_f64(seen.deliveries);
-    let deliveries = row(
-        "CPU per delivery, without the writes (us)",
-        &|seen, writes| per_delivery(seen.cpu - writes, seen),
+    let mut add = |figure: &str, target: Option<Target>, of: fn(&Measurement) -> f64| {
+        let row = Row::of_rounds(format!("{name}: {figure}"), rounds, of);
+        report.add(row.target(target));
+    };
+    let ratio = Some(Target::RatioAtMost(if operations == 1 { 1.3 } else { 2.0 }));
+    add("CPU per delivery, without writes (us)", ratio, |m| {
+        m.cpu_per_delivery(m.write_cpu)
+    });
+    add("CPU per delivery, with writes (us)", ratio, |m| {
+        m.cpu_per_delivery(0.0)
+    });
+    add("deliveries per second", None, |m| {
+        as_f64(m.deliveries) / m.seconds
+    });
+    add("response to delivery, p50 (ms)", None, |m| m.delivery.p50);
+    add(
+        "response to delivery, p99 (ms)",
+        Some(Target::AtMost(100.0)),
+        |m| m.delivery.p99,
     );
-    report.add(deliveries.target(target));
-    let all = row("CPU per delivery, with the writes (us)", &|seen, _| {
-        per_delivery(seen.cpu, seen)
+    add("response to a write, p50 (ms)", None, |m| m.write.p50);
+    add("response to a write, p99 (ms)", None, |m| m.write.p99);
+    add("memory without subscribers (MiB)", None, |m| m.memory_idle);
+    add("memory per idle subscriber (KiB)", None, |m| {
+        m.memory_per_subscriber
     });
-    report.add(all.target(target));
-    report.add(row("deliveries per second", &|seen, _| {
-        as_f64(seen.deliveries) / seen.seconds
-    }));
-    report.add(row("response to delivery, p50 (ms)", &|seen, _| {
-        seen.delivery.p50
-    }));
-    let p99 = row("response to delivery, p99 (ms)", &|seen, _| {
-        seen.delivery.p99
-    });
-    report.add(p99.target(Target::AtMost(100.0)));
-    report.add(row("response to a write, p50 (ms)", &|seen, _| {
-        seen.write.p50
-    }));
-    report.add(row("response to a write, p99 (ms)", &|seen, _| {
-        seen.write.p99
-    }));
-    report.add(row("memory without subscribers (MiB)", &|seen, _| {
-        seen.memory_idle
-    }));
-    report.add(row("memory per idle subscriber (KiB)", &|seen, _| {
-        seen.memory_per_subscriber
-    }));
-    report.add(row("memory, maximum (MiB)", &|seen, _| seen.memory_maximum));
+    add("memory, maximum (MiB)", None, |m| m.memory_maximum);
 }

@@ -17,7 +17,6 @@ use crate::{
     progress,
     report::{Report, Row, Target},
     server::ServerBinary,
-    stats::median,
 };
 pub(crate) use baseline::{Options as BaselineOptions, serve as serve_baseline};
 use rounds::{Cost, ROUNDS, Runner};
@@ -72,8 +71,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         "the same work on axum, one hand-written statement per request",
     );
     report.condition("CPU", "of the process and the database, per request");
-    let figures =
-        format!("medians of {ROUNDS} rounds; ratios of CPU are medians of the rounds' ratios");
+    let figures = format!("medians of {ROUNDS} rounds; ratios are medians of the rounds' ratios");
     report.condition("figures", figures);
     let runner = Runner::start(&options.server, &url, options.seconds).await?;
     let startup = runner.server.startup.as_millis();
@@ -126,19 +124,16 @@ pub(crate) fn now() -> DateTime<Utc> {
 fn add_rows(report: &mut Report, workload: Workload, connections: usize, rounds: &[[Cost; 2]]) {
     let name = format!("{}, {connections} connections", workload.name());
     let row = |figure: &str, of: fn(&Cost) -> f64| {
-        let of_side = |side: usize| median(rounds.iter().map(|round| of(&round[side])));
-        Row::new(format!("{name}: {figure}"), of_side(1)).baseline(of_side(0))
+        Row::of_rounds(format!("{name}: {figure}"), rounds, of)
     };
-    // A round's two measurements share what else the machine does meanwhile; medians do not.
     let ratios = rounds
         .iter()
         .map(|[baseline, server]| server.cpu() / baseline.cpu());
     let mut ratios: Vec<_> = ratios.collect();
     ratios.sort_unstable_by(f64::total_cmp);
-    let quartile = |n: usize| ratios[n * (ratios.len() - 1) / 4];
-    let cpu = row("CPU (us)", Cost::cpu).ratio(median(ratios.iter().copied()));
-    let cpu = cpu.target(Target::RatioAtMost(workload.target()));
-    report.add(cpu.note(format!("quartiles {:.2}, {:.2}", quartile(1), quartile(3))));
+    let [lower, upper] = [1, 3].map(|quarter| ratios[quarter * (ratios.len() - 1) / 4]);
+    let cpu = row("CPU (us)", Cost::cpu).target(Target::RatioAtMost(workload.target()));
+    report.add(cpu.note(format!("quartiles {lower:.2}, {upper:.2}")));
     if rounds
         .iter()
         .any(|[baseline, _]| baseline.database_cpu > 0.0)
