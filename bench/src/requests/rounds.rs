@@ -96,9 +96,7 @@ impl Runner {
         self.server.resume()?;
         let baseline = Connection::open(self.baseline.address).await?;
         let server = Connection::open(self.server.address).await?;
-        verify(work, requests, baseline, server, &self.ids).await?;
-        self.baseline.suspend()?;
-        self.server.suspend()
+        verify(work, requests, baseline, server, &self.ids).await
     }
 
     /// Measures the baseline and the server in each round, in alternating order.
@@ -108,6 +106,8 @@ impl Runner {
         requests: &[RequestPair],
         connections: usize,
     ) -> Result<Vec<[Cost; 2]>> {
+        self.baseline.suspend()?;
+        self.server.suspend()?;
         let mut rounds = Vec::new();
         for round in 0..ROUNDS {
             let mut measure =
