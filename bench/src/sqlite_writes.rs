@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use tokio::{task::JoinSet, time};
 
@@ -30,7 +30,7 @@ use crate::{
     stats::{Percentiles, as_f64},
 };
 
-/// Time for subscriptions to start, and for the last deliveries to arrive.
+/// Time for subscriptions to start.
 const SETTLE_TIME: Duration = Duration::from_millis(500);
 /// Connections from which on the rate has a target.
 const MANY_CONNECTIONS: usize = 64;
@@ -38,7 +38,8 @@ const MANY_CONNECTIONS: usize = 64;
 const WORKERS: usize = 64;
 /// Connections that list runs without a pause.
 const READERS: usize = 8;
-const SUBSCRIBERS: usize = 1000;
+/// Open files besides the subscribers' connections.
+const OTHER_FILES: usize = 500;
 /// Latencies take this many times as long as rates: a 99th percentile needs more than a few hundred writes.
 const LATENCY_FACTOR: usize = 2;
 /// Seconds of writes that are not counted in the latencies.
@@ -60,12 +61,15 @@ pub(crate) struct Options {
     /// Seconds of load on each side per number of connections, over all rounds; latencies take twice as long
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     seconds: u32,
+    /// Subscribers among which latencies are measured
+    #[arg(long, default_value_t = 1000, value_name = "NUMBER")]
+    subscribers: usize,
     #[command(flatten)]
     server: ServerBinary,
 }
 
 pub(crate) async fn run(options: Options) -> Result<()> {
-    raise_file_limit(2 * SUBSCRIBERS + 500)?;
+    raise_file_limit(2 * options.subscribers + OTHER_FILES)?;
     let mut report = Report::new(["baseline", "server"]);
     options.server.describe(&mut report).await?;
     report.condition("database", "SQLite, synchronous = FULL");
@@ -77,13 +81,16 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         "baseline",
         "of rates: hand-written statements on axum, one commit per write",
     );
-    report.condition("latency", format!(
-        "{WORKERS} workers write once per second; baseline: without {READERS} readers and {SUBSCRIBERS} subscribers"
-    ));
+    let subscribers = options.subscribers;
+    let latency = format!(
+        "of {WORKERS} workers that write once per second, with {READERS} readers and {subscribers} subscribers; \
+         baseline: without these"
+    );
+    report.condition("latency", latency);
     measure_rates(&options, &mut report).await?;
     let seconds = LATENCY_FACTOR * options.seconds as usize;
     let alone = measure_latencies(&options.server, seconds, 0, 0).await?;
-    let shared = measure_latencies(&options.server, seconds, READERS, SUBSCRIBERS).await?;
+    let shared = measure_latencies(&options.server, seconds, READERS, subscribers).await?;
     add_latencies(&mut report, &alone, &shared);
     report.print();
     Ok(())
@@ -141,7 +148,7 @@ async fn measure_latencies(
     let server = binary.start(&url).await?;
     let runs_per_worker = (LATENCY_WARM_UP + seconds).div_ceil(2);
     let changes = Arc::new(ChangeSequence::new(2 * runs_per_worker * WORKERS, 1));
-    let subscribed = Subscribers::connect(server.address, subscribers, 1, &changes).await?;
+    let mut subscribed = Subscribers::connect(server.address, subscribers, 1, &changes).await?;
     time::sleep(SETTLE_TIME).await;
     let ids = Arc::new(IdSequence::new());
     let lists = Workload::List.requests(&ids.nth(0).into());
@@ -152,23 +159,18 @@ async fn measure_latencies(
     let written = write_evenly(&server, &changes, runs_per_worker).await?;
     let lists_per_second = as_f64(reading.completed()) / begin.elapsed().as_secs_f64();
     reading.stop()?;
-    time::sleep(SETTLE_TIME).await;
-    let deliveries = subscribed.deliveries();
+    subscribed
+        .wait_for_deliveries(written.len() * subscribers)
+        .await?;
     subscribed.disconnect().await?;
     server.stop().await?;
     database.remove().await?;
-
-    let expected = written.len() * subscribers;
-    ensure!(
-        deliveries == expected as u64,
-        "{deliveries} of {expected} changes were delivered"
-    );
     let warm = changes.micros(begin + Duration::from_secs(LATENCY_WARM_UP as u64));
     let counted = written.iter().filter(|one| one.sent >= warm);
     Ok(Latencies {
         writes: Percentiles::of_micros(counted.map(Written::latency).collect()),
         lists_per_second,
-        deliveries,
+        deliveries: (written.len() * subscribers) as u64,
     })
 }
 

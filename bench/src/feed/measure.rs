@@ -19,9 +19,6 @@ use crate::{
 const WARM_UP_SECONDS: u32 = 1;
 /// Minimum time for the server to start the subscriptions.
 const SUBSCRIBE_TIME: Duration = Duration::from_secs(2);
-/// Time without any delivery after which the missing ones are lost.
-const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
-const DELIVERY_INTERVAL: Duration = Duration::from_millis(10);
 const MEMORY_INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug)]
@@ -91,18 +88,22 @@ async fn measure_once(publisher: &Publisher<'_>, load: Load) -> Result<Measureme
         operations,
         ..
     } = load;
-    let connected =
+    let mut connected =
         Subscribers::connect(process.address, subscribers, operations, &changes).await?;
     let subscribed = process.wait_until_idle(SUBSCRIBE_TIME).await?;
 
     let writer = publisher.writer(&process)?;
     let warm_up = (load.rate * WARM_UP_SECONDS) as usize / 2;
     let warmed_up = writer.write(&changes, 0..warm_up).await?;
-    wait_for_deliveries(&connected, warmed_up.len() * subscribers).await;
+    connected
+        .wait_for_deliveries(warmed_up.len() * subscribers)
+        .await?;
     let (begin, before) = (Instant::now(), process.usage()?);
     let written = writer.write(&changes, warm_up..changes.runs);
     let (written, maximum) = watch_memory(&process, written).await?;
-    wait_for_deliveries(&connected, changes.len() * subscribers).await;
+    connected
+        .wait_for_deliveries(changes.len() * subscribers)
+        .await?;
     let (seconds, after) = (begin.elapsed().as_secs_f64(), process.usage()?);
     let received = connected.disconnect().await?;
     process.stop().await?;
@@ -132,19 +133,6 @@ fn delivery_latency(written: &[Written], received: &[Vec<u32>]) -> Result<Percen
         }
     }
     Ok(Percentiles::of_micros(latencies))
-}
-
-/// Waits until a number of changes is delivered, or none any more.
-async fn wait_for_deliveries(subscribers: &Subscribers, expected: usize) {
-    let mut delivered = subscribers.deliveries();
-    let mut deadline = Instant::now() + DELIVERY_TIMEOUT;
-    while delivered < expected as u64 && Instant::now() < deadline {
-        time::sleep(DELIVERY_INTERVAL).await;
-        if subscribers.deliveries() > delivered {
-            delivered = subscribers.deliveries();
-            deadline = Instant::now() + DELIVERY_TIMEOUT;
-        }
-    }
 }
 
 /// Returns the output of a future, and the maximum of the resident memory meanwhile, in bytes.

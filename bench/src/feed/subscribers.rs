@@ -6,19 +6,22 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{changes::ChangeSequence, websocket::Socket};
 
 /// Connections that are opened at the same time.
 const CONCURRENT_HANDSHAKES: usize = 64;
+/// Time without any delivery after which the missing ones are lost.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// The source of all runs of a sequence, which is what operations filter by.
 pub(crate) const SOURCE: &str = "API";
 
@@ -78,9 +81,26 @@ impl Subscribers {
         })
     }
 
-    /// Returns how many changes all subscribers have received together.
-    pub(crate) fn deliveries(&self) -> u64 {
-        self.deliveries.load(Relaxed)
+    /// Waits until all subscribers together have received a number of changes.
+    ///
+    /// # Errors
+    /// Fails if a connection ends, or if no change is received for some seconds.
+    pub(crate) async fn wait_for_deliveries(&mut self, expected: usize) -> Result<()> {
+        let mut delivered = self.deliveries.load(Relaxed);
+        let mut deadline = Instant::now() + DELIVERY_TIMEOUT;
+        while delivered < expected as u64 {
+            if let Some(ended) = self.tasks.try_join_next() {
+                ended??;
+            }
+            let is_late = Instant::now() > deadline;
+            ensure!(!is_late, "{delivered} of {expected} changes were delivered");
+            time::sleep(POLL_INTERVAL).await;
+            if self.deliveries.load(Relaxed) > delivered {
+                delivered = self.deliveries.load(Relaxed);
+                deadline = Instant::now() + DELIVERY_TIMEOUT;
+            }
+        }
+        Ok(())
     }
 
     /// Disconnects; returns for each subscriber when it received each change, in microseconds of the sequence, or
