@@ -3,12 +3,11 @@
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use crate::support::{Process, Value, command, json, rstest, run_in};
+use crate::support::{Process, Value, command, json, rstest, run_in, wait_until};
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     run_in(tempfile::tempdir().unwrap().path(), arguments)
@@ -39,7 +38,7 @@ fn migrate_creates_the_tables_and_exits() {
 fn invalid_settings_print_an_error_and_exit_with_failure() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    for (arguments, says) in [
+    for (arguments, expected_message) in [
         (
             vec!["--database-url", "mysql://root:secret@localhost/x"],
             "must begin with `sqlite://` or `postgres://`",
@@ -62,10 +61,10 @@ fn invalid_settings_print_an_error_and_exit_with_failure() {
         ),
         (vec!["dance"], "unrecognized subcommand"),
     ] {
-        let (status, printed, told) = run(&arguments);
+        let (status, printed, error) = run(&arguments);
         assert_ne!(status, Some(0));
-        assert!(told.contains(says), "{arguments:?}: {told}");
-        assert!(!told.contains("secret"));
+        assert!(error.contains(expected_message), "{arguments:?}: {error}");
+        assert!(!error.contains("secret"));
         assert_eq!(printed, "");
     }
 }
@@ -99,13 +98,17 @@ async fn flags_take_precedence_over_the_environment() {
 #[test]
 fn allowed_origins_are_read_from_the_environment() {
     let folder = tempfile::tempdir().unwrap();
-    for (sites, sound) in [
+    for (origins, is_valid) in [
         ("https://a.example,http://b.example:81", true),
         ("https://a.example,*", false),
     ] {
         let mut schema = command(folder.path(), &["schema"]);
-        schema.env("SYNC_HISTORY_ALLOW_ORIGIN", sites);
-        assert_eq!(schema.output().unwrap().status.success(), sound, "{sites}");
+        schema.env("SYNC_HISTORY_ALLOW_ORIGIN", origins);
+        assert_eq!(
+            schema.output().unwrap().status.success(),
+            is_valid,
+            "{origins}"
+        );
     }
 }
 
@@ -117,7 +120,7 @@ async fn a_signal_drains_requests_in_flight_and_exits_with_0(
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let folder: TempDir = tempfile::tempdir().unwrap();
     let mut server = Process::start(folder.path());
-    // A request whose body is still on its way when the signal comes.
+    // The signal arrives while the body of this request is incomplete.
     let address = server.url.strip_prefix("http://").unwrap().to_owned();
     let mut connection = tokio::net::TcpStream::connect(&address).await.unwrap();
     let body = r#"{"query": "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { run { status } } }"}"#;
@@ -129,16 +132,14 @@ async fn a_signal_drains_requests_in_flight_and_exits_with_0(
     connection.write_all(head.as_bytes()).await.unwrap();
     assert!(server.execute("{ __typename }").await.is_ok());
     server.signal(signal);
-    // New connections are refused from some moment on; the one in flight is served.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while tokio::net::TcpStream::connect(&address).await.is_ok() {
-        assert!(Instant::now() < deadline, "still accepting");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait_until("new connections are refused", async || {
+        tokio::net::TcpStream::connect(&address).await.is_err()
+    })
+    .await;
     connection.write_all(rest.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.contains(r#""status":"PENDING""#), "{answer}");
+    let mut response = String::new();
+    connection.read_to_string(&mut response).await.unwrap();
+    assert!(response.contains(r#""status":"PENDING""#), "{response}");
     assert_eq!(server.wait(), Some(0));
 }
 
@@ -163,8 +164,8 @@ async fn every_rejected_request_is_logged_with_its_peer() {
     ] {
         let request = reqwest::Client::new().post(format!("{url}/graphql"));
         let request = request.json(&json!({"query": "{ __typename }"}));
-        let answer = request.header(name, value).send().await.unwrap();
-        assert_eq!(answer.status(), status, "{name}");
+        let response = request.header(name, value).send().await.unwrap();
+        assert_eq!(response.status(), status, "{name}");
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -172,9 +173,9 @@ async fn every_rejected_request_is_logged_with_its_peer() {
     let lines = log
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let refused: Vec<_> = lines.filter(|line| line["target"] == "audit").collect();
-    assert_eq!(refused.len(), 3, "{log}");
-    for line in refused {
+    let rejected: Vec<_> = lines.filter(|line| line["target"] == "audit").collect();
+    assert_eq!(rejected.len(), 3, "{log}");
+    for line in rejected {
         let peer = line["span"]["peer"].as_str().unwrap();
         assert!(peer.starts_with("127.0.0.1:"), "{line}");
         assert!(line["reason"].is_string(), "{line}");

@@ -1,4 +1,4 @@
-//! The real clients: packages that the world uses, and a browser.
+//! Real clients: npm packages and a browser.
 
 use std::{
     path::Path,
@@ -16,7 +16,7 @@ pub(crate) fn assert_npm_packages(folder: &Path) {
     );
 }
 
-/// Runs a script of Node's against a server of its own; told if what it needs is not installed.
+/// Runs a Node script against a server of its own.
 fn check(folder: &str, script: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     assert_npm_packages(&root);
@@ -27,14 +27,14 @@ fn check(folder: &str, script: &str) {
         .current_dir(&root));
 }
 
-/// Runs a command, and tells what it said if it failed.
+/// Runs a command; panics with its output if it fails.
 fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
+    let output_text = [output.stdout, output.stderr].concat();
     assert!(
         output.status.success(),
         "{}",
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&output_text)
     );
 }
 

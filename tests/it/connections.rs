@@ -1,4 +1,4 @@
-//! Connections: who keeps one without using it, who comes when all are taken, and how they end.
+//! Connections: timeouts, limits and shutdown.
 
 use std::time::{Duration, Instant};
 
@@ -10,19 +10,19 @@ use tokio::{
     time,
 };
 
-use crate::support::{Process, Sqlite, TestServer, json, rstest, socket::Socket};
+use crate::support::{Process, Sqlite, TestServer, json, rstest, socket::Socket, wait_until};
 
-const HALF_A_LINE: &str = "GET /livez HT";
-const HALF_A_HEAD: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\nx: ";
-const HALF_A_BODY: &str = "POST /graphql HTTP/1.1\r\nhost: localhost\r\n\
+const INCOMPLETE_LINE: &str = "GET /livez HT";
+const INCOMPLETE_HEADERS: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\nx: ";
+const INCOMPLETE_BODY: &str = "POST /graphql HTTP/1.1\r\nhost: localhost\r\n\
     content-type: application/json\r\ncontent-length: 100000\r\n\r\n{\"query\": \"";
-const WHOLE: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
+const COMPLETE: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// Much longer than the short limits of these tests, much shorter than the usual ones.
-const SOON: Duration = Duration::from_secs(4);
+/// Longer than [`short_timeouts`], shorter than the default timeouts.
+const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Limits so short that a test can wait for them.
-fn short() -> Limits {
+/// Timeouts that a test can wait for.
+fn short_timeouts() -> Limits {
     let mut limits = Limits::default();
     limits.http.header_timeout = Duration::from_millis(800);
     limits.http.body_timeout = Duration::from_millis(800);
@@ -35,7 +35,7 @@ async fn start(limits: Limits) -> TestServer {
     TestServer::start_with(Sqlite, limits).await
 }
 
-/// A connection on which this has been sent.
+/// Opens a connection and sends this.
 async fn connect(server: &TestServer, sent: &str) -> TcpStream {
     let address = server.url.strip_prefix("http://").unwrap();
     let mut connection = TcpStream::connect(address).await.unwrap();
@@ -43,36 +43,36 @@ async fn connect(server: &TestServer, sent: &str) -> TcpStream {
     connection
 }
 
-/// All that comes until the server closes, while a byte is sent now and then.
-async fn outlast(mut connection: TcpStream, drip: Option<u8>) -> String {
-    let mut heard = Vec::new();
-    let mut drips = time::interval(Duration::from_millis(100));
+/// Reads until the server closes the connection, and sends `filler` every 100 ms meanwhile.
+async fn read_to_end(mut connection: TcpStream, filler: Option<u8>) -> String {
+    let mut received = Vec::new();
+    let mut interval = time::interval(Duration::from_millis(100));
     loop {
         let mut buffer = [0; 1024];
         tokio::select! {
             read = connection.read(&mut buffer) => match read {
-                Ok(0) | Err(_) => return String::from_utf8(heard).unwrap(),
-                Ok(read) => heard.extend_from_slice(&buffer[..read]),
+                Ok(0) | Err(_) => return String::from_utf8(received).unwrap(),
+                Ok(read) => received.extend_from_slice(&buffer[..read]),
             },
-            _ = drips.tick(), if drip.is_some() => {
-                // One that is closed is heard to be.
-                let _ = connection.write_all(&[drip.unwrap_or_default()]).await;
+            _ = interval.tick(), if filler.is_some() => {
+                // An error here is followed by one of `read`.
+                let _ = connection.write_all(&[filler.unwrap_or_default()]).await;
             }
         }
     }
 }
 
-/// The next answer's status and headers; none if the connection is closed.
+/// Reads the status line and headers of the next response; None if the connection is closed.
 async fn head(connection: &mut TcpStream) -> Option<String> {
-    let mut heard = Vec::new();
-    while !heard.ends_with(b"\r\n\r\n") {
-        heard.push(connection.read_u8().await.ok()?);
+    let mut received = Vec::new();
+    while !received.ends_with(b"\r\n\r\n") {
+        received.push(connection.read_u8().await.ok()?);
     }
-    Some(String::from_utf8(heard).unwrap())
+    Some(String::from_utf8(received).unwrap())
 }
 
-/// Asks as a worker does until it is aborted; each answer must come soon.
-async fn work(url: String) {
+/// Sends queries until it is aborted; each must be answered within 2 s.
+async fn send_queries(url: String) {
     let client = reqwest::Client::new();
     loop {
         let post = client
@@ -85,70 +85,80 @@ async fn work(url: String) {
 
 #[rstest]
 #[case::silent("", None)]
-#[case::half_a_line(HALF_A_LINE, None)]
-#[case::dripping(HALF_A_HEAD, Some(b'x'))]
-#[case::slow_body(HALF_A_BODY, Some(b' '))]
+#[case::incomplete_line(INCOMPLETE_LINE, None)]
+#[case::slow_headers(INCOMPLETE_HEADERS, Some(b'x'))]
+#[case::slow_body(INCOMPLETE_BODY, Some(b' '))]
 #[tokio::test]
 async fn slow_requests_time_out_without_blocking_others(
     #[case] sent: &'static str,
-    #[case] drip: Option<u8>,
+    #[case] filler: Option<u8>,
 ) {
-    let server = start(short()).await;
-    let worker = tokio::spawn(work(server.url.clone()));
-    let mut idlers = JoinSet::new();
+    let server = start(short_timeouts()).await;
+    let client = tokio::spawn(send_queries(server.url.clone()));
+    let mut connections = JoinSet::new();
     for _ in 0..200 {
         let connection = connect(&server, sent).await;
-        idlers.spawn(time::timeout(SOON, outlast(connection, drip)));
+        connections.spawn(time::timeout(TIMEOUT, read_to_end(connection, filler)));
     }
-    while let Some(idler) = idlers.join_next().await {
-        let heard = idler.unwrap().expect("still connected");
-        let told = sent == HALF_A_BODY;
-        assert_eq!(heard.starts_with("HTTP/1.1 408"), told, "{heard}");
+    while let Some(connection) = connections.join_next().await {
+        let received = connection.unwrap().expect("still connected");
+        let has_response = sent == INCOMPLETE_BODY;
+        assert_eq!(
+            received.starts_with("HTTP/1.1 408"),
+            has_response,
+            "{received}"
+        );
     }
-    assert!(!worker.is_finished());
-    worker.abort();
-    assert!(worker.await.unwrap_err().is_cancelled());
+    assert!(!client.is_finished());
+    client.abort();
+    assert!(client.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]
 async fn sockets_without_connection_init_time_out_without_blocking_others() {
-    let server = start(short()).await;
-    let worker = tokio::spawn(work(server.url.clone()));
+    let server = start(short_timeouts()).await;
+    let client = tokio::spawn(send_queries(server.url.clone()));
     let mut sockets = Vec::new();
     for _ in 0..100 {
         sockets.push(Socket::connect(&server.url, None).await);
     }
     let codes = futures_util::future::join_all(sockets.iter_mut().map(Socket::close_code));
-    let codes = time::timeout(SOON, codes).await.expect("still connected");
+    let codes = time::timeout(TIMEOUT, codes)
+        .await
+        .expect("still connected");
     assert_eq!(codes, vec![4408; 100]);
-    worker.abort();
-    assert!(worker.await.unwrap_err().is_cancelled());
+    client.abort();
+    assert!(client.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]
 async fn the_idle_timeout_is_longer_than_the_request_timeout() {
-    let server = start(short()).await;
-    let mut connection = connect(&server, WHOLE).await;
+    let server = start(short_timeouts()).await;
+    let mut connection = connect(&server, COMPLETE).await;
     for _ in 0..2 {
         assert!(head(&mut connection).await.unwrap().contains("200 OK"));
         connection.read_exact(&mut [0; 18]).await.unwrap();
+        // Longer than the request timeout, shorter than the idle timeout.
         time::sleep(Duration::from_millis(1600)).await;
-        connection.write_all(WHOLE.as_bytes()).await.unwrap();
+        connection.write_all(COMPLETE.as_bytes()).await.unwrap();
     }
     head(&mut connection).await.unwrap();
-    connection.write_all(HALF_A_HEAD.as_bytes()).await.unwrap();
-    let ended = time::timeout(SOON, outlast(connection, Some(b'x'))).await;
+    connection
+        .write_all(INCOMPLETE_HEADERS.as_bytes())
+        .await
+        .unwrap();
+    let ended = time::timeout(TIMEOUT, read_to_end(connection, Some(b'x'))).await;
     assert!(ended.is_ok(), "still connected");
 }
 
 #[tokio::test]
 async fn idle_connections_time_out() {
-    let mut limits = short();
+    let mut limits = short_timeouts();
     limits.http.idle_timeout = Duration::from_secs(1);
     let server = start(limits).await;
-    let connection = connect(&server, WHOLE).await;
-    let heard = time::timeout(SOON, outlast(connection, None)).await;
-    assert!(heard.expect("still connected").contains("200 OK"));
+    let connection = connect(&server, COMPLETE).await;
+    let received = time::timeout(TIMEOUT, read_to_end(connection, None)).await;
+    assert!(received.expect("still connected").contains("200 OK"));
 }
 
 #[tokio::test]
@@ -172,21 +182,20 @@ async fn connections_over_the_limit_receive_503_until_one_is_free() {
     let socket = Socket::open(&server.url).await;
     let _silent = connect(&server, "").await;
     for _ in 0..3 {
-        let turned_away = connect(&server, WHOLE).await;
-        let heard = time::timeout(SOON, outlast(turned_away, None)).await;
-        let heard = heard.expect("still connected");
-        assert!(heard.contains("503") && heard.contains("retry-after"));
-        assert!(heard.ends_with("\r\n\r\nall connections are in use\r\n"));
+        let rejected = connect(&server, COMPLETE).await;
+        let received = time::timeout(TIMEOUT, read_to_end(rejected, None)).await;
+        let received = received.expect("still connected");
+        assert!(received.contains("503") && received.contains("retry-after"));
+        assert!(received.ends_with("\r\n\r\nall connections are in use\r\n"));
     }
     drop(socket);
-    let deadline = Instant::now() + SOON;
-    while server.get("/livez").await.status() != 200 {
-        assert!(Instant::now() < deadline, "the socket's place is not free");
-        time::sleep(Duration::from_millis(20)).await;
-    }
+    wait_until("a connection is free", async || {
+        server.get("/livez").await.status() == 200
+    })
+    .await;
 }
 
-/// As far as the system notices: it does on Linux.
+/// Depends on `TCP_USER_TIMEOUT`, which Linux has.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_client_that_never_reads_is_disconnected() {
@@ -202,40 +211,46 @@ async fn a_client_that_never_reads_is_disconnected() {
         largest.unwrap().file_name().display()
     );
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    // More than the system takes in for both sides.
-    let deaf = connect(&server, &request.repeat(30)).await;
-    time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(server.get("/livez").await.status(), 503);
-    let deadline = Instant::now() + Duration::from_secs(15);
-    while server.get("/livez").await.status() != 200 {
-        assert!(Instant::now() < deadline, "its place is not free");
-        time::sleep(Duration::from_millis(100)).await;
-    }
-    drop(deaf);
+    // More than the socket buffers of both sides hold.
+    let stalled = connect(&server, &request.repeat(30)).await;
+    wait_until("all connections are in use", async || {
+        server.get("/livez").await.status() == 503
+    })
+    .await;
+    wait_until("the connection is free again", async || {
+        server.get("/livez").await.status() == 200
+    })
+    .await;
+    drop(stalled);
 }
 
 #[rstest]
 #[tokio::test]
 async fn incomplete_requests_do_not_delay_shutdown(
-    #[values("", HALF_A_LINE, HALF_A_HEAD, HALF_A_BODY, WHOLE)] sent: &str,
+    #[values("", INCOMPLETE_LINE, INCOMPLETE_HEADERS, INCOMPLETE_BODY, COMPLETE)] sent: &str,
 ) {
     let mut limits = Limits::default();
     limits.http.shutdown_read_timeout = Duration::from_millis(300);
     let mut server = start(limits).await;
     let connection = connect(&server, sent).await;
-    // So that the server has read what was sent.
-    server.get("/livez").await;
-    time::sleep(Duration::from_millis(100)).await;
+    // The server runs on this test's only thread, so it reads what was sent before it responds here.
+    for _ in 0..3 {
+        server.get("/livez").await;
+    }
     let stopping = Instant::now();
     server.stop().await;
     assert!(stopping.elapsed() < Duration::from_secs(3));
-    let heard = outlast(connection, None).await;
-    assert_eq!(heard.contains("408"), sent == HALF_A_BODY, "{heard}");
+    let received = read_to_end(connection, None).await;
+    assert_eq!(
+        received.contains("408"),
+        sent == INCOMPLETE_BODY,
+        "{received}"
+    );
 }
 
-/// Processor time, in ticks of 10 ms.
+/// CPU time of a process, in ticks of 10 ms.
 #[cfg(target_os = "linux")]
-fn ticks(server: &Process) -> u64 {
+fn cpu_ticks(server: &Process) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
     let fields = stat.rsplit(')').next().unwrap().split_whitespace();
     fields
@@ -251,20 +266,24 @@ async fn a_server_out_of_file_descriptors_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Process::start(folder.path());
     assert!(server.execute("{ __typename }").await.is_ok());
-    let lowered = std::process::Command::new("prlimit")
+    let limited = std::process::Command::new("prlimit")
         .args(["--pid", &server.child.id().to_string(), "--nofile=40:40"])
         .status();
-    assert!(lowered.unwrap().success());
+    assert!(limited.unwrap().success());
     let mut connections = Vec::new();
     for _ in 0..60 {
         connections.push(TcpStream::connect(server.address()).await.unwrap());
     }
+    // Measures CPU time over a second, once the server has reached its limit.
     time::sleep(Duration::from_millis(200)).await;
-    let before = ticks(&server);
+    let before = cpu_ticks(&server);
     time::sleep(Duration::from_secs(1)).await;
-    let spent = ticks(&server) - before;
-    assert!(spent < 10, "it spins: {spent} ticks");
-    assert!(server.child.try_wait().unwrap().is_none(), "it has ended");
+    let spent = cpu_ticks(&server) - before;
+    assert!(spent < 10, "the server spins: {spent} ticks");
+    assert!(
+        server.child.try_wait().unwrap().is_none(),
+        "the server has exited"
+    );
     drop(connections);
     assert!(server.execute("{ syncRuns { totalCount } }").await.is_ok());
 }

@@ -1,4 +1,4 @@
-//! Events of runs.
+//! Adding and listing events.
 
 use crate::support::{DatabaseKind, TestServer, Value, apply, code, json, on_both_databases};
 

@@ -1,8 +1,8 @@
-//! Writers beside this server, which know the predecessor's columns alone.
+//! External writers, which know only the predecessor's columns.
 
 use crate::support::{
     Cluster, DatabaseKind, Postgres, TestServer, apply, database_name, json, on_both_databases,
-    socket::Socket,
+    socket::Socket, wait_until,
 };
 
 const ID: &str = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
@@ -22,7 +22,7 @@ async fn insert(server: &TestServer, entity: &str, source: &str, status: &str) {
 #[tokio::test]
 async fn an_unknown_stored_enum_value_is_returned_as_unknown(database: DatabaseKind) {
     let server = TestServer::start(database).await;
-    let neighbour = server.create_stock_run().await;
+    let other_run = server.create_stock_run().await;
     insert(&server, "planets", "as400", "archived").await;
     let data = server
         .data(
@@ -33,7 +33,7 @@ async fn an_unknown_stored_enum_value_is_returned_as_unknown(database: DatabaseK
     assert_eq!(
         data["syncRuns"]["nodes"],
         json!([
-            {"id": neighbour, "entityType": "STOCK", "source": "AS400", "status": "PENDING",
+            {"id": other_run, "entityType": "STOCK", "source": "AS400", "status": "PENDING",
                 "errorMessage": null, "completedAt": null},
             {"id": ID, "entityType": "UNKNOWN", "source": "AS400", "status": "UNKNOWN",
                 "completedAt": null, "errorMessage": "The stored status is `archived`, which this \
@@ -51,13 +51,13 @@ async fn an_unknown_stored_enum_value_is_returned_as_unknown(database: DatabaseK
         found,
         json!({"syncRuns": {"nodes": [{"id": ID}]}, "known": {"totalCount": 1}})
     );
-    let refused = server.complete_run(ID, json!({})).await;
+    let rejected = server.complete_run(ID, json!({})).await;
     assert!(
-        refused["errors"][0]["message"]
+        rejected["errors"][0]["message"]
             .as_str()
             .unwrap()
             .contains("`archived`"),
-        "{refused}"
+        "{rejected}"
     );
 }
 
@@ -85,7 +85,7 @@ async fn versions_and_timestamps_are_maintained_for_external_writes(database: Da
     assert_eq!(
         server.get_run(ID).await["version"],
         2,
-        "a statement that changes nothing is no change"
+        "an update that changes nothing counts as a change"
     );
     update("version = 77").await;
 
@@ -94,11 +94,11 @@ async fn versions_and_timestamps_are_maintained_for_external_writes(database: Da
     assert_eq!(run["status"], "FAILED");
     assert!(
         run["completedAt"].is_string(),
-        "an ended run says when it ended"
+        "a finished run has no completion time"
     );
     assert!(run["durationSeconds"].as_f64().unwrap() > 0.0);
 
-    // Times in other spellings are read as the instants they are.
+    // Timestamps are read in any format.
     update("completed_at = '2026-11-20 10:00:01.5+01:00'").await;
     let run = server.get_run(ID).await;
     assert_eq!(run["completedAt"], "2026-11-20T09:00:01.500000Z");
@@ -110,7 +110,7 @@ async fn versions_and_timestamps_are_maintained_for_external_writes(database: Da
         server.table("sync_event")
     );
     server.execute_sql(&sql).await;
-    let told = server
+    let listed = server
         .data(
             "{ syncEvents(filter: {timestamp: {gte: \"2026-11-20T09:00:01Z\", lt: \"2026-11-20T09:00:02Z\"}})
                 { nodes { timestamp } } }",
@@ -118,7 +118,7 @@ async fn versions_and_timestamps_are_maintained_for_external_writes(database: Da
         )
         .await;
     assert_eq!(
-        told["syncEvents"]["nodes"],
+        listed["syncEvents"]["nodes"],
         json!([{"timestamp": "2026-11-20T09:00:01.500000Z"}])
     );
 }
@@ -137,7 +137,7 @@ async fn creating_a_run_with_the_id_of_an_external_run_conflicts(database: Datab
     assert_eq!(error["extensions"]["code"], "ID_CONFLICT");
 }
 
-/// A worker whose role has rights on the predecessor's tables and on nothing else.
+/// The worker's role has rights on the predecessor's tables only.
 #[tokio::test]
 async fn a_role_without_rights_on_new_tables_keeps_writing_on_postgres() {
     let server = TestServer::start_on_existing_database().await;
@@ -158,7 +158,7 @@ async fn a_role_without_rights_on_new_tables_keeps_writing_on_postgres() {
     assert_eq!(server.get_run(ID).await["version"], 2);
 }
 
-/// What PostgreSQL takes for JSON and SQLite for text, and this server cannot read.
+/// The stored details are valid JSON for PostgreSQL, or text for SQLite, but the server cannot read them.
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn unreadable_details_fail_neither_list_nor_feed(database: DatabaseKind) {
@@ -168,7 +168,7 @@ async fn unreadable_details_fail_neither_list_nor_feed(database: DatabaseKind) {
     let after = server.feed_cursor().await;
     socket.subscribe(watch, json!({"after": after})).await;
     insert(&server, "stock", "as400", "running").await;
-    let bad = if database == Postgres {
+    let unreadable = if database == Postgres {
         r#"{"m": "\udce9"}"#
     } else {
         "{oops"
@@ -177,16 +177,16 @@ async fn unreadable_details_fail_neither_list_nor_feed(database: DatabaseKind) {
     let id = server.id_literal(ID);
     server
         .execute_sql(&format!(
-            "UPDATE {runs} SET details = '{bad}', status = 'failed' WHERE id = {id}"
+            "UPDATE {runs} SET details = '{unreadable}', status = 'failed' WHERE id = {id}"
         ))
         .await;
     server
         .execute_sql(&format!(
             "INSERT INTO {events} (id, sync_id, event_type, timestamp, message, details)
-            VALUES ({id}, {id}, 'chunk', '2026-11-20T08:00:00+00:00', 'x', '{bad}')"
+            VALUES ({id}, {id}, 'chunk', '2026-11-20T08:00:00+00:00', 'x', '{unreadable}')"
         ))
         .await;
-    let neighbour = server.create_stock_run().await;
+    let other_run = server.create_stock_run().await;
     let data = server
         .data(
             "{ syncRuns { nodes { id status details errorMessage } } syncEvents { nodes { message details } } }",
@@ -196,13 +196,13 @@ async fn unreadable_details_fail_neither_list_nor_feed(database: DatabaseKind) {
     let nodes = &data["syncRuns"]["nodes"];
     assert_eq!(
         (&nodes[0]["id"], &nodes[1]["status"]),
-        (&json!(neighbour), &json!("FAILED"))
+        (&json!(other_run), &json!("FAILED"))
     );
     assert_eq!(nodes[1]["details"], json!(null));
-    let says = nodes[1]["errorMessage"].as_str().unwrap();
+    let expected_message = nodes[1]["errorMessage"].as_str().unwrap();
     assert!(
-        says.starts_with("The stored details cannot be read: "),
-        "{says}"
+        expected_message.starts_with("The stored details cannot be read: "),
+        "{expected_message}"
     );
     assert_eq!(
         data["syncEvents"]["nodes"],
@@ -215,13 +215,16 @@ async fn unreadable_details_fail_neither_list_nor_feed(database: DatabaseKind) {
             json!({"id": ID}),
         )
         .await;
-    assert_eq!(reported["addSyncEvent"]["run"]["errorMessage"], says);
-    for id in [ID, ID, &neighbour] {
+    assert_eq!(
+        reported["addSyncEvent"]["run"]["errorMessage"],
+        expected_message
+    );
+    for id in [ID, ID, &other_run] {
         assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], id);
     }
 }
 
-/// A value that the driver cannot read at all.
+/// The row holds a timestamp that the driver cannot read.
 #[tokio::test]
 async fn an_unreadable_row_does_not_block_the_feed_on_postgres() {
     let server = TestServer::start(Postgres).await;
@@ -236,20 +239,20 @@ async fn an_unreadable_row_does_not_block_the_feed_on_postgres() {
             "UPDATE sync_history.sync_history SET started_at = 'infinity', status = 'completed'",
         )
         .await;
-    let neighbour = server.create_stock_run().await;
+    let other_run = server.create_stock_run().await;
     assert_eq!(
         socket.data().await["syncRunChanged"]["run"]["id"],
-        neighbour
+        other_run
     );
 }
 
-/// Equal instants may be spelled in many ways, and lists must not mind.
+/// Equal timestamps may be stored in different formats, which does not affect pagination.
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn timestamps_in_any_format_are_paginated_in_every_order(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let table = server.table("sync_history");
-    for (number, spelled) in [
+    for (number, timestamp) in [
         "2026-11-20 08:00:00.500000+00:00",
         "2026-11-20T08:00:00.5Z",
         "2026-11-20T09:00:00.500+01:00",
@@ -266,22 +269,22 @@ async fn timestamps_in_any_format_are_paginated_in_every_order(database: Databas
         let sql = format!(
             "INSERT INTO {table} (id, entity_type, source, status, started_at, completed_at,
                 records_processed, records_created, records_updated, records_failed)
-            VALUES ({id}, 'stock', 'as400', 'completed', '{spelled}', '{spelled}', 0, 0, 0, 0)"
+            VALUES ({id}, 'stock', 'as400', 'completed', '{timestamp}', '{timestamp}', 0, 0, 0, 0)"
         );
         server.execute_sql(&sql).await;
     }
-    for instant in [
+    for timestamp in [
         "2026-11-20T08:00:00.5Z",
         "2026-11-20T08:00:00Z",
         "2026-11-20T08:00:00.123456Z",
     ] {
-        let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": instant});
+        let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": timestamp});
         let run = server.create_run(input).await;
         server
-            .complete_run(&run, json!({"completedAt": instant}))
+            .complete_run(&run, json!({"completedAt": timestamp}))
             .await;
     }
-    // Ended without saying when.
+    // A finished run without a completion time.
     server.create_stock_run().await;
     server
         .execute_sql(&format!(
@@ -290,11 +293,11 @@ async fn timestamps_in_any_format_are_paginated_in_every_order(database: Databas
         .await;
     let page = "query($after: String, $order: SyncRunOrder) {
         syncRuns(first: 1, after: $after, orderBy: $order) { nodes { id } pageInfo { endCursor hasNextPage } } }";
-    let whole = "query($order: SyncRunOrder) { syncRuns(orderBy: $order) { nodes { id } } }";
+    let all_runs = "query($order: SyncRunOrder) { syncRuns(orderBy: $order) { nodes { id } } }";
     for field in ["STARTED_AT", "COMPLETED_AT", "DURATION"] {
         for direction in ["ASC", "DESC"] {
             let order = json!({"field": field, "direction": direction});
-            let all = server.data(whole, json!({"order": order})).await;
+            let all = server.data(all_runs, json!({"order": order})).await;
             let all = all["syncRuns"]["nodes"].as_array().unwrap();
             assert_eq!(all.len(), 12);
             let mut after = json!(null);
@@ -342,10 +345,10 @@ async fn a_reopened_run_has_no_completion_time(database: DatabaseKind) {
     assert_eq!(data["ended"]["totalCount"], 1);
 }
 
-/// A worker holds its transaction open, and others report to the same run.
+/// A worker holds a row lock while others update the same run.
 #[tokio::test]
 async fn a_locked_row_delays_neither_readers_nor_probes_on_postgres() {
-    use sea_orm::ConnectionTrait;
+    use sea_orm::{ConnectionTrait, DbBackend, Statement};
     let server = TestServer::start(Postgres).await;
     let run = server.create_stock_run().await;
     let worker = server.external_connection().await;
@@ -357,22 +360,31 @@ async fn a_locked_row_delays_neither_readers_nor_probes_on_postgres() {
     let starts =
         futures_util::future::join_all((0..20).map(|_| server.execute(start, json!({"id": run}))));
     let reads = async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        let begun = std::time::Instant::now();
+        let waiting = "SELECT 1 FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock' OFFSET 1";
+        let waiting = Statement::from_string(DbBackend::Postgres, waiting);
+        wait_until("several updates wait for the lock", async || {
+            let row = worker.query_one_raw(waiting.clone()).await.unwrap();
+            row.is_some()
+        })
+        .await;
+        let started = std::time::Instant::now();
         server
             .data("{ syncRuns { nodes { id } } }", json!({}))
             .await;
         assert_eq!(server.get("/readyz").await.status(), 200);
         assert!(
-            begun.elapsed() < std::time::Duration::from_secs(2),
+            started.elapsed() < std::time::Duration::from_secs(2),
             "{:?}",
-            begun.elapsed()
+            started.elapsed()
         );
         worker.execute_unprepared("COMMIT").await.unwrap();
     };
-    let (answers, ()) = tokio::join!(starts, reads);
+    let (responses, ()) = tokio::join!(starts, reads);
     assert!(
-        answers.iter().all(|answer| answer.get("errors").is_none()),
-        "{answers:#?}"
+        responses
+            .iter()
+            .all(|response| response.get("errors").is_none()),
+        "{responses:#?}"
     );
 }

@@ -1,4 +1,4 @@
-//! The feed under writers that race: each committed change once, in order, through any replica.
+//! The feed under concurrent writers: every committed change once, in order, through any replica.
 
 use std::{
     collections::HashMap,
@@ -29,15 +29,15 @@ use crate::support::{
     sqlite_url,
 };
 
-/// How long the writers write.
-const TIME: Duration = Duration::from_secs(6);
+/// Duration of the writes.
+const WRITE_TIME: Duration = Duration::from_secs(6);
 const WRITERS: u64 = 16;
 const SUBSCRIBERS: u64 = 6;
 
-/// Numbers that look random and are the same in each run of the test.
-struct Dice(AtomicU64);
+/// Pseudo-random numbers that are the same in each run of the test.
+struct Random(AtomicU64);
 
-impl Dice {
+impl Random {
     fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1))
     }
@@ -51,18 +51,18 @@ impl Dice {
         x % bound
     }
 
-    async fn pause(&self, most_millis: u64) {
-        tokio::time::sleep(Duration::from_millis(self.below(most_millis + 1))).await;
+    async fn pause(&self, max_millis: u64) {
+        tokio::time::sleep(Duration::from_millis(self.below(max_millis + 1))).await;
     }
 }
 
-/// A change, as all who look at it name it: its run, and when it was made.
+/// Identifies a change: its run and time.
 type Key = (Uuid, DateTime<Utc>);
 
-/// A plain-SQL writer of its own connection: transactions of several statements with pauses
-/// between, of which every fifth is rolled back.
+/// Writes plain SQL on a connection of its own, in transactions of several statements with random
+/// pauses. Every fifth transaction is rolled back.
 async fn write(database: DatabaseKind, url: String, seed: u64, stop: Arc<AtomicBool>) {
-    let dice = Dice::new(seed);
+    let random = Random::new(seed);
     let connection = connect(&url).await;
     let (table, begin, wait) = match database {
         Postgres => ("sync_history.sync_history", "BEGIN", 25),
@@ -74,12 +74,12 @@ async fn write(database: DatabaseKind, url: String, seed: u64, stop: Arc<AtomicB
     };
     while !stop.load(Ordering::Relaxed) {
         if connection.execute_unprepared(begin).await.is_err() {
-            // SQLite's one lock was taken for too long by the others.
+            // Timed out waiting for SQLite's write lock.
             continue;
         }
-        for _ in 0..=dice.below(2) {
-            // Of a hundred runs, in ascending order within a transaction, or none would end.
-            let id = literal(u128::from(dice.below(100)) + 1);
+        for _ in 0..=random.below(2) {
+            // One of a hundred runs.
+            let id = literal(u128::from(random.below(100)) + 1);
             let insert = format!(
                 "INSERT INTO {table} (id, entity_type, source, status, started_at,
                     records_processed, records_created, records_updated, records_failed)
@@ -89,49 +89,49 @@ async fn write(database: DatabaseKind, url: String, seed: u64, stop: Arc<AtomicB
             let insert =
                 insert.replace("sync_history.sync_history.records", "sync_history.records");
             if connection.execute_unprepared(&insert).await.is_err() {
-                // Chosen as a deadlock's victim: the transaction is void.
+                // PostgreSQL aborted the transaction to resolve a deadlock.
                 break;
             }
-            dice.pause(wait).await;
+            random.pause(wait).await;
         }
-        let end = if dice.below(5) == 0 {
+        let end = if random.below(5) == 0 {
             "ROLLBACK"
         } else {
             "COMMIT"
         };
         connection.execute_unprepared(end).await.unwrap();
-        dice.pause(wait).await;
+        random.pause(wait).await;
     }
 }
 
-/// Follows the feed as a client does, is cut at random, and goes on at any of the replicas by its last
-/// cursor.
-async fn watch(
+/// Follows the feed as a client does: disconnects at random, and resumes at a random replica from its
+/// last cursor.
+async fn follow(
     replicas: Vec<Executor>,
     begin: String,
     seed: u64,
     stop: Arc<AtomicBool>,
 ) -> (Vec<Key>, usize) {
-    let dice = Dice::new(seed);
-    let mut place = begin;
+    let random = Random::new(seed);
+    let mut cursor = begin;
     let (mut received, mut cuts) = (Vec::new(), 0);
     loop {
-        let replica = &replicas[usize::try_from(dice.below(replicas.len() as u64)).unwrap()];
+        let replica = &replicas[usize::try_from(random.below(replicas.len() as u64)).unwrap()];
         let request = Request::new(
             "subscription($after: String) {
                 syncRunChanged(after: $after, kinds: [CREATED, STATUS, PROGRESS]) {
                     changedAt run { id } } }",
         );
-        let request = request.variables(Variables::from_json(json!({"after": place})));
+        let request = request.variables(Variables::from_json(json!({"after": cursor})));
         let Ok(prepared) = replica.prepare(request, &principal(), "race") else {
-            panic!("refused")
+            panic!("the request is rejected")
         };
         let mut said = pin!(replica.subscribe(prepared, None, "race".to_owned()));
-        let most = received.len() + usize::try_from(dice.below(60)).unwrap();
-        while received.len() <= most {
+        let limit = received.len() + usize::try_from(random.below(60)).unwrap();
+        while received.len() <= limit {
             let next = tokio::time::timeout(Duration::from_secs(2), said.next()).await;
             let Ok(said) = next else {
-                // Nothing comes any more.
+                // No more changes.
                 if stop.load(Ordering::Relaxed) {
                     return (received, cuts);
                 }
@@ -141,9 +141,9 @@ async fn watch(
                 panic!("{said:?}")
             };
             for frame in &frames[first..] {
-                frame.place.as_deref().unwrap().clone_into(&mut place);
-                let answer: Value = serde_json::from_str(&frame.json).unwrap();
-                let change = &answer["data"]["syncRunChanged"];
+                frame.place.as_deref().unwrap().clone_into(&mut cursor);
+                let response: Value = serde_json::from_str(&frame.json).unwrap();
+                let change = &response["data"]["syncRunChanged"];
                 let run = change["run"]["id"].as_str().unwrap().parse().unwrap();
                 let at = change["changedAt"].as_str().unwrap().parse().unwrap();
                 received.push((run, at));
@@ -157,19 +157,19 @@ fn principal() -> Arc<Principal> {
     Arc::new(Principal::anonymous(Scopes::all()))
 }
 
-/// The place behind all that is committed.
-async fn now(replica: &Executor) -> String {
+/// Returns the feed cursor after everything that is committed.
+async fn feed_cursor(replica: &Executor) -> String {
     let request = Request::new("{ syncRuns(first: 1) { feedCursor } }");
     let Ok(prepared) = replica.prepare(request, &principal(), "race") else {
-        panic!("refused")
+        panic!("the request is rejected")
     };
-    let answer = graphql::write(&replica.execute(prepared, "race").await);
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    let cursor = &answer["data"]["syncRuns"]["feedCursor"];
+    let response = graphql::write(&replica.execute(prepared, "race").await);
+    let response: Value = serde_json::from_str(&response).unwrap();
+    let cursor = &response["data"]["syncRuns"]["feedCursor"];
     cursor.as_str().unwrap().to_owned()
 }
 
-/// The changes of each run, in order.
+/// Groups changes by run, in order.
 fn by_run(changes: &[Key]) -> HashMap<Uuid, Vec<DateTime<Utc>>> {
     let mut runs: HashMap<_, Vec<_>> = HashMap::new();
     for (run, at) in changes {
@@ -178,8 +178,8 @@ fn by_run(changes: &[Key]) -> HashMap<Uuid, Vec<DateTime<Utc>>> {
     runs
 }
 
-/// What most would do: remember the highest `seq` seen.
-async fn watch_naively(database: DatabaseKind, url: String, stop: Arc<AtomicBool>) -> Vec<Key> {
+/// The naive way to follow the feed: remembers the highest `seq` seen.
+async fn follow_naively(database: DatabaseKind, url: String, stop: Arc<AtomicBool>) -> Vec<Key> {
     let connection = connect(&url).await;
     let (mut last, mut received, mut ended) = (0_i64, Vec::new(), false);
     loop {
@@ -244,8 +244,8 @@ async fn every_committed_change_is_delivered_once_and_in_order(database: Databas
         let limits = graphql::GraphqlLimits::default();
         replicas.push(Executor::new(runs, feed.unwrap(), limits));
     }
-    let begin = now(&replicas[0]).await;
-    // A transaction that is open throughout, and has written.
+    let begin = feed_cursor(&replicas[0]).await;
+    // This transaction has written, and stays open until the writers have finished.
     let open = (database == Postgres).then_some(connect(&url).await);
     if let Some(open) = &open {
         let write = "BEGIN; INSERT INTO sync_history.sync_history (id, entity_type, source, status,
@@ -254,29 +254,40 @@ async fn every_committed_change_is_delivered_once_and_in_order(database: Databas
         open.execute_unprepared(write).await.unwrap();
     }
 
-    let (writing, watching) = (
+    let (stop_writers, stop_readers) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicBool::new(false)),
     );
     let writers: Vec<_> = (0..WRITERS)
-        .map(|seed| tokio::spawn(write(database, url.clone(), seed + 1, Arc::clone(&writing))))
+        .map(|seed| {
+            tokio::spawn(write(
+                database,
+                url.clone(),
+                seed + 1,
+                Arc::clone(&stop_writers),
+            ))
+        })
         .collect();
     let subscribers: Vec<_> = (0..SUBSCRIBERS)
         .map(|seed| {
-            let stop = Arc::clone(&watching);
-            tokio::spawn(watch(replicas.clone(), begin.clone(), seed + 100, stop))
+            let stop = Arc::clone(&stop_readers);
+            tokio::spawn(follow(replicas.clone(), begin.clone(), seed + 100, stop))
         })
         .collect();
-    let naive = tokio::spawn(watch_naively(database, url.clone(), Arc::clone(&watching)));
-    tokio::time::sleep(TIME).await;
-    writing.store(true, Ordering::Relaxed);
+    let naive = tokio::spawn(follow_naively(
+        database,
+        url.clone(),
+        Arc::clone(&stop_readers),
+    ));
+    tokio::time::sleep(WRITE_TIME).await;
+    stop_writers.store(true, Ordering::Relaxed);
     for writer in writers {
         writer.await.unwrap();
     }
     if let Some(open) = open {
         open.execute_unprepared("COMMIT").await.unwrap();
     }
-    watching.store(true, Ordering::Relaxed);
+    stop_readers.store(true, Ordering::Relaxed);
 
     let expected: Vec<Key> = committed(database, &connect(&url).await, 0)
         .await
@@ -290,14 +301,14 @@ async fn every_committed_change_is_delivered_once_and_in_order(database: Databas
         assert_eq!(received.len(), expected.len(), "after {cuts} cuts");
         assert!(
             by_run(&received) == by_run(&expected),
-            "lost, told twice or out of order, after {cuts} cuts"
+            "changes are lost, duplicated or out of order, after {cuts} cuts"
         );
     }
     let naive = naive.await.unwrap();
     if database == Postgres {
         assert!(
             naive.len() < expected.len(),
-            "the naive reader lost nothing"
+            "the naive reader lost no change: the test does not create the race"
         );
     }
 }

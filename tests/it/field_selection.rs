@@ -1,4 +1,4 @@
-//! The same of an object, however it is selected.
+//! An object is the same in every selection.
 
 use uuid::Uuid;
 
@@ -6,7 +6,7 @@ use crate::support::{DatabaseKind, TestServer, Value, apply, json, on_both_datab
 
 const USER: &str = "0197d2c4-8a3e-7c1b-9f00-0000000000aa";
 
-/// A server with a run that has everything a run can have.
+/// Starts a server with a run that has a value in every field.
 async fn server_with_run(database: DatabaseKind) -> (TestServer, String) {
     let server = TestServer::start(database).await;
     server.add_user(USER, "ü@example.test", "\"U\"").await;
@@ -32,19 +32,21 @@ async fn server_with_run(database: DatabaseKind) -> (TestServer, String) {
     (server, run)
 }
 
-/// The fields of a type that are no objects and take nothing.
-async fn plain_fields(server: &TestServer, ty: &str) -> String {
+/// The scalar and enum fields of a type that have no arguments.
+async fn scalar_fields(server: &TestServer, ty: &str) -> String {
     let query = "query($ty: String!) { __type(name: $ty) {
         fields { name args { name } type { kind ofType { kind } } } } }";
-    let answer = server.data(query, json!({"ty": ty})).await;
-    let fields = answer["__type"]["fields"].as_array().unwrap();
-    let plain = fields.iter().filter(|field| {
+    let response = server.data(query, json!({"ty": ty})).await;
+    let fields = response["__type"]["fields"].as_array().unwrap();
+    let scalars = fields.iter().filter(|field| {
         let ty = &field["type"];
         let kind = ty["ofType"]["kind"].as_str();
         let kind = kind.unwrap_or_else(|| ty["kind"].as_str().unwrap());
         ["SCALAR", "ENUM"].contains(&kind) && field["args"] == json!([])
     });
-    let names: Vec<_> = plain.map(|field| field["name"].as_str().unwrap()).collect();
+    let names: Vec<_> = scalars
+        .map(|field| field["name"].as_str().unwrap())
+        .collect();
     assert!(names.len() > 2, "{names:?}");
     names.join(" ")
 }
@@ -53,21 +55,21 @@ async fn plain_fields(server: &TestServer, ty: &str) -> String {
 #[tokio::test]
 async fn an_object_is_the_same_in_every_selection(database: DatabaseKind) {
     let (server, run) = server_with_run(database).await;
-    let run_fields = plain_fields(&server, "SyncRun").await;
-    let event_fields = plain_fields(&server, "SyncEvent").await;
-    let info = plain_fields(&server, "PageInfo").await;
-    let user = plain_fields(&server, "User").await;
+    let run_fields = scalar_fields(&server, "SyncRun").await;
+    let event_fields = scalar_fields(&server, "SyncEvent").await;
+    let info = scalar_fields(&server, "PageInfo").await;
+    let user = scalar_fields(&server, "User").await;
     let nodes = format!("nodes {{ kind: __typename {event_fields} }} pageInfo {{ {info} }}");
     let events = format!(
         "one: events(first: 2) {{ {nodes} }} two: events(last: 1) {{ totalCount edges {{ cursor
             node {{ message run {{ id }} }} }} {nodes} }}"
     );
     let objects = format!("triggeredBy {{ {user} }} {events}");
-    let whole = format!("{run_fields} {objects}");
+    let full = format!("{run_fields} {objects}");
     let query = format!(
         "query($id: ID!) {{
-            written: syncRun(id: $id) {{ {whole} }}
-            theLibrarys: node(id: $id) {{ ... on SyncRun {{ {whole} }} }}
+            byId: syncRun(id: $id) {{ {full} }}
+            byNode: node(id: $id) {{ ... on SyncRun {{ {full} }} }}
             spread: syncRun(id: $id) {{ ...Run ... on SyncRun {{ {objects} }} }}
             merged: syncRun(id: $id) {{ {run_fields} {events} triggeredBy {{ id }}
                 triggeredBy {{ {user} }} }}
@@ -75,37 +77,37 @@ async fn an_object_is_the_same_in_every_selection(database: DatabaseKind) {
         fragment Run on SyncRun {{ {run_fields} }}"
     );
     let list = format!(
-        "query($id: [ID!]) {{ syncRuns(filter: {{id: $id}}) {{ nodes {{ {whole} }}
-            edges {{ node {{ {whole} }} }} }} }}"
+        "query($id: [ID!]) {{ syncRuns(filter: {{id: $id}}) {{ nodes {{ {full} }}
+            edges {{ node {{ {full} }} }} }} }}"
     );
     let variables = json!({"id": run});
     let all = server.data(&query, variables.clone()).await;
     let list = server.data(&list, variables.clone()).await;
-    let expected = &all["theLibrarys"];
+    let expected = &all["byNode"];
     assert_eq!(expected["triggeredBy"]["fullName"], "\"U\"");
     assert_eq!(expected["one"]["pageInfo"]["hasNextPage"], true);
     assert_eq!(expected["two"]["edges"][0]["node"]["run"]["id"], json!(run));
-    assert_eq!(all["written"].to_string(), expected.to_string());
+    assert_eq!(all["byId"].to_string(), expected.to_string());
     assert_eq!(all["spread"].to_string(), expected.to_string());
     assert_eq!(all["merged"], *expected);
     let listed = &list["syncRuns"];
     assert_eq!(listed["nodes"][0].to_string(), expected.to_string());
     assert_eq!(listed["edges"][0]["node"], *expected);
-    // Alone, so that nothing of it is merged.
-    let alone = format!("query($id: ID!) {{ written: syncRun(id: $id) {{ {whole} }} }}");
+    // The only selection of the document, so that nothing is merged.
+    let alone = format!("query($id: ID!) {{ byId: syncRun(id: $id) {{ {full} }} }}");
     let alone = server.data(&alone, variables).await;
-    assert_eq!(alone["written"].to_string(), expected.to_string());
+    assert_eq!(alone["byId"].to_string(), expected.to_string());
 }
 
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn a_field_has_the_same_value_alone_and_with_others(database: DatabaseKind) {
     let (server, run) = server_with_run(database).await;
-    let plain = plain_fields(&server, "SyncRun").await;
+    let scalars = scalar_fields(&server, "SyncRun").await;
     let objects = ["triggeredBy { email }", "events { totalCount }"];
-    for (number, field) in (0..).zip(plain.split(' ').chain(objects)) {
+    for (number, field) in (0..).zip(scalars.split(' ').chain(objects)) {
         let name = field.split(' ').next().unwrap();
-        let stored = async |run: &str| {
+        let read_by_node = async |run: &str| {
             let query =
                 format!("query($id: ID!) {{ node(id: $id) {{ ... on SyncRun {{ {field} }} }} }}");
             server.data(&query, json!({"id": run})).await["node"][name].clone()
@@ -115,11 +117,11 @@ async fn a_field_has_the_same_value_alone_and_with_others(database: DatabaseKind
                 list: syncRuns(filter: {{id: [$id]}}) {{ nodes {{ {field} }} }}
                 edges: syncRuns(filter: {{id: [$id]}}) {{ edges {{ node {{ {field} }} }} }} }}"
         );
-        let told = server.data(&query, json!({"id": run})).await;
-        let expected = stored(&run).await;
-        assert_eq!(told["run"][name], expected, "{field}");
-        assert_eq!(told["list"]["nodes"][0][name], expected, "{field}");
-        assert_eq!(told["edges"]["edges"][0]["node"][name], expected, "{field}");
+        let data = server.data(&query, json!({"id": run})).await;
+        let expected = read_by_node(&run).await;
+        assert_eq!(data["run"][name], expected, "{field}");
+        assert_eq!(data["list"]["nodes"][0][name], expected, "{field}");
+        assert_eq!(data["edges"]["edges"][0]["node"][name], expected, "{field}");
 
         let id = |of: u128| Uuid::from_u128((0x0197 << 112) + (of << 8) + number).to_string();
         let create = |id| {
@@ -146,9 +148,9 @@ async fn a_field_has_the_same_value_alone_and_with_others(database: DatabaseKind
             let query = format!(
                 "mutation($input: {ty}Input!) {{ {mutation}(input: $input) {{ {selection} }} }}"
             );
-            let told = server.data(&query, json!({"input": input})).await;
-            let told = &told[mutation].pointer(at).unwrap()[name];
-            assert_eq!(*told, stored(&id).await, "{field} of {mutation}{at}");
+            let data = server.data(&query, json!({"input": input})).await;
+            let data = &data[mutation].pointer(at).unwrap()[name];
+            assert_eq!(*data, read_by_node(&id).await, "{field} of {mutation}{at}");
         }
     }
 }
@@ -170,17 +172,17 @@ async fn a_runs_cursor_does_not_depend_on_the_selection(database: DatabaseKind) 
             )
         };
         let query = format!(
-            "query($id: ID!) {{ cursor: {} brief: {} whole: {} }}",
+            "query($id: ID!) {{ cursor: {} summary: {} full: {} }}",
             list(""),
             list("node { id }"),
             list("node { details }")
         );
-        let told = server.data(&query, json!({"id": run})).await;
-        let cursor = |list: &str| told[list]["edges"][0]["cursor"].clone();
-        assert!(cursor("whole").is_string());
+        let data = server.data(&query, json!({"id": run})).await;
+        let cursor = |list: &str| data[list]["edges"][0]["cursor"].clone();
+        assert!(cursor("full").is_string());
         assert_eq!(
-            [cursor("cursor"), cursor("brief")],
-            [cursor("whole"), cursor("whole")],
+            [cursor("cursor"), cursor("summary")],
+            [cursor("full"), cursor("full")],
             "{order}"
         );
     }
@@ -193,18 +195,21 @@ async fn a_failing_field_in_a_list_reports_one_error_per_object(database: Databa
     server.create_stock_run().await;
     let query = "{ good: syncRuns { nodes { id } } run: syncRun(id: \"ID\") { id }
         bad: syncRun(id: \"ID\") { id events(first: 0) { nodes { id } } } }";
-    let answer = server.execute(&query.replace("ID", &run), json!({})).await;
-    assert_eq!(answer["data"]["bad"], Value::Null);
-    assert_eq!(answer["data"]["run"]["id"], json!(run));
-    assert_eq!(answer["data"]["good"]["nodes"].as_array().unwrap().len(), 2);
-    assert_eq!(answer["errors"][0]["path"], json!(["bad", "events"]));
+    let response = server.execute(&query.replace("ID", &run), json!({})).await;
+    assert_eq!(response["data"]["bad"], Value::Null);
+    assert_eq!(response["data"]["run"]["id"], json!(run));
+    assert_eq!(
+        response["data"]["good"]["nodes"].as_array().unwrap().len(),
+        2
+    );
+    assert_eq!(response["errors"][0]["path"], json!(["bad", "events"]));
 
-    let list = "{ syncRuns { nodes { id late: events(first: 0) { nodes { id } } } } }";
-    let answer = server.execute(list, json!({})).await;
-    assert_eq!(answer["data"], Value::Null);
-    let errors = answer["errors"].as_array().unwrap();
+    let list = "{ syncRuns { nodes { id failing: events(first: 0) { nodes { id } } } } }";
+    let response = server.execute(list, json!({})).await;
+    assert_eq!(response["data"], Value::Null);
+    let errors = response["errors"].as_array().unwrap();
     let paths: Vec<_> = errors.iter().map(|error| &error["path"]).collect();
-    let path = |index| json!(["syncRuns", "nodes", index, "late"]);
+    let path = |index| json!(["syncRuns", "nodes", index, "failing"]);
     assert_eq!(paths, [&path(0), &path(1)]);
 }
 
@@ -212,11 +217,11 @@ async fn a_failing_field_in_a_list_reports_one_error_per_object(database: Databa
 #[tokio::test]
 async fn add_event_payloads_return_every_field_of_the_run(database: DatabaseKind) {
     let (server, run) = server_with_run(database).await;
-    let whole = plain_fields(&server, "SyncRun").await;
-    let query = format!("query($id: ID!) {{ syncRun(id: $id) {{ __typename {whole} }} }}");
-    let whole = server.data(&query, json!({"id": run})).await;
-    let whole = whole["syncRun"].as_object().unwrap();
-    for (field, value) in whole {
+    let full = scalar_fields(&server, "SyncRun").await;
+    let query = format!("query($id: ID!) {{ syncRun(id: $id) {{ __typename {full} }} }}");
+    let full = server.data(&query, json!({"id": run})).await;
+    let full = full["syncRun"].as_object().unwrap();
+    for (field, value) in full {
         let query = format!(
             "mutation($id: ID!) {{
                 addSyncEvent(input: {{runId: $id, event: {{eventType: \"x\", message: \"x\"}}}}) {{
@@ -227,9 +232,9 @@ async fn add_event_payloads_return_every_field_of_the_run(database: DatabaseKind
             }}
             fragment More on AddSyncEventPayload {{ again: run {{ id {field} }} }}"
         );
-        let told = server.data(&query, json!({"id": run})).await;
-        assert_eq!(told["addSyncEvent"]["run"][field], *value, "{field}");
-        assert_eq!(told["addSyncEvent"]["again"][field], *value, "{field}");
-        assert_eq!(told["addSyncEvents"]["other"][field], *value, "{field}");
+        let data = server.data(&query, json!({"id": run})).await;
+        assert_eq!(data["addSyncEvent"]["run"][field], *value, "{field}");
+        assert_eq!(data["addSyncEvent"]["again"][field], *value, "{field}");
+        assert_eq!(data["addSyncEvents"]["other"][field], *value, "{field}");
     }
 }

@@ -1,4 +1,4 @@
-//! Filters of runs.
+//! Filters of runs, in lists and in the feed.
 
 use std::collections::HashSet;
 
@@ -6,8 +6,8 @@ use crate::support::{
     DatabaseKind, TestServer, Value, apply, json, on_both_databases, socket::Socket,
 };
 
-/// Runs of every sort, in the order they are made: number 0 to 5.
-async fn seeded(database: DatabaseKind) -> (TestServer, Vec<String>) {
+/// Starts a server with runs of every type and status; returns their ids in order of creation.
+async fn seed(database: DatabaseKind) -> (TestServer, Vec<String>) {
     let server = TestServer::start(database).await;
     let mut ids = Vec::new();
     for (minute, entity, source, status) in [
@@ -38,8 +38,8 @@ async fn seeded(database: DatabaseKind) -> (TestServer, Vec<String>) {
             json!({"status": "CANCELLED", "completedAt": "2026-11-23T08:04:00Z"}),
         ),
     ] {
-        let answer = server.complete_run(&ids[index], outcome).await;
-        assert!(answer.get("errors").is_none(), "{answer}");
+        let response = server.complete_run(&ids[index], outcome).await;
+        assert!(response.get("errors").is_none(), "{response}");
     }
     (server, ids)
 }
@@ -135,7 +135,7 @@ fn cases(ids: &[String]) -> Vec<(Value, Vec<usize>)> {
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn every_filter_returns_exactly_the_matching_runs(database: DatabaseKind) {
-    let (server, ids) = seeded(database).await;
+    let (server, ids) = seed(database).await;
     for (filter, expected) in cases(&ids) {
         let data = server.data(LIST, json!({"filter": filter})).await;
         let found: HashSet<&str> = data["syncRuns"]["nodes"]
@@ -150,13 +150,13 @@ async fn every_filter_returns_exactly_the_matching_runs(database: DatabaseKind) 
     }
 }
 
-/// The change feed asks the filter in memory, lists ask it of the database; both must agree.
+/// The feed evaluates filters in memory, lists in the database.
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn feed_and_lists_agree_on_every_filter(database: DatabaseKind) {
-    let (server, ids) = seeded(database).await;
+    let (server, ids) = seed(database).await;
     let after = server.feed_cursor().await;
-    // A change that no filter looks at, of every run.
+    // Changes every run, in a field that no filter uses.
     server
         .execute_sql(&format!(
             "UPDATE {} SET records_created = 77",

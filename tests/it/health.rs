@@ -1,4 +1,4 @@
-//! What an operator's probes are told.
+//! Liveness and readiness probes.
 
 use crate::support::{
     DatabaseKind, Postgres, Sqlite, TestServer, Value, apply, database_name, json,
@@ -48,14 +48,14 @@ async fn a_database_that_rejects_writes_makes_the_server_unready(database: Datab
         sea_orm::ConnectionTrait::execute_unprepared(&blocker, &read_only)
             .await
             .unwrap();
-        // Connections made from now on are read-only, as after a switch of the primary.
+        // New connections are read-only, as after a failover.
         let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid()";
         sea_orm::ConnectionTrait::execute_unprepared(&blocker, terminate)
             .await
             .unwrap();
     } else {
-        // Another process holds the file's only write lock.
+        // Another process holds the write lock.
         sea_orm::ConnectionTrait::execute_unprepared(&blocker, "BEGIN IMMEDIATE")
             .await
             .unwrap();

@@ -1,10 +1,10 @@
-//! Requests that would cost more than they are worth, be half executed, or come from another site.
+//! Requests that are too large, invalid or not allowed to have effects.
 
 use crate::support::{
     DatabaseKind, Sqlite, TestServer, Value, apply, code, json, on_both_databases,
 };
 
-/// Requests that are small, and would cost the server its stack or seconds of its time.
+/// These documents are small, but would overflow the stack or take seconds to validate.
 #[tokio::test]
 async fn oversized_documents_and_variables_are_rejected() {
     let server = TestServer::start(Sqlite).await;
@@ -25,7 +25,7 @@ async fn oversized_documents_and_variables_are_rejected() {
     let deep_list = "[".repeat(50_000);
     let in_comment = format!("{{ a # \r a(b: {deep_list}");
     let in_string = format!(r#"{{ a(b: """ \\""" """ c: {deep_list}"#);
-    let unended = format!(r#"{{ a(b: [""" x " {deep_list}"#);
+    let unterminated = format!(r#"{{ a(b: [""" x " {deep_list}"#);
     let cycle = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }".to_owned();
     let many = format!("{{ {} }}", "a: __typename ".repeat(3000));
     for (query, expected) in [
@@ -37,7 +37,7 @@ async fn oversized_documents_and_variables_are_rejected() {
         (nothing, "QUERY_TOO_COMPLEX"),
         (in_comment, "QUERY_TOO_COMPLEX"),
         (in_string, "QUERY_TOO_COMPLEX"),
-        (unended, "BAD_INPUT"),
+        (unterminated, "BAD_INPUT"),
         (format!("{{ ...f0 }} {chained}"), "QUERY_TOO_COMPLEX"),
         (many, "QUERY_TOO_COMPLEX"),
         (cycle, "BAD_INPUT"),
@@ -56,14 +56,14 @@ async fn oversized_documents_and_variables_are_rejected() {
     let request = json!({"query": list, "variables": {"filter": nested}});
     let response = server.post("application/json", request.to_string()).await;
     assert_eq!(response.status(), 400);
-    let answer: Value = response.json().await.unwrap();
+    let response: Value = response.json().await.unwrap();
     assert!(
-        answer["errors"][0]["message"]
+        response["errors"][0]["message"]
             .as_str()
             .unwrap()
             .contains("levels deep")
     );
-    // Just within what is allowed.
+    // Within the limits.
     let ninety = json!({"anyOf": vec![json!({"not": {"recordsFailed": {"gte": 1}}}); 49]});
     server.data(list, json!({"filter": ninety})).await;
     server
@@ -74,7 +74,7 @@ async fn oversized_documents_and_variables_are_rejected() {
         .await;
 }
 
-/// A value takes far more room and time than its bytes do.
+/// A parsed value takes much more memory and time than its bytes.
 #[tokio::test]
 async fn variables_with_too_many_values_are_rejected_before_parsing() {
     let server = TestServer::start(Sqlite).await;
@@ -91,18 +91,18 @@ async fn variables_with_too_many_values_are_rejected_before_parsing() {
         let body = json!({"query": query, "variables": {"ids": ids}}).to_string();
         let response = server.post("application/json", body.clone()).await;
         assert_eq!(response.status(), 413, "{body:.100}");
-        let answer: Value = response.json().await.unwrap();
-        let message = answer["errors"][0]["message"].as_str().unwrap();
+        let response: Value = response.json().await.unwrap();
+        let message = response["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains("60000 values"), "{message}");
     }
-    // What looks like many values may be one.
+    // A string that looks like many values.
     let text = ",".repeat(500_000);
     let body = json!({"query": "{ __typename }", "extensions": {"a": text}});
     let response = server.post("application/json", body.to_string()).await;
     assert_eq!(response.status(), 200);
 }
 
-/// Whatever can be stored can be read again.
+/// Details that can be stored can be read again.
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn details_nested_too_deeply_are_rejected(database: DatabaseKind) {
@@ -146,9 +146,9 @@ async fn an_invalid_request_executes_nothing(database: DatabaseKind) {
         json!({"entityType": "STOCK", "source": "AS400", "startedAt": "today"}),
         json!({"entityType": "STOCK", "source": "AS400", "recordsExpected": 3_000_000_000_u32}),
     ] {
-        let answer = server.execute(two, json!({"a": good, "b": bad})).await;
-        assert_eq!(code(&answer["errors"][0]), "BAD_INPUT");
-        assert!(answer.get("data").is_none(), "{answer}");
+        let response = server.execute(two, json!({"a": good, "b": bad})).await;
+        assert_eq!(code(&response["errors"][0]), "BAD_INPUT");
+        assert!(response.get("data").is_none(), "{response}");
     }
     let twice = "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { replayed }
         createSyncRun(input: {entityType: STOCK, source: AS400}) { run { id } } }";
@@ -163,57 +163,34 @@ async fn timestamps_outside_years_0000_to_9999_are_rejected(database: DatabaseKi
     let server = TestServer::start(database).await;
     let create = "mutation($input: CreateSyncRunInput!) {
         createSyncRun(input: $input) { run { startedAt } } }";
-    for instant in [
+    for timestamp in [
         "9999-12-31T23:59:59-23:59",
         "0000-01-01T00:00:00+23:59",
         "+12026-01-01T00:00:00Z",
     ] {
-        let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": instant});
+        let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": timestamp});
         let error = server.error(create, json!({"input": input})).await;
-        assert_eq!(code(&error), "BAD_INPUT", "{instant}");
+        assert_eq!(code(&error), "BAD_INPUT", "{timestamp}");
     }
-    for (instant, answered) in [
+    for (timestamp, expected) in [
         (
             "9999-12-31T23:59:59.9999999Z",
             "9999-12-31T23:59:59.999999Z",
         ),
         ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000000Z"),
     ] {
-        let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": instant});
+        let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": timestamp});
         let data = server.data(create, json!({"input": input})).await;
-        assert_eq!(data["createSyncRun"]["run"]["startedAt"], answered);
+        assert_eq!(data["createSyncRun"]["run"]["startedAt"], expected);
     }
     let pages = "{ syncRuns(first: 1) { pageInfo { endCursor } } }";
     let after = server.data(pages, json!({})).await["syncRuns"]["pageInfo"]["endCursor"].take();
-    let rest = "query($after: String) { syncRuns(after: $after) { nodes { startedAt } } }";
-    let rest = server.data(rest, json!({"after": after})).await;
-    assert_eq!(rest["syncRuns"]["nodes"].as_array().unwrap().len(), 1);
+    let remaining = "query($after: String) { syncRuns(after: $after) { nodes { startedAt } } }";
+    let remaining = server.data(remaining, json!({"after": after})).await;
+    assert_eq!(remaining["syncRuns"]["nodes"].as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn sockets_from_other_origins_are_rejected() {
-    use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
-    let server = TestServer::start(Sqlite).await;
-    let host = server.url.strip_prefix("http://").unwrap();
-    for (origin, opens) in [
-        (format!("http://{host}"), true),
-        ("https://evil.example".to_owned(), false),
-        ("null".to_owned(), false),
-    ] {
-        let mut request = format!("ws://{host}/graphql")
-            .into_client_request()
-            .unwrap();
-        let headers = request.headers_mut();
-        headers.insert(
-            "sec-websocket-protocol",
-            "graphql-transport-ws".parse().unwrap(),
-        );
-        headers.insert("origin", origin.parse().unwrap());
-        assert_eq!(connect_async(request).await.is_ok(), opens, "{origin}");
-    }
-}
-
-/// What a browser sends across sites without asking is not executed.
+/// Browsers send these requests across origins without a preflight.
 #[tokio::test]
 async fn only_json_posts_execute_mutations() {
     let server = TestServer::start(Sqlite).await;
@@ -234,8 +211,8 @@ async fn only_json_posts_execute_mutations() {
             .body(body.clone());
         let response = post.send().await.unwrap();
         assert_eq!(response.status(), 415, "{content_type}");
-        let answer: Value = response.json().await.unwrap();
-        assert_eq!(code(&answer["errors"][0]), "BAD_INPUT");
+        let response: Value = response.json().await.unwrap();
+        assert_eq!(code(&response["errors"][0]), "BAD_INPUT");
     }
     let zipped = client.post(&url).header("content-type", "application/json");
     let zipped = zipped.header("content-encoding", "gzip").body(body.clone());
@@ -258,11 +235,54 @@ async fn only_json_posts_execute_mutations() {
 #[tokio::test]
 async fn queries_are_accepted_in_the_url() {
     let server = TestServer::start(Sqlite).await;
-    let answer = server.get("/graphql?query=query($a:Int!)%7BsyncRuns(first:$a)%7BtotalCount%7D%7D&variables=%7B%22a%22:1%7D&operationName=").await;
-    assert_eq!(answer.status(), 200);
-    let answer: Value = answer.json().await.unwrap();
-    assert_eq!(answer, json!({"data": {"syncRuns": {"totalCount": 0}}}));
+    let response = server.get("/graphql?query=query($a:Int!)%7BsyncRuns(first:$a)%7BtotalCount%7D%7D&variables=%7B%22a%22:1%7D&operationName=").await;
+    assert_eq!(response.status(), 200);
+    let response: Value = response.json().await.unwrap();
+    assert_eq!(response, json!({"data": {"syncRuns": {"totalCount": 0}}}));
     let page = server.get("/").await;
     assert_eq!(page.url().path(), "/graphiql");
     assert!(page.text().await.unwrap().contains("GraphiQL"));
+}
+
+#[tokio::test]
+async fn malformed_request_bodies_are_rejected() {
+    let server = TestServer::start(Sqlite).await;
+    let graphql = "application/graphql-response+json";
+    let mut invalid_utf8 = br#"{"query": "{ syncRuns { totalCount } }", "x": ""#.to_vec();
+    invalid_utf8.extend([0xff, b'"', b'}']);
+    let mut huge = br#"{"query": "{ syncRuns { totalCount } }", "variables": {"x": ""#.to_vec();
+    huge.extend(vec![b'x'; 1024 * 1024]);
+    huge.extend(b"\"}}");
+    let cases: [(Vec<u8>, u16, &str); 8] = [
+        (b"{".to_vec(), 400, "not JSON"),
+        (b"\"text\"".to_vec(), 400, "JSON object"),
+        (
+            b"[{\"query\": \"{ __typename }\"}]".to_vec(),
+            400,
+            "batches",
+        ),
+        (b"{}".to_vec(), 400, "`query`"),
+        (br#"{"query": 5}"#.to_vec(), 400, "`query`"),
+        (
+            br#"{"query": "{ __typename }", "variables": [1]}"#.to_vec(),
+            400,
+            "`variables`",
+        ),
+        (invalid_utf8, 400, "not UTF-8"),
+        (huge, 413, "1048576 bytes"),
+    ];
+    for (body, status, expected_message) in cases {
+        let response = server.post(graphql, body).await;
+        assert_eq!(response.status(), status, "{expected_message}");
+        let response: Value = response.json().await.unwrap();
+        assert!(response.get("data").is_none());
+        assert_eq!(code(&response["errors"][0]), "BAD_INPUT");
+        assert!(
+            response["errors"][0]["message"]
+                .as_str()
+                .unwrap()
+                .contains(expected_message),
+            "{response}"
+        );
+    }
 }

@@ -1,14 +1,14 @@
-//! People, who come by a token of an issuer's.
+//! Authentication of users by tokens of an OpenID Connect issuer.
 
 use crate::{
-    authentication::{VIEWER, WATCH, refusal},
+    authentication::{VIEWER, WATCH, error_code},
     support::{
         DatabaseKind, OidcIssuer, Options, Sqlite, TestServer, Value, apply, code, json,
         on_both_databases, socket::Socket,
     },
 };
 
-/// Seconds since 1970, some time from the clock's now.
+/// A Unix timestamp relative to the server's clock.
 fn at(server: &TestServer, seconds: i64) -> i64 {
     use sync_history::clock::Clock;
     server.clock.now().timestamp() + seconds
@@ -29,30 +29,33 @@ async fn users_authenticate_by_token_and_trigger_their_own_runs(database: Databa
     let token = issuer.token(json!({"sub": "auth0|7", "email": "ada@example.com",
         "email_verified": true, "name": "Ada",
         "scope": "openid read report", "exp": at(&server, 60)}));
-    let (_, answer) = server.execute_as(&token, VIEWER, json!({})).await;
+    let (_, response) = server.execute_as(&token, VIEWER, json!({})).await;
     assert_eq!(
-        answer["data"]["viewer"],
+        response["data"]["viewer"],
         json!({"name": "Ada", "kind": "USER", "scopes": ["read", "report"],
             "user": {"email": "ada@example.com"}})
     );
     let create = "mutation { createSyncRun(input: {entityType: STOCK, source: API}) {
         run { triggeredBy { email fullName } } } }";
-    let (_, answer) = server.execute_as(&token, create, json!({})).await;
+    let (_, response) = server.execute_as(&token, create, json!({})).await;
     assert_eq!(
-        answer["data"]["createSyncRun"]["run"]["triggeredBy"],
+        response["data"]["createSyncRun"]["run"]["triggeredBy"],
         json!({"email": "ada@example.com", "fullName": "Ada"})
     );
-    // The same person, whatever the token.
+    // Another token of the same user.
     let token = issuer.token(json!({"sub": "auth0|7", "email": "ada@example.com",
         "email_verified": true, "scope": "read", "exp": at(&server, 70)}));
-    let (_, answer) = server.execute_as(&token, VIEWER, json!({})).await;
-    assert_eq!(answer["data"]["viewer"]["user"]["email"], "ada@example.com");
+    let (_, response) = server.execute_as(&token, VIEWER, json!({})).await;
+    assert_eq!(
+        response["data"]["viewer"]["user"]["email"],
+        "ada@example.com"
+    );
 
-    let late = issuer.token(json!({"sub": "a", "scope": "read", "exp": at(&server, -60)}));
-    let (status, answer) = server.execute_as(&late, VIEWER, json!({})).await;
-    assert_eq!((status, refusal(&answer)), (401, "UNAUTHENTICATED"));
-    let elsewhere = OidcIssuer::start().await;
-    let forged = elsewhere.token(json!({"sub": "a", "scope": "admin", "exp": at(&server, 60)}));
+    let expired = issuer.token(json!({"sub": "a", "scope": "read", "exp": at(&server, -60)}));
+    let (status, response) = server.execute_as(&expired, VIEWER, json!({})).await;
+    assert_eq!((status, error_code(&response)), (401, "UNAUTHENTICATED"));
+    let other_issuer = OidcIssuer::start().await;
+    let forged = other_issuer.token(json!({"sub": "a", "scope": "admin", "exp": at(&server, 60)}));
     assert_eq!(server.execute_as(&forged, VIEWER, json!({})).await.0, 401);
 }
 
@@ -81,20 +84,20 @@ async fn a_token_is_matched_to_an_existing_user_on_postgres() {
             "exp": at(&server, 60)});
         claims[claim] = value.clone();
         let token = issuer.token(claims);
-        let (_, answer) = server.execute_as(&token, VIEWER, json!({})).await;
+        let (_, response) = server.execute_as(&token, VIEWER, json!({})).await;
         assert_eq!(
-            answer["data"]["viewer"]["user"]["email"], user["email"],
+            response["data"]["viewer"]["user"]["email"], user["email"],
             "{claim}"
         );
     }
-    // One who is not there cannot be added to that table, and is let in all the same.
+    // An unknown user cannot be added to the predecessor's table, but is authenticated.
     let token = issuer.token(
         json!({"sub": "some", "email": "new@example.com", "email_verified": true, "scope": "read",
         "exp": at(&server, 60)}),
     );
-    let (status, answer) = server.execute_as(&token, VIEWER, json!({})).await;
+    let (status, response) = server.execute_as(&token, VIEWER, json!({})).await;
     assert_eq!(
-        (status, &answer["data"]["viewer"]["user"]),
+        (status, &response["data"]["viewer"]["user"]),
         (200, &Value::Null)
     );
 }
@@ -126,10 +129,10 @@ async fn an_unverified_email_does_not_identify_a_user() {
             "scope": "read", "exp": at(&server, 60)})
     };
     let user = async |claims: Value| {
-        let (_, mut answer) = server
+        let (_, mut response) = server
             .execute_as(&issuer.token(claims), VIEWER, json!({}))
             .await;
-        answer["data"]["viewer"]["user"].take()
+        response["data"]["viewer"]["user"].take()
     };
     assert_eq!(
         user(claims("ada", json!(true))).await["email"],
@@ -137,7 +140,7 @@ async fn an_unverified_email_does_not_identify_a_user() {
     );
     assert_eq!(user(claims("mallory", json!(false))).await, Value::Null);
     assert_eq!(user(claims("mallory", Value::Null)).await, Value::Null);
-    // The same person, whatever becomes of the address.
-    let moved = json!({"sub": "ada", "scope": "read", "exp": at(&server, 60)});
-    assert_eq!(user(moved).await["email"], "ada@example.com");
+    // The same user without an email address.
+    let without_email = json!({"sub": "ada", "scope": "read", "exp": at(&server, 60)});
+    assert_eq!(user(without_email).await["email"], "ada@example.com");
 }

@@ -1,4 +1,4 @@
-//! What pages of other sites may do, in the browser of somebody who can reach the server.
+//! Cross-origin requests of browsers.
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use sync_history::config::Limits;
@@ -17,12 +17,12 @@ async fn start() -> TestServer {
     TestServer::start_with(Sqlite, limits).await
 }
 
-fn ask(server: &TestServer, method: Method, path: &str) -> RequestBuilder {
+fn request(server: &TestServer, method: Method, path: &str) -> RequestBuilder {
     Client::new().request(method, format!("{}{path}", server.url))
 }
 
 fn create(server: &TestServer) -> RequestBuilder {
-    ask(server, Method::POST, "/graphql").json(&json!({"query": CREATE}))
+    request(server, Method::POST, "/graphql").json(&json!({"query": CREATE}))
 }
 
 async fn send(request: RequestBuilder) -> Response {
@@ -55,11 +55,11 @@ async fn loopback_rejects_dns_rebinding_hosts() {
         ("localhost:8080", true),
         ("sync-history.localhost", true),
         ("[::1]:8080", true),
-        // What a proxy on the same machine passes on.
+        // The host of an allowed origin, as a local proxy forwards it.
         ("admin.example", true),
     ] {
         let before = count(&server).await;
-        // As the browser sees it, the page is of this very server.
+        // To the browser, this is a same-origin request.
         let origin = format!("http://{host}");
         let request = create(&server)
             .header("host", host)
@@ -73,7 +73,7 @@ async fn loopback_rejects_dns_rebinding_hosts() {
         assert_eq!(status, expected, "{host}");
         assert_eq!(count(&server).await != before, executed, "{host}");
         assert_eq!(opens(&server, "host", host).await, executed, "{host}");
-        let page = ask(&server, Method::GET, "/graphiql").header("host", host);
+        let page = request(&server, Method::GET, "/graphiql").header("host", host);
         assert_eq!(send(page).await.status(), expected, "{host}");
     }
 }
@@ -109,13 +109,13 @@ async fn cross_origin_requests_are_rejected_before_execution(
     origin: &str,
 ) {
     let server = start().await;
-    let preflight =
-        ask(&server, Method::OPTIONS, "/graphql").header("access-control-request-method", "POST");
-    let query = ask(&server, Method::GET, LIST);
+    let preflight = request(&server, Method::OPTIONS, "/graphql")
+        .header("access-control-request-method", "POST");
+    let query = request(&server, Method::GET, LIST);
     for request in [create(&server), query, preflight] {
-        let refused = send(request.header("origin", origin)).await;
-        assert_eq!(refused.status(), 403);
-        let headers = refused.headers();
+        let rejected = send(request.header("origin", origin)).await;
+        assert_eq!(rejected.status(), 403);
+        let headers = rejected.headers();
         assert!(!headers.contains_key("access-control-allow-origin"));
         assert_eq!(headers["vary"], "origin");
     }
@@ -136,15 +136,15 @@ async fn embedded_cross_site_queries_are_rejected() {
         ("same-origin", 200),
         ("none", 200),
     ] {
-        let request = ask(&server, Method::GET, LIST).header("sec-fetch-site", site);
+        let request = request(&server, Method::GET, LIST).header("sec-fetch-site", site);
         assert_eq!(send(request).await.status(), status, "{site}");
     }
-    // The explorer may be linked to.
-    let linked = ask(&server, Method::GET, "/graphiql").header("sec-fetch-site", "cross-site");
+    // Links to GraphiQL are allowed.
+    let linked = request(&server, Method::GET, "/graphiql").header("sec-fetch-site", "cross-site");
     assert_eq!(send(linked).await.status(), 200);
 }
 
-fn may_read(headers: &HeaderMap) {
+fn assert_readable(headers: &HeaderMap) {
     assert_eq!(headers["access-control-allow-origin"], ALLOWED);
     assert_eq!(
         headers["access-control-expose-headers"],
@@ -158,7 +158,7 @@ fn may_read(headers: &HeaderMap) {
 #[tokio::test]
 async fn allowed_origins_send_requests_and_read_responses() {
     let server = start().await;
-    let preflight = ask(&server, Method::OPTIONS, "/graphql")
+    let preflight = request(&server, Method::OPTIONS, "/graphql")
         .header("origin", ALLOWED)
         .header("access-control-request-method", "POST")
         .header(
@@ -167,7 +167,7 @@ async fn allowed_origins_send_requests_and_read_responses() {
         );
     let preflight = send(preflight).await;
     assert_eq!(preflight.status(), 204);
-    may_read(preflight.headers());
+    assert_readable(preflight.headers());
     let headers = preflight.headers();
     assert_eq!(headers["access-control-allow-methods"], "GET, POST");
     assert_eq!(
@@ -176,12 +176,12 @@ async fn allowed_origins_send_requests_and_read_responses() {
     );
     assert_eq!(headers["access-control-max-age"], "7200");
     let subscription = json!({"query": "subscription { syncRunChanged { status } }"});
-    let events = ask(&server, Method::POST, "/graphql")
+    let events = request(&server, Method::POST, "/graphql")
         .header("accept", "text/event-stream")
         .json(&subscription);
-    let text = ask(&server, Method::POST, "/graphql").body("text");
-    let put = ask(&server, Method::PUT, "/graphql");
-    let embedded = ask(&server, Method::GET, LIST).header("sec-fetch-site", "cross-site");
+    let text = request(&server, Method::POST, "/graphql").body("text");
+    let put = request(&server, Method::PUT, "/graphql");
+    let embedded = request(&server, Method::GET, LIST).header("sec-fetch-site", "cross-site");
     for (request, status) in [
         (create(&server), 200),
         (embedded, 200),
@@ -189,10 +189,10 @@ async fn allowed_origins_send_requests_and_read_responses() {
         (text, 415),
         (put, 405),
     ] {
-        let answer = send(request.header("origin", ALLOWED)).await;
-        assert_eq!(answer.status(), status);
-        assert_eq!(answer.headers()["cache-control"], "no-store");
-        may_read(answer.headers());
+        let response = send(request.header("origin", ALLOWED)).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_readable(response.headers());
     }
     assert!(opens(&server, "origin", ALLOWED).await);
     assert_eq!(count(&server).await, 1);
@@ -214,8 +214,8 @@ async fn several_origins_can_be_allowed() {
         ("http://b.example", 403),
     ] {
         let request = Client::new().get(format!("{}{LIST}", server.url));
-        let answer = send(request.header("origin", origin)).await;
-        assert_eq!(answer.status(), status, "{origin}");
+        let response = send(request.header("origin", origin)).await;
+        assert_eq!(response.status(), status, "{origin}");
     }
 }
 
@@ -230,8 +230,8 @@ async fn every_response_has_security_headers() {
         "/readyz",
         "/nothing",
     ] {
-        let answer = server.get(path).await;
-        let headers = answer.headers();
+        let response = server.get(path).await;
+        let headers = response.headers();
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["referrer-policy"], "no-referrer");
         assert_eq!(headers["x-frame-options"], "DENY");
@@ -244,5 +244,28 @@ async fn every_response_has_security_headers() {
         let caching = if page { "no-cache" } else { "no-store" };
         assert_eq!(headers["cache-control"], caching, "{path}");
         assert_eq!(policy.contains("script-src 'self'"), page);
+    }
+}
+
+#[tokio::test]
+async fn sockets_from_other_origins_are_rejected() {
+    use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
+    let server = TestServer::start(Sqlite).await;
+    let host = server.url.strip_prefix("http://").unwrap();
+    for (origin, opens) in [
+        (format!("http://{host}"), true),
+        ("https://evil.example".to_owned(), false),
+        ("null".to_owned(), false),
+    ] {
+        let mut request = format!("ws://{host}/graphql")
+            .into_client_request()
+            .unwrap();
+        let headers = request.headers_mut();
+        headers.insert(
+            "sec-websocket-protocol",
+            "graphql-transport-ws".parse().unwrap(),
+        );
+        headers.insert("origin", origin.parse().unwrap());
+        assert_eq!(connect_async(request).await.is_ok(), opens, "{origin}");
     }
 }

@@ -1,4 +1,4 @@
-//! Lists: their orders and pages.
+//! Orders and pages of lists.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ const PAGE: &str =
     after: $after, last: $last, before: $before) { edges { cursor node { id } } nodes { id }
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
 
-/// Twelve runs, of which some have not ended and several are equal in every order.
-async fn seeded(database: DatabaseKind) -> TestServer {
+/// Starts a server with twelve runs: some unfinished, and several equal in every order.
+async fn seed(database: DatabaseKind) -> TestServer {
     let server = TestServer::start(database).await;
     for index in 0..12 {
         let started = format!("2026-11-23T08:{:02}:00.000001Z", index / 3);
@@ -52,7 +52,7 @@ async fn pages_add_up_to_the_whole_list_in_every_order(
     field: &str,
     #[values("ASC", "DESC")] direction: &str,
 ) {
-    let server = seeded(database).await;
+    let server = seed(database).await;
     let order = json!({"field": field, "direction": direction});
     let page = async |mut variables: Value| {
         variables["order"] = order.clone();
@@ -101,7 +101,7 @@ async fn pages_add_up_to_the_whole_list_in_every_order(
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn nested_users_and_events_belong_to_their_run(database: DatabaseKind) {
-    let server = seeded(database).await;
+    let server = seed(database).await;
     let user = "0197d2c4-8a3e-7c1b-9f00-0000000000aa";
     server.add_user(user, "u@example.test", "U").await;
     for number in 0..4 {
@@ -112,7 +112,7 @@ async fn nested_users_and_events_belong_to_their_run(database: DatabaseKind) {
         let events: Vec<_> = (0..=number).map(event).collect();
         server.add_events(&run, json!(events)).await;
     }
-    let whose = "id triggeredBy { id email } events(PAGE) { nodes { message } pageInfo { hasNextPage hasPreviousPage } }
+    let selection = "id triggeredBy { id email } events(PAGE) { nodes { message } pageInfo { hasNextPage hasPreviousPage } }
         others: events(first: 100, filter: {eventType: \"chunk\"}) { nodes { message } }";
     let filters = [
         "{}",
@@ -143,14 +143,14 @@ async fn nested_users_and_events_belong_to_their_run(database: DatabaseKind) {
                 let list = format!(
                     "syncRuns(filter: {filter}, orderBy: {{field: {order}, direction: {direction}}}, {page})"
                 );
-                let whose = whose.replace("PAGE", events);
+                let selection = selection.replace("PAGE", events);
                 let query = format!(
-                    "{{ alone: {list} {{ nodes {{ id }} }} along: {list} {{ nodes {{ {whose} }} edges {{ node {{ {whose} }} }} }} }}"
+                    "{{ alone: {list} {{ nodes {{ id }} }} along: {list} {{ nodes {{ {selection} }} edges {{ node {{ {selection} }} }} }} }}"
                 );
                 let found = server.data(&query, json!({})).await;
                 let alone = ids(&found["alone"]);
                 let each = format!(
-                    "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on SyncRun {{ {whose} }} }} }}"
+                    "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on SyncRun {{ {selection} }} }} }}"
                 );
                 let each = server.data(&each, json!({"ids": alone})).await;
                 assert_eq!(found["along"]["nodes"], each["nodes"], "{query}");
@@ -164,7 +164,7 @@ async fn nested_users_and_events_belong_to_their_run(database: DatabaseKind) {
     assert!(seen > 400, "{seen}");
 }
 
-/// Runs without a value come last in both directions; ties are broken by id.
+/// Nulls come last in both directions; ties are ordered by id.
 async fn assert_ordered(server: &TestServer, ids: &[String], field: &str, direction: &str) {
     let mut keys = Vec::new();
     for id in ids {
@@ -211,7 +211,7 @@ async fn lists_default_to_the_25_newest(database: DatabaseKind) {
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn counts_stop_at_their_limit(database: DatabaseKind) {
-    let server = seeded(database).await;
+    let server = seed(database).await;
     let data = server
         .data("{ syncRuns { all: totalCount some: totalCount(upTo: 5) exactly: totalCount(upTo: 12) } }", json!({}))
         .await;
@@ -280,19 +280,19 @@ async fn fields_are_returned_in_request_order(database: DatabaseKind) {
 #[tokio::test]
 async fn errors_propagate_to_the_nearest_nullable_field(database: DatabaseKind) {
     let server = TestServer::start(database).await;
-    let answer = server
+    let response = server
         .execute("{ syncRun(id: \"x\") { id } __typename }", json!({}))
         .await;
     assert_eq!(
-        answer["data"],
+        response["data"],
         json!({"syncRun": null, "__typename": "Query"})
     );
-    let answer = server
+    let response = server
         .execute("{ __typename syncRuns { totalCount(upTo: 0) } }", json!({}))
         .await;
-    assert_eq!(answer["data"], Value::Null);
+    assert_eq!(response["data"], Value::Null);
     assert_eq!(
-        answer["errors"][0]["path"],
+        response["errors"][0]["path"],
         json!(["syncRuns", "totalCount"])
     );
 }

@@ -1,4 +1,4 @@
-//! The predecessor's database, adopted in place.
+//! Adoption of the predecessor's database, which is on PostgreSQL.
 
 use std::process::{Command, Stdio};
 
@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::support::{Cluster, DatabaseKind, TestServer, Value, database_name, json};
 
-/// The predecessor's columns of every row, as text.
+/// The predecessor's columns of all rows, as text.
 fn rows(cluster: &Cluster, database: &str) -> String {
     cluster.psql(
         database,
@@ -31,7 +31,7 @@ async fn adoption_leaves_every_existing_row_unchanged() {
     let name = database_name(&url);
     let before = rows(cluster, name);
     assert_eq!(before.lines().count(), 1376 + 4857 + 3);
-    // Twice, the second time with nothing left to do.
+    // The second time there is nothing to migrate.
     for _ in 0..2 {
         sync_history::db::connect(&url)
             .await
@@ -64,7 +64,7 @@ async fn existing_runs_are_listed_with_their_users_and_events() {
             assert_eq!(run["durationSeconds"].is_null(), run["status"] == "RUNNING");
             assert_eq!(run["triggeredBy"]["id"], run["triggeredById"]);
             users.insert(run["triggeredBy"]["fullName"].to_string());
-            // The predecessor stored JSON null where there were no details.
+            // The predecessor stored missing details as JSON null.
             let nodes = run["events"]["nodes"].as_array().unwrap();
             assert!(
                 nodes
@@ -134,7 +134,7 @@ async fn an_existing_run_is_completed_by_the_new_server() {
         json!({"batch_size": 1000, "host": "edge-1", "closed": "by hand"})
     );
     assert_eq!(run["version"], 2);
-    // Readers of the predecessor's column find the duration too.
+    // The predecessor's duration column is set as well.
     let cluster = Cluster::get();
     let query = format!(
         "SELECT sync_duration = extract(epoch FROM completed_at - started_at)
@@ -158,7 +158,7 @@ async fn concurrently_started_servers_adopt_a_database_once() {
     }
 }
 
-/// A worker's transaction is open while the server starts, and holds locks on the tables.
+/// A worker's transaction holds locks on the tables while the server starts.
 #[tokio::test]
 async fn adoption_waits_for_open_transactions_without_blocking_writers() {
     let cluster = Cluster::get();
@@ -168,37 +168,37 @@ async fn adoption_waits_for_open_transactions_without_blocking_writers() {
         options.max_connections(1).sqlx_logging(false);
         sea_orm::Database::connect(options).await.unwrap()
     };
-    let (long, short) = (worker().await, worker().await);
+    let (blocker, other) = (worker().await, worker().await);
     let run = "24b3e54f-7f70-4373-a1ac-4eb4affc910a";
-    long.execute_unprepared("BEGIN").await.unwrap();
+    blocker.execute_unprepared("BEGIN").await.unwrap();
     let event = |text: &str| {
         format!(
             "INSERT INTO sync_history.sync_event (id, sync_id, event_type, message)
             VALUES (gen_random_uuid(), '{run}', 'chunk', '{text}')"
         )
     };
-    long.execute_unprepared(&event("before")).await.unwrap();
+    blocker.execute_unprepared(&event("before")).await.unwrap();
     let connecting = tokio::spawn({
         let url = url.clone();
         async move { sync_history::db::connect(&url).await }
     });
-    // Other workers go on meanwhile: nobody queues behind the waiting server for long.
-    let begun = std::time::Instant::now();
+    // Meanwhile, for a second, other workers do not wait long for locks that the server requests.
+    let started = std::time::Instant::now();
     for _ in 0..20 {
-        short.execute_unprepared(&event("meanwhile")).await.unwrap();
+        other.execute_unprepared(&event("meanwhile")).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    assert!(begun.elapsed() < std::time::Duration::from_secs(15));
+    assert!(started.elapsed() < std::time::Duration::from_secs(15));
     assert!(!connecting.is_finished());
-    // The very statement that would deadlock with a server that waited for both tables.
+    // This update would deadlock with a server that waited for locks on both tables.
     let update =
         format!("UPDATE sync_history.sync_history SET records_processed = 150 WHERE id = '{run}'");
-    long.execute_unprepared(&update).await.unwrap();
-    long.execute_unprepared("COMMIT").await.unwrap();
+    blocker.execute_unprepared(&update).await.unwrap();
+    blocker.execute_unprepared("COMMIT").await.unwrap();
     connecting.await.unwrap().unwrap();
 }
 
-/// The first Python, the user's or Debian's, that has what the predecessor's models need.
+/// The first Python that has the packages of the predecessor's models: the one in PATH or Debian's.
 fn python_with_sqlalchemy() -> Option<&'static str> {
     ["python3", "/usr/bin/python3"].into_iter().find(|python| {
         let modules = ["-c", "import sqlalchemy, psycopg2"];
@@ -210,7 +210,7 @@ fn python_with_sqlalchemy() -> Option<&'static str> {
     })
 }
 
-/// SQLAlchemy with the predecessor's models, which know the old columns alone.
+/// The predecessor's SQLAlchemy models know only the old columns.
 #[tokio::test]
 async fn the_predecessors_models_keep_writing() {
     let python = python_with_sqlalchemy().expect("install Python with SQLAlchemy and psycopg2");
@@ -249,12 +249,12 @@ async fn new_and_adopted_databases_have_the_same_columns() {
     let columns = "SELECT table_name, column_name, data_type, character_maximum_length FROM information_schema.columns
         WHERE table_schema = 'sync_history' ORDER BY 1, 2";
     let cluster = Cluster::get();
-    let of =
+    let columns_of =
         |server: &TestServer| cluster.psql(database_name(&server.database_url), &["-c", columns]);
-    assert_eq!(of(&fresh), of(&adopted));
+    assert_eq!(columns_of(&fresh), columns_of(&adopted));
 }
 
-/// One role brings the tables up to date, another that may only read and write serves them.
+/// One role migrates the database, another with rights to read and write only serves it.
 #[tokio::test]
 async fn a_role_without_ddl_rights_serves_a_migrated_database() {
     let server = TestServer::start_on_existing_database().await;

@@ -1,4 +1,4 @@
-//! How much one who asks may do, and is told.
+//! Rate limits, timeouts, and limits on what errors reveal.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -8,9 +8,9 @@ use sync_history::{
     config::Limits,
 };
 
-use crate::support::{Options, Sqlite, TestServer, Value, code, json, socket::Socket};
+use crate::support::{Options, Sqlite, TestServer, Value, code, json, socket::Socket, wait_until};
 
-async fn server(limit: impl FnOnce(&mut Limits)) -> TestServer {
+async fn start_with(limit: impl FnOnce(&mut Limits)) -> TestServer {
     let mut limits = Limits::default();
     limit(&mut limits);
     TestServer::start_with(Sqlite, limits).await
@@ -20,10 +20,10 @@ const LIST: &str = "{ syncRuns(first: 100) { nodes { id status source } } }";
 
 #[tokio::test]
 async fn requests_over_the_rate_limit_receive_retry_after() {
-    let server = server(|limits| {
-        let most = NonZeroU32::new(800).unwrap();
-        limits.http.rate_limits.complexity_per_second = most;
-        limits.http.rate_limits.complexity_burst = most;
+    let server = start_with(|limits| {
+        let limit = NonZeroU32::new(800).unwrap();
+        limits.http.rate_limits.complexity_per_second = limit;
+        limits.http.rate_limits.complexity_burst = limit;
     })
     .await;
     let body = json!({"query": LIST}).to_string();
@@ -37,15 +37,15 @@ async fn requests_over_the_rate_limit_receive_retry_after() {
         .parse()
         .unwrap();
     assert!((1..=2).contains(&wait), "{wait}");
-    let answer: Value = second.json().await.unwrap();
-    assert_eq!(code(&answer["errors"][0]), "RATE_LIMITED");
+    let response: Value = second.json().await.unwrap();
+    assert_eq!(code(&response["errors"][0]), "RATE_LIMITED");
     let mut socket = server.subscribe(LIST, json!({})).await;
     assert_eq!(code(&socket.receive().await["payload"][0]), "RATE_LIMITED");
 }
 
 #[tokio::test]
 async fn concurrent_operations_and_sockets_are_limited() {
-    let server = server(|limits| {
+    let server = start_with(|limits| {
         limits.http.rate_limits.max_operations = 1;
         limits.http.rate_limits.max_sockets = 1;
     })
@@ -53,26 +53,24 @@ async fn concurrent_operations_and_sockets_are_limited() {
     let watch = "subscription { syncRunChanged { status } }";
     let socket = server.subscribe(watch, json!({})).await;
     let body = json!({"query": LIST}).to_string();
-    let refused = server.post("application/json", body).await;
-    assert_eq!(refused.status(), 429);
+    let rejected = server.post("application/json", body).await;
+    assert_eq!(rejected.status(), 429);
     let mut second = Socket::connect(&server.url, None).await;
     second.send(&json!({"type": "connection_init"})).await;
     assert_eq!(second.close_code().await, 1013);
     drop(socket);
-    for _ in 0..100 {
+    wait_until("the closed socket no longer counts", async || {
         let body = json!({"query": LIST}).to_string();
-        if server.post("application/json", body).await.status() == 200 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("what has ended still counts");
+        server.post("application/json", body).await.status() == 200
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn slow_operations_time_out() {
-    let server = server(|limits| limits.graphql.operation_time = Duration::from_millis(200)).await;
-    // Another writer holds the lock.
+    let server =
+        start_with(|limits| limits.graphql.operation_time = Duration::from_millis(200)).await;
+    // Another writer holds the write lock.
     let other = server.external_connection().await;
     other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
     let create = "mutation { createSyncRun(input: {entityType: STOCK, source: API}) { replayed } }";
@@ -86,14 +84,14 @@ async fn slow_operations_time_out() {
 #[tokio::test]
 async fn name_suggestions_require_the_read_scope() {
     let mistyped = "{ syncRunz { totalCount } }";
-    let open = server(|_| {}).await;
-    let error = open.error(mistyped, json!({})).await;
+    let default_server = start_with(|_| {}).await;
+    let error = default_server.error(mistyped, json!({})).await;
     assert!(
         error["message"].as_str().unwrap().contains("Did you mean"),
         "{error}"
     );
 
-    let silent = server(|limits| limits.graphql.suggestions = false).await;
+    let without_suggestions = start_with(|limits| limits.graphql.suggestions = false).await;
     let options = Options {
         auth: AuthSettings {
             anonymous_scopes: Some(Scopes::default()),
@@ -101,8 +99,8 @@ async fn name_suggestions_require_the_read_scope() {
         },
         ..Options::default()
     };
-    let closed = TestServer::start_with(Sqlite, options).await;
-    for server in [silent, closed] {
+    let restricted = TestServer::start_with(Sqlite, options).await;
+    for server in [without_suggestions, restricted] {
         let error = server.error(mistyped, json!({})).await;
         let message = error["message"].as_str().unwrap();
         assert!(
@@ -114,13 +112,13 @@ async fn name_suggestions_require_the_read_scope() {
 
 #[tokio::test]
 async fn introspection_can_be_disabled() {
-    let ask = "{ __schema { queryType { name } } }";
-    let open = server(|_| {}).await;
+    let introspection = "{ __schema { queryType { name } } }";
+    let default_server = start_with(|_| {}).await;
     assert_eq!(
-        open.data(ask, json!({})).await["__schema"]["queryType"]["name"],
+        default_server.data(introspection, json!({})).await["__schema"]["queryType"]["name"],
         "Query"
     );
-    let closed = server(|limits| limits.graphql.introspection = false).await;
-    let answer = closed.execute(ask, json!({})).await;
-    assert!(!answer.to_string().contains("queryType"), "{answer}");
+    let restricted = start_with(|limits| limits.graphql.introspection = false).await;
+    let response = restricted.execute(introspection, json!({})).await;
+    assert!(!response.to_string().contains("queryType"), "{response}");
 }

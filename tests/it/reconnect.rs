@@ -1,4 +1,4 @@
-//! Live views in the common clients heal by themselves, whatever becomes of the server.
+//! Clients and subscriptions recover from failures of the server and the database.
 
 use std::{
     io::{BufRead, BufReader},
@@ -16,23 +16,22 @@ use crate::{
     },
 };
 
-/// A live view in a process of its own.
-struct View {
+/// A client in a process of its own, which prints the changes it receives.
+struct Client {
     child: Child,
     changes: Receiver<String>,
-    seen: Vec<String>,
+    received: Vec<String>,
 }
 
-impl View {
-    /// One that goes through these servers in turn, from what is committed by now on; none where Node's
-    /// packages are not installed.
+impl Client {
+    /// Starts a client that tries these servers in turn, from the current feed cursor on.
     async fn open(transport: &str, servers: &[&Process]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
         assert_npm_packages(&root);
-        let answer = servers[0]
+        let response = servers[0]
             .execute("{ syncRuns(first: 1) { feedCursor } }")
             .await;
-        let cursor = answer.unwrap()["data"]["syncRuns"]["feedCursor"].clone();
+        let cursor = response.unwrap()["data"]["syncRuns"]["feedCursor"].clone();
         let mut child = Command::new("node")
             .args(["follow.mjs", transport, cursor.as_str().unwrap()])
             .args(servers.iter().map(|server| &server.url))
@@ -50,32 +49,36 @@ impl View {
         Self {
             child,
             changes,
-            seen: Vec::new(),
+            received: Vec::new(),
         }
     }
 
-    /// Waits until it shows as many changes as `expected`, and then no more: just these.
-    fn shows(&mut self, expected: &[String]) {
-        while self.seen.len() < expected.len() {
+    /// Waits until the client has received as many changes as expected, and compares them.
+    fn assert_received(&mut self, expected: &[String]) {
+        while self.received.len() < expected.len() {
             let next = self.changes.recv_timeout(Duration::from_secs(30));
-            self.seen.push(next.unwrap_or_else(|_| {
-                panic!("{} of {} changes came", self.seen.len(), expected.len())
+            self.received.push(next.unwrap_or_else(|_| {
+                panic!(
+                    "received {} of {} changes",
+                    self.received.len(),
+                    expected.len()
+                )
             }));
         }
-        self.seen.extend(self.changes.try_iter());
-        assert_eq!(self.seen, expected);
+        self.received.extend(self.changes.try_iter());
+        assert_eq!(self.received, expected);
     }
 }
 
-impl Drop for View {
+impl Drop for Client {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Creates and completes a run by a server; the changes go behind `expected`.
-async fn run(server: &Process, expected: &mut Vec<String>) {
+/// Creates and completes a run, and appends the changes to `expected`.
+async fn create_and_complete(server: &Process, expected: &mut Vec<String>) {
     let created = server
         .execute(
             "mutation { createSyncRun(input: {entityType: STOCK, source: AS400}) { run { id } } }",
@@ -115,18 +118,18 @@ async fn clients_resume_after_a_server_restart(
     let mut arguments = database_url(database, url.as_ref());
     let mut server = Process::start_with(folder.path(), &arguments);
     arguments.extend(["--listen".to_owned(), server.address().to_owned()]);
-    let mut view = View::open(transport, &[&server]).await;
+    let mut client = Client::open(transport, &[&server]).await;
     let mut expected = Vec::new();
     for _ in 0..2 {
-        run(&server, &mut expected).await;
-        view.shows(&expected);
-        // Written, but perhaps not told any more.
-        run(&server, &mut expected).await;
+        create_and_complete(&server, &mut expected).await;
+        client.assert_received(&expected);
+        // The client may not receive these changes before the server stops.
+        create_and_complete(&server, &mut expected).await;
         server.signal(signal);
         server.wait();
         server = Process::start_with(folder.path(), &arguments);
-        run(&server, &mut expected).await;
-        view.shows(&expected);
+        create_and_complete(&server, &mut expected).await;
+        client.assert_received(&expected);
     }
 }
 
@@ -139,14 +142,14 @@ async fn clients_resume_at_another_replica_on_postgres(#[values("ws", "sse")] tr
     let arguments = database_url(Postgres, Some(&url));
     let first = Process::start_with(folder.path(), &arguments);
     let second = Process::start_with(folder.path(), &arguments);
-    let mut view = View::open(transport, &[&first, &second]).await;
+    let mut client = Client::open(transport, &[&first, &second]).await;
     let mut expected = Vec::new();
-    run(&second, &mut expected).await;
-    view.shows(&expected);
-    run(&second, &mut expected).await;
+    create_and_complete(&second, &mut expected).await;
+    client.assert_received(&expected);
+    create_and_complete(&second, &mut expected).await;
     first.signal("-KILL");
-    run(&second, &mut expected).await;
-    view.shows(&expected);
+    create_and_complete(&second, &mut expected).await;
+    client.assert_received(&expected);
 }
 
 #[tokio::test]
@@ -164,10 +167,11 @@ async fn subscriptions_survive_a_database_outage_on_postgres() {
     let cut =
         format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
     cluster.psql("postgres", &["-c", &close, "-c", &cut]);
+    // The outage lasts for several poll intervals.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let open = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true");
     cluster.psql("postgres", &["-c", &open]);
-    // By another program, whose connection is new.
+    // Written by another program on a new connection.
     let table = server.table("sync_history");
     let id = "0197d2c4-8a3e-7c1b-9f00-00000000000a";
     let insert = format!(

@@ -1,4 +1,4 @@
-//! How the feed is kept: for how long, and where.
+//! Retention of changes, and the feed of replicas and restored databases.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use sync_history::config::Limits;
 
 use crate::support::{
     Cluster, DatabaseKind, Postgres, Sqlite, TestServer, apply, code, database_name, json,
-    on_both_databases,
+    on_both_databases, wait_until,
 };
 
 const WATCH: &str = "subscription($after: String) {
     syncRunChanged(after: $after) { cursor status run { id } } }";
 
-fn kept_for(retention: Duration) -> Limits {
+fn retain_for(retention: Duration) -> Limits {
     let mut limits = Limits::default();
     limits.feed.retention = retention;
     limits
 }
 
-async fn number_of_changes(server: &TestServer) -> i64 {
+async fn count_changes(server: &TestServer) -> i64 {
     let connection = server.external_connection().await;
     let sql = format!("SELECT count(*) AS n FROM {}", server.table("sync_change"));
     let statement = Statement::from_string(connection.get_database_backend(), sql);
@@ -27,22 +27,19 @@ async fn number_of_changes(server: &TestServer) -> i64 {
     row.try_get("", "n").unwrap()
 }
 
-async fn until_no_change_is_left(server: &TestServer) {
-    for _ in 0..200 {
-        if number_of_changes(server).await == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the changes are still there");
+async fn wait_until_pruned(server: &TestServer) {
+    wait_until("all changes are pruned", async || {
+        count_changes(server).await == 0
+    })
+    .await;
 }
 
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn old_changes_are_pruned_and_their_cursors_expire(database: DatabaseKind) {
-    let server = TestServer::start_with(database, kept_for(Duration::from_secs(2))).await;
+    let server = TestServer::start_with(database, retain_for(Duration::from_secs(2))).await;
     let before = server.feed_cursor().await;
-    // More than one batch.
+    // More than one batch of pruning.
     let table = server.table("sync_history");
     let ids = match database {
         Postgres => "SELECT gen_random_uuid() AS id FROM generate_series(1, 2500)",
@@ -64,19 +61,20 @@ async fn old_changes_are_pruned_and_their_cursors_expire(database: DatabaseKind)
     for _ in 0..2500 {
         last = live.data().await["syncRunChanged"]["cursor"].take();
     }
-    // So much later that it is still young when they are old, however fast they were read.
+    // Retention follows the clock of the database. This cursor is so much younger than the changes
+    // that it is still valid when they are pruned.
     tokio::time::sleep(Duration::from_millis(1200)).await;
-    let behind = server.feed_cursor().await;
-    until_no_change_is_left(&server).await;
+    let after = server.feed_cursor().await;
+    wait_until_pruned(&server).await;
 
     let mut socket = server.subscribe(WATCH, json!({"after": before})).await;
     let error = socket.receive().await;
     assert_eq!(error["type"], "error");
     assert_eq!(code(&error["payload"][0]), "CURSOR_EXPIRED");
 
-    let mut resumed = server.subscribe(WATCH, json!({"after": behind})).await;
+    let mut resumed = server.subscribe(WATCH, json!({"after": after})).await;
     let mut sockets = vec![&mut live, &mut resumed];
-    // Behind the last of what is gone, though in the same interval. On PostgreSQL that ages meanwhile.
+    // A cursor at the last pruned change, in the same interval. On PostgreSQL it expires meanwhile.
     let mut at_the_last = server.subscribe(WATCH, json!({"after": last})).await;
     if database == Sqlite {
         sockets.push(&mut at_the_last);
@@ -89,7 +87,7 @@ async fn old_changes_are_pruned_and_their_cursors_expire(database: DatabaseKind)
 
 #[tokio::test]
 async fn open_transactions_are_delivered_after_pruning_on_postgres() {
-    let server = TestServer::start_with(Postgres, kept_for(Duration::from_secs(1))).await;
+    let server = TestServer::start_with(Postgres, retain_for(Duration::from_secs(1))).await;
     let open = server.external_connection().await;
     open.execute_unprepared(
         "BEGIN; INSERT INTO sync_history.sync_history (id, entity_type, source, status,
@@ -99,7 +97,7 @@ async fn open_transactions_are_delivered_after_pruning_on_postgres() {
     .await
     .unwrap();
     server.create_stock_run().await;
-    until_no_change_is_left(&server).await;
+    wait_until_pruned(&server).await;
     let after = server.feed_cursor().await;
     let mut socket = server.subscribe(WATCH, json!({"after": after})).await;
     open.execute_unprepared("COMMIT").await.unwrap();
@@ -109,18 +107,19 @@ async fn open_transactions_are_delivered_after_pruning_on_postgres() {
 
 #[tokio::test]
 async fn one_server_at_a_time_prunes_changes_on_postgres() {
-    let server = TestServer::start_with(Postgres, kept_for(Duration::from_secs(1))).await;
-    // As the server that is at it.
+    let server = TestServer::start_with(Postgres, retain_for(Duration::from_secs(1))).await;
+    // Holds the lock of a server that prunes.
     let other = server.external_connection().await;
     other
         .execute_unprepared("BEGIN; SELECT 1 FROM sync_history.sync_feed FOR UPDATE")
         .await
         .unwrap();
     server.create_stock_run().await;
+    // Longer than the retention: nothing is pruned meanwhile.
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    assert_eq!(number_of_changes(&server).await, 1);
+    assert_eq!(count_changes(&server).await, 1);
     other.execute_unprepared("ROLLBACK").await.unwrap();
-    until_no_change_is_left(&server).await;
+    wait_until_pruned(&server).await;
 }
 
 #[tokio::test]
@@ -130,10 +129,10 @@ async fn a_restored_database_keeps_its_events_and_restarts_its_feed_on_postgres(
     let (before, run) = (server.feed_cursor().await, server.create_stock_run().await);
     let add = "mutation($run: ID!, $message: String!) { addSyncEvent(input: {runId: $run,
         event: {eventType: \"chunk\", message: $message}}) { replayed } }";
-    let say = json!({"run": run, "message": "before the move"});
-    server.data(add, say).await;
+    let variables = json!({"run": run, "message": "before the move"});
+    server.data(add, variables).await;
 
-    // As restored from a dump in a cluster that has not given out these ids yet.
+    // As restored from a dump into a cluster whose transaction ids are lower.
     let elsewhere = cluster.empty_database().await;
     let (from, to) = (
         database_name(&server.database_url),
@@ -165,9 +164,9 @@ async fn a_restored_database_keeps_its_events_and_restarts_its_feed_on_postgres(
         .await;
     let mut message = async || events.data().await["syncEventAdded"]["event"]["message"].take();
     assert_eq!(message().await, "before the move");
-    let say = json!({"run": run, "message": "behind the move"});
-    moved.data(add, say).await;
-    assert_eq!(message().await, "behind the move");
+    let variables = json!({"run": run, "message": "after the move"});
+    moved.data(add, variables).await;
+    assert_eq!(message().await, "after the move");
     moved.complete_run(&run, json!({})).await;
     let change = changes.data().await["syncRunChanged"].take();
     assert_eq!(

@@ -115,7 +115,7 @@ async fn middle(server: &TestServer, field: &str) -> String {
 #[tokio::test]
 async fn indexed_pages_and_counts_read_no_more_than_they_return(database: DatabaseKind) {
     let server = grown(database, Options::default()).await;
-    let foreign = as_the_server(&server, database).await;
+    let connection = as_the_server(&server, database).await;
     let mut wrong = Vec::new();
     let nested =
         "{ syncRuns(first: 20) { nodes { events(first: 10) { totalCount nodes { id } } } } }";
@@ -131,9 +131,9 @@ async fn indexed_pages_and_counts_read_no_more_than_they_return(database: Databa
             .await;
         for statement in statements {
             let found = if database == Postgres {
-                wrong_on_postgres(&foreign, &statement).await
+                wrong_on_postgres(&connection, &statement).await
             } else {
-                wrong_on_sqlite(&foreign, &statement).await
+                wrong_on_sqlite(&connection, &statement).await
             };
             wrong.extend(found.map(|found| format!("{query}\n{statement}\n{found}")));
         }
@@ -182,14 +182,14 @@ async fn a_filter_by_several_enum_values_is_paginated_as_one_list(database: Data
 
 /// A connection with the settings of the server's own.
 async fn as_the_server(server: &TestServer, database: DatabaseKind) -> DatabaseConnection {
-    let foreign = server.external_connection().await;
+    let connection = server.external_connection().await;
     if database == Postgres {
         let settings = "SET search_path = sync_history; SET jit = off; \
             SET max_parallel_workers_per_gather = 0; SET enable_seqscan = off; \
             SET seq_page_cost = 0.1; SET random_page_cost = 0.1";
-        foreign.execute_unprepared(settings).await.unwrap();
+        connection.execute_unprepared(settings).await.unwrap();
     }
-    foreign
+    connection
 }
 
 async fn wrong_on_postgres(connection: &DatabaseConnection, statement: &str) -> Option<String> {

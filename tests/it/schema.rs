@@ -1,4 +1,4 @@
-//! The schema explains itself.
+//! Descriptions of the schema.
 
 use crate::support::{Sqlite, TestServer, Value, json};
 
@@ -13,36 +13,39 @@ async fn every_schema_element_has_a_description() {
             json!({}),
         )
         .await;
-    let mut silent = Vec::new();
+    let mut undescribed = Vec::new();
     for named in data["__schema"]["types"].as_array().unwrap() {
         let name = named["name"].as_str().unwrap();
         let built_in = ["ID", "Int", "Float", "String", "Boolean"].contains(&name);
         if built_in || name.starts_with("__") {
             continue;
         }
-        check(name, named, &mut silent);
+        check(name, named, &mut undescribed);
         for list in ["fields", "inputFields", "enumValues"] {
             for member in named[list].as_array().into_iter().flatten() {
                 let name = format!("{name}.{}", member["name"].as_str().unwrap());
-                check(&name, member, &mut silent);
+                check(&name, member, &mut undescribed);
                 for argument in member["args"].as_array().into_iter().flatten() {
                     check(
                         &format!("{name}({})", argument["name"]),
                         argument,
-                        &mut silent,
+                        &mut undescribed,
                     );
                 }
             }
         }
     }
-    assert!(silent.is_empty(), "without a description: {silent:#?}");
+    assert!(
+        undescribed.is_empty(),
+        "without a description: {undescribed:#?}"
+    );
 }
 
-fn check(name: &str, described: &Value, silent: &mut Vec<String>) {
+fn check(name: &str, described: &Value, undescribed: &mut Vec<String>) {
     if described["description"]
         .as_str()
         .is_none_or(|text| text.trim().is_empty())
     {
-        silent.push(name.to_owned());
+        undescribed.push(name.to_owned());
     }
 }

@@ -1,19 +1,20 @@
-//! Subscribers who ask the same share one execution, and none of them notices.
+//! Shared execution of identical subscriptions, and slow readers.
 
 use std::{collections::HashMap, time::Duration};
 
 use sync_history::config::Limits;
+use tokio::time;
 
 use crate::support::{
     DatabaseKind, Postgres, Sqlite, TestServer, Value, apply, code, json, on_both_databases,
-    socket::Socket,
+    socket::Socket, wait_until,
 };
 
 const WATCH: &str = "subscription($filter: SyncRunFilter, $after: String) {
     syncRunChanged(filter: $filter, after: $after) {
         cursor status run { id triggeredBy { email } events(first: 1) { totalCount } } } }";
 
-/// The changes up to the completion of a run, as run and status.
+/// Receives changes up to the completion of a run, as run and status.
 async fn changes_up_to(socket: &mut Socket, last: &str) -> Vec<(String, String)> {
     let mut changes = Vec::new();
     loop {
@@ -35,7 +36,7 @@ async fn identical_subscriptions_share_one_execution(database: DatabaseKind) {
     for _ in 0..10 {
         sockets.push(server.subscribe(WATCH, json!({"after": after})).await);
     }
-    // All of them follow by now.
+    // Waits until all subscriptions are live.
     let first = server.create_stock_run().await;
     for socket in &mut sockets {
         assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], *first);
@@ -48,9 +49,9 @@ async fn identical_subscriptions_share_one_execution(database: DatabaseKind) {
             }
         })
         .await;
-    let counts = |statement: &&String| statement.contains("LIMIT 10000");
+    let reads_events = |statement: &&String| statement.contains("sync_event");
     assert_eq!(
-        statements.iter().filter(counts).count(),
+        statements.iter().filter(reads_events).count(),
         1,
         "{statements:#?}"
     );
@@ -60,20 +61,20 @@ async fn identical_subscriptions_share_one_execution(database: DatabaseKind) {
 #[tokio::test]
 async fn late_and_resumed_subscribers_receive_the_same_changes(database: DatabaseKind) {
     let server = TestServer::start(database).await;
-    let mut places = vec![server.feed_cursor().await];
-    let mut sockets = vec![server.subscribe(WATCH, json!({"after": places[0]})).await];
+    let mut cursors = vec![server.feed_cursor().await];
+    let mut sockets = vec![server.subscribe(WATCH, json!({"after": cursors[0]})).await];
     let mut expected = Vec::new();
     let mut last = String::new();
     for step in 0..12 {
         last = server.create_stock_run().await;
-        // Joins while changes come.
-        let place = places[step / 2].clone();
-        sockets.push(server.subscribe(WATCH, json!({"after": place})).await);
+        // Subscribes while changes are delivered.
+        let cursor = cursors[step / 2].clone();
+        sockets.push(server.subscribe(WATCH, json!({"after": cursor})).await);
         server.complete_run(&last, json!({})).await;
         for status in ["PENDING", "COMPLETED"] {
             expected.push((last.clone(), status.to_owned()));
         }
-        places.push(server.feed_cursor().await);
+        cursors.push(server.feed_cursor().await);
     }
     for (index, socket) in sockets.iter_mut().enumerate() {
         let skipped = if index == 0 { 0 } else { (index - 1) / 2 * 2 };
@@ -98,7 +99,7 @@ async fn different_subscriptions_receive_different_responses(database: DatabaseK
         let socket = sockets.get_mut(source).unwrap();
         assert_eq!(socket.data().await["syncRunChanged"]["run"]["id"], *id);
     }
-    // A variable that is `after`, but not only that, is part of what is asked.
+    // A variable that is used for `after` and elsewhere is part of what identifies the subscription.
     let twice = "subscription($after: String) {
         syncRunChanged(after: $after, filter: {errorContains: $after}) { status } }";
     let mut socket = server.subscribe(twice, json!({"after": after})).await;
@@ -111,7 +112,7 @@ async fn different_subscriptions_receive_different_responses(database: DatabaseK
     assert_eq!(socket.data().await["syncRunChanged"]["status"], "FAILED");
 }
 
-/// So many changes at once that who does not take them falls behind.
+/// Commits so many changes at once that a reader who does not read falls behind.
 async fn flood(server: &TestServer, database: DatabaseKind, runs: usize) {
     let ids = match database {
         Postgres => format!("SELECT gen_random_uuid() AS id FROM generate_series(1, {runs})"),
@@ -132,6 +133,16 @@ async fn flood(server: &TestServer, database: DatabaseKind, runs: usize) {
         .await;
 }
 
+/// Creates runs until the subscription delivers one.
+async fn wait_until_live(server: &TestServer, socket: &mut Socket) {
+    wait_until("the subscription is live", async || {
+        server.create_stock_run().await;
+        let change = time::timeout(Duration::from_millis(50), socket.data());
+        change.await.is_ok()
+    })
+    .await;
+}
+
 const WATCH_ALL: &str = "subscription($after: String) {
     syncRunChanged(after: $after) { run { id errorMessage } } }";
 
@@ -141,14 +152,14 @@ async fn a_paused_reader_receives_every_change_and_delays_nobody(database: Datab
     const RUNS: usize = 6000;
     let server = TestServer::start(database).await;
     let after = json!({"after": server.feed_cursor().await});
-    let mut pausing = server.subscribe(WATCH_ALL, after.clone()).await;
-    let mut quick = server.subscribe(WATCH_ALL, after).await;
+    let mut paused = server.subscribe(WATCH_ALL, after.clone()).await;
+    let mut fast = server.subscribe(WATCH_ALL, after).await;
     flood(&server, database, RUNS).await;
-    for socket in [&mut quick, &mut pausing] {
+    for socket in [&mut fast, &mut paused] {
         let mut ids = std::collections::HashSet::new();
         for _ in 0..RUNS {
             let id = socket.data().await["syncRunChanged"]["run"]["id"].take();
-            assert!(ids.insert(id.to_string()), "{id} came twice");
+            assert!(ids.insert(id.to_string()), "{id} was delivered twice");
         }
     }
 }
@@ -159,12 +170,13 @@ async fn a_stalled_reader_is_closed_with_1013(database: DatabaseKind) {
     let mut limits = Limits::default();
     limits.http.send_timeout = Duration::from_secs(1);
     let server = TestServer::start_with(database, limits).await;
-    let mut stopped = server.subscribe(WATCH_ALL, json!({})).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    // More than the system takes in for a client that does not read.
+    let mut stalled = server.subscribe(WATCH_ALL, json!({})).await;
+    wait_until_live(&server, &mut stalled).await;
+    // More than the socket buffers hold.
     flood(&server, database, 6000).await;
-    tokio::time::sleep(Duration::from_secs(8)).await;
-    assert_eq!(stopped.close_code().await, 1013);
+    // Reads nothing for longer than the send timeout.
+    time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(stalled.close_code().await, 1013);
 }
 
 #[apply(on_both_databases)]
@@ -174,8 +186,9 @@ async fn a_reader_that_does_not_catch_up_is_closed_with_1013(database: DatabaseK
     limits.graphql.catch_up_time = Duration::ZERO;
     let server = TestServer::start_with(database, limits).await;
     let mut slow = server.subscribe(WATCH_ALL, json!({})).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    wait_until_live(&server, &mut slow).await;
     flood(&server, database, 6000).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Reads nothing meanwhile.
+    time::sleep(Duration::from_secs(2)).await;
     assert_eq!(slow.close_code().await, 1013);
 }

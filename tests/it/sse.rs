@@ -1,4 +1,4 @@
-//! Live views over server-sent events.
+//! Subscriptions over server-sent events.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::support::{DatabaseKind, TestServer, Value, apply, code, json, on_both
 
 const WATCH: &str = "subscription($after: String) { syncRunChanged(after: $after) { status } }";
 
-/// An event stream being read.
+/// An event stream of a subscription.
 struct Events {
     response: reqwest::Response,
     text: String,
@@ -37,11 +37,11 @@ impl Events {
         }
     }
 
-    /// The next event; none when the stream ends.
+    /// Receives the next event; None if the stream has ended.
     async fn next(&mut self) -> Option<Event> {
         while !self.text.contains("\n\n") {
             let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk());
-            let chunk = chunk.await.expect("nothing came").ok()??;
+            let chunk = chunk.await.expect("no event in time").ok()??;
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
         let end = self.text.find("\n\n").unwrap() + 2;
@@ -83,7 +83,7 @@ async fn the_id_of_each_event_resumes_after_it(
     for status in ["PENDING", "COMPLETED"] {
         let event = events.next().await.unwrap();
         assert_eq!(event.kind, "next");
-        // Nothing but what was selected.
+        // Only the selected fields.
         assert_eq!(
             event.data,
             json!({"data": {"syncRunChanged": {"status": status}}})
@@ -124,7 +124,10 @@ async fn shutdown_ends_streams_without_complete(database: DatabaseKind) {
     let mut server = TestServer::start(database).await;
     let mut events = Events::open(&server, json!({"query": WATCH}), None).await;
     let (next, ()) = tokio::join!(events.next(), server.stop());
-    assert_eq!(next, None, "the end was told as if nothing more could come");
+    assert_eq!(
+        next, None,
+        "a `complete` event would stop clients from reconnecting"
+    );
 }
 
 #[apply(on_both_databases)]

@@ -126,9 +126,9 @@ async fn waiting_statements_share_commits_and_fail_independently() {
     let waiting: Vec<_> = (0..37)
         .map(|n| add(&format!("number {n}"), &format!("{n}@example.test")))
         .collect();
-    let goes_away = add("gone", "gone@example.test");
+    let cancelled = add("gone", "gone@example.test");
     time::sleep(ARRIVAL).await;
-    goes_away.abort();
+    cancelled.abort();
     time::sleep(ARRIVAL).await;
     lock.execute_unprepared("COMMIT").await.unwrap();
     let rows = first.await.unwrap().unwrap();
@@ -182,10 +182,10 @@ async fn a_panicking_failing_or_cancelled_write_does_not_affect_its_batch() {
             Err(DbErr::Custom("on purpose".to_owned()))
         })
     });
-    let goes_away = store.insert("gone");
+    let cancelled = store.insert("gone");
     let last = store.insert("last");
     time::sleep(ARRIVAL).await;
-    goes_away.abort();
+    cancelled.abort();
     lock.execute_unprepared("COMMIT").await.unwrap();
 
     first.await.unwrap().unwrap();
@@ -211,7 +211,7 @@ async fn a_panicking_or_failing_first_write_does_not_affect_its_batch() {
 #[tokio::test]
 async fn a_write_cancelled_midway_does_not_block_the_queue() {
     let store = Store::open().await;
-    let goes_away = store.write(|connection| {
+    let cancelled = store.write(|connection| {
         Box::pin(async {
             time::sleep(ARRIVAL).await;
             insert(connection, "slow").await
@@ -219,7 +219,7 @@ async fn a_write_cancelled_midway_does_not_block_the_queue() {
     });
     let next = store.insert("next");
     time::sleep(ARRIVAL / 5).await;
-    goes_away.abort();
+    cancelled.abort();
     next.await.unwrap().unwrap();
     assert_eq!(store.names().await, ["next", "slow"]);
 }

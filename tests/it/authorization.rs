@@ -1,0 +1,204 @@
+//! Authorization: scopes, and keys bound to sources.
+
+use sync_history::auth::{AuthSettings, Scopes};
+
+use crate::support::{DatabaseKind, Options, Sqlite, TestServer, Value, apply, code, json, on_both_databases};
+
+const CREATE: &str = "mutation($source: SyncSource!, $for: ID) {
+    createSyncRun(input: {entityType: STOCK, source: $source, triggeredById: $for}) { run { id } } }";
+
+#[tokio::test]
+async fn every_root_field_except_viewer_requires_a_scope() {
+    let options = Options {
+        auth: AuthSettings {
+            anonymous_scopes: Some(Scopes::default()),
+            ..AuthSettings::default()
+        },
+        ..Options::default()
+    };
+    let server = TestServer::start_with(Sqlite, options).await;
+    let schema = server
+        .data(
+            "{ __schema { types { name kind
+                fields { name args { name defaultValue type { ...T } } type { ...T } }
+                inputFields { name defaultValue type { ...T } } enumValues { name } } } }
+            fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }",
+            json!({}),
+        )
+        .await;
+    let types = schema["__schema"]["types"].as_array().unwrap();
+    let find = |name: &str| types.iter().find(|one| one["name"] == name).unwrap();
+    let mut checked = 0;
+    for (root, keyword) in [
+        ("Query", "query"),
+        ("Mutation", "mutation"),
+        ("Subscription", "subscription"),
+    ] {
+        for field in find(root)["fields"].as_array().unwrap() {
+            let name = field["name"].as_str().unwrap();
+            if name == "viewer" {
+                continue;
+            }
+            let arguments = required(&field["args"], &find);
+            let arguments = if arguments.is_empty() {
+                arguments
+            } else {
+                format!("({arguments})")
+            };
+            let operation = format!("{keyword} {{ {name}{arguments} {{ __typename }} }}");
+            let error = if root == "Subscription" {
+                let mut socket = server.subscribe(&operation, json!({})).await;
+                socket.receive().await["payload"][0].take()
+            } else {
+                server.error(&operation, json!({})).await
+            };
+            assert_eq!(code(&error), "UNAUTHENTICATED", "{operation}: {error}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 15, "{checked}");
+}
+
+/// The required arguments or input fields, each with some value.
+fn required<'a>(inputs: &Value, find: &impl Fn(&str) -> &'a Value) -> String {
+    let inputs = inputs.as_array().unwrap().iter();
+    let is_required =
+        |input: &&Value| input["type"]["kind"] == "NON_NULL" && input["defaultValue"].is_null();
+    let literals = inputs.filter(is_required).map(|input| {
+        let name = input["name"].as_str().unwrap();
+        format!("{name}: {}", some(&input["type"], find))
+    });
+    literals.collect::<Vec<_>>().join(", ")
+}
+
+fn some<'a>(ty: &Value, find: &impl Fn(&str) -> &'a Value) -> String {
+    match ty["kind"].as_str().unwrap() {
+        "NON_NULL" => some(&ty["ofType"], find),
+        "LIST" => format!("[{}]", some(&ty["ofType"], find)),
+        "ENUM" => {
+            let name = ty["name"].as_str().unwrap();
+            find(name)["enumValues"][0]["name"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        }
+        "INPUT_OBJECT" => {
+            let fields = &find(ty["name"].as_str().unwrap())["inputFields"];
+            format!("{{{}}}", required(fields, find))
+        }
+        _ => match ty["name"].as_str().unwrap() {
+            "ID" => "\"0197d2c4-8a3e-7c1b-9f00-000000000001\"".to_owned(),
+            "Int" => "1".to_owned(),
+            _ => "\"x\"".to_owned(),
+        },
+    }
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn a_scope_grants_only_its_own_operations(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
+    let variables = json!({"run": run});
+    let operations = [
+        ("read", "query($run: ID!) { syncRun(id: $run) { id } }"),
+        (
+            "report",
+            "mutation($run: ID!) { startSyncRun(runId: $run) { replayed } }",
+        ),
+        (
+            "report",
+            "mutation($run: ID!) { addSyncEvent(input: {runId: $run, event: {eventType: \"a\", message: \"b\"}}) { replayed } }",
+        ),
+        (
+            "report",
+            "mutation($run: ID!) { reportSyncProgress(input: {runId: $run}) { run { id } } }",
+        ),
+        (
+            "operate",
+            "mutation($run: ID!) { cancelSyncRun(input: {runId: $run}) { replayed } }",
+        ),
+    ];
+    for scope in ["read", "report", "operate", "admin"] {
+        let (_, secret) = create_key(&server, scope).await;
+        for (needs, operation) in &operations {
+            let (_, response) = server.execute_as(&secret, operation, variables.clone()).await;
+            let allowed = scope == *needs || scope == "admin";
+            // `admin` comes last, when the run is already cancelled: any error but FORBIDDEN will do.
+            let denied = error_code(&response) == "FORBIDDEN";
+            assert_eq!(denied, !allowed, "{scope}: {operation}: {response}");
+        }
+    }
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn a_source_bound_key_cannot_report_on_other_sources(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let other_run = server
+        .create_run(json!({"entityType": "STOCK", "source": "FILE"}))
+        .await;
+    let (_, secret) = create_key_with(&server, "report operate", &["as400", "api"], None).await;
+    let create = async |source: &str| {
+        let variables = json!({"source": source});
+        server.execute_as(&secret, CREATE, variables).await.1
+    };
+    assert_eq!(error_code(&create("FILE").await), "FORBIDDEN");
+    let own_run = create("AS400").await["data"]["createSyncRun"]["run"]["id"].take();
+    let operations = [
+        "mutation($run: ID!) { startSyncRun(runId: $run) { replayed } }",
+        "mutation($run: ID!) { addSyncEvent(input: {runId: $run, event: {eventType: \"a\", message: \"b\"}}) { replayed } }",
+        "mutation($run: ID!) { addSyncEvents(input: {runId: $run, events: []}) { replayedCount } }",
+        "mutation($run: ID!) { reportSyncProgress(input: {runId: $run}) { run { id } } }",
+        "mutation($run: ID!) { completeSyncRun(input: {runId: $run}) { replayed } }",
+        "mutation($run: ID!) { cancelSyncRun(input: {runId: $run}) { replayed } }",
+    ];
+    for operation in operations {
+        let (_, response) = server
+            .execute_as(&secret, operation, json!({"run": other_run}))
+            .await;
+        assert_eq!(error_code(&response), "FORBIDDEN", "{operation}");
+        let (_, response) = server
+            .execute_as(&secret, operation, json!({"run": own_run}))
+            .await;
+        assert_ne!(error_code(&response), "FORBIDDEN", "{operation}");
+    }
+    // Without a source it cancels only runs of its own sources.
+    let cancel = "mutation { cancelActiveSyncRuns(input: {}) { runs { id } } }";
+    let (_, response) = server.execute_as(&secret, cancel, json!({})).await;
+    assert_eq!(response["data"]["cancelActiveSyncRuns"]["runs"], json!([]));
+    let cancel = "mutation { cancelActiveSyncRuns(input: {source: FILE}) { runs { id } } }";
+    let (_, response) = server.execute_as(&secret, cancel, json!({})).await;
+    assert_eq!(error_code(&response), "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn creating_runs_for_other_users_requires_operate_on_postgres() {
+    let server = TestServer::start_on_existing_database().await;
+    let users = server
+        .data(
+            "{ syncRuns(first: 100) { nodes { triggeredById } } }",
+            json!({}),
+        )
+        .await;
+    let nodes = users["syncRuns"]["nodes"].as_array().unwrap().iter();
+    let user = nodes
+        .map(|run| &run["triggeredById"])
+        .find(|id| id.is_string());
+    let variables = json!({"source": "API", "for": user.unwrap()});
+    for (scopes, expected) in [("report", "FORBIDDEN"), ("report operate", "none")] {
+        let (_, secret) = create_key(&server, scopes).await;
+        let (_, response) = server.execute_as(&secret, CREATE, variables.clone()).await;
+        assert_eq!(error_code(&response), expected, "{response}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_bound_key_gets_not_found_for_an_unknown_run() {
+    let server = TestServer::start(Sqlite).await;
+    let (_, secret) = create_key_with(&server, "report", &["as400"], None).await;
+    let complete = "mutation($run: ID!) { completeSyncRun(input: {runId: $run}) { replayed } }";
+    let run = json!({"run": "0197d2c4-8a3e-7c1b-9f00-000000000001"});
+    let (_, response) = server.execute_as(&secret, complete, run).await;
+    assert_eq!(error_code(&response), "NOT_FOUND");
+}
