@@ -1,4 +1,4 @@
-"""The predecessor's models, which know nothing of this server, reporting a run.
+"""Reports a run with the predecessor's SQLAlchemy models, which do not know this server.
 
 Usage: predecessor.py postgresql://…; prints the run's id.
 """

@@ -1,8 +1,8 @@
-//! `schema.graphql` is current.
+//! `schema.graphql` matches the server.
 #![allow(missing_docs)]
 
 #[test]
-fn the_committed_schema_is_the_one_the_server_has() {
+fn the_committed_schema_matches_the_server() {
     let committed = include_str!("../schema.graphql");
     assert!(
         committed == sync_history::graphql::sdl(),

@@ -1,6 +1,5 @@
-// A live view that heals by itself, as an application has it: through graphql-ws or graphql-sse, with
-// what these clients bring for losing a connection. It goes through any of the servers it is given,
-// and prints each change that it gets as a line: the run's id and the status.
+// Follows changes through graphql-ws or graphql-sse, and recovers from lost connections by what these
+// clients offer. Tries the given servers in turn, and prints a line per change: run id and status.
 //
 //   node follow.mjs ws|sse CURSOR URL...
 
@@ -10,12 +9,11 @@ import WebSocket from 'ws'
 
 const [transport, cursor, ...urls] = process.argv.slice(2)
 
-/** The servers in turn: the next one for each connection. */
+/** The server for the next connection. */
 let connections = 0
 const nextUrl = () => new URL('/graphql', urls[connections++ % urls.length]).href
 
-// Also while nothing listens: graphql-ws by itself comes back to a server that was there, not to one that
-// is not there yet.
+// By default graphql-ws does not retry when the first connection attempt fails.
 const retrying = {
   retryAttempts: 100,
   retryWait: () => new Promise(resolve => setTimeout(resolve, 100)),
@@ -30,8 +28,7 @@ const client =
       })
     : createEventStreamClient({ url: nextUrl, ...retrying })
 
-// The client sends its variables anew with each connection, so that the place in them is that of the
-// last change it got.
+// The client sends the variables again with each connection, so `after` is the cursor of the last change.
 const variables = { after: cursor }
 const query = `
   subscription Changes($after: String) {
@@ -39,7 +36,7 @@ const query = `
   }`
 
 const end = why => {
-  console.error(`the live view has ended: ${why?.reason ?? why?.message ?? JSON.stringify(why)}`)
+  console.error(`the subscription has ended: ${why?.reason ?? why?.message ?? JSON.stringify(why)}`)
   process.exit(1)
 }
 client.subscribe(

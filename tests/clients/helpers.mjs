@@ -1,5 +1,4 @@
-// What the scripts share: the server's address, checks and their report, waiting with deadlines,
-// and making changes to watch.
+// Shared by the scripts: the server's address, running checks, waiting with timeouts, and operations.
 
 import { randomUUID } from 'node:crypto'
 import { basename } from 'node:path'
@@ -10,20 +9,20 @@ if (!/^https?:\/\//.test(base ?? '')) {
   process.exit(1)
 }
 
-/** The endpoint for requests, and the same for sockets. */
+/** The endpoints for requests and for WebSockets. */
 export const endpoint = new URL('/graphql', base).href
 export const socketEndpoint = endpoint.replace(/^http/, 'ws')
 
-/** How long anything that is waited for may take, and a script as a whole; in milliseconds. */
-const PATIENCE = 15_000
-const WHOLE_PATIENCE = 50_000
+/** Timeouts of each wait and of the whole script, in milliseconds. */
+const TIMEOUT = 15_000
+const SCRIPT_TIMEOUT = 50_000
 
-/** Runs named checks side by side, tells how they went, and ends the process. */
+/** Runs named checks concurrently, prints a summary, and exits. */
 export async function report(title, checks) {
   const watchdog = setTimeout(() => {
-    console.error(`${title}: not done after ${WHOLE_PATIENCE / 1000} s`)
+    console.error(`${title}: timed out after ${SCRIPT_TIMEOUT / 1000} s`)
     process.exit(1)
-  }, WHOLE_PATIENCE)
+  }, SCRIPT_TIMEOUT)
   const names = Object.keys(checks)
   const outcomes = await Promise.allSettled(names.map(async name => checks[name]()))
   clearTimeout(watchdog)
@@ -33,27 +32,27 @@ export async function report(title, checks) {
   const summary = `${title}: ${names.length - failures.length} of ${names.length} checks passed`
   if (failures.length === 0) console.log(summary)
   else console.error([summary, ...failures].join('\n'))
-  // Sockets and connections kept alive would keep the process, too.
+  // Open sockets and kept-alive connections would keep the process running.
   process.exit(failures.length === 0 ? 0 : 1)
 }
 
 function describe(reason) {
-  // Clients also reject with the event of a socket's end, or with the errors of an answer.
+  // Clients also reject with a close event or with GraphQL errors.
   if (typeof reason?.code === 'number') return `the socket was closed with ${reason.code} ${reason.reason ?? ''}`
   if (!reason?.message) return JSON.stringify(reason)
-  const [place] = /\b(audits|subscribe|protocol|stream)\.mjs:\d+/.exec(reason.stack) ?? []
+  const [location] = /\b(audits|subscribe|protocol|stream)\.mjs:\d+/.exec(reason.stack) ?? []
   const cause = reason.cause ? ` (${reason.cause.message ?? reason.cause})` : ''
-  return `${reason.message}${cause}${place ? `\n  at ${place}` : ''}`
+  return `${reason.message}${cause}${location ? `\n  at ${location}` : ''}`
 }
 
-/** What `promise` resolves to, or a failure that says what was waited for; `seen` tells what came instead. */
-export async function within(promise, what, { patience = PATIENCE, seen } = {}) {
+/** Resolves as `promise` does, or fails after a timeout. The error names `what`, and what was `received` instead. */
+export async function within(promise, what, { timeout = TIMEOUT, received } = {}) {
   let timer
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => {
-      const instead = seen ? `; got ${JSON.stringify(seen())}` : ''
-      reject(new Error(`waited ${patience / 1000} s for ${what}${instead}`))
-    }, patience)
+      const instead = received ? `; received ${JSON.stringify(received())}` : ''
+      reject(new Error(`timed out after ${timeout / 1000} s waiting for ${what}${instead}`))
+    }, timeout)
   })
   try {
     return await Promise.race([promise, late])
@@ -62,7 +61,7 @@ export async function within(promise, what, { patience = PATIENCE, seen } = {}) 
   }
 }
 
-/** Items as they arrive, of which one can await any. */
+/** Received items, each of which can be awaited. */
 export class Inbox {
   items = []
   #waiting = new Set()
@@ -73,17 +72,17 @@ export class Inbox {
     this.#settle()
   }
 
-  /** Nothing more will come; whoever still waits, waits in vain. */
+  /** No more items will arrive: pending waits fail. */
   end(reason) {
     this.#end ??= reason
     this.#settle()
   }
 
-  /** The first item that is `wanted`, be it here already or still to come. */
+  /** Resolves to the first item for which `wanted` is true, received already or later. */
   find(wanted, what, options) {
     const found = new Promise((resolve, reject) => this.#waiting.add({ wanted, resolve, reject }))
     this.#settle()
-    return within(found, what, { seen: () => this.items, ...options })
+    return within(found, what, { received: () => this.items, ...options })
   }
 
   #settle() {
@@ -97,13 +96,13 @@ export class Inbox {
   }
 }
 
-/** The data that the server answers a request with. */
+/** Executes an operation and returns its data. */
 export async function request(query, variables) {
   const response = await fetch(endpoint, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
     body: JSON.stringify({ query, variables }),
-    signal: AbortSignal.timeout(PATIENCE),
+    signal: AbortSignal.timeout(TIMEOUT),
   })
   const body = await response.text()
   const { data, errors } = response.status === 200 ? JSON.parse(body) : {}
@@ -111,7 +110,7 @@ export async function request(query, variables) {
   return data
 }
 
-/** Creates a run, under an id of its own unless one is given; tells the id. */
+/** Creates a run and returns its id. */
 export async function createRun(input) {
   const id = randomUUID()
   await request(
@@ -140,8 +139,8 @@ export async function completeRun(runId) {
 }
 
 /**
- * Makes a change that every subscription here wants: a running run that makes progress. Changes
- * come in order, so all that was changed before has come once this one has. Tells the run's id.
+ * Makes a change that every subscription here delivers: progress of a running run. Once it arrives, all
+ * earlier changes have arrived as well. Returns the run's id.
  */
 export async function makeMark(input) {
   const id = await createRun({ status: 'RUNNING', ...input })
@@ -150,15 +149,15 @@ export async function makeMark(input) {
 }
 
 /**
- * Waits until `inbox` gets changes. The protocol has no answer to `subscribe`, so marks are made
- * until one arrives. `runOf` tells the id of the run that an item is about.
+ * Waits until `inbox` receives changes. The protocol does not acknowledge `subscribe`, so this makes marks
+ * until one arrives. `runOf` returns the run id of an item.
  */
 export async function untilLive(inbox, runOf, input) {
   const marks = new Set()
   const arrived = inbox.find(item => marks.has(runOf(item)), 'the first change')
   let live = false
   const settled = arrived.finally(() => (live = true))
-  // Heard below, unless a mark fails first.
+  // Awaited below, unless a mark fails first.
   settled.catch(() => {})
   while (!live) {
     marks.add(await makeMark(input))

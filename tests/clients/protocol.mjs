@@ -1,5 +1,5 @@
-// The sub-protocol graphql-transport-ws by its letter, over plain sockets: what no well-behaved
-// client would send, and the codes by which clients tell whether to come back.
+// Conformance to the sub-protocol graphql-transport-ws over plain sockets: malformed messages, and the
+// close codes by which clients decide whether to reconnect.
 
 import assert from 'node:assert/strict'
 import WebSocket from 'ws'
@@ -17,11 +17,11 @@ import {
 } from './helpers.mjs'
 
 const PROTOCOL = 'graphql-transport-ws'
-/** What the server takes in one message, and how long it waits for `connection_init`. */
-const MESSAGE_BYTES = 1024 * 1024
-const INIT_WAIT = 5_000
-/** A close frame holds 125 bytes, two of them the code. */
-const REASON_BYTES = 123
+/** Maximum size of a message, and the timeout for `connection_init` in milliseconds. */
+const MAX_MESSAGE_BYTES = 1024 * 1024
+const INIT_TIMEOUT = 5_000
+/** A close frame holds 125 bytes, of which the code takes two. */
+const MAX_REASON_BYTES = 123
 
 const WATCH = 'subscription { syncRunChanged { run { id } } }'
 const TYPENAME = '{ __typename }'
@@ -41,7 +41,7 @@ class Socket {
         resolve({ code, reason })
       })
     })
-    // Writing to a socket that the server has closed already is no failure: its code is what counts.
+    // Writing to a closed socket is not a failure: checks compare the close code.
     this.socket.on('error', () => {})
     this.socket.on('message', (data, isBinary) => {
       assert.ok(!isBinary, 'messages are text')
@@ -49,7 +49,7 @@ class Socket {
     })
   }
 
-  /** An open socket; `init` it before operations. */
+  /** Opens a socket, without `connection_init`. */
   static async open(...options) {
     const socket = new Socket(...options)
     await within(socket.opened, 'a socket to open')
@@ -81,8 +81,8 @@ class Socket {
     return this.messages.items.filter(message => message.id === id)
   }
 
-  /** Waits until the server has read all that was sent: it answers in order. */
-  async settled() {
+  /** Waits until the server has read everything that was sent: it replies in order. */
+  async flushed() {
     const before = this.messages.items.filter(({ type }) => type === 'pong').length
     this.send({ type: 'ping' })
     await this.messages.find(
@@ -93,25 +93,25 @@ class Socket {
 
   /** Waits until the server closes the socket with `code`. */
   async closedWith(code) {
-    const end = await within(this.closed, `the socket to close with ${code}`, { seen: () => this.messages.items })
+    const end = await within(this.closed, `the socket to close with ${code}`, { received: () => this.messages.items })
     assert.equal(end.code, code, `closed with ${end.code} "${end.reason}" instead of ${code}`)
-    assert.ok(end.reason.length > 0 && end.reason.length <= REASON_BYTES, `a reason of ${end.reason.length} bytes`)
+    assert.ok(end.reason.length > 0 && end.reason.length <= MAX_REASON_BYTES, `a reason of ${end.reason.length} bytes`)
   }
 
-  /** Closes in order: the server answers a client's close. */
+  /** Closes the socket with a handshake: the server acknowledges the close. */
   async close() {
     this.socket.close(1000)
     const { code } = await within(this.closed, 'the socket to close')
-    assert.equal(code, 1000, `a close with 1000 was answered with ${code}`)
+    assert.equal(code, 1000, `a close with 1000 was acknowledged with ${code}`)
   }
 
-  /** Ends at once, for checks that are not about how sockets close. */
+  /** Drops the connection without a close handshake. */
   drop() {
     this.socket.terminate()
   }
 }
 
-/** Messages that close a socket with `code`, each on a socket of its own. */
+/** Sends each message on a socket of its own, and expects each socket to close with `code`. */
 function closing(code, messages, open = Socket.initialised) {
   return Promise.all(
     Object.entries(messages).map(async ([name, message]) => {
@@ -127,65 +127,65 @@ function closing(code, messages, open = Socket.initialised) {
 const runOf = message => message.payload?.data?.syncRunChanged.run.id
 
 await report('protocol', {
-  // First, since it takes longest.
-  'no init in time closes with 4408': async () => {
+  // First, because it takes longest.
+  'a missing connection_init closes with 4408': async () => {
     const socket = await Socket.open()
     const from = performance.now()
-    // Talk is no substitute for init.
+    // Other messages do not extend the timeout.
     socket.send({ type: 'ping' })
     await socket.got('pong')
     await socket.closedWith(4408)
     const waited = performance.now() - from
-    assert.ok(waited > INIT_WAIT - 1000, `closed after ${waited} ms`)
+    assert.ok(waited > INIT_TIMEOUT - 1000, `closed after ${waited} ms`)
   },
 
-  'what is no message closes with 4400': () =>
+  'a malformed message closes with 4400': () =>
     closing(4400, {
-      'no JSON': 'garbage',
-      'nothing at all': '',
-      'JSON cut short': '{"type":"ping"',
+      'not JSON': 'garbage',
+      'an empty message': '',
+      'incomplete JSON': '{"type":"ping"',
       'binary': Buffer.from([0, 159, 146, 150]),
       'a ping in binary': Buffer.from('{"type":"ping"}'),
       'an array': '[]',
       'null': 'null',
       'no type': {},
-      'a type that is no string': { type: 1 },
+      'a type that is not a string': { type: 1 },
       'an unknown type': { type: 'unknown' },
       'an unknown type with a long name': { type: 'x'.repeat(10_000) },
       'an unknown type of wide characters': { type: '\u{1f3ca}'.repeat(1_000) },
-      'a type of the other side': { type: 'next', id: '1', payload: {} },
-      'a type of the protocol before': { type: 'start', id: '1', payload: { query: TYPENAME } },
+      'a type that only servers send': { type: 'next', id: '1', payload: {} },
+      'a type of the earlier protocol': { type: 'start', id: '1', payload: { query: TYPENAME } },
       'subscribe without id': { type: 'subscribe', payload: { query: TYPENAME } },
-      'subscribe with an id that is no string': { type: 'subscribe', id: 1, payload: { query: TYPENAME } },
+      'subscribe with an id that is not a string': { type: 'subscribe', id: 1, payload: { query: TYPENAME } },
       'subscribe without payload': { type: 'subscribe', id: '1' },
       'subscribe without query': { type: 'subscribe', id: '1', payload: {} },
-      'subscribe with a query that is no string': { type: 'subscribe', id: '1', payload: { query: 1 } },
-      'subscribe with variables that are no object': {
+      'subscribe with a query that is not a string': { type: 'subscribe', id: '1', payload: { query: 1 } },
+      'subscribe with variables that are not an object': {
         type: 'subscribe',
         id: '1',
         payload: { query: TYPENAME, variables: [] },
       },
-      'subscribe with an operation name that is no string': {
+      'subscribe with an operation name that is not a string': {
         type: 'subscribe',
         id: '1',
         payload: { query: TYPENAME, operationName: 1 },
       },
       'complete without id': { type: 'complete' },
-      'ping with a payload that is no object': { type: 'ping', payload: 'x' },
+      'ping with a payload that is not an object': { type: 'ping', payload: 'x' },
     }),
 
-  'what is no message closes with 4400 before init, too': () =>
+  'a malformed message before connection_init closes with 4400': () =>
     closing(
       4400,
       {
-        'no JSON': 'garbage',
-        'init with a payload that is no object': { type: 'connection_init', payload: 1 },
+        'not JSON': 'garbage',
+        'init with a payload that is not an object': { type: 'connection_init', payload: 1 },
       },
       Socket.open,
     ),
 
-  // Whatever is still on its way to the server must not cost the client the code.
-  'the code arrives even if the client goes on talking': () =>
+  // Messages in flight to the server do not prevent the close code from arriving.
+  'the close code arrives while the client keeps sending': () =>
     Promise.all(
       Array.from({ length: 10 }, async () => {
         const socket = await Socket.initialised()
@@ -195,35 +195,35 @@ await report('protocol', {
       }),
     ),
 
-  'subscribe before init closes with 4401': () =>
+  'subscribe before connection_init closes with 4401': () =>
     closing(4401, { subscribe: { type: 'subscribe', id: '1', payload: { query: TYPENAME } } }, Socket.open),
 
-  // The client package aborts a handshake that chooses none of the protocols it was told; told of
-  // none, and given the header by hand, it goes on to the close as a browser's socket does not.
+  // The package aborts a handshake that selects none of its protocols. Without protocols, and with the
+  // header set by hand, it proceeds to the close code.
   'a wrong or missing sub-protocol closes with 4406': async () => {
     for (const name of [undefined, 'graphql-ws', 'GRAPHQL-TRANSPORT-WS', 'graphql-transport-ws2']) {
       const headers = name === undefined ? {} : { 'sec-websocket-protocol': name }
       const socket = await Socket.open([], { headers })
       assert.equal(socket.socket.protocol, '')
-      // Clients send this as soon as a socket is open.
+      // Clients send this as soon as the socket is open.
       socket.send({ type: 'connection_init' })
       await socket.closedWith(4406)
     }
   },
 
-  'the sub-protocol is chosen among others': async () => {
+  'the sub-protocol is selected among others': async () => {
     const socket = await Socket.open(['graphql-ws', PROTOCOL, 'soap'])
     assert.equal(socket.socket.protocol, PROTOCOL)
     await socket.close()
   },
 
-  'a second init closes with 4429': () => closing(4429, { init: { type: 'connection_init' } }),
+  'a second connection_init closes with 4429': () => closing(4429, { init: { type: 'connection_init' } }),
 
-  'an id under way closes with 4409': async () => {
+  'an id in use closes with 4409': async () => {
     for (const [id, query] of [
       ['1', TYPENAME],
       ['', WATCH],
-      // Too long to be told in the reason.
+      // Too long for the close reason.
       ['x'.repeat(256), WATCH],
     ]) {
       const socket = await Socket.initialised()
@@ -239,7 +239,7 @@ await report('protocol', {
     await socket.closedWith(4400)
   },
 
-  'a socket takes 20 operations at once': async () => {
+  'a socket allows 20 concurrent operations': async () => {
     const socket = await Socket.initialised()
     for (let index = 0; index < 20; index += 1) socket.subscribe(`watch ${index}`, WATCH)
     socket.subscribe('one more', TYPENAME)
@@ -252,7 +252,7 @@ await report('protocol', {
     await socket.close()
   },
 
-  'an id can be used again': async () => {
+  'an id can be reused': async () => {
     const socket = await Socket.initialised()
     // After the server's complete,
     socket.subscribe('again', TYPENAME)
@@ -277,19 +277,18 @@ await report('protocol', {
     await socket.close()
   },
 
-  // Deliveries that were on their way when the client completed a subscription belong to no later one.
-  'an id used again gets nothing of its past': async () => {
+  // Messages in flight when the client completes a subscription are not attributed to a later operation.
+  'a reused id receives nothing of the earlier operation': async () => {
     const socket = await Socket.initialised()
     socket.subscribe('again', WATCH)
     await untilLive(socket.messages, runOf)
-    // While the client reads nothing, an answer larger than the buffers between here and there
-    // holds back all behind it.
+    // While the client reads nothing, a response larger than the socket buffers blocks all later messages.
     const ids = Array(100).fill(await createRun({ details: { filler: 'x'.repeat(60_000) } }))
     const query = `query Bulky($ids: [ID!]!) { a: nodes(ids: $ids) { ...D } b: nodes(ids: $ids) { ...D } }
       fragment D on SyncRun { details }`
     socket.socket.pause()
     socket.subscribe('bulky', query, { variables: { ids } })
-    // By the time the same has been answered elsewhere, it is being answered here.
+    // Once this request is answered, the socket has begun to send the same response.
     await request(query, { ids })
     for (let marks = 0; marks < 5; marks++) await makeMark()
     socket.send({ type: 'complete', id: 'again' })
@@ -297,8 +296,8 @@ await report('protocol', {
     socket.subscribe('again', '{ __typename }')
     socket.socket.resume()
     await socket.got('pong')
-    await socket.settled()
-    // Up to the pong, the first operation may be heard.
+    await socket.flushed()
+    // Messages of the first operation may arrive before the pong.
     const second = () => {
       const { items } = socket.messages
       return items.slice(items.findIndex(({ type }) => type === 'pong')).filter(({ id }) => id === 'again')
@@ -307,50 +306,50 @@ await report('protocol', {
       () => second().some(({ type }) => type === 'complete'),
       'the second operation to complete',
     )
-    const gist = second().map(({ type, payload }) => (payload ? `${type} ${Object.keys(payload.data)}` : type))
-    assert.equal(gist.join(', '), 'next __typename, complete')
+    const summary = second().map(({ type, payload }) => (payload ? `${type} ${Object.keys(payload.data)}` : type))
+    assert.equal(summary.join(', '), 'next __typename, complete')
     await socket.close()
   },
 
-  'a ping is answered by a pong': async () => {
+  'a ping receives a pong': async () => {
     const socket = await Socket.open()
-    // Before init as after it, with and without payload.
-    await socket.settled()
+    // Before and after connection_init, with and without payload.
+    await socket.flushed()
     socket.send({ type: 'connection_init', payload: { some: 'thing' } })
     await socket.got('connection_ack')
-    await socket.settled()
+    await socket.flushed()
     socket.send({ type: 'ping', payload: { some: 'thing' } })
     socket.send({ type: 'ping', payload: null })
     await socket.messages.find(
       () => socket.messages.items.filter(({ type }) => type === 'pong').length === 4,
       'four pongs',
     )
-    // A pong may come unasked, and is not answered.
+    // An unsolicited pong is allowed and receives no reply.
     socket.send({ type: 'pong' })
     socket.send({ type: 'pong', payload: { some: 'thing' } })
-    await socket.settled()
+    await socket.flushed()
     assert.equal(socket.messages.items.length, 6)
     await socket.close()
   },
 
-  'a complete by the client stops deliveries': async () => {
+  'a complete by the client ends its subscription': async () => {
     const socket = await Socket.initialised()
     const live = new Inbox()
     socket.socket.on('message', data => live.push(JSON.parse(data)))
-    for (const id of ['stays', 'goes']) {
+    for (const id of ['kept', 'completed']) {
       socket.subscribe(id, WATCH)
       await untilLive(live, message => message.id === id && runOf(message))
     }
-    socket.send({ type: 'complete', id: 'goes' })
-    await socket.settled()
-    const stopped = socket.ofOperation('goes').length
+    socket.send({ type: 'complete', id: 'completed' })
+    await socket.flushed()
+    const stopped = socket.ofOperation('completed').length
     const run = await createRun()
     await startRun(run)
     await completeRun(run)
     const mark = await makeMark()
-    await socket.messages.find(message => message.id === 'stays' && runOf(message) === mark, 'the mark')
-    assert.equal(socket.ofOperation('goes').length, stopped)
-    assert.equal(socket.ofOperation('stays').filter(message => runOf(message) === run).length, 3)
+    await socket.messages.find(message => message.id === 'kept' && runOf(message) === mark, 'the mark')
+    assert.equal(socket.ofOperation('completed').length, stopped)
+    assert.equal(socket.ofOperation('kept').filter(message => runOf(message) === run).length, 3)
     await socket.close()
   },
 
@@ -360,19 +359,19 @@ await report('protocol', {
     socket.subscribe('1', TYPENAME)
     await socket.got('complete', '1')
     socket.send({ type: 'complete', id: '1' })
-    await socket.settled()
+    await socket.flushed()
     await socket.close()
   },
 
-  'an error ends its operation, not the socket': async () => {
+  'an error ends its operation, not the connection': async () => {
     const socket = await Socket.initialised()
-    const refused = {
+    const rejected = {
       syntax: '{',
       validation: '{ nothing }',
       cursor: 'subscription { syncRunChanged(after: "x") { kind } }',
     }
-    for (const [id, query] of Object.entries(refused)) socket.subscribe(id, query)
-    for (const id of Object.keys(refused)) {
+    for (const [id, query] of Object.entries(rejected)) socket.subscribe(id, query)
+    for (const id of Object.keys(rejected)) {
       const { payload } = await socket.got('error', id)
       assert.ok(Array.isArray(payload) && payload.length > 0)
       for (const { message, extensions } of payload) {
@@ -380,8 +379,8 @@ await report('protocol', {
         assert.equal(typeof extensions.code, 'string')
       }
     }
-    await socket.settled()
-    for (const id of Object.keys(refused)) assert.equal(socket.ofOperation(id).length, 1)
+    await socket.flushed()
+    for (const id of Object.keys(rejected)) assert.equal(socket.ofOperation(id).length, 1)
     await socket.close()
   },
 
@@ -411,22 +410,22 @@ await report('protocol', {
       return head + 'x'.repeat(length - head.length - tail.length) + tail
     }
     const socket = await Socket.initialised()
-    socket.send(ping(MESSAGE_BYTES))
+    socket.send(ping(MAX_MESSAGE_BYTES))
     await socket.got('pong')
-    socket.send(ping(MESSAGE_BYTES + 1))
-    // By which code is not told by the protocol.
+    socket.send(ping(MAX_MESSAGE_BYTES + 1))
+    // The protocol does not specify the code.
     await within(socket.closed, 'the socket to close')
     assert.equal(socket.messages.items.length, 2)
   },
 
-  'sockets are closed in order': async () => {
+  'the close handshake completes with a subscription in flight': async () => {
     const socket = await Socket.initialised()
     socket.subscribe('1', WATCH)
-    await socket.settled()
+    await socket.flushed()
     await socket.close()
   },
 
-  'a socket that is lost harms no other': async () => {
+  'a lost connection does not affect others': async () => {
     const sockets = await Promise.all(Array.from({ length: 50 }, Socket.initialised))
     for (const socket of sockets) socket.subscribe('1', WATCH)
     const [first, ...others] = sockets

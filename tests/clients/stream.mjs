@@ -1,4 +1,4 @@
-// Live changes over server-sent events, through the client of graphql-sse.
+// Subscriptions over server-sent events, with the client graphql-sse.
 
 import assert from 'node:assert/strict'
 import { createClient } from 'graphql-sse'
@@ -11,9 +11,9 @@ const CHANGES = `
     syncRunChanged(after: $after) { kind previousStatus status run { id } }
   }`
 
-const now = async () => (await request('{ syncRuns(first: 1) { feedCursor } }')).syncRuns.feedCursor
+const feedCursor = async () => (await request('{ syncRuns(first: 1) { feedCursor } }')).syncRuns.feedCursor
 
-/** The changes of one run behind `after`, until `count` have come. */
+/** The first `count` changes of one run after a cursor. */
 async function changesOf(runId, after, count) {
   const changes = []
   for await (const { data, errors } of client.iterate({ query: CHANGES, variables: { after } })) {
@@ -22,12 +22,12 @@ async function changesOf(runId, after, count) {
     if (run.id === runId) changes.push(change)
     if (changes.length === count) return changes
   }
-  throw new Error('the stream ended by itself')
+  throw new Error('the stream ended')
 }
 
 await report('stream', {
   'changes arrive in order': async () => {
-    const after = await now()
+    const after = await feedCursor()
     const runId = await createRun()
     const changes = within(changesOf(runId, after, 3), 'three changes')
     await startRun(runId)
@@ -39,16 +39,16 @@ await report('stream', {
     ])
   },
 
-  'a query is answered and completes': async () => {
-    const answers = []
-    for await (const answer of client.iterate({ query: '{ __typename }' })) answers.push(answer)
-    assert.deepEqual(answers, [{ data: { __typename: 'Query' } }])
+  'a query returns a response and completes': async () => {
+    const responses = []
+    for await (const response of client.iterate({ query: '{ __typename }' })) responses.push(response)
+    assert.deepEqual(responses, [{ data: { __typename: 'Query' } }])
   },
 
   'an error arrives with its code': async () => {
-    const answers = []
-    for await (const answer of client.iterate({ query: '{ nothing }' })) answers.push(answer)
-    assert.equal(answers.length, 1)
-    assert.equal(answers[0].errors[0].extensions.code, 'BAD_INPUT')
+    const responses = []
+    for await (const response of client.iterate({ query: '{ nothing }' })) responses.push(response)
+    assert.equal(responses.length, 1)
+    assert.equal(responses[0].errors[0].extensions.code, 'BAD_INPUT')
   },
 })

@@ -1,4 +1,4 @@
-// Live changes as an application gets them: through the client of graphql-ws.
+// Subscriptions over WebSocket, with the client graphql-ws.
 
 import assert from 'node:assert/strict'
 import { createClient } from 'graphql-ws'
@@ -27,7 +27,7 @@ const CHANGES = `
 
 const runOf = change => change.run.id
 
-/** A client, given to `use` for as long as that takes. Nothing is retried: a lost socket is a failure. */
+/** Runs `use` with a client that does not reconnect: a lost connection fails the check. */
 async function withClient(use) {
   const messages = []
   const client = createClient({
@@ -43,8 +43,8 @@ async function withClient(use) {
   }
 }
 
-/** The changes of a subscription as they come. */
-function watch(client, variables) {
+/** Subscribes to changes. */
+function subscribe(client, variables) {
   const changes = new Inbox()
   client.subscribe(
     { query: CHANGES, variables },
@@ -58,14 +58,14 @@ function watch(client, variables) {
   return changes
 }
 
-/** The changes of one run among all that came up to now. `mark` is a run made last. */
+/** The received changes of one run. Waits for the change of `mark`, the run that was created last. */
 async function changesOf(changes, run, mark) {
-  await changes.find(change => runOf(change) === mark, 'the mark behind the changes')
+  await changes.find(change => runOf(change) === mark, 'the mark after the changes')
   return changes.items.filter(change => runOf(change) === run)
 }
 
-/** What a change says, without what differs from run to run. */
-function gist({ kind, previousStatus, status, matchesFilter }) {
+/** Summarises a change, without the values that vary. */
+function summary({ kind, previousStatus, status, matchesFilter }) {
   return `${kind} ${previousStatus ?? '-'} > ${status}${matchesFilter ? '' : ', left the filter'}`
 }
 
@@ -73,8 +73,8 @@ const CREATED = 'CREATED - > PENDING'
 const STARTED = 'STATUS PENDING > RUNNING'
 const COMPLETED = 'STATUS RUNNING > COMPLETED'
 
-/** The errors that an operation is refused with, in an `error` message. */
-async function refusal(client, messages, payload) {
+/** The errors of a rejected operation, from its `error` message. */
+async function rejection(client, messages, payload) {
   const errors = await within(
     new Promise((resolve, reject) => {
       client.subscribe(payload, {
@@ -85,14 +85,14 @@ async function refusal(client, messages, payload) {
     }),
     'an error',
   )
-  assert.ok(Array.isArray(errors), `not refused by a message: ${errors?.code} ${errors?.reason ?? errors}`)
+  assert.ok(Array.isArray(errors), `not rejected by a message: ${errors?.code} ${errors?.reason ?? errors}`)
   const [message] = messages.filter(({ type }) => type !== 'connection_ack' && type !== 'ping')
   assert.equal(message.type, 'error')
   for (const error of errors) assert.equal(typeof error.message, 'string')
   return errors
 }
 
-/** The one result of a query or mutation, which completes. */
+/** The single result of a query or mutation that completes. */
 async function result(client, payload) {
   const results = []
   await within(
@@ -107,41 +107,41 @@ async function result(client, payload) {
 }
 
 await report('subscribe', {
-  'changes come live and in order, and again from a cursor': () =>
+  'changes are delivered live and in order, and again after a cursor': () =>
     withClient(async client => {
-      const changes = watch(client)
+      const changes = subscribe(client)
       await untilLive(changes, runOf)
       const run = await createRun()
       await startRun(run)
       await completeRun(run)
       const live = await changesOf(changes, run, await makeMark())
-      assert.deepEqual(live.map(gist), [CREATED, STARTED, COMPLETED])
+      assert.deepEqual(live.map(summary), [CREATED, STARTED, COMPLETED])
       live.forEach(({ changedAt, run }, index) => {
         assert.ok(run.version > index, `change ${index + 1} came with version ${run.version}`)
         assert.match(changedAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
       })
 
-      const resumed = watch(client, { after: live[0].cursor })
+      const resumed = subscribe(client, { after: live[0].cursor })
       const again = await changesOf(resumed, run, await makeMark())
-      assert.deepEqual(again.map(gist), [STARTED, COMPLETED])
+      assert.deepEqual(again.map(summary), [STARTED, COMPLETED])
       assert.deepEqual(again.map(({ changedAt }) => changedAt), live.slice(1).map(({ changedAt }) => changedAt))
-      // A cursor that was itself delivered behind a cursor is as good.
-      const rest = watch(client, { after: again[0].cursor })
-      assert.deepEqual((await changesOf(rest, run, await makeMark())).map(gist), [COMPLETED])
+      // A cursor from a resumed subscription is valid as well.
+      const rest = subscribe(client, { after: again[0].cursor })
+      assert.deepEqual((await changesOf(rest, run, await makeMark())).map(summary), [COMPLETED])
     }),
 
-  'each change carries the run as it was when the change was told': () =>
+  'each change carries the run as it was at delivery': () =>
     withClient(async client => {
-      const changes = watch(client)
+      const changes = subscribe(client)
       await untilLive(changes, runOf)
       const run = await createRun()
-      const told = status =>
+      const changeTo = status =>
         changes.find(change => runOf(change) === run && change.status === status, `the change to ${status}`)
-      const created = await told('PENDING')
+      const created = await changeTo('PENDING')
       await startRun(run)
-      const started = await told('RUNNING')
+      const started = await changeTo('RUNNING')
       await completeRun(run)
-      const completed = await told('COMPLETED')
+      const completed = await changeTo('COMPLETED')
       assert.deepEqual(
         [created, started, completed].map(({ run: { version, status } }) => [version, status]),
         [
@@ -152,33 +152,33 @@ await report('subscribe', {
       )
     }),
 
-  'nothing falls between a list and its live view': () =>
+  'no change is lost between a list and a subscription': () =>
     withClient(async client => {
       const { syncRuns } = await request('{ syncRuns(first: 1) { feedCursor } }')
       const run = await createRun()
-      const changes = watch(client, { after: syncRuns.feedCursor })
-      assert.deepEqual((await changesOf(changes, run, await makeMark())).map(gist), [CREATED])
-      // And on from there, live.
+      const changes = subscribe(client, { after: syncRuns.feedCursor })
+      assert.deepEqual((await changesOf(changes, run, await makeMark())).map(summary), [CREATED])
+      // Then live.
       await startRun(run)
-      assert.deepEqual((await changesOf(changes, run, await makeMark())).map(gist), [CREATED, STARTED])
+      assert.deepEqual((await changesOf(changes, run, await makeMark())).map(summary), [CREATED, STARTED])
     }),
 
-  'a filter by status sees a run come and go': () =>
+  'a filter by status delivers runs that enter and leave': () =>
     withClient(async client => {
-      const changes = watch(client, { filter: { status: ['RUNNING'] } })
+      const changes = subscribe(client, { filter: { status: ['RUNNING'] } })
       await untilLive(changes, runOf)
       const run = await createRun()
       await startRun(run)
-      // `matchesFilter` is about the run as it is now: it must still be running when this is told.
+      // `matchesFilter` describes the run at delivery, so it must still be running then.
       await changes.find(change => runOf(change) === run && change.status === 'RUNNING', 'the start')
       await completeRun(run)
       const seen = await changesOf(changes, run, await makeMark())
-      assert.deepEqual(seen.map(gist), [STARTED, `${COMPLETED}, left the filter`])
+      assert.deepEqual(seen.map(summary), [STARTED, `${COMPLETED}, left the filter`])
     }),
 
-  'a filter by another source sees nothing': () =>
+  'a filter by another source delivers nothing': () =>
     withClient(async client => {
-      const changes = watch(client, { filter: { source: ['FILE'] } })
+      const changes = subscribe(client, { filter: { source: ['FILE'] } })
       await untilLive(changes, runOf, { source: 'FILE' })
       const run = await createRun({ source: 'API' })
       await startRun(run)
@@ -186,9 +186,9 @@ await report('subscribe', {
       assert.deepEqual(await changesOf(changes, run, await makeMark({ source: 'FILE' })), [])
     }),
 
-  'progress comes if asked for, and then alone': () =>
+  'only progress is delivered if requested': () =>
     withClient(async client => {
-      const changes = watch(client, { kinds: ['PROGRESS'] })
+      const changes = subscribe(client, { kinds: ['PROGRESS'] })
       await untilLive(changes, runOf)
       const run = await createRun()
       await startRun(run)
@@ -197,15 +197,15 @@ await report('subscribe', {
       await completeRun(run)
       const seen = await changesOf(changes, run, await makeMark())
       const progress = 'PROGRESS RUNNING > RUNNING'
-      // A change may be told after the next was made, but has a row of its own.
-      assert.deepEqual(seen.map(gist), [progress, progress])
+      // A change may be delivered after the next was made, but is delivered on its own.
+      assert.deepEqual(seen.map(summary), [progress, progress])
       assert.ok(seen[0].run.recordsProcessed >= 7 && seen[1].run.recordsProcessed === 8)
     }),
 
   'several subscriptions share a socket': () =>
     withClient(async client => {
       const subscriptions = ['AS400', 'FILEMAKER', 'EXTERNAL'].map(source => {
-        const changes = watch(client, { filter: { source: [source] } })
+        const changes = subscribe(client, { filter: { source: [source] } })
         return { source, changes }
       })
       for (const { source, changes } of subscriptions) await untilLive(changes, runOf, { source })
@@ -222,43 +222,43 @@ await report('subscribe', {
 
   'a query and a mutation complete': () =>
     withClient(async client => {
-      // With nothing under way the client closes its socket, and opens another for what comes next:
-      // this fails, too, if the server does not answer the close.
-      const made = await result(client, {
+      // With no operation in flight the client closes its socket, and opens another for the next operation.
+      // This also fails if the server does not acknowledge the close.
+      const created = await result(client, {
         query: `mutation Make($input: CreateSyncRunInput!) {
           createSyncRun(input: $input) { replayed run { id status version } }
         }`,
         variables: { input: { entityType: 'STOCK', source: 'AS400' } },
       })
-      assert.equal(made.createSyncRun.replayed, false)
+      assert.equal(created.createSyncRun.replayed, false)
       const read = await result(client, {
         operationName: 'Second',
         query: `query First { __typename }
           query Second($id: ID!) { syncRun(id: $id) { id status version } }`,
-        variables: { id: made.createSyncRun.run.id },
+        variables: { id: created.createSyncRun.run.id },
       })
-      assert.deepEqual(read.syncRun, made.createSyncRun.run)
+      assert.deepEqual(read.syncRun, created.createSyncRun.run)
       assert.deepEqual([read.syncRun.status, read.syncRun.version], ['PENDING', 1])
     }),
 
-  'an invalid document is refused with a code': () =>
+  'an invalid document is rejected with a code': () =>
     withClient(async (client, messages) => {
-      const errors = await refusal(client, messages, { query: 'subscription { syncRunChanged { nothing } }' })
+      const errors = await rejection(client, messages, { query: 'subscription { syncRunChanged { nothing } }' })
       for (const { extensions } of errors) assert.equal(extensions.code, 'BAD_INPUT')
     }),
 
-  'a bad cursor is refused with a code': () =>
+  'a malformed cursor is rejected with a code': () =>
     withClient(async (client, messages) => {
-      const [error] = await refusal(client, messages, { query: CHANGES, variables: { after: 'no cursor' } })
+      const [error] = await rejection(client, messages, { query: CHANGES, variables: { after: 'no cursor' } })
       assert.equal(error.extensions.code, 'BAD_CURSOR')
     }),
 
-  'a cursor of a list is no place in the feed': () =>
+  'a list cursor is not a feed cursor': () =>
     withClient(async (client, messages) => {
       await makeMark()
       const { syncRuns } = await request('{ syncRuns(first: 1) { pageInfo { endCursor } } }')
       const after = syncRuns.pageInfo.endCursor
-      const [error] = await refusal(client, messages, { query: CHANGES, variables: { after } })
+      const [error] = await rejection(client, messages, { query: CHANGES, variables: { after } })
       assert.equal(error.extensions.code, 'BAD_CURSOR')
     }),
 })

@@ -108,12 +108,12 @@ async fn write(database: DatabaseKind, url: String, seed: u64, stop: Arc<AtomicB
 /// last cursor.
 async fn follow(
     replicas: Vec<Executor>,
-    begin: String,
+    start: String,
     seed: u64,
     stop: Arc<AtomicBool>,
 ) -> (Vec<Key>, usize) {
     let random = Random::new(seed);
-    let mut cursor = begin;
+    let mut cursor = start;
     let (mut received, mut cuts) = (Vec::new(), 0);
     loop {
         let replica = &replicas[usize::try_from(random.below(replicas.len() as u64)).unwrap()];
@@ -126,19 +126,19 @@ async fn follow(
         let Ok(prepared) = replica.prepare(request, &principal(), "race") else {
             panic!("the request is rejected")
         };
-        let mut said = pin!(replica.subscribe(prepared, None, "race".to_owned()));
+        let mut output = pin!(replica.subscribe(prepared, None, "race".to_owned()));
         let limit = received.len() + usize::try_from(random.below(60)).unwrap();
         while received.len() <= limit {
-            let next = tokio::time::timeout(Duration::from_secs(2), said.next()).await;
-            let Ok(said) = next else {
+            let next = tokio::time::timeout(Duration::from_secs(2), output.next()).await;
+            let Ok(output) = next else {
                 // No more changes.
                 if stop.load(Ordering::Relaxed) {
                     return (received, cuts);
                 }
                 break;
             };
-            let Some(Output::Frames(frames, first)) = said else {
-                panic!("{said:?}")
+            let Some(Output::Frames(frames, first)) = output else {
+                panic!("{output:?}")
             };
             for frame in &frames[first..] {
                 frame.place.as_deref().unwrap().clone_into(&mut cursor);
@@ -244,7 +244,7 @@ async fn every_committed_change_is_delivered_once_and_in_order(database: Databas
         let limits = graphql::GraphqlLimits::default();
         replicas.push(Executor::new(runs, feed.unwrap(), limits));
     }
-    let begin = feed_cursor(&replicas[0]).await;
+    let start = feed_cursor(&replicas[0]).await;
     // This transaction has written, and stays open until the writers have finished.
     let open = (database == Postgres).then_some(connect(&url).await);
     if let Some(open) = &open {
@@ -271,7 +271,7 @@ async fn every_committed_change_is_delivered_once_and_in_order(database: Databas
     let subscribers: Vec<_> = (0..SUBSCRIBERS)
         .map(|seed| {
             let stop = Arc::clone(&stop_readers);
-            tokio::spawn(follow(replicas.clone(), begin.clone(), seed + 100, stop))
+            tokio::spawn(follow(replicas.clone(), start.clone(), seed + 100, stop))
         })
         .collect();
     let naive = tokio::spawn(follow_naively(

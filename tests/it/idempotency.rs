@@ -4,19 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::support::{DatabaseKind, TestServer, Value, apply, code, json, on_both_databases};
-
-const CREATE: &str = "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) {
-    replayed run { id entityType source status startedAt completedAt durationSeconds
-    recordsProcessed recordsExpected progress details triggeredById version events { totalCount } }
-    runEdge { cursor node { id } } } }";
-
-const START: &str =
-    "mutation($id: ID!) { startSyncRun(runId: $id) { replayed run { status version } } }";
-
-const PROGRESS: &str = "mutation($input: ReportSyncProgressInput!) {
-    reportSyncProgress(input: $input) { run { status version recordsProcessed recordsCreated
-    recordsUpdated recordsFailed recordsExpected progress details } } }";
+use crate::{
+    lifecycle::{CREATE, PROGRESS, START},
+    support::{DatabaseKind, TestServer, Value, apply, code, json, on_both_databases},
+};
 
 #[apply(on_both_databases)]
 #[tokio::test]

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use crate::support::{DatabaseKind, TestServer, Value, apply, code, json, on_both_databases};
 
-const CREATE: &str = "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) {
+pub(crate) const CREATE: &str =
+    "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) {
     replayed run { id entityType source status startedAt completedAt durationSeconds
     recordsProcessed recordsExpected progress details triggeredById version events { totalCount } }
     runEdge { cursor node { id } } } }";
-const START: &str =
+pub(crate) const START: &str =
     "mutation($id: ID!) { startSyncRun(runId: $id) { replayed run { status version } } }";
-const PROGRESS: &str = "mutation($input: ReportSyncProgressInput!) {
+pub(crate) const PROGRESS: &str = "mutation($input: ReportSyncProgressInput!) {
     reportSyncProgress(input: $input) { run { status version recordsProcessed recordsCreated
     recordsUpdated recordsFailed recordsExpected progress details } } }";
 const CANCEL: &str = "mutation($input: CancelSyncRunInput!) { cancelSyncRun(input: $input) {

@@ -4,7 +4,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::Head
 use sync_history::config::Limits;
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
-use crate::support::{Process, Sqlite, TestServer, Value, json, rstest};
+use crate::support::{Process, Sqlite, TestServer, json, rstest};
 
 const ALLOWED: &str = "https://admin.example";
 const CREATE: &str =
@@ -17,21 +17,16 @@ async fn start() -> TestServer {
     TestServer::start_with(Sqlite, limits).await
 }
 
-fn request(server: &TestServer, method: Method, path: &str) -> RequestBuilder {
+fn build_request(server: &TestServer, method: Method, path: &str) -> RequestBuilder {
     Client::new().request(method, format!("{}{path}", server.url))
 }
 
 fn create(server: &TestServer) -> RequestBuilder {
-    request(server, Method::POST, "/graphql").json(&json!({"query": CREATE}))
+    build_request(server, Method::POST, "/graphql").json(&json!({"query": CREATE}))
 }
 
 async fn send(request: RequestBuilder) -> Response {
     request.send().await.unwrap()
-}
-
-async fn count(server: &TestServer) -> Value {
-    let data = server.data("{ syncRuns { totalCount } }", json!({})).await;
-    data["syncRuns"]["totalCount"].clone()
 }
 
 async fn opens(server: &TestServer, name: &'static str, value: &str) -> bool {
@@ -58,7 +53,7 @@ async fn loopback_rejects_dns_rebinding_hosts() {
         // The host of an allowed origin, as a local proxy forwards it.
         ("admin.example", true),
     ] {
-        let before = count(&server).await;
+        let before = server.count_runs().await;
         // To the browser, this is a same-origin request.
         let origin = format!("http://{host}");
         let request = create(&server)
@@ -71,9 +66,9 @@ async fn loopback_rejects_dns_rebinding_hosts() {
             StatusCode::MISDIRECTED_REQUEST
         };
         assert_eq!(status, expected, "{host}");
-        assert_eq!(count(&server).await != before, executed, "{host}");
+        assert_eq!(server.count_runs().await != before, executed, "{host}");
         assert_eq!(opens(&server, "host", host).await, executed, "{host}");
-        let page = request(&server, Method::GET, "/graphiql").header("host", host);
+        let page = build_request(&server, Method::GET, "/graphiql").header("host", host);
         assert_eq!(send(page).await.status(), expected, "{host}");
     }
 }
@@ -109,9 +104,9 @@ async fn cross_origin_requests_are_rejected_before_execution(
     origin: &str,
 ) {
     let server = start().await;
-    let preflight = request(&server, Method::OPTIONS, "/graphql")
+    let preflight = build_request(&server, Method::OPTIONS, "/graphql")
         .header("access-control-request-method", "POST");
-    let query = request(&server, Method::GET, LIST);
+    let query = build_request(&server, Method::GET, LIST);
     for request in [create(&server), query, preflight] {
         let rejected = send(request.header("origin", origin)).await;
         assert_eq!(rejected.status(), 403);
@@ -124,7 +119,7 @@ async fn cross_origin_requests_are_rejected_before_execution(
         .header("origin", ALLOWED)
         .header("origin", origin);
     assert_eq!(send(two).await.status(), 403);
-    assert_eq!(count(&server).await, 0);
+    assert_eq!(server.count_runs().await, 0);
 }
 
 #[tokio::test]
@@ -136,11 +131,12 @@ async fn embedded_cross_site_queries_are_rejected() {
         ("same-origin", 200),
         ("none", 200),
     ] {
-        let request = request(&server, Method::GET, LIST).header("sec-fetch-site", site);
+        let request = build_request(&server, Method::GET, LIST).header("sec-fetch-site", site);
         assert_eq!(send(request).await.status(), status, "{site}");
     }
     // Links to GraphiQL are allowed.
-    let linked = request(&server, Method::GET, "/graphiql").header("sec-fetch-site", "cross-site");
+    let linked =
+        build_request(&server, Method::GET, "/graphiql").header("sec-fetch-site", "cross-site");
     assert_eq!(send(linked).await.status(), 200);
 }
 
@@ -158,7 +154,7 @@ fn assert_readable(headers: &HeaderMap) {
 #[tokio::test]
 async fn allowed_origins_send_requests_and_read_responses() {
     let server = start().await;
-    let preflight = request(&server, Method::OPTIONS, "/graphql")
+    let preflight = build_request(&server, Method::OPTIONS, "/graphql")
         .header("origin", ALLOWED)
         .header("access-control-request-method", "POST")
         .header(
@@ -176,12 +172,12 @@ async fn allowed_origins_send_requests_and_read_responses() {
     );
     assert_eq!(headers["access-control-max-age"], "7200");
     let subscription = json!({"query": "subscription { syncRunChanged { status } }"});
-    let events = request(&server, Method::POST, "/graphql")
+    let events = build_request(&server, Method::POST, "/graphql")
         .header("accept", "text/event-stream")
         .json(&subscription);
-    let text = request(&server, Method::POST, "/graphql").body("text");
-    let put = request(&server, Method::PUT, "/graphql");
-    let embedded = request(&server, Method::GET, LIST).header("sec-fetch-site", "cross-site");
+    let text = build_request(&server, Method::POST, "/graphql").body("text");
+    let put = build_request(&server, Method::PUT, "/graphql");
+    let embedded = build_request(&server, Method::GET, LIST).header("sec-fetch-site", "cross-site");
     for (request, status) in [
         (create(&server), 200),
         (embedded, 200),
@@ -195,7 +191,7 @@ async fn allowed_origins_send_requests_and_read_responses() {
         assert_readable(response.headers());
     }
     assert!(opens(&server, "origin", ALLOWED).await);
-    assert_eq!(count(&server).await, 1);
+    assert_eq!(server.count_runs().await, 1);
 }
 
 #[tokio::test]

@@ -49,9 +49,7 @@ async fn runs_with_users_and_events_are_read_in_one_statement(database: Database
     }
     let one = "query($id: ID!) { syncRun(id: $id) { triggeredBy { id } a: events { nodes { id } }
         b: events(last: 1) { nodes { id } } } }";
-    let run = server
-        .create_run(json!({"entityType": "STOCK", "source": "AS400"}))
-        .await;
+    let run = server.create_stock_run().await;
     let (statements, _) = server
         .record_statements(server.data(one, json!({"id": run})))
         .await;
@@ -115,7 +113,7 @@ async fn an_extra_row_is_read_only_for_page_info(database: DatabaseKind) {
 /// Starts a server with 20,000 runs of all types and 60,000 events, and current planner statistics.
 pub(crate) async fn start_with_20_000_runs(database: DatabaseKind, options: Options) -> TestServer {
     let server = TestServer::start_with(database, options).await;
-    let (series, id, instant, end) = if database == Postgres {
+    let (series, id, started_at, completed_at) = if database == Postgres {
         (
             "generate_series(1, 20000) AS series(n)",
             "gen_random_uuid()",
@@ -157,7 +155,7 @@ pub(crate) async fn start_with_20_000_runs(database: DatabaseKind, options: Opti
         "INSERT INTO {runs} (id, entity_type, source, status, started_at, completed_at,
             records_processed, records_created, records_updated, records_failed, error_message)
         SELECT {id}, {entity}, {source}, CASE WHEN n % 100 = 0 THEN 'failed' WHEN n % 10 = 1
-            THEN 'running' ELSE 'completed' END, {instant}, CASE WHEN n % 10 <> 1 THEN {end} END,
+            THEN 'running' ELSE 'completed' END, {started_at}, CASE WHEN n % 10 <> 1 THEN {completed_at} END,
             n % 5000, 0, 0, n % 500, CASE WHEN n % 100 = 0 THEN 'read timed out' END
         FROM {series};
         INSERT INTO {events} (id, sync_id, event_type, timestamp, message)

@@ -22,103 +22,51 @@ async fn a_query_with_invalid_input_is_rejected(database: DatabaseKind) {
     let other = cursors["other"]["pageInfo"]["endCursor"].as_str().unwrap();
     let feed = cursors["syncRuns"]["feedCursor"].as_str().unwrap();
     let deep = (0..20).fold("{}".to_owned(), |inner, _| format!("{{not: {inner}}}"));
-    let cases = [
+    let invalid_inputs = vec![
         (
             "{ syncRuns(first: 0) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "first is 0",
         ),
         (
             "{ syncRuns(first: -1) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "first is -1",
         ),
         (
             "{ syncRuns(first: 101) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "1 to 100",
         ),
         (
             "{ syncRuns(last: 101) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "last is 101",
         ),
         (
             "{ syncRuns(first: 1, last: 1) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "first and last",
         ),
         (
             "{ syncEvents(last: 0) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "last is 0",
         ),
         (
             "{ syncRuns { nodes { events(first: 1000) { totalCount } } } }".to_owned(),
-            "BAD_INPUT",
             "1 to 100",
         ),
         (
             "{ syncRuns { totalCount(upTo: 0) } }".to_owned(),
-            "BAD_INPUT",
             "upTo is 0",
         ),
-        (
-            format!("{{ syncRuns(after: \"{other}\") {{ totalCount }} }}"),
-            "BAD_CURSOR",
-            "orderBy",
-        ),
-        (
-            format!("{{ syncRuns(before: \"{feed}\") {{ totalCount }} }}"),
-            "BAD_CURSOR",
-            "cursor",
-        ),
-        (
-            format!("{{ syncEvents(after: \"{cursor}\") {{ totalCount }} }}"),
-            "BAD_CURSOR",
-            "cursor",
-        ),
-        (
-            format!(
-                "{{ syncRuns(after: \"{}\") {{ totalCount }} }}",
-                &cursor[1..]
-            ),
-            "BAD_CURSOR",
-            "cursor",
-        ),
-        (
-            "{ syncRuns(after: \"\") { totalCount } }".to_owned(),
-            "BAD_CURSOR",
-            "cursor",
-        ),
-        (
-            "{ syncRuns(after: \"🦀\") { totalCount } }".to_owned(),
-            "BAD_CURSOR",
-            "cursor",
-        ),
-        (
-            "{ syncRun(id: \"42\") { id } }".to_owned(),
-            "BAD_INPUT",
-            "is not a UUID",
-        ),
-        (
-            "{ node(id: \"\") { id } }".to_owned(),
-            "BAD_INPUT",
-            "is not a UUID",
-        ),
+        ("{ syncRun(id: \"42\") { id } }".to_owned(), "is not a UUID"),
+        ("{ node(id: \"\") { id } }".to_owned(), "is not a UUID"),
         (
             "{ syncRuns(filter: {id: \"x\"}) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "is not a UUID",
         ),
         (
             "{ syncRuns(filter: {startedAt: {gte: \"2026-11-23\"}}) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "with an offset",
         ),
         (
             format!("{{ syncRuns(filter: {deep}) {{ totalCount }} }}"),
-            "BAD_INPUT",
             "flatter",
         ),
         (
@@ -126,36 +74,66 @@ async fn a_query_with_invalid_input_is_rejected(database: DatabaseKind) {
                 "{{ syncRuns(filter: {{errorContains: \"{}\"}}) {{ totalCount }} }}",
                 "x".repeat(501)
             ),
-            "BAD_INPUT",
             "500",
         ),
         (
             "{ syncRuns(filter: {errorContains: \"\\u0000\"}) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "U+0000",
         ),
         (
             "{ syncEvents(filter: {messageContains: \"\\u0000\"}) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "U+0000",
         ),
         (
             "{ syncEvents(filter: {eventType: \"\\u0000\"}) { totalCount } }".to_owned(),
-            "BAD_INPUT",
             "U+0000",
         ),
-        ("{ nope }".to_owned(), "BAD_INPUT", "nope"),
-        ("{".to_owned(), "BAD_INPUT", "expected"),
-        (String::new(), "BAD_INPUT", "expected"),
+        ("{ nope }".to_owned(), "nope"),
+        ("{".to_owned(), "expected"),
+        (String::new(), "expected"),
     ];
-    for (query, expected, expected_message) in cases {
-        let error = server.error(&query, json!({})).await;
-        let message = error["message"].as_str().unwrap();
-        assert_eq!(code(&error), expected, "{error} for {query}");
-        assert!(
-            message.contains(expected_message),
-            "{message:?} does not say {expected_message:?}"
-        );
+    let invalid_cursors = vec![
+        (
+            format!("{{ syncRuns(after: \"{other}\") {{ totalCount }} }}"),
+            "orderBy",
+        ),
+        (
+            format!("{{ syncRuns(before: \"{feed}\") {{ totalCount }} }}"),
+            "cursor",
+        ),
+        (
+            format!("{{ syncEvents(after: \"{cursor}\") {{ totalCount }} }}"),
+            "cursor",
+        ),
+        (
+            format!(
+                "{{ syncRuns(after: \"{}\") {{ totalCount }} }}",
+                &cursor[1..]
+            ),
+            "cursor",
+        ),
+        (
+            "{ syncRuns(after: \"\") { totalCount } }".to_owned(),
+            "cursor",
+        ),
+        (
+            "{ syncRuns(after: \"🦀\") { totalCount } }".to_owned(),
+            "cursor",
+        ),
+    ];
+    for (expected, cases) in [
+        ("BAD_INPUT", invalid_inputs),
+        ("BAD_CURSOR", invalid_cursors),
+    ] {
+        for (query, expected_message) in cases {
+            let error = server.error(&query, json!({})).await;
+            let message = error["message"].as_str().unwrap();
+            assert_eq!(code(&error), expected, "{error} for {query}");
+            assert!(
+                message.contains(expected_message),
+                "{message:?} does not contain {expected_message:?}"
+            );
+        }
     }
 }
 

@@ -1,13 +1,13 @@
-//! Lists that cost the same however many runs there are: what the database does for each of them.
+//! Lists whose cost is independent of the number of runs: plans of all documented filters and orders.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::{
-    query_plans::grown,
+    query_plans::start_with_20_000_runs,
     support::{DatabaseKind, Options, Postgres, TestServer, Value, apply, json, on_both_databases},
 };
 
-/// Rows of a page of the default size, and the one that tells of more.
+/// Rows of a page of the default size, and one more for `hasNextPage`.
 const PAGE: f64 = 26.0;
 const ORDERS: [(&str, &str); 5] = [
     (
@@ -26,17 +26,24 @@ const ORDERS: [(&str, &str); 5] = [
     ("RECORDS_FAILED", "recordsFailed: {gte: 100, lte: 400}"),
 ];
 
-/// A list: its filter, and its order.
-struct Shape {
+/// A list with a filter and an order.
+struct List {
     filter: String,
     field: &'static str,
     direction: &'static str,
 }
 
-/// All that the README says to cost the same.
-fn shapes() -> Vec<Shape> {
+/// A query of a list.
+struct Query {
+    text: String,
+    /// Whether it reads from one end of all runs: then it walks along an index without a search term.
+    is_walk: bool,
+}
+
+/// All lists whose cost is documented to be independent of the number of runs.
+fn lists() -> Vec<List> {
     let user = "triggeredById: \"0197d2c4-8a3e-7c1b-9f00-000000000001\"";
-    let words = [
+    let filters = [
         "",
         "status: FAILED",
         "status: COMPLETED",
@@ -45,23 +52,23 @@ fn shapes() -> Vec<Shape> {
         user,
         "status: FAILED, source: AS400",
         "status: COMPLETED, source: API",
-        // There are none: the failed are of other types.
+        // Matches nothing: failed runs have other types.
         "status: FAILED, entityType: STOCK",
         "status: RUNNING, entityType: MEASUREMENT",
         "entityType: STOCK, source: AS400",
         "status: [PENDING, RUNNING]",
         "status: [FAILED, RUNNING], source: [AS400, API]",
     ];
-    let mut shapes = Vec::new();
+    let mut lists = Vec::new();
     for (field, range) in ORDERS {
         for direction in ["ASC", "DESC"] {
-            for words in words {
-                if !words.is_empty() && field != "STARTED_AT" {
+            for filter in filters {
+                if !filter.is_empty() && field != "STARTED_AT" {
                     continue;
                 }
                 for range in ["", range] {
-                    let filter = format!("{words}, {range}");
-                    shapes.push(Shape {
+                    let filter = [filter, range].join(" ").trim().to_owned();
+                    lists.push(List {
                         filter,
                         field,
                         direction,
@@ -70,11 +77,11 @@ fn shapes() -> Vec<Shape> {
             }
         }
     }
-    shapes
+    lists
 }
 
-impl Shape {
-    fn list(&self, page: &str, select: &str) -> String {
+impl List {
+    fn query(&self, page: &str, select: &str) -> String {
         let Self {
             filter,
             field,
@@ -86,22 +93,29 @@ impl Shape {
         )
     }
 
-    /// The first page, one in the middle in either direction, the last, and the number of all.
-    fn pages(&self, middle: &str) -> Vec<String> {
-        let place = |side| format!(", {side}: \"{middle}\"");
-        let pages = [
-            String::new(),
-            place("after"),
-            format!(", last: 25{}", place("before")),
-            ", last: 25".to_owned(),
-        ];
-        let lists = pages.iter().map(|page| self.list(page, "nodes { id }"));
-        lists.chain([self.list("", "totalCount")]).collect()
+    /// Queries of the first page, of a middle page in both directions, of the last page and of the count.
+    fn queries(&self, middle: &str) -> Vec<Query> {
+        let is_unfiltered = self.filter.is_empty();
+        let query = |page: &str, select: &str, is_walk: bool| Query {
+            text: self.query(page, select),
+            is_walk,
+        };
+        vec![
+            query("", "nodes { id }", is_unfiltered),
+            query(&format!(", after: \"{middle}\""), "nodes { id }", false),
+            query(
+                &format!(", last: 25, before: \"{middle}\""),
+                "nodes { id }",
+                false,
+            ),
+            query(", last: 25", "nodes { id }", is_unfiltered),
+            query("", "totalCount", is_unfiltered),
+        ]
     }
 }
 
-/// A cursor somewhere in the middle of the list of all in this order.
-async fn middle(server: &TestServer, field: &str) -> String {
+/// Returns a cursor in the middle of the list of all runs in this order.
+async fn middle_cursor(server: &TestServer, field: &str) -> String {
     let few = "startedAt: {gte: \"2026-01-07T22:00:00Z\", lt: \"2026-01-07T22:10:00Z\"}";
     let query = format!(
         "{{ syncRuns(filter: {{{few}}}, orderBy: {{field: {field}}}) {{ edges {{ cursor }} }} }}"
@@ -114,28 +128,31 @@ async fn middle(server: &TestServer, field: &str) -> String {
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn indexed_pages_and_counts_read_no_more_than_they_return(database: DatabaseKind) {
-    let server = grown(database, Options::default()).await;
-    let connection = as_the_server(&server, database).await;
+    let server = start_with_20_000_runs(database, Options::default()).await;
+    let connection = connection_with_server_settings(&server, database).await;
     let mut wrong = Vec::new();
     let nested =
         "{ syncRuns(first: 20) { nodes { events(first: 10) { totalCount nodes { id } } } } }";
-    let mut queries = vec![nested.to_owned()];
+    let mut queries = vec![Query {
+        text: nested.to_owned(),
+        is_walk: true,
+    }];
     for (field, _) in ORDERS {
-        let middle = middle(&server, field).await;
-        let shapes = shapes().into_iter().filter(|shape| shape.field == field);
-        queries.extend(shapes.flat_map(|shape| shape.pages(&middle)));
+        let middle = middle_cursor(&server, field).await;
+        let lists = lists().into_iter().filter(|list| list.field == field);
+        queries.extend(lists.flat_map(|list| list.queries(&middle)));
     }
-    for query in queries {
+    for Query { text, is_walk } in queries {
         let (statements, _) = server
-            .record_statements(server.data(&query, json!({})))
+            .record_statements(server.data(&text, json!({})))
             .await;
         for statement in statements {
             let found = if database == Postgres {
                 wrong_on_postgres(&connection, &statement).await
             } else {
-                wrong_on_sqlite(&connection, &statement).await
+                wrong_on_sqlite(&connection, &statement, is_walk).await
             };
-            wrong.extend(found.map(|found| format!("{query}\n{statement}\n{found}")));
+            wrong.extend(found.map(|found| format!("{text}\n{statement}\n{found}")));
         }
     }
     let count = wrong.len();
@@ -145,43 +162,46 @@ async fn indexed_pages_and_counts_read_no_more_than_they_return(database: Databa
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn a_filter_by_several_enum_values_is_paginated_as_one_list(database: DatabaseKind) {
-    let server = grown(database, Options::default()).await;
+    let server = start_with_20_000_runs(database, Options::default()).await;
     let day = "startedAt: {gte: \"2026-01-05T00:00:00Z\", lt: \"2026-01-05T04:00:00Z\"}";
-    let merged = format!("status: [RUNNING, FAILED, RUNNING], source: [API, AS400, FILE], {day}");
-    // The same, by which no index is asked for.
-    let searched = format!("not: {{not: {{{merged}}}}}, {day}");
-    let forth = ("first: 7, after", "endCursor", "hasNextPage");
-    let back = ("last: 7, before", "startCursor", "hasPreviousPage");
+    let indexed = format!("status: [RUNNING, FAILED, RUNNING], source: [API, AS400, FILE], {day}");
+    // The same filter in a form that uses no index.
+    let unindexed = format!("not: {{not: {{{indexed}}}}}, {day}");
+    let forwards = ("first: 7, after", "endCursor", "hasNextPage");
+    let backwards = ("last: 7, before", "startCursor", "hasPreviousPage");
     let mut found = Vec::new();
-    for filter in [merged, searched] {
+    for filter in [indexed, unindexed] {
         for direction in ["ASC", "DESC"] {
-            for (page, cursor, more) in [forth, back] {
+            for (page, end, more) in [forwards, backwards] {
                 let query = format!(
-                    "query($place: String) {{ syncRuns(filter: {{{filter}}}, {page}: $place, \
+                    "query($cursor: String) {{ syncRuns(filter: {{{filter}}}, {page}: $cursor, \
                      orderBy: {{field: STARTED_AT, direction: {direction}}}) {{ totalCount \
-                     nodes {{ id status }} pageInfo {{ {cursor} {more} }} }} }}"
+                     nodes {{ id status }} pageInfo {{ {end} {more} }} }} }}"
                 );
-                let mut place = Value::Null;
+                let mut cursor = Value::Null;
                 loop {
                     let mut list =
-                        server.data(&query, json!({"place": place})).await["syncRuns"].take();
-                    place = list["pageInfo"][cursor].take();
-                    let goes_on = list["pageInfo"][more] == true;
+                        server.data(&query, json!({"cursor": cursor})).await["syncRuns"].take();
+                    cursor = list["pageInfo"][end].take();
+                    let has_more = list["pageInfo"][more] == true;
                     found.push(list);
-                    if !goes_on {
+                    if !has_more {
                         break;
                     }
                 }
             }
         }
     }
-    let (merged, searched) = found.split_at(found.len() / 2);
-    assert!(merged.len() > 8, "{}", merged.len());
-    assert_eq!(merged, searched);
+    let (indexed, unindexed) = found.split_at(found.len() / 2);
+    assert!(indexed.len() > 8, "{}", indexed.len());
+    assert_eq!(indexed, unindexed);
 }
 
-/// A connection with the settings of the server's own.
-async fn as_the_server(server: &TestServer, database: DatabaseKind) -> DatabaseConnection {
+/// Opens a connection with the settings of the server.
+async fn connection_with_server_settings(
+    server: &TestServer,
+    database: DatabaseKind,
+) -> DatabaseConnection {
     let connection = server.external_connection().await;
     if database == Postgres {
         let settings = "SET search_path = sync_history; SET jit = off; \
@@ -192,27 +212,28 @@ async fn as_the_server(server: &TestServer, database: DatabaseKind) -> DatabaseC
     connection
 }
 
+/// Returns the plan if it reads many more rows than it returns, scans a table, or sorts more than a page.
 async fn wrong_on_postgres(connection: &DatabaseConnection, statement: &str) -> Option<String> {
     let explain = format!("EXPLAIN (ANALYZE, FORMAT JSON) {statement}");
     let explain = Statement::from_string(connection.get_database_backend(), explain);
     let row = connection.query_one_raw(explain).await.unwrap().unwrap();
     let plan: Value = row.try_get("", "QUERY PLAN").unwrap();
-    let mut seen = Seen::default();
-    seen.add(&plan[0]["Plan"], false);
-    let reads_more = seen.read > 3.0 * seen.returned + 10.0;
-    (reads_more || seen.scans || seen.sorted > PAGE).then(|| format!("{seen:?}\n{plan:#}"))
+    let mut stats = PlanStats::default();
+    stats.add(&plan[0]["Plan"], false);
+    let reads_more = stats.read > 3.0 * stats.returned + 10.0;
+    (reads_more || stats.scans || stats.sorted > PAGE).then(|| format!("{stats:?}\n{plan:#}"))
 }
 
-/// What a plan did.
+/// Row counts of an executed plan.
 #[derive(Debug, Default)]
-struct Seen {
+struct PlanStats {
     read: f64,
     returned: f64,
     sorted: f64,
     scans: bool,
 }
 
-impl Seen {
+impl PlanStats {
     fn add(&mut self, node: &Value, is_limited: bool) {
         let number = |name: &str| node[name].as_f64().unwrap_or_default();
         let loops = number("Actual Loops");
@@ -239,7 +260,12 @@ impl Seen {
     }
 }
 
-async fn wrong_on_sqlite(connection: &DatabaseConnection, statement: &str) -> Option<String> {
+/// Returns the plan if it sorts or scans a table; a walk along an index is right if `is_walk`.
+async fn wrong_on_sqlite(
+    connection: &DatabaseConnection,
+    statement: &str,
+    is_walk: bool,
+) -> Option<String> {
     let explain = format!("EXPLAIN QUERY PLAN {statement}");
     let explain = Statement::from_string(connection.get_database_backend(), explain);
     let rows = connection.query_all_raw(explain).await.unwrap();
@@ -247,11 +273,9 @@ async fn wrong_on_sqlite(connection: &DatabaseConnection, statement: &str) -> Op
         .iter()
         .map(|row| row.try_get("", "detail").unwrap())
         .collect();
-    // To walk along an index is right for a page of all alone.
-    let is_of_all = statement.contains(" WHERE TRUE ");
     let is_wrong = lines.iter().any(|line| {
-        let walks = line.starts_with("SCAN sync_");
-        line.contains("TEMP B-TREE") || walks && !(is_of_all && line.contains("INDEX"))
+        let scans = line.starts_with("SCAN sync_");
+        line.contains("TEMP B-TREE") || scans && !(is_walk && line.contains("INDEX"))
     });
     is_wrong.then(|| lines.join("\n"))
 }

@@ -143,6 +143,13 @@ async fn wait_until_live(server: &TestServer, socket: &mut Socket) {
     .await;
 }
 
+/// Limits without pings: these readers do not answer any.
+fn limits_without_pings() -> Limits {
+    let mut limits = Limits::default();
+    limits.http.ping_interval = Duration::from_hours(1);
+    limits
+}
+
 const WATCH_ALL: &str = "subscription($after: String) {
     syncRunChanged(after: $after) { run { id errorMessage } } }";
 
@@ -150,7 +157,7 @@ const WATCH_ALL: &str = "subscription($after: String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_reader_receives_every_change_and_delays_nobody(database: DatabaseKind) {
     const RUNS: usize = 6000;
-    let server = TestServer::start(database).await;
+    let server = TestServer::start_with(database, limits_without_pings()).await;
     let after = json!({"after": server.feed_cursor().await});
     let mut paused = server.subscribe(WATCH_ALL, after.clone()).await;
     let mut fast = server.subscribe(WATCH_ALL, after).await;
@@ -167,7 +174,7 @@ async fn a_paused_reader_receives_every_change_and_delays_nobody(database: Datab
 #[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stalled_reader_is_closed_with_1013(database: DatabaseKind) {
-    let mut limits = Limits::default();
+    let mut limits = limits_without_pings();
     limits.http.send_timeout = Duration::from_secs(1);
     let server = TestServer::start_with(database, limits).await;
     let mut stalled = server.subscribe(WATCH_ALL, json!({})).await;
@@ -182,7 +189,7 @@ async fn a_stalled_reader_is_closed_with_1013(database: DatabaseKind) {
 #[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_does_not_catch_up_is_closed_with_1013(database: DatabaseKind) {
-    let mut limits = Limits::default();
+    let mut limits = limits_without_pings();
     limits.graphql.catch_up_time = Duration::ZERO;
     let server = TestServer::start_with(database, limits).await;
     let mut slow = server.subscribe(WATCH_ALL, json!({})).await;

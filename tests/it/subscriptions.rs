@@ -1,5 +1,9 @@
 //! Subscriptions to changes of runs.
 
+use std::time::Duration;
+
+use sync_history::config::Limits;
+
 use crate::support::{
     DatabaseKind, TestServer, Value, apply, code, json, on_both_databases, socket::Socket,
 };
@@ -60,7 +64,7 @@ async fn without_a_cursor_subscribers_receive_only_new_changes(database: Databas
     let mut next = std::pin::pin!(socket.data());
     let first = loop {
         after.push(server.create_stock_run().await);
-        let timeout = std::time::Duration::from_millis(20);
+        let timeout = Duration::from_millis(20);
         if let Ok(change) = tokio::time::timeout(timeout, &mut next).await {
             break change;
         }
@@ -77,14 +81,14 @@ async fn without_a_cursor_subscribers_receive_only_new_changes(database: Databas
 #[tokio::test]
 async fn a_change_cursor_resumes_exactly_after_it(database: DatabaseKind) {
     let server = TestServer::start(database).await;
-    let begin = server.feed_cursor().await;
+    let start = server.feed_cursor().await;
     let mut versions = Vec::new();
     for _ in 0..3 {
         let id = server.create_stock_run().await;
         server.start_run(&id).await;
         server.complete_run(&id, json!({})).await;
     }
-    let mut socket = server.subscribe(WATCH, json!({"after": begin})).await;
+    let mut socket = server.subscribe(WATCH, json!({"after": start})).await;
     for _ in 0..9 {
         let change = socket.data().await["syncRunChanged"].take();
         versions.push((
@@ -191,7 +195,10 @@ async fn external_writes_and_other_replicas_writes_are_delivered(database: Datab
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn a_subscriber_far_behind_receives_every_change_once(database: DatabaseKind) {
-    let server = TestServer::start(database).await;
+    let mut limits = Limits::default();
+    // The subscriber does not answer pings.
+    limits.http.ping_interval = Duration::from_hours(1);
+    let server = TestServer::start_with(database, limits).await;
     let after = server.feed_cursor().await;
     let mut slow = server.subscribe(WATCH, json!({"after": after})).await;
     // More than fits into one batch, and more batches than are buffered.
@@ -252,8 +259,8 @@ async fn shutdown_closes_sockets_with_1001(database: DatabaseKind) {
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn a_client_that_does_not_answer_pings_is_closed_with_4408(database: DatabaseKind) {
-    let mut limits = sync_history::config::Limits::default();
-    limits.http.ping_interval = std::time::Duration::from_millis(50);
+    let mut limits = Limits::default();
+    limits.http.ping_interval = Duration::from_millis(50);
     let server = TestServer::start_with(database, limits).await;
     let mut responding = Socket::open(&server.url).await;
     for _ in 0..5 {

@@ -1,6 +1,6 @@
-//! Writes that wait share a transaction on SQLite, and have outcomes of their own.
+//! SQLite's write queue: waiting writes share a transaction, and have separate results.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, join_all};
 use sea_orm::{
@@ -8,7 +8,11 @@ use sea_orm::{
 };
 use sync_history::db::{self, Database};
 use tempfile::TempDir;
-use tokio::{task::JoinHandle, time};
+use tokio::{
+    sync::Notify,
+    task::{self, JoinHandle},
+    time,
+};
 
 use crate::support::{Sqlite, TestServer, Value, code, json};
 
@@ -16,15 +20,16 @@ const CREATE: &str = "mutation($input: CreateSyncRunInput!) { createSyncRun(inpu
 const ADD: &str =
     "mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }";
 
-/// How long everything that was begun gets to stand in the queue.
-const ARRIVAL: Duration = Duration::from_millis(500);
+/// Time for concurrent HTTP requests to reach the queue, while a lock holds it up. Nothing outside the
+/// server shows that a request is in the queue.
+const ARRIVAL_TIME: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 async fn concurrent_writes_share_a_commit_and_have_separate_results() {
     let server = TestServer::start(Sqlite).await;
     let run = server.create_stock_run().await;
-    let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
-    let event = |message: &str| json!({"id": some, "eventType": "x", "message": message});
+    let id = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
+    let event = |message: &str| json!({"id": id, "eventType": "x", "message": message});
     let add = |events: Value| json!({"input": {"runId": run, "events": events}});
     server.data(ADD, add(json!([event("stored")]))).await;
 
@@ -33,23 +38,23 @@ async fn concurrent_writes_share_a_commit_and_have_separate_results() {
     let before = commits(&server.database_url);
     let input = json!({"entityType": "STOCK", "source": "AS400"});
     let good = |_| server.data(CREATE, json!({"input": input}));
-    let (mut stranger, mut taken) = (input.clone(), input.clone());
-    stranger["triggeredById"] = json!(some);
+    let (mut unknown_user, mut taken) = (input.clone(), input.clone());
+    unknown_user["triggeredById"] = json!(id);
     taken["id"] = json!(run);
     taken["entityType"] = json!("ORDER");
-    // The second of the two events differs from the one there is, so the first is undone with it.
-    let half = json!([{"eventType": "x", "message": "half"}, event("different")]);
+    // The second event conflicts with a stored one, so the first is rolled back as well.
+    let partly_conflicting = json!([{"eventType": "x", "message": "new"}, event("different")]);
     let bad = [
-        (CREATE, json!({"input": stranger}), "NOT_FOUND"),
+        (CREATE, json!({"input": unknown_user}), "NOT_FOUND"),
         (CREATE, json!({"input": taken}), "ID_CONFLICT"),
-        (ADD, add(half), "ID_CONFLICT"),
+        (ADD, add(partly_conflicting), "ID_CONFLICT"),
     ];
     let bad = bad.iter().map(async |(query, variables, expected)| {
         let error = server.error(query, variables.clone()).await;
         assert_eq!(code(&error), *expected, "{error}");
     });
     let release = async {
-        time::sleep(ARRIVAL).await;
+        time::sleep(ARRIVAL_TIME).await;
         lock.execute_unprepared("COMMIT").await.unwrap();
     };
     let (created, _, ()) = tokio::join!(join_all((0..30).map(good)), join_all(bad), release);
@@ -74,25 +79,25 @@ async fn concurrent_writes_share_a_commit_and_have_separate_results() {
 async fn one_of_several_concurrent_repetitions_is_stored() {
     let server = TestServer::start(Sqlite).await;
     let run = server.create_stock_run().await;
-    let some = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
+    let id = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
     let lock = server.external_connection().await;
     lock.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
-    let input = json!({"id": some, "entityType": "STOCK", "source": "AS400"});
-    let event = json!({"id": some, "eventType": "x", "message": "same"});
+    let input = json!({"id": id, "entityType": "STOCK", "source": "AS400"});
+    let event = json!({"id": id, "eventType": "x", "message": "same"});
     let added = json!({"runId": run, "events": [event]});
     let repeated = async |query: &'static str, input: &Value| {
-        let asked = (0..5).map(|_| server.data(query, json!({"input": input})));
-        join_all(asked).await
+        let requests = (0..5).map(|_| server.data(query, json!({"input": input})));
+        join_all(requests).await
     };
     let different = async {
-        // Behind the others.
-        time::sleep(ARRIVAL / 2).await;
+        // Arrives after the others.
+        time::sleep(ARRIVAL_TIME / 2).await;
         let mut input = input.clone();
         input["entityType"] = json!("ORDER");
         server.error(CREATE, json!({"input": input})).await
     };
     let release = async {
-        time::sleep(ARRIVAL).await;
+        time::sleep(ARRIVAL_TIME).await;
         lock.execute_unprepared("COMMIT").await.unwrap();
     };
     let (created, added, error, ()) = tokio::join!(
@@ -127,9 +132,8 @@ async fn waiting_statements_share_commits_and_fail_independently() {
         .map(|n| add(&format!("number {n}"), &format!("{n}@example.test")))
         .collect();
     let cancelled = add("gone", "gone@example.test");
-    time::sleep(ARRIVAL).await;
+    enqueue_spawned().await;
     cancelled.abort();
-    time::sleep(ARRIVAL).await;
     lock.execute_unprepared("COMMIT").await.unwrap();
     let rows = first.await.unwrap().unwrap();
     assert_eq!(rows.len(), 2);
@@ -148,7 +152,7 @@ async fn waiting_statements_share_commits_and_fail_independently() {
     let others: Vec<_> = (0..9)
         .map(|n| add(&format!("other {n}"), &format!("other{n}@example.test")))
         .collect();
-    time::sleep(ARRIVAL).await;
+    enqueue_spawned().await;
     lock.execute_unprepared("COMMIT").await.unwrap();
     let error = taken.await.unwrap().unwrap_err();
     assert_eq!(db::error::classify(&error), db::error::Failure::Duplicate);
@@ -184,7 +188,7 @@ async fn a_panicking_failing_or_cancelled_write_does_not_affect_its_batch() {
     });
     let cancelled = store.insert("gone");
     let last = store.insert("last");
-    time::sleep(ARRIVAL).await;
+    enqueue_spawned().await;
     cancelled.abort();
     lock.execute_unprepared("COMMIT").await.unwrap();
 
@@ -200,7 +204,7 @@ async fn a_panicking_failing_or_cancelled_write_does_not_affect_its_batch() {
 async fn a_panicking_or_failing_first_write_does_not_affect_its_batch() {
     let store = Store::open().await;
     let panics = store.write(|_| Box::pin(async { panic!("on purpose") }));
-    let fails = store.write(|connection| Box::pin(insert_badly(connection)));
+    let fails = store.write(|connection| Box::pin(insert_twice_and_fail(connection)));
     let last = store.insert("last");
     assert!(panics.await.unwrap_err().is_panic());
     assert!(fails.await.unwrap().is_err());
@@ -211,15 +215,19 @@ async fn a_panicking_or_failing_first_write_does_not_affect_its_batch() {
 #[tokio::test]
 async fn a_write_cancelled_midway_does_not_block_the_queue() {
     let store = Store::open().await;
-    let cancelled = store.write(|connection| {
-        Box::pin(async {
-            time::sleep(ARRIVAL).await;
+    let (started, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (has_started, may_continue) = (Arc::clone(&started), Arc::clone(&resume));
+    let cancelled = store.write(move |connection| {
+        Box::pin(async move {
+            has_started.notify_one();
+            may_continue.notified().await;
             insert(connection, "slow").await
         })
     });
     let next = store.insert("next");
-    time::sleep(ARRIVAL / 5).await;
+    started.notified().await;
     cancelled.abort();
+    resume.notify_one();
     next.await.unwrap().unwrap();
     assert_eq!(store.names().await, ["next", "slow"]);
 }
@@ -227,23 +235,23 @@ async fn a_write_cancelled_midway_does_not_block_the_queue() {
 #[tokio::test]
 async fn a_rollback_by_sqlite_fails_the_whole_batch() {
     let store = Store::open().await;
-    let undone = || {
+    let rollback = || {
         store.write(|connection| {
             Box::pin(async {
-                // As it does on a full disk.
+                // SQLite does this when the disk is full, for example.
                 connection.execute_unprepared("ROLLBACK").await?;
                 Err(DbErr::Custom("on purpose".to_owned()))
             })
         })
     };
-    let alone = undone().await.unwrap().unwrap_err();
+    let alone = rollback().await.unwrap().unwrap_err();
     assert_eq!(alone.to_string(), "Custom Error: on purpose");
 
     let lock = store.lock().await;
     let first = store.insert("first");
-    let second = undone();
+    let second = rollback();
     let third = store.insert("third");
-    time::sleep(ARRIVAL).await;
+    enqueue_spawned().await;
     lock.execute_unprepared("COMMIT").await.unwrap();
     let error = first.await.unwrap().unwrap_err();
     assert_eq!(db::error::classify(&error), db::error::Failure::Unavailable);
@@ -261,7 +269,7 @@ async fn a_failing_commit_fails_the_whole_batch() {
     let first = store.insert("first");
     let second = store.write(|connection| {
         Box::pin(async {
-            // What is wrong is noticed by the commit alone.
+            // The violation is detected at commit.
             let sql = "PRAGMA defer_foreign_keys = ON; INSERT INTO sync_event \
                 (id, sync_id, event_type, timestamp, message) \
                 VALUES (randomblob(16), randomblob(16), 'x', '2026-01-01T00:00:00+00:00', 'x')";
@@ -269,7 +277,7 @@ async fn a_failing_commit_fails_the_whole_batch() {
             Ok(())
         })
     });
-    time::sleep(ARRIVAL).await;
+    enqueue_spawned().await;
     lock.execute_unprepared("COMMIT").await.unwrap();
     assert!(first.await.unwrap().is_err());
     assert!(second.await.unwrap().is_err());
@@ -300,12 +308,12 @@ async fn the_queue_does_not_starve_other_transactions() {
 async fn queued_writes_are_committed_before_the_database_closes() {
     let store = Store::open().await;
     let lock = store.lock().await;
-    // More than share one transaction.
+    // More than one batch.
     let writes: Vec<_> = (0..600).map(|_| store.insert("x")).collect();
-    time::sleep(ARRIVAL).await;
+    enqueue_spawned().await;
     let close = store.database.clone().close();
     let release = async {
-        time::sleep(ARRIVAL).await;
+        // Closing has begun: `join!` polls it first.
         lock.execute_unprepared("COMMIT").await.unwrap();
     };
     let (closed, ()) = tokio::join!(close, release);
@@ -315,7 +323,15 @@ async fn queued_writes_are_committed_before_the_database_closes() {
     }
 }
 
-/// A database whose users the tests add by their names.
+/// Lets the spawned writes run until they wait in the queue. Each does so when it is first polled, and
+/// tests have a single thread.
+async fn enqueue_spawned() {
+    for _ in 0..100 {
+        task::yield_now().await;
+    }
+}
+
+/// A database to which the tests add users by name.
 struct Store {
     database: Database,
     url: String,
@@ -337,7 +353,7 @@ impl Store {
         }
     }
 
-    /// Keeps all from writing, so that they queue.
+    /// Locks the database, so that writes wait in the queue.
     async fn lock(&self) -> DatabaseConnection {
         let mut options = sea_orm::ConnectOptions::new(&self.url);
         options.max_connections(1).sqlx_logging(false);
@@ -360,7 +376,7 @@ impl Store {
         self.write(|connection| Box::pin(insert(connection, name)))
     }
 
-    /// Who is stored, in order.
+    /// The names of all users, in order.
     async fn names(&self) -> Vec<String> {
         use sea_orm::{EntityTrait, QueryOrder};
         let users = entity::user::Entity::find()
@@ -379,8 +395,8 @@ async fn insert(connection: &DatabaseTransaction, name: &str) -> Result<(), DbEr
     Ok(())
 }
 
-/// One of two statements succeeds.
-async fn insert_badly(connection: &DatabaseTransaction) -> Result<(), DbErr> {
+/// Executes two statements, of which the second fails.
+async fn insert_twice_and_fail(connection: &DatabaseTransaction) -> Result<(), DbErr> {
     insert(connection, "undone").await?;
     connection
         .execute_unprepared("INSERT INTO \"user\" VALUES (NULL, NULL, NULL)")
@@ -388,9 +404,9 @@ async fn insert_badly(connection: &DatabaseTransaction) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// How many transactions the file's log holds. A log is a head of 32 bytes and frames of a page each,
-/// whose head of 24 bytes says in its second number, when it is the last of a transaction, how many
-/// pages the file then has. (<https://www.sqlite.org/fileformat2.html#walformat>)
+/// Counts the transactions in the write-ahead log. The log has a header of 32 bytes, and frames with a
+/// header of 24 bytes and a page. In the last frame of a transaction, the second number of the header is
+/// not zero. (<https://www.sqlite.org/fileformat2.html#walformat>)
 fn commits(url: &str) -> usize {
     let file = url
         .trim_start_matches("sqlite://")

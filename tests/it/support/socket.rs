@@ -11,7 +11,7 @@ use tokio_tungstenite::{
 };
 
 /// Timeout of each expected message.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -68,9 +68,13 @@ impl Socket {
         }
     }
 
-    /// Receives a `next` message without errors and returns its data.
+    /// Receives a `next` message without errors and returns its data. Replies to pings meanwhile.
     pub(crate) async fn data(&mut self) -> Value {
         let mut message = self.receive().await;
+        while message["type"] == "ping" {
+            self.send(&json!({"type": "pong"})).await;
+            message = self.receive().await;
+        }
         assert_eq!(message["type"], "next", "{message:#}");
         assert!(message["payload"].get("errors").is_none(), "{message:#}");
         message["payload"]["data"].take()

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Deadline of a condition that is expected to become true.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Polls `condition` until it is true.
