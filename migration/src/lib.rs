@@ -1,14 +1,15 @@
-//! The frozen history of the ledger's tables: one file per step, never edited once released.
+//! Database migrations: one file per step. A step is never edited once it is released.
 //!
-//! Each step works on an empty database and on the one the Python predecessor filled, creating
-//! what is missing and adopting what is there. Three rules keep adoption harmless on a large
-//! database with workers writing to it: a column added to a predecessor's table is nullable or has
-//! a constant default, so nothing is rewritten and writers that do not know it keep working;
-//! indexes on filled tables are built concurrently, outside a transaction; and the caller sets a
-//! lock time-out shorter than PostgreSQL's deadlock time-out and repeats, so that a waiting
-//! migration neither queues the workers behind itself nor makes one of them a deadlock's victim.
+//! Each step works on an empty database and on one that the Python predecessor filled: it creates what is missing
+//! and adopts what exists. Three rules make adoption safe on a large database that workers write to:
 //!
-//! The caller creates the schemas `sync_history` and `user` on PostgreSQL beforehand.
+//! - A column added to one of the predecessor's tables is nullable or has a constant default. No row is rewritten,
+//!   and writers that do not know the column keep working.
+//! - Indexes on filled tables are built concurrently, outside a transaction.
+//! - The caller sets a lock timeout shorter than PostgreSQL's deadlock timeout, and retries. A waiting migration
+//!   then neither blocks the workers queued after it nor makes one of them the victim of a deadlock.
+//!
+//! On PostgreSQL the caller creates the schemas `sync_history` and `user` first.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -45,7 +46,7 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Runs the statements that the database at hand understands.
+/// Executes the statements for the database in use.
 async fn execute(manager: &SchemaManager<'_>, postgres: &str, sqlite: &str) -> Result<(), DbErr> {
     let sql = match manager.get_database_backend() {
         DbBackend::Postgres => postgres,
@@ -55,9 +56,33 @@ async fn execute(manager: &SchemaManager<'_>, postgres: &str, sqlite: &str) -> R
     Ok(())
 }
 
-/// Whether `sql` returns a row.
+/// Returns whether `sql` returns a row.
 async fn exists(manager: &SchemaManager<'_>, sql: String) -> Result<bool, DbErr> {
     let statement = Statement::from_string(manager.get_database_backend(), sql);
     let row = manager.get_connection().query_one_raw(statement).await?;
     Ok(row.is_some())
+}
+
+/// Builds an index on PostgreSQL without blocking writers. An index that an interrupted attempt left invalid is
+/// dropped first.
+async fn create_index_concurrently(
+    manager: &SchemaManager<'_>,
+    name: &str,
+    table: &str,
+    on: &str,
+) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let invalid = format!(
+        "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('sync_history.{name}')
+        AND NOT indisvalid"
+    );
+    if exists(manager, invalid).await? {
+        connection
+            .execute_unprepared(&format!("DROP INDEX CONCURRENTLY sync_history.{name}"))
+            .await?;
+    }
+    let sql =
+        format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON sync_history.{table} {on}");
+    connection.execute_unprepared(&sql).await?;
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The predecessor's three tables, and the columns this server adds to a run.
+//! The predecessor's three tables, and the columns that this server adds to runs.
 
 use sea_orm_migration::prelude::*;
 
@@ -18,12 +18,12 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the ledger is never taken away".into()))
+        Err(DbErr::Migration("the tables are never dropped".into()))
     }
 }
 
-// The table of users may belong to others, who let it be read: "create if not exists" asks for the
-// right to create even where it exists.
+// The users table may belong to another role that only grants SELECT. CREATE TABLE IF NOT EXISTS requires the
+// CREATE privilege even if the table exists.
 const POSTGRES: &str = r#"
 DO $$ BEGIN
     IF to_regclass('"user"."user"') IS NULL THEN
@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS sync_history.sync_event (
     details json
 );
 
--- Set the default of updated_at afterwards: rows from before adoption were not updated now.
+-- The default of updated_at is set separately: adopted rows were not updated now.
 ALTER TABLE sync_history.sync_history
     ADD COLUMN IF NOT EXISTS version integer NOT NULL DEFAULT 1,
     ADD COLUMN IF NOT EXISTS updated_at timestamptz,
@@ -72,10 +72,10 @@ ALTER TABLE sync_history.sync_history
 ALTER TABLE sync_history.sync_history ALTER COLUMN updated_at SET DEFAULT clock_timestamp();
 "#;
 
-// Instants are text, `2026-11-23T09:00:00.123456+00:00`, which sorts as time; a UUID is a blob of
-// 16 bytes. A blob of another length would fail every page it is on, hence the checks.
-// `duration_us` is the run's length in microseconds. SQLite's own time functions know
-// milliseconds only, so the fraction is taken from the text.
+// Timestamps are text, `2026-11-23T09:00:00.123456+00:00`, which sorts by time. A UUID is a blob of 16 bytes; the
+// checks reject other lengths, since one such row would fail every page that contains it. `duration_us` is the
+// run's duration in microseconds. SQLite's time functions have millisecond precision, so the fraction is taken
+// from the text.
 const SQLITE: &str = r#"
 CREATE TABLE "user" (
     id blob NOT NULL PRIMARY KEY CHECK (typeof(id) = 'blob' AND length(id) = 16),

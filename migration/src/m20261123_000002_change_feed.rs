@@ -1,8 +1,8 @@
-//! The change feed: triggers write every change of a run to `sync_change`, whoever makes it.
+//! The change feed: triggers record every change of a run in `sync_change`, whichever program makes it.
 //!
-//! The same triggers keep `version` and `updated_at`; they clear `completed_at` of a run that has not
-//! ended, and set it when a writer ends a
-//! run without saying when (and on PostgreSQL the predecessor's `sync_duration`). A statement that changes nothing visible leaves no trace.
+//! The same triggers maintain `version` and `updated_at`. They clear `completed_at` of a run that is pending or
+//! running, and set it if a writer ends a run without a completion time; on PostgreSQL they also set the
+//! predecessor's `sync_duration`. A statement that changes nothing visible is not recorded.
 
 use sea_orm_migration::prelude::*;
 
@@ -22,15 +22,13 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration(
-            "the change feed is never taken away".into(),
-        ))
+        Err(DbErr::Migration("the change feed is never dropped".into()))
     }
 }
 
-// The recording function runs with its owner's rights: a writer with rights on the predecessor's
-// tables alone must keep working. For the same reason the sequence behind sync_event.seq is open
-// to all. Events from before adoption keep a seq of NULL.
+// The recording function runs with the privileges of its owner: a writer that only has privileges on the
+// predecessor's tables must keep working. For the same reason the sequence of sync_event.seq is granted to all
+// roles. Events from before the adoption keep a seq of NULL.
 const POSTGRES: &str = r"
 CREATE TABLE sync_history.sync_feed (id uuid NOT NULL PRIMARY KEY);
 INSERT INTO sync_history.sync_feed VALUES (gen_random_uuid());
@@ -132,13 +130,12 @@ ALTER SEQUENCE sync_history.sync_event_seq_seq OWNED BY sync_history.sync_event.
 GRANT USAGE ON SEQUENCE sync_history.sync_event_seq_seq TO PUBLIC;
 ";
 
-/// Now, in the form that instants are stored in: as many digits behind the second as there are, by
-/// threes. Instants are compared as texts, so there is one text for each.
-pub(crate) const NOW: &str =
-    "replace(strftime('%Y-%m-%dT%H:%M:%f', 'now'), '.000', '') || '+00:00'";
+/// The current time in the stored format, which has no, three or six fractional digits. Timestamps are compared as
+/// text, so each has exactly one representation.
+const NOW: &str = "replace(strftime('%Y-%m-%dT%H:%M:%f', 'now'), '.000', '') || '+00:00'";
 
-/// The instant of `column`, brought into the stored form if another writer used a different one.
-pub(crate) fn canonical(column: &str) -> String {
+/// Converts the timestamp in `column` to the stored format, if another writer used a different one.
+fn canonical(column: &str) -> String {
     format!(
         "CASE
         WHEN {column} IS NULL OR {column} GLOB '????-??-??T??:??:??+00:00' THEN {column}
@@ -151,8 +148,9 @@ pub(crate) fn canonical(column: &str) -> String {
     )
 }
 
-/// `completed_at` in the stored form: none if the run has not ended, and set if it has without one.
-pub(crate) fn completed_at() -> String {
+/// Returns `completed_at` in the stored format: NULL unless the run has ended, and the current time if it has ended
+/// without a completion time.
+fn completed_at() -> String {
     let given = canonical("completed_at");
     format!(
         "CASE WHEN status IN ('pending', 'running') THEN NULL
@@ -161,9 +159,9 @@ pub(crate) fn completed_at() -> String {
     )
 }
 
-// A trigger of SQLite's cannot alter the row before it is written, so these update it afterwards.
-// That update is no change of its own: the insert trigger's is told by updated_at having been
-// NULL, and the update trigger does not fire itself.
+// SQLite's triggers cannot alter a row before it is written, so these update it afterwards. That update is not
+// recorded as a change: for the insert trigger's, the old updated_at is NULL; the update trigger does not fire
+// itself.
 fn sqlite() -> String {
     let started_at = canonical("started_at");
     let completed_at = completed_at();

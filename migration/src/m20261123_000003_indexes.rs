@@ -1,19 +1,20 @@
-//! The indexes behind every documented filter and order.
+//! Indexes for every documented filter and order.
 //!
-//! A list is read newest first, so what may be filtered by stands before `(started_at, id)`, and
-//! every other order has its own column before `id`. The predecessor's two are kept by name.
+//! Lists are read newest first by default, so an index for a filter has the filtered column before
+//! `(started_at, id)`. Each other order has an index on its column and `id`. The predecessor's two indexes keep
+//! their names.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
-use crate::exists;
+use crate::create_index_concurrently;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    /// PostgreSQL builds indexes beside running writers only outside a transaction.
+    /// PostgreSQL builds indexes without blocking writers only outside a transaction.
     fn use_transaction(&self) -> Option<bool> {
         Some(false)
     }
@@ -21,7 +22,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
         if manager.get_database_backend() == DbBackend::Postgres {
-            // Building waits for open transactions, without anyone waiting behind it.
+            // A concurrent build waits for open transactions, but blocks nobody meanwhile.
             connection
                 .execute_unprepared("SET lock_timeout = 0")
                 .await?;
@@ -31,7 +32,7 @@ impl MigrationTrait for Migration {
                 .chain(DURATION_POSTGRES)
                 .chain(FEED_POSTGRES)
             {
-                create_concurrently(manager, name, table, on).await?;
+                create_index_concurrently(manager, name, table, on).await?;
             }
         } else {
             for (name, table, on) in RUNS.iter().chain(EVENTS).chain(DURATION_SQLITE) {
@@ -43,38 +44,15 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the indexes are never taken away".into()))
+        Err(DbErr::Migration("the indexes are never dropped".into()))
     }
 }
 
-/// Builds an index, first removing what an interrupted earlier attempt left unusable.
-pub(crate) async fn create_concurrently(
-    manager: &SchemaManager<'_>,
-    name: &str,
-    table: &str,
-    on: &str,
-) -> Result<(), DbErr> {
-    let connection = manager.get_connection();
-    let invalid = format!(
-        "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('sync_history.{name}')
-        AND NOT indisvalid"
-    );
-    if exists(manager, invalid).await? {
-        connection
-            .execute_unprepared(&format!("DROP INDEX CONCURRENTLY sync_history.{name}"))
-            .await?;
-    }
-    let sql =
-        format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON sync_history.{table} {on}");
-    connection.execute_unprepared(&sql).await?;
-    Ok(())
-}
-
-/// Name, table, and what is indexed.
+/// Name, table, and indexed columns.
 type Index = (&'static str, &'static str, &'static str);
 
 const RUNS: &[Index] = &[
-    // The predecessor's.
+    // The predecessor's indexes.
     (
         "ix_sync_history_status_started_at",
         "sync_history",
@@ -85,7 +63,7 @@ const RUNS: &[Index] = &[
         "sync_history",
         "(entity_type, source)",
     ),
-    // Lists, newest first: all, and by each filter.
+    // Lists, newest first: all runs, and by each filter.
     (
         "ix_sync_history_newest",
         "sync_history",
@@ -111,13 +89,13 @@ const RUNS: &[Index] = &[
         "sync_history",
         "(triggered_by_id, started_at DESC, id DESC) WHERE triggered_by_id IS NOT NULL",
     ),
-    // errorContains reads the runs that have a message at all.
+    // For errorContains, which only reads runs that have an error message.
     (
         "ix_sync_history_with_error_newest",
         "sync_history",
         "(started_at DESC, id DESC) WHERE error_message IS NOT NULL",
     ),
-    // The other orders, and the ranges over the same columns.
+    // The other orders, and range filters on the same columns.
     (
         "ix_sync_history_completed_at",
         "sync_history",
@@ -135,8 +113,8 @@ const RUNS: &[Index] = &[
     ),
 ];
 
-// The feed of events reads what was written since it last looked; events from before adoption have
-// no seq and are not in it. On SQLite seq is the table's own order.
+// The feed of events reads the events that were committed since its last poll. Events from before the adoption have
+// no seq and are not part of the feed. On SQLite seq is the primary key.
 const FEED_POSTGRES: &[Index] = &[(
     "ix_sync_event_xid_seq",
     "sync_event",

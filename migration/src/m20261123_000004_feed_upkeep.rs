@@ -1,5 +1,4 @@
-//! What the change feed is kept by: which database its transaction ids are of, and how far back it
-//! still goes.
+//! Bookkeeping of the change feed: the database to which its transaction ids belong, and its retention.
 
 use sea_orm_migration::prelude::*;
 
@@ -19,16 +18,15 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration(
-            "what the change feed is kept by is never taken away".into(),
-        ))
+        Err(DbErr::Migration("the change feed is never dropped".into()))
     }
 }
 
-// home: the cluster and database in which the rows' xid mean something. moved_seq: events up to this
-// seq came from elsewhere, and their xid means nothing here. pruned: the moment by which what was
-// committed is no longer kept; pruned_seq: the highest seq of a change that is gone. A moment is taken every so often, so that the one a retention time ago
-// is known; taken_at counts seconds since 1970 by the database's clock.
+// home: the cluster and database that assigned the transaction ids. moved_seq: events up to this seq were restored
+// from another database, so their xid has no meaning here. pruned: changes committed by this commit position have
+// been deleted; pruned_seq: the highest seq of a deleted change. sync_moment samples the commit position at regular
+// intervals, so that the position of one retention period ago is known. taken_at is in seconds since 1970, by the
+// database's clock.
 const POSTGRES: &str = "
 ALTER TABLE sync_history.sync_feed
     ADD COLUMN home text,

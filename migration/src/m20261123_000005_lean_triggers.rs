@@ -1,12 +1,13 @@
-//! The same triggers for about half of what they cost writers (PostgreSQL).
+//! The same triggers at about half the cost for writers (PostgreSQL).
 //!
-//! Without WHEN, since PostgreSQL reads a stored condition anew in every statement; without SET, whose
-//! place qualified names and operators take; with one call for an update, which stamps and records it.
-//! Few expressions lie on the usual path, since PL/pgSQL prepares each anew in every transaction.
+//! - No WHEN clauses: PostgreSQL parses a stored condition again in every statement.
+//! - No SET clauses: qualified names and operators replace them.
+//! - One function call per update, which both stamps and records it.
+//! - Few expressions on the common path: PL/pgSQL prepares each again in every transaction.
 //!
-//! Whoever edits these functions: the operators `=`, `<>`, `IN`, `IS DISTINCT FROM`, `CASE x WHEN`,
-//! `NULLIF`, `BETWEEN` and `LIKE` are looked up in the search path of the writer, who must not be able to
-//! have his own executed with the rights of the functions' owner.
+//! A later step that replaces these functions must not use the operators `=`, `<>`, `IN`, `IS DISTINCT FROM`,
+//! `CASE x WHEN`, `NULLIF`, `BETWEEN` and `LIKE`. PostgreSQL finds them by the search path of the writer, who could
+//! substitute an operator and have it executed with the privileges of the functions' owner.
 
 use sea_orm_migration::prelude::*;
 
@@ -26,31 +27,23 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration(
-            "the change feed is never taken away".into(),
-        ))
+        Err(DbErr::Migration("the change feed is never dropped".into()))
     }
 }
 
 const POSTGRES: &str = r"
--- Run on a database that has migrations 1 to 3, in one transaction. Nothing is scanned or rewritten;
--- the first statement waits for the table's writers (ACCESS EXCLUSIVE on sync_history.sync_history).
+-- No table is scanned or rewritten. The first statement waits for the table's writers (ACCESS EXCLUSIVE lock).
 --
--- What makes it cheap: no WHEN (PostgreSQL parses its stored tree anew in every statement), no SET
--- clause on a function, one function call and one lock of the row per UPDATE, and few expressions on
--- the usual way through a function, since PL/pgSQL prepares each anew in every transaction.
---
--- These functions run with their owner's rights under the *caller's* search_path. So every relation,
--- type, function and operator is qualified. Never write =, <>, IN, IS DISTINCT FROM, CASE x WHEN,
--- NULLIF, BETWEEN or LIKE in them: these find their operator by the search_path.
--- coalesce, greatest, extract, IS NULL and CASE WHEN do not.
+-- These functions run with the privileges of their owner and the search_path of the caller. Every relation, type,
+-- function and operator is therefore qualified. coalesce, greatest, extract, IS NULL and CASE WHEN do not depend on
+-- the search_path.
 
 DROP TRIGGER sync_history_stamp_insert ON sync_history.sync_history;
 DROP TRIGGER sync_history_stamp_update ON sync_history.sync_history;
 DROP TRIGGER sync_history_record_insert ON sync_history.sync_history;
 DROP TRIGGER sync_history_record_update ON sync_history.sync_history;
 
--- BEFORE INSERT. The first condition is what a run that is just beginning passes by.
+-- BEFORE INSERT. A run that is just starting skips everything after the first condition.
 CREATE OR REPLACE FUNCTION sync_history.sync_history_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.completed_at IS NOT NULL OR NEW.status OPERATOR(pg_catalog.<>) 'running' THEN
@@ -76,7 +69,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- AFTER INSERT: BEFORE INSERT triggers also fire for a row that ON CONFLICT DO NOTHING leaves out.
+-- AFTER INSERT: BEFORE INSERT triggers also fire for a row that ON CONFLICT DO NOTHING skips.
 CREATE OR REPLACE FUNCTION sync_history.sync_history_record() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER AS $$
 BEGIN
@@ -88,8 +81,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- BEFORE UPDATE: stamps and records. PostgreSQL has locked the row's newest version by then, and
--- OLD is that version, so the update that follows cannot miss, and seq follows version.
+-- BEFORE UPDATE: stamps and records the change. PostgreSQL has locked the latest version of the row by then, and OLD
+-- is that version. The update therefore always succeeds, and seq has the same order as version.
 CREATE OR REPLACE FUNCTION sync_history.sync_history_change() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER AS $$
 BEGIN
@@ -153,7 +146,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Firing a trigger needs no right on its function; making one does. Nobody else may record changes.
+-- Creating a trigger requires EXECUTE on its function, firing it does not. No other role may record changes.
 REVOKE EXECUTE ON FUNCTION sync_history.sync_history_record(), sync_history.sync_history_change()
     FROM PUBLIC;
 
@@ -163,7 +156,7 @@ FOR EACH ROW EXECUTE FUNCTION sync_history.sync_history_stamp();
 CREATE TRIGGER sync_history_record_insert AFTER INSERT ON sync_history.sync_history
 FOR EACH ROW EXECUTE FUNCTION sync_history.sync_history_record();
 
--- Triggers fire in the order of their names: this one must see what all others have left.
+-- Triggers fire in the order of their names: this one must run after all others.
 CREATE TRIGGER zzz_sync_history_change BEFORE UPDATE ON sync_history.sync_history
 FOR EACH ROW EXECUTE FUNCTION sync_history.sync_history_change();
 ";

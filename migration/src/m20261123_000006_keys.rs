@@ -1,4 +1,4 @@
-//! API keys of workers.
+//! API keys.
 
 use sea_orm_migration::prelude::*;
 
@@ -18,12 +18,12 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("keys are never taken away".into()))
+        Err(DbErr::Migration("the API keys are never dropped".into()))
     }
 }
 
-// hash is the SHA-256 of the key; the key itself is stored nowhere. scopes and sources are words
-// separated by blanks; without sources a key is bound to none.
+// hash is the SHA-256 of the key, which itself is not stored. scopes and sources are lists separated by spaces. A
+// key whose sources are NULL is not bound to a source.
 const POSTGRES: &str = "
 CREATE TABLE sync_history.sync_key (
     id uuid NOT NULL PRIMARY KEY,

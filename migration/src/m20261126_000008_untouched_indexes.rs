@@ -1,15 +1,12 @@
-//! The same triggers for about half of what they cost writers (SQLite).
+//! The same triggers at about half the cost for writers (SQLite).
 //!
-//! SQLite writes the entries of all indexes with a column that an update names, even if its value stays:
-//! most of a run's, where the triggers bring its instants into the stored form. So these name them only if
-//! they are in another form, and find the row without an index.
+//! An SQLite update rewrites the entries of all indexes that contain an assigned column, even if its value stays
+//! the same. The triggers that normalise timestamps therefore affected most indexes of a run. These assign the
+//! columns only if a timestamp has another format, and find the row by its rowid.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{
-    execute,
-    m20261123_000002_change_feed::{NOW, canonical, completed_at},
-};
+use crate::execute;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -25,18 +22,45 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration(
-            "the change feed is never taken away".into(),
-        ))
+        Err(DbErr::Migration("the change feed is never dropped".into()))
     }
 }
 
-// As before, these updates are no changes of their own: the insert trigger's are told by updated_at having
-// been NULL, and the update trigger does not fire itself.
+/// The current time in the stored format, which has no, three or six fractional digits. Timestamps are compared as
+/// text, so each has exactly one representation.
+const NOW: &str = "replace(strftime('%Y-%m-%dT%H:%M:%f', 'now'), '.000', '') || '+00:00'";
+
+/// Converts the timestamp in `column` to the stored format, if another writer used a different one.
+fn canonical(column: &str) -> String {
+    format!(
+        "CASE
+        WHEN {column} IS NULL OR {column} GLOB '????-??-??T??:??:??+00:00' THEN {column}
+        WHEN {column} GLOB '????-??-??T??:??:??.??????+00:00' THEN substr({column}, 1, 19)
+            || CASE WHEN substr({column}, 21, 6) = '000000' THEN ''
+                WHEN substr({column}, 24, 3) = '000' THEN substr({column}, 20, 4)
+                ELSE substr({column}, 20, 7) END
+            || '+00:00'
+        ELSE replace(strftime('%Y-%m-%dT%H:%M:%f', {column}), '.000', '') || '+00:00' END"
+    )
+}
+
+/// Returns `completed_at` in the stored format: NULL unless the run has ended, and the current time if it has ended
+/// without a completion time.
+fn completed_at() -> String {
+    let given = canonical("completed_at");
+    format!(
+        "CASE WHEN status IN ('pending', 'running') THEN NULL
+        WHEN completed_at IS NULL AND status IN ('completed', 'failed', 'cancelled')
+        THEN max({NOW}, started_at) ELSE {given} END"
+    )
+}
+
+// As before, these updates are not recorded as changes: for those of the insert trigger, the old updated_at is
+// NULL; the update trigger does not fire itself.
 fn sqlite() -> String {
     let started_at = canonical("started_at");
     let completed_at = completed_at();
-    let bring_into_form = format!(
+    let normalize = format!(
         "UPDATE sync_history SET started_at = {started_at}, completed_at = {completed_at}
     WHERE rowid = NEW.rowid AND (started_at, completed_at) IS NOT ({started_at}, {completed_at})"
     );
@@ -49,7 +73,7 @@ DROP TRIGGER sync_event_canonical;
 
 CREATE TRIGGER sync_history_record_insert AFTER INSERT ON sync_history
 BEGIN
-    {bring_into_form} AND updated_at IS NULL;
+    {normalize} AND updated_at IS NULL;
     UPDATE sync_history SET updated_at = {NOW} WHERE rowid = NEW.rowid AND updated_at IS NULL;
     INSERT INTO sync_change (run_id, kind, status, version, changed_at, completed_at,
         records_processed, records_failed, error_message)
@@ -70,7 +94,7 @@ WHEN OLD.updated_at IS NOT NULL AND
         NEW.records_processed, NEW.records_created, NEW.records_updated, NEW.records_failed,
         NEW.records_expected, NEW.triggered_by_id, NEW.error_message, NEW.details)
 BEGIN
-    {bring_into_form};
+    {normalize};
     UPDATE sync_history SET version = OLD.version + 1, updated_at = {NOW}
     WHERE rowid = NEW.rowid;
     INSERT INTO sync_change (run_id, kind, previous_status, status, version, changed_at,

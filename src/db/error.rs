@@ -1,5 +1,4 @@
-//! What a database error means: the one place where [`DbErr`] is classified; and why the database
-//! could not be opened.
+//! Classification of [`DbErr`], and errors of opening a database.
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::Error as Sqlx;
@@ -7,44 +6,43 @@ use sqlx::Error as Sqlx;
 /// Why the database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The URL names neither database.
+    /// The URL has an unsupported scheme.
     #[error(
         "the database URL begins with `{0}`; it must begin with `sqlite://` or `postgres://`, \
          as in sqlite://sync-history.db?mode=rwc or postgres://user:password@host/database"
     )]
     Scheme(String),
-    /// SQLite without a file has neither durability nor readers beside the writer.
+    /// The URL requests an in-memory SQLite database, which is not durable and cannot be shared by connections.
     #[error(
-        "SQLite in memory would lose the ledger; name a file, as in sqlite://sync-history.db?mode=rwc"
+        "an in-memory SQLite database loses all data; name a file, as in sqlite://sync-history.db?mode=rwc"
     )]
     InMemory,
-    /// The database refused or did not answer.
+    /// The database is unreachable or refused the connection.
     #[error("cannot open the database: {0}")]
     Open(#[source] DbErr),
-    /// The tables could not be brought up to date.
-    #[error("cannot bring the tables up to date: {0}")]
+    /// A migration failed.
+    #[error("cannot apply the database migrations: {0}")]
     Migrate(#[source] DbErr),
 }
 
-/// The kinds of failure that callers treat differently.
+/// The kinds of database errors that callers distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// A row refers to one that does not exist.
     ForeignKey,
-    /// There is a row of this key already.
+    /// A row with this key exists.
     Duplicate,
-    /// Another writer was in the way. Worth repeating at once.
+    /// Another writer holds a lock. An immediate retry may succeed.
     Busy,
-    /// The statement ran out of time, or was cancelled.
+    /// The statement timed out or was cancelled.
     Interrupted,
-    /// Nothing is wrong with the request: the database is away, full or read-only. Worth repeating
-    /// later.
+    /// The database is unreachable, full or read-only. A later retry may succeed.
     Unavailable,
-    /// Anything else: a defect of this server, or data it does not expect.
+    /// Any other error: a defect of this server, or unexpected data.
     Other,
 }
 
-/// Tells what `error` means.
+/// Classifies an error.
 #[must_use]
 pub fn classify(error: &DbErr) -> Failure {
     match error {
@@ -56,7 +54,7 @@ pub fn classify(error: &DbErr) -> Failure {
     }
 }
 
-/// Whether a database could not be opened because another was at it.
+/// Returns whether a database could not be opened because another process had locked it.
 pub(super) fn is_busy(error: &DbErr) -> bool {
     match error {
         DbErr::Conn(RuntimeErr::SqlxError(error)) => classify_sqlx(error) == Failure::Busy,
@@ -78,15 +76,15 @@ fn classify_sqlx(error: &Sqlx) -> Failure {
     }
 }
 
-/// Tells what a code of the database's means. PostgreSQL's codes have five characters, SQLite's are
-/// numbers whose low byte is the kind.
+/// Classifies an error code. PostgreSQL's codes have five characters; SQLite's are numbers whose low byte is the
+/// primary code.
 fn classify_code(code: &str) -> Failure {
     if code.len() == 5 {
         return match (&code[..2], code) {
-            // Serialization failure and deadlock; lock not available.
+            // Serialization failure, deadlock; lock not available.
             ("40", _) | (_, "55P03") => Failure::Busy,
             (_, "57014") => Failure::Interrupted,
-            // Connection lost; out of resources; shut down; read-only.
+            // Connection failure; insufficient resources; shutdown; read-only transaction.
             ("08" | "53" | "57", _) | (_, "25006") => Failure::Unavailable,
             _ => Failure::Other,
         };
@@ -110,7 +108,7 @@ mod tests {
     };
 
     #[test]
-    fn passing_conditions_are_told_from_defects() {
+    fn temporary_conditions_are_distinguished_from_defects() {
         for (expected, codes) in [
             (Busy, ["55P03", "40P01", "40001", "5", "517", "262"]),
             (Interrupted, ["57014", "9", "9", "9", "9", "9"]),

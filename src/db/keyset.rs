@@ -1,69 +1,70 @@
-//! Pages of a list by key, never by offset: the cost of a page does not depend on its depth.
+//! Keyset pagination: pages are selected by position, not by offset, so that a page costs the same at any depth.
 //!
-//! A list is ordered by one expression and then by id. Rows in which the expression is NULL come
-//! last in both directions, so a list is two sections one after the other, each of which an index
-//! serves in either direction.
+//! A list is ordered by one expression, then by id. Rows in which the expression is NULL come last in both
+//! directions. A list therefore consists of two sections, and an index supports each of them in either direction.
 
 use sea_orm::DbErr;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Order as SqlOrder, SelectStatement};
 use uuid::Uuid;
 
-/// A place in a list: the value ordered by, as a whole number (instants and durations in
-/// microseconds), and the id that breaks ties.
+/// The position of a row in a list: a decoded cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
-    /// None where the row has no value.
+    /// Value of the ordering expression, timestamps and durations in microseconds; None if it is NULL.
     pub value: Option<i64>,
-    /// The row's id.
+    /// Id of the row, which breaks ties.
     pub id: Uuid,
 }
 
-/// Which rows of a list are wanted.
+/// A request for a page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageRequest {
-    /// At most so many.
+    /// Maximum number of rows.
     pub limit: u32,
-    /// Only rows behind this place.
+    /// Only rows after this position.
     pub after: Option<Position>,
-    /// Only rows before this place.
+    /// Only rows before this position.
     pub before: Option<Position>,
-    /// The last rows rather than the first.
+    /// Selects the last rows instead of the first.
     pub from_end: bool,
-    /// Whether it is to be told that there are more on the far side, for which one row more is read.
+    /// Fetches one more row, to find out whether more rows follow in the direction of the page.
     pub fetch_extra: bool,
 }
 
 impl PageRequest {
-    /// Rows to read.
+    /// Returns the number of rows to fetch.
     #[must_use]
-    pub fn to_read(&self) -> u64 {
+    pub fn fetch_limit(&self) -> u64 {
         u64::from(self.limit) + u64::from(self.fetch_extra)
     }
 }
 
-/// Rows in the order of the list, and whether there are more on either side, as far as the page looks.
+/// The rows of a page, in the order of the list.
 #[derive(Clone, Debug)]
 pub struct PageRows<T> {
-    /// The page's rows.
+    /// The rows.
     pub rows: Vec<T>,
-    /// There are rows before the first.
+    /// Whether rows precede the page. A page that selects the last rows needs [`PageRequest::fetch_extra`] for this;
+    /// for others it is whether the request has `after`.
     pub has_previous: bool,
-    /// There are rows behind the last.
+    /// Whether rows follow the page. A page that selects the first rows needs [`PageRequest::fetch_extra`] for this;
+    /// for others it is whether the request has `before`.
     pub has_next: bool,
 }
 
 impl<T> PageRows<T> {
-    /// The same page of what is made of its rows.
+    /// Converts each row.
     #[must_use]
-    pub fn map<U>(self, make: impl FnMut(T) -> U) -> PageRows<U> {
+    pub fn map<U>(self, convert: impl FnMut(T) -> U) -> PageRows<U> {
         PageRows {
-            rows: self.rows.into_iter().map(make).collect(),
+            rows: self.rows.into_iter().map(convert).collect(),
             has_previous: self.has_previous,
             has_next: self.has_next,
         }
     }
 
-    /// Makes a page of what was read, in the direction it is read in.
+    /// Creates a page from rows that were fetched in the direction of the page: from its end if it selects the last
+    /// rows.
     #[must_use]
     pub fn from_read(mut rows: Vec<T>, page: &PageRequest) -> Self {
         let limit = page.limit as usize;
@@ -88,18 +89,18 @@ impl<T> PageRows<T> {
     }
 }
 
-/// What a list is ordered by.
+/// The order of a list.
 #[derive(Clone, Debug)]
 pub struct KeysetOrder {
-    /// The expression, as its index has it.
+    /// The ordering expression, as in its index.
     pub by: Expr,
-    /// The id column.
+    /// The id column, which breaks ties.
     pub id: Expr,
     /// Whether the expression may be NULL.
     pub nullable: bool,
-    /// Largest first.
+    /// Largest value first.
     pub descending: bool,
-    /// A position's value as an operand that compares with the expression.
+    /// Converts the value of a [`Position`] to an operand that can be compared with the expression.
     pub operand: fn(i64) -> Expr,
 }
 
@@ -111,17 +112,18 @@ enum Section {
 }
 
 impl KeysetOrder {
-    /// The select of `page`, for a list without NULL.
+    /// Restricts `select` to `page`, for a list whose expression is never NULL.
     #[must_use]
     pub fn select(&self, select: SelectStatement, page: &PageRequest) -> SelectStatement {
-        self.select_section(select, page, Section::Valued, page.to_read())
+        self.select_section(select, page, Section::Valued, page.fetch_limit())
             .unwrap_or_else(|| unreachable!("a position without a value in a list without NULL"))
     }
 
-    /// Reads `page` of what `select` finds; `read` reads what such a select finds, in its order.
+    /// Reads `page` of the rows that `select` matches. `read` executes a select and returns its rows in order; it is
+    /// called once per section that the page may include.
     ///
     /// # Errors
-    /// The database does not answer.
+    /// Returns the error of `read`.
     pub async fn read<T, Reading>(
         &self,
         select: SelectStatement,
@@ -139,10 +141,10 @@ impl KeysetOrder {
         if page.from_end {
             sections.reverse();
         }
-        let wanted = page.to_read();
+        let limit = page.fetch_limit();
         let mut rows = Vec::new();
         for section in sections {
-            let missing = wanted - rows.len() as u64;
+            let missing = limit - rows.len() as u64;
             if missing == 0 {
                 break;
             }
@@ -153,8 +155,8 @@ impl KeysetOrder {
         Ok(PageRows::from_read(rows, page))
     }
 
-    /// The part of a page that lies in one section, read from the end the page starts at; None
-    /// where its bounds exclude all of the section.
+    /// Restricts `select` to the part of a page that lies in one section, in the direction of the page. Returns None
+    /// if the bounds of the page exclude the section.
     fn select_section(
         &self,
         mut select: SelectStatement,
@@ -169,17 +171,17 @@ impl KeysetOrder {
                 Section::Null => self.by.clone().is_null(),
             });
         }
-        for (bound, behind) in [(page.after, true), (page.before, false)] {
+        for (bound, is_after) in [(page.after, true), (page.before, false)] {
             let Some(bound) = bound else { continue };
-            let greater = behind != self.descending;
+            let greater = is_after != self.descending;
             match (section, bound.value) {
                 (Section::Valued, Some(value)) => {
                     let row = Expr::tuple([self.by.clone(), self.id.clone()]);
-                    let place = Expr::tuple([(self.operand)(value), Expr::val(bound.id)]);
+                    let position = Expr::tuple([(self.operand)(value), Expr::val(bound.id)]);
                     condition = condition.add(if greater {
-                        row.gt(place)
+                        row.gt(position)
                     } else {
-                        row.lt(place)
+                        row.lt(position)
                     });
                 }
                 (Section::Null, None) => {
@@ -190,9 +192,9 @@ impl KeysetOrder {
                         id.lt(bound.id)
                     });
                 }
-                // Rows without a value come last: all of them lie behind any row with one.
-                (Section::Null, Some(_)) if !behind => return None,
-                (Section::Valued, None) if behind => return None,
+                // Rows without a value come last, after every row that has one.
+                (Section::Null, Some(_)) if !is_after => return None,
+                (Section::Valued, None) if is_after => return None,
                 (Section::Null, Some(_)) | (Section::Valued, None) => {}
             }
         }
@@ -201,8 +203,8 @@ impl KeysetOrder {
         } else {
             SqlOrder::Desc
         };
-        // By the expression where it is NULL too: PostgreSQL does not see that it is the same in all of
-        // the section, and finds no index in the order of ids alone.
+        // Also by the expression where it is NULL: PostgreSQL does not infer that it is constant in the section,
+        // and would not use the index for an order by id alone.
         select
             .cond_where(condition)
             .order_by_expr(self.by.clone(), order.clone())

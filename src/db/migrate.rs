@@ -1,9 +1,11 @@
-//! Bringing the tables up to date, and telling whether they are.
+//! Applies database migrations, and lists pending ones.
 
 use std::{collections::HashSet, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, Value,
+};
 use tracing::{info, warn};
 
 use super::{
@@ -12,23 +14,22 @@ use super::{
     postgres::SEARCH_PATH,
 };
 
-/// The advisory lock that servers starting together take in turn; the bytes of `syncledg`.
+/// Key of the advisory lock that serialises servers starting at the same time: the bytes of `syncledg`.
 const LOCK_KEY: i64 = 0x7379_6e63_6c65_6467;
-/// Shorter than PostgreSQL's deadlock time-out of a second: a migration that meets a worker's
-/// locks gives way before the worker could be chosen as a deadlock's victim.
+/// Shorter than PostgreSQL's deadlock timeout of one second: a migration gives up before a worker could become the
+/// victim of a deadlock.
 const LOCK_TIMEOUT: &str = "500ms";
-/// Between two attempts to get the lock or past a worker's open transaction.
-const PAUSE: Duration = Duration::from_millis(300);
-/// How often a server looks again whether another has made SQLite's tables.
-const SQLITE_ATTEMPTS: u32 = 20;
-/// How often a migration makes way for the workers before it gives up: about ten minutes.
-const ATTEMPTS: u32 = 750;
+/// Interval between attempts to take a lock.
+const RETRY_INTERVAL: Duration = Duration::from_millis(300);
+/// Attempts while another server is migrating the same SQLite file.
+const MAX_SQLITE_ATTEMPTS: u32 = 20;
+/// Attempts to get past the locks of workers: about ten minutes.
+const MAX_ATTEMPTS: u32 = 750;
 
 /// Creates or adopts the tables on PostgreSQL, one server at a time.
 ///
-/// All of it happens on one connection, since the lock is the session's. The lock is tried for
-/// instead of waited for: a waiting statement holds a snapshot, and a concurrent index build would
-/// wait for that in turn.
+/// Everything runs on one connection, since the advisory lock belongs to the session. The lock is polled: a
+/// waiting statement would hold a snapshot, and the concurrent index build of another server waits for those.
 pub(super) async fn postgres(url: &str) -> Result<(), ConnectError> {
     let mut options = ConnectOptions::new(url);
     options
@@ -42,60 +43,56 @@ pub(super) async fn postgres(url: &str) -> Result<(), ConnectError> {
     let connection = sea_orm::Database::connect(options)
         .await
         .map_err(ConnectError::Open)?;
-    // A role that may only read and write serves a database that another has brought up to date.
-    let migrated = match lacking(&connection).await {
+    // A role without the privilege to create tables can serve a database that another role has migrated.
+    let migrated = match pending_steps(&connection).await {
         Ok(steps) if steps.is_empty() => Ok(()),
-        _ => migrate_alone(&connection).await,
+        _ => migrate_exclusively(&connection).await,
     };
-    // Closing the session gives the lock back, however the migration ended.
+    // Closing the session releases the lock, even if the migration failed.
     let closed = connection.close().await;
     migrated.and(closed).map_err(ConnectError::Migrate)
 }
 
-/// Creates the tables in an SQLite file. Each step is a transaction, so of several servers that start
-/// together each step succeeds in one, and the others find it done when they look again.
+/// Creates the tables in an SQLite file. Each step is a transaction: if several servers start at the same time, it
+/// succeeds in one of them, and the others find it applied when they retry.
 pub(super) async fn sqlite(connection: &DatabaseConnection) -> Result<(), ConnectError> {
     let mut attempt = 1;
     loop {
         match Migrator::up(connection, None).await {
-            Err(error) if attempt < SQLITE_ATTEMPTS => {
-                info!(%error, "the tables are not up to date yet; looking again");
+            Err(error) if attempt < MAX_SQLITE_ATTEMPTS => {
+                info!(%error, "a migration failed; retrying");
                 attempt += 1;
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
             outcome => return outcome.map_err(ConnectError::Migrate),
         }
     }
 }
 
-async fn migrate_alone(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    let lock = format!("SELECT 1 WHERE pg_try_advisory_lock({LOCK_KEY})");
-    let mut waits = false;
-    while !exists(connection, &lock).await? {
-        if !std::mem::replace(&mut waits, true) {
-            info!("another server is bringing the tables up to date; waiting for it");
+async fn migrate_exclusively(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    let lock = "SELECT 1 WHERE pg_try_advisory_lock($1)";
+    let mut is_waiting = false;
+    while !exists(connection, lock, LOCK_KEY.into()).await? {
+        if !std::mem::replace(&mut is_waiting, true) {
+            info!("another server is applying the migrations; waiting for it");
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
     for schema in SEARCH_PATH.split(',') {
-        // Asked first: the statement itself needs a right that an adopted database may not give.
-        if !exists(
-            connection,
-            &format!("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'"),
-        )
-        .await?
-        {
+        // CREATE SCHEMA IF NOT EXISTS requires a privilege that the role may lack on an adopted database.
+        let find = "SELECT 1 FROM pg_namespace WHERE nspname = $1";
+        if !exists(connection, find, schema.into()).await? {
             let create = format!(r#"CREATE SCHEMA IF NOT EXISTS "{schema}""#);
             connection.execute_unprepared(&create).await?;
         }
     }
-    for attempt in 1..ATTEMPTS {
+    for attempt in 1..MAX_ATTEMPTS {
         match Migrator::up(connection, None).await {
             Err(error) if classify(&error) == Failure::Busy => {
                 if attempt == 1 {
-                    warn!(%error, "another writer's open transaction is in the way; trying on");
+                    warn!(%error, "another transaction blocks the migration; retrying");
                 }
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
             outcome => return outcome,
         }
@@ -103,15 +100,15 @@ async fn migrate_alone(connection: &DatabaseConnection) -> Result<(), DbErr> {
     Migrator::up(connection, None).await
 }
 
-/// The steps that `database` still lacks, by name.
+/// Returns the names of the migrations that have not been applied.
 ///
 /// # Errors
-/// The database does not answer, or has no tables at all.
+/// Returns an error if the database is unreachable or has no tables at all.
 pub async fn pending(database: &Database) -> Result<Vec<String>, DbErr> {
-    lacking(database.read()).await
+    pending_steps(database.read()).await
 }
 
-async fn lacking(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+async fn pending_steps(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let select = Statement::from_string(
         connection.get_database_backend(),
         "SELECT version FROM seaql_migrations",
@@ -128,7 +125,8 @@ async fn lacking(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr
         .collect())
 }
 
-async fn exists(connection: &DatabaseConnection, sql: &str) -> Result<bool, DbErr> {
-    let statement = Statement::from_string(connection.get_database_backend(), sql);
+/// Returns whether `sql`, which has one parameter, returns a row.
+async fn exists(connection: &DatabaseConnection, sql: &str, value: Value) -> Result<bool, DbErr> {
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [value]);
     Ok(connection.query_one_raw(statement).await?.is_some())
 }
