@@ -14,7 +14,6 @@ use crate::support::{
 };
 
 pub(crate) const VIEWER: &str = "{ viewer { name kind scopes user { email } } }";
-
 pub(crate) const WATCH: &str = "subscription { syncRunChanged { run { id } } }";
 
 /// Creates a key, as the command line does, and returns it with its secret.
@@ -32,7 +31,10 @@ pub(crate) async fn create_key_with(
     let new = NewApiKey {
         name: format!("worker with {scopes}"),
         scopes: scopes.parse().unwrap(),
-        sources: sources.iter().map(|word| word.parse().unwrap()).collect(),
+        sources: sources
+            .iter()
+            .map(|source| source.parse().unwrap())
+            .collect(),
         expires,
     };
     let key = api_key::create(&database, server.clock.as_ref(), new).await;
@@ -43,8 +45,8 @@ pub(crate) async fn create_key_with(
 async fn revoke_key(server: &TestServer, key: &ApiKey) {
     use sync_history::clock::Clock;
     let database = db::connect(&server.database_url).await.unwrap();
-    let which = key.id.to_string();
-    api_key::revoke(&database, server.clock.now(), &which)
+    let id = key.id.to_string();
+    api_key::revoke(&database, server.clock.now(), &id)
         .await
         .unwrap();
     database.close().await.unwrap();

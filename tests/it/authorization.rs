@@ -2,7 +2,12 @@
 
 use sync_history::auth::{AuthSettings, Scopes};
 
-use crate::support::{DatabaseKind, Options, Sqlite, TestServer, Value, apply, code, json, on_both_databases};
+use crate::{
+    authentication::{create_key, create_key_with, error_code},
+    support::{
+        DatabaseKind, Options, Sqlite, TestServer, Value, apply, code, json, on_both_databases,
+    },
+};
 
 const CREATE: &str = "mutation($source: SyncSource!, $for: ID) {
     createSyncRun(input: {entityType: STOCK, source: $source, triggeredById: $for}) { run { id } } }";
@@ -66,15 +71,16 @@ fn required<'a>(inputs: &Value, find: &impl Fn(&str) -> &'a Value) -> String {
         |input: &&Value| input["type"]["kind"] == "NON_NULL" && input["defaultValue"].is_null();
     let literals = inputs.filter(is_required).map(|input| {
         let name = input["name"].as_str().unwrap();
-        format!("{name}: {}", some(&input["type"], find))
+        format!("{name}: {}", literal(&input["type"], find))
     });
     literals.collect::<Vec<_>>().join(", ")
 }
 
-fn some<'a>(ty: &Value, find: &impl Fn(&str) -> &'a Value) -> String {
+/// A literal of this type.
+fn literal<'a>(ty: &Value, find: &impl Fn(&str) -> &'a Value) -> String {
     match ty["kind"].as_str().unwrap() {
-        "NON_NULL" => some(&ty["ofType"], find),
-        "LIST" => format!("[{}]", some(&ty["ofType"], find)),
+        "NON_NULL" => literal(&ty["ofType"], find),
+        "LIST" => format!("[{}]", literal(&ty["ofType"], find)),
         "ENUM" => {
             let name = ty["name"].as_str().unwrap();
             find(name)["enumValues"][0]["name"]
@@ -122,7 +128,9 @@ async fn a_scope_grants_only_its_own_operations(database: DatabaseKind) {
     for scope in ["read", "report", "operate", "admin"] {
         let (_, secret) = create_key(&server, scope).await;
         for (needs, operation) in &operations {
-            let (_, response) = server.execute_as(&secret, operation, variables.clone()).await;
+            let (_, response) = server
+                .execute_as(&secret, operation, variables.clone())
+                .await;
             let allowed = scope == *needs || scope == "admin";
             // `admin` comes last, when the run is already cancelled: any error but FORBIDDEN will do.
             let denied = error_code(&response) == "FORBIDDEN";

@@ -63,7 +63,7 @@ async fn read_to_end(mut connection: TcpStream, filler: Option<u8>) -> String {
 }
 
 /// Reads the status line and headers of the next response; None if the connection is closed.
-async fn head(connection: &mut TcpStream) -> Option<String> {
+async fn read_head(connection: &mut TcpStream) -> Option<String> {
     let mut received = Vec::new();
     while !received.ends_with(b"\r\n\r\n") {
         received.push(connection.read_u8().await.ok()?);
@@ -136,13 +136,13 @@ async fn the_idle_timeout_is_longer_than_the_request_timeout() {
     let server = start(short_timeouts()).await;
     let mut connection = connect(&server, COMPLETE).await;
     for _ in 0..2 {
-        assert!(head(&mut connection).await.unwrap().contains("200 OK"));
+        assert!(read_head(&mut connection).await.unwrap().contains("200 OK"));
         connection.read_exact(&mut [0; 18]).await.unwrap();
         // Longer than the request timeout, shorter than the idle timeout.
         time::sleep(Duration::from_millis(1600)).await;
         connection.write_all(COMPLETE.as_bytes()).await.unwrap();
     }
-    head(&mut connection).await.unwrap();
+    read_head(&mut connection).await.unwrap();
     connection
         .write_all(INCOMPLETE_HEADERS.as_bytes())
         .await
@@ -169,7 +169,7 @@ async fn oversized_request_headers_are_rejected() {
     for headers in [many, format!("x: {long}\r\n")] {
         let request = format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
         let mut connection = connect(&server, &request).await;
-        let head = head(&mut connection).await.unwrap();
+        let head = read_head(&mut connection).await.unwrap();
         assert!(head.contains("431"), "{head}");
     }
 }

@@ -10,6 +10,7 @@
 mod support;
 
 mod authentication;
+mod authorization;
 mod cli;
 mod clients;
 mod connections;

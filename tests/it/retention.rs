@@ -75,9 +75,9 @@ async fn old_changes_are_pruned_and_their_cursors_expire(database: DatabaseKind)
     let mut resumed = server.subscribe(WATCH, json!({"after": after})).await;
     let mut sockets = vec![&mut live, &mut resumed];
     // A cursor at the last pruned change, in the same interval. On PostgreSQL it expires meanwhile.
-    let mut at_the_last = server.subscribe(WATCH, json!({"after": last})).await;
+    let mut at_last_change = server.subscribe(WATCH, json!({"after": last})).await;
     if database == Sqlite {
-        sockets.push(&mut at_the_last);
+        sockets.push(&mut at_last_change);
     }
     let id = server.create_stock_run().await;
     for socket in sockets {
@@ -129,14 +129,14 @@ async fn a_restored_database_keeps_its_events_and_restarts_its_feed_on_postgres(
     let (before, run) = (server.feed_cursor().await, server.create_stock_run().await);
     let add = "mutation($run: ID!, $message: String!) { addSyncEvent(input: {runId: $run,
         event: {eventType: \"chunk\", message: $message}}) { replayed } }";
-    let variables = json!({"run": run, "message": "before the move"});
+    let variables = json!({"run": run, "message": "before the dump"});
     server.data(add, variables).await;
 
     // As restored from a dump into a cluster whose transaction ids are lower.
-    let elsewhere = cluster.empty_database().await;
+    let restored_url = cluster.empty_database().await;
     let (from, to) = (
         database_name(&server.database_url),
-        database_name(&elsewhere),
+        database_name(&restored_url),
     );
     cluster.copy_by_dump(from, to);
     cluster.psql(
@@ -147,27 +147,27 @@ async fn a_restored_database_keeps_its_events_and_restarts_its_feed_on_postgres(
             UPDATE sync_history.sync_change SET xid = '4000000000000'::xid8",
         ],
     );
-    let moved = TestServer::open(elsewhere).await;
+    let restored = TestServer::open(restored_url).await;
 
-    let mut socket = moved.subscribe(WATCH, json!({"after": before})).await;
+    let mut socket = restored.subscribe(WATCH, json!({"after": before})).await;
     let error = socket.receive().await;
     assert_eq!(code(&error["payload"][0]), "CURSOR_EXPIRED");
 
-    let mut changes = moved
-        .subscribe(WATCH, json!({"after": moved.feed_cursor().await}))
+    let mut changes = restored
+        .subscribe(WATCH, json!({"after": restored.feed_cursor().await}))
         .await;
-    let mut events = moved
+    let mut events = restored
         .subscribe(
             "subscription($run: ID!) { syncEventAdded(runId: $run) { event { message } } }",
             json!({"run": run}),
         )
         .await;
     let mut message = async || events.data().await["syncEventAdded"]["event"]["message"].take();
-    assert_eq!(message().await, "before the move");
-    let variables = json!({"run": run, "message": "after the move"});
-    moved.data(add, variables).await;
-    assert_eq!(message().await, "after the move");
-    moved.complete_run(&run, json!({})).await;
+    assert_eq!(message().await, "before the dump");
+    let variables = json!({"run": run, "message": "after the restore"});
+    restored.data(add, variables).await;
+    assert_eq!(message().await, "after the restore");
+    restored.complete_run(&run, json!({})).await;
     let change = changes.data().await["syncRunChanged"].take();
     assert_eq!(
         (&change["run"]["id"], &change["status"]),
