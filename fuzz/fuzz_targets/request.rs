@@ -52,7 +52,10 @@ async fn paths() -> Paths {
         AuthSettings::default(),
         address,
     );
-    let (feed, auth) = (feed.await.expect("a feed"), auth.await.expect("authentication"));
+    let (feed, auth) = (
+        feed.await.expect("a feed"),
+        auth.await.expect("authentication"),
+    );
     let graphql = Executor::new(runs, feed, limits.graphql);
     let state = AppState::new(database, auth, graphql, clock, limits.http);
     Paths::new(state, address)
