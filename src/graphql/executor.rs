@@ -46,7 +46,8 @@ impl Executor {
     #[must_use]
     pub fn new(runs: Runs, feed: ChangeFeed, limits: GraphqlLimits) -> Self {
         let loaders = Loaders::new(runs.clone(), feed.clone());
-        let schema = |limits, mode| {
+        let live = Live::new(feed.clone(), limits.catch_up_time);
+        let schema = move |limits, mode| {
             schema::build(runs.clone(), feed.clone(), loaders.clone(), &limits, mode)
         };
         let without_suggestions = GraphqlLimits {
@@ -57,7 +58,7 @@ impl Executor {
             schema: schema(limits, ValidationMode::Strict),
             schema_without_suggestions: schema(without_suggestions, ValidationMode::Strict),
             schema_fast: schema(without_suggestions, ValidationMode::Fast),
-            live: Arc::new(Live::new(feed.clone(), limits.catch_up_time)),
+            live: Arc::new(live),
             validator: Arc::new(Validator::new(limits)),
             operation_timeout: limits.operation_time,
         }
