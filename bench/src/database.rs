@@ -1,4 +1,4 @@
-//! Databases under measurement: created for one run of a benchmark, and read beside the server.
+//! Databases under measurement: scratch databases, and direct access to them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,5 @@
-//! A load generator: connections that each send one request after the other. It uses hyper's connections
-//! directly, because it shares the machine with what is measured and a pooling client takes more CPU time.
+//! A load generator: connections that each send one request after the other. It shares the machine with what
+//! is measured, and uses hyper's connections without a pool to take little of its CPU time.
 
 use std::{
     net::SocketAddr,
@@ -143,7 +143,7 @@ impl Connection {
     }
 }
 
-/// Load on a thread of its own, until it is stopped.
+/// Load from a separate thread, until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Load {
     shared: Arc<Shared>,

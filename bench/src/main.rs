@@ -1,5 +1,5 @@
-//! Benchmarks of the server. They print figures beside a baseline and a target; a missed target is not
-//! an error.
+//! Benchmarks of the server. They print figures with a baseline and a target; a missed target is not an
+//! error.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
 mod cpu;

@@ -2,7 +2,7 @@
 
 use crate::stats::median;
 
-/// Figures, each beside the baseline's.
+/// Figures, each compared with a baseline's.
 #[derive(Debug)]
 pub(crate) struct Report {
     conditions: Vec<(&'static str, String)>,

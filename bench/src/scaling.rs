@@ -54,7 +54,7 @@ const FIELDS: &str = "id status startedAt recordsProcessed";
 /// Compare the cost of pages and counts in databases of several sizes (medians of 25 rounds)
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// PostgreSQL database on this machine, beside which scratch databases are created, as a superuser
+    /// PostgreSQL database on this machine, on whose server scratch databases are created, as a superuser
     /// [default: scratch SQLite files]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
@@ -74,20 +74,20 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> Result<()> {
-    let mut sites = Vec::new();
+    let mut instances = Vec::new();
     for size in &options.sizes {
-        sites.push(Site::start(&options, *size).await?);
+        instances.push(Instance::start(&options, *size).await?);
     }
-    let report = measure_all(&options, &sites).await;
-    for site in sites {
-        site.stop().await?;
+    let report = measure_all(&options, &instances).await;
+    for instance in instances {
+        instance.stop().await?;
     }
     report?.print();
     Ok(())
 }
 
-async fn measure_all(options: &Options, sites: &[Site]) -> Result<Report> {
-    let first = sites.first().context("no sizes")?;
+async fn measure_all(options: &Options, instances: &[Instance]) -> Result<Report> {
+    let first = instances.first().context("no sizes")?;
     let mut report = Report::new(["smallest", "larger"]);
     options.server.describe(&mut report).await?;
     report.condition("database", first.client.version().await?);
@@ -100,10 +100,10 @@ async fn measure_all(options: &Options, sites: &[Site]) -> Result<Report> {
     let target = Target::RatioAtMost(if is_postgres { 1.2 } else { 1.3 });
     for time in 1..=options.times {
         progress(&format!("repetition {time} of {}", options.times));
-        for Measured { name, costs, .. } in measure(sites).await? {
+        for Measured { name, costs, .. } in measure(instances).await? {
             let costs: Vec<_> = costs.into_iter().map(median).collect();
-            for (site, cost) in sites.iter().zip(&costs).skip(1) {
-                let figure = format!("{time}. {name}, {} runs: CPU (us)", site.size);
+            for (instance, cost) in instances.iter().zip(&costs).skip(1) {
+                let figure = format!("{time}. {name}, {} runs: CPU (us)", instance.size);
                 report.add(Row::new(figure, *cost).baseline(costs[0]).target(target));
             }
         }
@@ -112,7 +112,7 @@ async fn measure_all(options: &Options, sites: &[Site]) -> Result<Report> {
 }
 
 /// A database of some size, and its server.
-struct Site {
+struct Instance {
     size: u64,
     database: ScratchDatabase,
     client: DatabaseClient,
@@ -128,7 +128,7 @@ struct Query {
     middle_of: Option<&'static str>,
 }
 
-/// The measurements of a query; those of each database at the index of its site.
+/// The measurements of a query; those of each database at the index of its instance.
 struct Measured {
     name: String,
     requests: Vec<Vec<RequestTemplate>>,
@@ -163,33 +163,33 @@ fn queries() -> Vec<Query> {
     queries.collect()
 }
 
-async fn measure(sites: &[Site]) -> Result<Vec<Measured>> {
+async fn measure(instances: &[Instance]) -> Result<Vec<Measured>> {
     let mut all = Vec::new();
     for query in queries() {
         let mut requests = Vec::new();
-        for site in sites {
-            requests.push(site.requests(&query).await?);
+        for instance in instances {
+            requests.push(instance.requests(&query).await?);
         }
         all.push(Measured {
             name: query.name,
             requests,
-            costs: vec![Vec::new(); sites.len()],
+            costs: vec![Vec::new(); instances.len()],
         });
     }
     for _ in 0..VISITS {
         for measured in &mut all {
-            measured.visit(sites).await?;
+            measured.visit(instances).await?;
         }
     }
     Ok(all)
 }
 
 impl Measured {
-    async fn visit(&mut self, sites: &[Site]) -> Result<()> {
+    async fn visit(&mut self, instances: &[Instance]) -> Result<()> {
         // The first round reads from disk, and does not count.
         for round in 0..=ROUNDS {
-            for (n, site) in sites.iter().enumerate() {
-                let cpu = site.send(&self.requests[n]).await?;
+            for (n, instance) in instances.iter().enumerate() {
+                let cpu = instance.send(&self.requests[n]).await?;
                 if round > 0 {
                     self.costs[n].push(cpu.as_secs_f64() * 1e6 / f64::from(REQUESTS));
                 }
@@ -199,7 +199,7 @@ impl Measured {
     }
 }
 
-impl Site {
+impl Instance {
     async fn start(options: &Options, size: u64) -> Result<Self> {
         progress(&format!("{size} runs"));
         let database = ScratchDatabase::create(options.database_url.as_deref()).await?;

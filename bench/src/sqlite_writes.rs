@@ -1,5 +1,5 @@
 //! `bench sqlite-writes`: durable writes per second on SQLite, where the server commits concurrent writes
-//! together, beside one commit per write; and the latency of writes among readers and subscribers.
+//! together, compared with one commit per write; and the latency of writes under load.
 
 use std::{
     sync::Arc,
@@ -32,15 +32,16 @@ use crate::{
 
 /// Time for subscriptions to start.
 const SETTLE_TIME: Duration = Duration::from_millis(500);
-/// Connections from which on the rate has a target.
+/// Minimum number of connections for which the rate has a target.
 const MANY_CONNECTIONS: usize = 64;
 /// Workers, each of which writes once per second.
 const WORKERS: usize = 64;
 /// Connections that list runs without a pause.
 const READERS: usize = 8;
-/// Open files besides the subscribers' connections.
+/// Open files other than the subscribers' connections.
 const OTHER_FILES: usize = 500;
-/// Latencies take this many times as long as rates: a 99th percentile needs more than a few hundred writes.
+/// Duration of a latency measurement, relative to that of rates: a 99th percentile needs more than a few
+/// hundred writes.
 const LATENCY_FACTOR: usize = 2;
 /// Seconds of writes that are not counted in the latencies.
 const LATENCY_WARM_UP: usize = 2;
@@ -61,7 +62,7 @@ pub(crate) struct Options {
     /// Seconds of load on each side per number of connections, over all rounds; latencies take twice as long
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     seconds: u32,
-    /// Subscribers among which latencies are measured
+    /// Subscribers during the measurement of latencies
     #[arg(long, default_value_t = 1000, value_name = "NUMBER")]
     subscribers: usize,
     #[command(flatten)]
@@ -75,7 +76,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     report.condition("database", "SQLite, synchronous = FULL");
     report.condition(
         "rates",
-        format!("creations and events by turns, medians of {ROUNDS} rounds"),
+        format!("alternating creations and events, medians of {ROUNDS} rounds"),
     );
     report.condition(
         "baseline",

@@ -66,11 +66,11 @@ impl Measurement {
 /// # Errors
 /// Fails if a change is rejected, lost, or delivered twice or out of order.
 pub(crate) async fn measure(publisher: &Publisher<'_>, load: Load) -> Result<Measurement> {
-    let unwatched = Load {
+    let without_subscribers = Load {
         subscribers: 0,
         ..load
     };
-    let writes = measure_once(publisher, unwatched).await?;
+    let writes = measure_once(publisher, without_subscribers).await?;
     let measured = measure_once(publisher, load).await?;
     Ok(Measurement {
         write_cpu: writes.cpu,

@@ -1,4 +1,4 @@
-//! `bench feed`: the cost of delivering changes to subscribers, beside a bare broadcast.
+//! `bench feed`: the cost of delivering changes to subscribers, compared with a bare broadcast.
 
 mod baseline;
 pub(crate) mod changes;
@@ -22,13 +22,13 @@ pub(crate) use baseline::serve as serve_baseline;
 use measure::{Load, Measurement, measure};
 use publisher::{Messages, Publisher};
 
-/// Open files besides the subscribers' connections.
+/// Open files other than the subscribers' connections.
 const OTHER_FILES: usize = 500;
 
 /// Compare deliveries of changes with a bare broadcast over WebSocket (medians of several rounds)
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// PostgreSQL database, beside which a scratch database is created [default: a scratch SQLite file]
+    /// PostgreSQL database, on whose server a scratch database is created [default: a scratch SQLite file]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
     /// Subscribers, each of which receives every change

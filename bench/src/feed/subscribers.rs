@@ -58,7 +58,7 @@ impl Subscribers {
         let sockets = stream::iter(0..count).map(async |number| {
             let mut socket = Socket::connect(address).await?;
             socket
-                .subscribe(number, &operation(number % operations))
+                .subscribe(number, &operation(number % operations.max(1)))
                 .await?;
             anyhow::Ok(socket)
         });

@@ -38,7 +38,7 @@ impl Socket {
         Ok(socket)
     }
 
-    /// Starts a subscription. Its id is a UUID of its own for each number, as common clients send.
+    /// Starts a subscription. Its id is a UUID unique to the number, as common clients send.
     pub(crate) async fn subscribe(&mut self, number: usize, payload: &Value) -> Result<()> {
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes());
         self.send(&json!({"type": "subscribe", "id": id, "payload": payload}))
@@ -49,7 +49,7 @@ impl Socket {
         Ok(self.stream.send(Message::text(message.to_string())).await?)
     }
 
-    /// Returns the next message; answers pings meanwhile.
+    /// Returns the next message; replies to pings until then.
     ///
     /// # Errors
     /// Fails if the connection ends.

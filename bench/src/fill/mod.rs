@@ -53,7 +53,7 @@ pub(crate) async fn fill(url: &str, runs: u64) -> Result<()> {
 
 async fn fill_postgres(url: &str, runs: u64) -> Result<()> {
     let options: PgConnectOptions = url.parse()?;
-    // Without triggers and foreign keys: filled rows are no changes.
+    // The role skips triggers, because filled rows are not changes, and checks of foreign keys.
     let options = options.options([
         ("session_replication_role", "replica"),
         ("synchronous_commit", "off"),

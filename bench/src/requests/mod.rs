@@ -1,4 +1,4 @@
-//! `bench requests`: the cost of requests to the server, beside the same work written by hand on axum.
+//! `bench requests`: the cost of requests to the server, compared with hand-written statements on axum.
 
 mod baseline;
 pub(crate) mod rounds;
@@ -23,7 +23,7 @@ use rounds::{Cost, ROUNDS, Runner};
 use sample::Sample;
 use workload::Workload;
 
-/// Compare requests to the server with hand-written statements on axum (alternating, medians of 15 rounds)
+/// Compare requests to the server with hand-written statements on axum (medians of 15 rounds)
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Database to measure on, filled first if it has no runs; writes remain in it [default: a scratch SQLite file]

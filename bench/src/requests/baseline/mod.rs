@@ -32,7 +32,7 @@ pub(crate) async fn serve(options: Options) -> Result<()> {
     .await
 }
 
-/// A failed statement, answered with status 500.
+/// A failed statement, returned with status 500.
 #[derive(Debug)]
 struct Failure(sqlx::Error);
 

@@ -60,7 +60,7 @@ const ADD_EVENT: &str = "INSERT INTO sync_event (id, sync_id, event_type, \"time
      SELECT $2, id, $3, $4, $5 FROM sync_history WHERE id = $1";
 const ADD_EVENTS: &str =
     "INSERT INTO sync_event (id, sync_id, event_type, \"timestamp\", message) ";
-// A statement of its own: RETURNING in the insert would look up the run once per event.
+// A separate statement: RETURNING in the insert would look up the run once per event.
 const WRITTEN: &str = "SELECT id, status, version FROM sync_history WHERE id = $1";
 
 #[derive(Clone, Debug)]
