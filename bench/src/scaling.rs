@@ -118,6 +118,8 @@ struct Instance {
     client: DatabaseClient,
     postmaster: Option<i32>,
     server: Process,
+    /// Runs of all ages.
+    runs: Vec<sample::Position>,
 }
 
 /// A page or a count.
@@ -207,12 +209,15 @@ impl Instance {
         options.server.migrate(&url).await?;
         fill(&url, size).await?;
         let client = DatabaseClient::open(&url).await?;
+        let server = options.server.start(&url).await?;
+        let mut connection = Connection::open(server.address).await?;
         Ok(Self {
             size,
             postmaster: client.postmaster().await?,
             database,
             client,
-            server: options.server.start(&url).await?,
+            server,
+            runs: sample::evenly_spread(&mut connection).await?,
         })
     }
 
@@ -249,14 +254,13 @@ impl Instance {
 
     /// Returns cursors of runs in the middle half of the list in some order.
     async fn middle(&self, order: &str, connection: &mut Connection) -> Result<Vec<Value>> {
-        let runs = sample::evenly_spread(connection).await?;
-        let (first, step) = (runs.len() / 4, runs.len() / 2 / CURSORS);
+        let (first, step) = (self.runs.len() / 4, self.runs.len() / 2 / CURSORS);
         let query = format!(
             "query($id: ID!) {{ syncRuns(filter: {{id: [$id]}}, \
              orderBy: {{field: {order}, direction: DESC}}) {{ edges {{ cursor }} }} }}"
         );
         let mut cursors = Vec::new();
-        for run in runs.iter().skip(first).step_by(step).take(CURSORS) {
+        for run in self.runs.iter().skip(first).step_by(step).take(CURSORS) {
             let mut response = connection.query(&query, &json!({"id": run.id})).await?;
             let cursor = response.pointer_mut("/data/syncRuns/edges/0/cursor");
             cursors.push(cursor.context("the run is not found by its id")?.take());
