@@ -34,4 +34,5 @@ pub mod graphql;
 pub mod http;
 pub mod runs;
 pub mod server;
+pub(crate) mod store;
 pub mod telemetry;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
-use crate::StoredJson;
+use crate::Details;
 
 /// An event as stored. Events are immutable.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -23,15 +23,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub message: String,
     /// A JSON object; other writers also store JSON `null`.
-    pub details: Option<StoredJson>,
-}
-
-impl Model {
-    /// Returns the details; `None` if there are none or they are unreadable.
-    #[must_use]
-    pub fn details(&self) -> Option<&Json> {
-        self.details.as_ref()?.json()
-    }
+    #[sea_orm(nullable)]
+    pub details: Details,
 }
 
 /// Formats the event for logs: `event 0197… of run 0197…: [chunk] Chunk 1/4 imported`.

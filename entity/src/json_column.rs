@@ -2,33 +2,49 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr};
+use sea_orm::sea_query::{ArrayType, ColumnType, ValueType, ValueTypeErr};
 use sea_orm::sqlx::{
-    Decode, Row, Sqlite, TypeInfo, ValueRef, postgres::PgValueRef, sqlite::SqliteValueRef,
+    self, Decode, Row, Sqlite, TypeInfo, ValueRef, postgres::PgValueRef, sqlite::SqliteValueRef,
 };
 use sea_orm::{ColIdx, DbErr, QueryResult, RuntimeErr, TryGetError, TryGetable, Value};
 use serde_json::Value as Json;
 
-/// A stored JSON value, which may be unreadable.
+/// The `details` of a row, which may not have been loaded and may be unreadable.
+///
+/// Details can be as large as all other columns of a row together, so most statements do not select them.
+/// A row that was read without the column holds [`Details::NotLoaded`], which is not the same as a row
+/// without details.
 ///
 /// Other writers may store JSON that PostgreSQL accepts and `serde_json` rejects, such as a lone
 /// surrogate or a thousand levels of nesting; SQLite accepts any text. Such a value must not make its
 /// row, and with it a whole page, unreadable.
 #[derive(Clone, Debug, PartialEq)]
-pub enum StoredJson {
+pub enum Details {
+    /// The statement that read the row did not select the column.
+    NotLoaded,
+    /// SQL NULL or JSON `null`.
+    Null,
     /// The parsed value.
     Json(Json),
     /// Why the stored text cannot be parsed.
     Unreadable(String),
 }
 
-impl StoredJson {
-    /// Returns the value; `None` for JSON `null` and for an unreadable text.
-    #[must_use]
-    pub fn json(&self) -> Option<&Json> {
+/// The details of a row were used although the row was read without them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the row was read without its details")]
+pub struct DetailsNotLoaded;
+
+impl Details {
+    /// Returns the value; `None` if there is none or it is unreadable.
+    ///
+    /// # Errors
+    /// Returns [`DetailsNotLoaded`] if the row was read without its details.
+    pub fn json(&self) -> Result<Option<&Json>, DetailsNotLoaded> {
         match self {
-            Self::Json(json) => Some(json).filter(|json| !json.is_null()),
-            Self::Unreadable(_) => None,
+            Self::NotLoaded => Err(DetailsNotLoaded),
+            Self::Null | Self::Unreadable(_) => Ok(None),
+            Self::Json(json) => Ok(Some(json)),
         }
     }
 
@@ -36,41 +52,50 @@ impl StoredJson {
     #[must_use]
     pub fn parse(text: &[u8]) -> Self {
         match serde_json::from_slice(text) {
+            Ok(Json::Null) => Self::Null,
             Ok(json) => Self::Json(json),
             Err(error) => Self::Unreadable(error.to_string()),
         }
     }
 }
 
-impl From<StoredJson> for Value {
-    fn from(details: StoredJson) -> Self {
+impl From<Option<Json>> for Details {
+    fn from(json: Option<Json>) -> Self {
+        json.map_or(Self::Null, Self::Json)
+    }
+}
+
+impl From<Details> for Value {
+    fn from(details: Details) -> Self {
         match details {
-            StoredJson::Json(json) => json.into(),
-            StoredJson::Unreadable(_) => StoredJson::null(),
+            Details::Json(json) => json.into(),
+            Details::NotLoaded | Details::Null | Details::Unreadable(_) => None::<Json>.into(),
         }
     }
 }
 
-impl TryGetable for StoredJson {
+impl TryGetable for Details {
     fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
-        let stored = if let Some(row) = row.try_as_pg_row() {
+        let details = if let Some(row) = row.try_as_pg_row() {
             let value = row.try_get_raw(index.as_sqlx_postgres_index());
             value.map(|value| from_postgres(&value))
         } else if let Some(row) = row.try_as_sqlite_row() {
-            row.try_get_raw(index.as_sqlx_sqlite_index())
-                .map(from_sqlite)
+            let value = row.try_get_raw(index.as_sqlx_sqlite_index());
+            value.map(from_sqlite)
         } else {
-            Ok(None)
+            Ok(Self::NotLoaded)
         };
-        let failed = |error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
-        let stored = stored.map_err(failed)?;
-        stored.ok_or_else(|| TryGetError::Null(format!("{index:?}")))
+        match details {
+            Ok(details) => Ok(details),
+            Err(sqlx::Error::ColumnNotFound(_)) => Ok(Self::NotLoaded),
+            Err(error) => Err(DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))).into()),
+        }
     }
 }
 
-fn from_postgres(value: &PgValueRef<'_>) -> Option<StoredJson> {
+fn from_postgres(value: &PgValueRef<'_>) -> Details {
     if value.is_null() {
-        return None;
+        return Details::Null;
     }
     let bytes = value.as_bytes().unwrap_or_default();
     // The binary format of jsonb starts with a version byte.
@@ -79,24 +104,24 @@ fn from_postgres(value: &PgValueRef<'_>) -> Option<StoredJson> {
     } else {
         bytes
     };
-    Some(StoredJson::parse(text))
+    Details::parse(text)
 }
 
-fn from_sqlite(value: SqliteValueRef<'_>) -> Option<StoredJson> {
+fn from_sqlite(value: SqliteValueRef<'_>) -> Details {
     if value.is_null() {
-        return None;
+        return Details::Null;
     }
     let text = <&[u8] as Decode<Sqlite>>::decode(value).unwrap_or_default();
-    Some(StoredJson::parse(text))
+    Details::parse(text)
 }
 
-impl ValueType for StoredJson {
+impl ValueType for Details {
     fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
-        <Json as ValueType>::try_from(value).map(Self::Json)
+        <Option<Json> as ValueType>::try_from(value).map(Self::from)
     }
 
     fn type_name() -> String {
-        "StoredJson".to_owned()
+        "Details".to_owned()
     }
 
     fn array_type() -> ArrayType {
@@ -105,11 +130,5 @@ impl ValueType for StoredJson {
 
     fn column_type() -> ColumnType {
         ColumnType::Json
-    }
-}
-
-impl Nullable for StoredJson {
-    fn null() -> Value {
-        Json::null()
     }
 }

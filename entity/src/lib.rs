@@ -8,13 +8,11 @@
 
 pub mod api_key;
 pub mod change;
-mod columns;
 mod enums;
 pub mod event;
 mod json_column;
 pub mod run;
 pub mod user;
 
-pub use columns::{Columns, FromColumns};
 pub use enums::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownValue};
-pub use json_column::StoredJson;
+pub use json_column::{Details, DetailsNotLoaded};

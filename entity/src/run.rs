@@ -4,7 +4,7 @@ use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
-use crate::StoredJson;
+use crate::Details;
 use crate::enums::{SyncEntityType, SyncSource, SyncStatus, UnknownValue, parse};
 
 /// A run as stored. The table also has the column `sync_duration`, which other applications read; the
@@ -39,7 +39,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub error_message: Option<String>,
     /// A JSON object; other writers also store JSON `null`.
-    pub details: Option<StoredJson>,
+    #[sea_orm(nullable)]
+    pub details: Details,
     /// Incremented by a trigger with every change.
     pub version: i32,
     /// Time of the latest change, set by a trigger; NULL in rows older than the trigger.
@@ -74,12 +75,6 @@ impl Model {
     /// Returns [`UnknownValue`] if the stored text is no [`SyncStatus`].
     pub fn status(&self) -> Result<SyncStatus, UnknownValue> {
         parse("status", &self.status)
-    }
-
-    /// Returns the details; `None` if there are none or they are unreadable.
-    #[must_use]
-    pub fn details(&self) -> Option<&Json> {
-        self.details.as_ref()?.json()
     }
 
     /// Returns the microseconds from start to end, at least 0; `None` if the run has no end time.

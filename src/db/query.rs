@@ -2,38 +2,11 @@
 
 use std::fmt::{self, Write};
 
-use entity::FromColumns;
 use sea_orm::sea_query::{
-    Expr, PostgresQueryBuilder, Query, QueryBuilder, SelectStatement, SqlWriter, SqlWriterValues,
-    SqliteQueryBuilder, Value, Values,
+    PostgresQueryBuilder, QueryBuilder, SelectStatement, SqlWriter, SqlWriterValues,
+    SqliteQueryBuilder, Value,
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
-
-/// A select of these columns of an entity.
-pub(crate) fn select<T: FromColumns>(columns: &'static str) -> SelectStatement {
-    Query::select()
-        .expr(Expr::cust(columns))
-        .from(<T::Entity>::default())
-        .take()
-}
-
-/// Two statements sent to SQLite as one, which answers the rows of the first and then those of the second.
-pub(crate) fn both(mut first: Statement, second: Statement) -> Statement {
-    first.sql = format!("{}; {}", first.sql, second.sql);
-    let values = first.values.get_or_insert_with(|| Values(Vec::new()));
-    values.0.extend(second.values.into_iter().flatten());
-    first
-}
-
-/// Executes a select of an entity's columns, in their order.
-pub(crate) async fn read_all<T: FromColumns>(
-    connection: &impl ConnectionTrait,
-    select: SelectStatement,
-) -> Result<Vec<T>, DbErr> {
-    let statement = with_limit(&select, connection.get_database_backend());
-    let rows = connection.query_all_raw(statement).await?;
-    rows.iter().map(T::from_columns).collect()
-}
+use sea_orm::{DbBackend, Statement};
 
 /// A select with its limit written out. PostgreSQL keeps the plan of a statement that is executed again
 /// if it would not do better with the values at hand; of a limit that is a value it thinks that it

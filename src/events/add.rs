@@ -1,294 +1,173 @@
-//! How events come into the ledger: once each, however often they are sent.
+//! Adding events to a run: once each, however often they are sent.
 
-use entity::{
-    FromColumns, StoredJson,
-    event::{self, Column},
-    run,
-};
-use sea_orm::sea_query::{OnConflict, Query, Value};
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult,
-    QueryTrait, Statement,
-};
+use entity::{Details, SyncSource};
+use sea_orm::DbErr;
 use tracing::debug;
 use uuid::Uuid;
 
-use super::{Event, commands::NewEvent};
+use super::{Event, Events, commands::NewEvent};
 use crate::{
-    db::{
-        error::{Failure, classify},
-        query::{read_all, select},
-    },
-    runs::{Error, Result, Run, RunColumns, Runs, commands::is_same},
+    db::error::{Failure, classify},
+    runs::{Error, Result, Run, RunColumns, WriteScope, commands::is_equal_json},
+    store::{EventBatch, InsertedEvents},
 };
 
-/// Events as a call left them.
+/// The result of a call that adds events.
 #[derive(Clone, Debug)]
 pub struct AddedEvents {
-    /// In the order they were given.
+    /// The events as stored, in the order of the input.
     pub events: Vec<Event>,
-    /// How many of them had been stored before.
+    /// The number of events that had been stored before.
     pub replayed: usize,
-    /// Their run, if it was asked for and could be read with them, as far as it was.
+    /// The selected columns of the run; `None` if none were selected.
     pub run: Option<Run>,
 }
 
-/// Events on their way into the ledger.
-#[derive(Clone, Debug)]
-struct NewEvents {
-    run_id: Uuid,
-    events: Vec<Event>,
-    /// Which timestamps are the caller's.
-    given: Vec<bool>,
-    run: Option<RunColumns>,
-}
-
-impl Runs {
-    /// Adds an event to a run, ended or not; tells the run too, as far as that is asked for, if it costs less
-    /// than to read it.
+impl Events {
+    /// Adds an event to a run, whether or not the run has ended, and returns the selected columns of the run.
     ///
     /// # Errors
-    /// Bad input, no such run, an id that a different event has, or the database does not answer.
-    pub async fn add_event(
+    /// As [`add_many`](Self::add_many).
+    pub async fn add(
         &self,
         run_id: Uuid,
         new: NewEvent,
+        scope: &WriteScope,
         run: Option<RunColumns>,
     ) -> Result<AddedEvents> {
-        self.add_events(run_id, vec![new], run).await
+        self.add_many(run_id, vec![new], scope, run).await
     }
 
-    /// Adds events to a run, ended or not: all of them or none.
+    /// Adds events to a run, all or none, whether or not the run has ended, and returns the selected columns of the run.
+    /// Idempotent per event ID: an event that is already stored is not added again.
     ///
     /// # Errors
-    /// Bad input, no such run, an id that a different event has, or the database does not answer.
-    pub async fn add_events(
+    /// Returns [`Error::BadInput`] if the input is invalid, [`Error::NotFound`] if there is no such run,
+    /// [`Error::SourceNotAllowed`] if `scope` does not include its source, [`Error::IdConflict`] if an ID belongs to a
+    /// different event, and an error if the database is unavailable.
+    pub async fn add_many(
         &self,
         run_id: Uuid,
         new: Vec<NewEvent>,
+        scope: &WriteScope,
         run: Option<RunColumns>,
     ) -> Result<AddedEvents> {
         if new.len() > self.limits.events_per_call {
             return Err(Error::BadInput(format!(
-                "{} events in one call; at most {} are taken, so send them in several",
+                "{} events in one call; send at most {} at a time",
                 new.len(),
                 self.limits.events_per_call
             )));
         }
-        new.iter().try_for_each(|event| event.check(&self.limits))?;
+        new.iter()
+            .try_for_each(|event| event.validate(&self.limits))?;
         if new.is_empty() {
-            let run = self.get(run_id).await?;
+            let run = self.run(run_id, RunColumns::All).await?;
+            scope.check_run(&run)?;
             return Ok(AddedEvents {
                 events: Vec::new(),
                 replayed: 0,
                 run: Some(run),
             });
         }
-        let new = self.events(run_id, new, run);
-        let added = self.write_events(new).await?;
+        let timestamps_given: Vec<_> = new.iter().map(|event| event.timestamp.is_some()).collect();
+        let mut events: Vec<_> = new
+            .into_iter()
+            .map(|event| self.event(run_id, event))
+            .collect();
+        let batch = EventBatch {
+            run_id,
+            events: events.clone(),
+            allowed_sources: scope.sources().map(<[SyncSource]>::to_vec),
+            run,
+        };
+        let expected = events.clone();
+        let verify = move |stored: &[Event]| verify(&expected, &timestamps_given, stored);
+        let inserted = self.store.add_events::<Error>(batch, verify).await;
+        let InsertedEvents {
+            replayed,
+            stored,
+            run,
+        } = match inserted {
+            Ok(Some(inserted)) => inserted,
+            Ok(None) => return Err(self.rejection(run_id, scope).await),
+            Err(Error::Internal(error)) if classify(&error) == Failure::ForeignKey => {
+                return Err(no_run(run_id));
+            }
+            Err(error) => return Err(error),
+        };
+        for event in &mut events {
+            if let Some(stored) = stored.iter().find(|stored| stored.id == event.id) {
+                event.clone_from(stored);
+            }
+        }
         self.changes.notify();
-        for event in &added.events {
+        for event in &events {
             debug!(%event, "added");
         }
-        Ok(added)
+        Ok(AddedEvents {
+            events,
+            replayed,
+            run,
+        })
     }
 
-    fn events(&self, run_id: Uuid, new: Vec<NewEvent>, run: Option<RunColumns>) -> NewEvents {
-        let given = new.iter().map(|event| event.timestamp.is_some()).collect();
-        let events = new.into_iter().map(|new| Event {
+    fn event(&self, run_id: Uuid, new: NewEvent) -> Event {
+        Event {
             id: new.id.unwrap_or_else(|| self.clock.new_id()),
             sync_id: run_id,
             event_type: new.event_type,
             timestamp: new.timestamp.unwrap_or_else(|| self.clock.now()),
             message: new.message,
-            details: new.details.map(StoredJson::Json),
-        });
-        NewEvents {
-            run_id,
-            events: events.collect(),
-            given,
-            run,
+            details: Details::from(new.details),
         }
     }
 
-    async fn write_events(&self, new: NewEvents) -> Result<AddedEvents> {
-        let database = &self.database;
-        let backend = database.backend();
-        if backend == DbBackend::Postgres {
-            // One statement, which is all or none by itself, and fails if one is there already; only then it
-            // takes more to find out whether they are the same.
-            match database.write_one(new.insert_with_run()).await {
-                Err(error) if classify(&error) == Failure::Duplicate => {}
-                rows => return new.all_added(rows),
-            }
-        }
-        database
-            .transaction(move |connection| {
-                Box::pin(async move {
-                    let insert = new.insert_missing(backend);
-                    let rows = connection.query_all_raw(insert).await;
-                    let rows = rows.map_err(|error| new.failure(error))?;
-                    let run = match new.read_run(backend) {
-                        Some(read) => connection.query_one_raw(read).await?,
-                        None => None,
-                    };
-                    let replayed = new.events.len() - rows.len();
-                    new.added(replayed, run.as_ref(), connection).await
-                })
-            })
-            .await
-    }
-}
-
-impl NewEvents {
-    /// Inserts all into PostgreSQL, or fails: one statement for any number of events, which is planned once,
-    /// finds their run itself and can tell it too.
-    fn insert_with_run(&self) -> Statement {
-        // Stored in the order in which they are given: a join with one run keeps it.
-        let (source, values) = match self.events.as_slice() {
-            [event] => (
-                match event.details() {
-                    Some(_) => "$2, $3, $4, $5, $6::text::json FROM run",
-                    None => "$2, $3, $4, $5, NULL FROM run",
-                },
-                one(event),
-            ),
-            events => (
-                "event.id, type, at, event.message, nullif(event.details, '')::json \
-                 FROM run, unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[]) \
-                     AS event (id, type, at, message, details)",
-                several(events),
-            ),
-        };
-        let columns = self.run.map_or("id", RunColumns::columns);
-        let sql = format!(
-            "WITH run AS (SELECT {columns} FROM sync_history WHERE id = $1), \
-             added AS (INSERT INTO sync_event (sync_id, id, event_type, \"timestamp\", message, details) \
-                 SELECT run.id, {source}) \
-             SELECT * FROM run"
-        );
-        let values = std::iter::once(self.run_id.into()).chain(values);
-        Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+    async fn run(&self, id: Uuid, columns: RunColumns) -> Result<Run> {
+        let run = self.store.find_run(id, columns).await?;
+        run.ok_or_else(|| no_run(id))
     }
 
-    /// What has come of [`insert_with_run`](Self::insert_with_run), by its rows.
-    fn all_added(self, rows: std::result::Result<Vec<QueryResult>, DbErr>) -> Result<AddedEvents> {
-        let mut rows = rows.map_err(|error| self.failure(error))?;
-        let row = rows.pop().ok_or_else(|| self.no_run())?;
-        let run = self.run.map(|_| Run::from_columns(&row));
-        Ok(AddedEvents {
-            events: self.events,
-            replayed: 0,
-            run: run.transpose()?,
-        })
-    }
-
-    /// Inserts all but those whose ids are taken.
-    fn insert_missing(&self, backend: DbBackend) -> Statement {
-        let rows = self.events.iter().cloned();
-        let rows = rows.map(event::ActiveModel::from);
-        let mut insert = event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
-            .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
-            .into_query();
-        insert.returning(Query::returning().column(Column::Id));
-        backend.build(&insert)
-    }
-
-    /// Reads the run on SQLite, as far as it is to be told.
-    fn read_run(&self, backend: DbBackend) -> Option<Statement> {
-        let run = self.run.filter(|_| backend == DbBackend::Sqlite)?;
-        let mut read = select::<Run>(run.columns());
-        read.and_where(run::Column::Id.eq(self.run_id));
-        Some(backend.build(&read))
-    }
-
-    /// What has come of them, of which so many were there before; those are compared. The caller's transaction
-    /// undoes the rest when one of them differs.
-    async fn added(
-        mut self,
-        replayed: usize,
-        run: Option<&QueryResult>,
-        connection: &impl ConnectionTrait,
-    ) -> Result<AddedEvents> {
-        if replayed > 0 {
-            self.compare(connection).await?;
-        }
-        Ok(AddedEvents {
-            events: self.events,
-            replayed,
-            run: run.map(Run::from_columns).transpose()?,
-        })
-    }
-
-    /// Puts what is stored in place of each, and fails if that says something else.
-    async fn compare(&mut self, connection: &impl ConnectionTrait) -> Result<()> {
-        let mut select = select::<Event>(Event::COLUMNS);
-        select.and_where(Column::Id.is_in(self.events.iter().map(|event| event.id)));
-        let stored: Vec<Event> = read_all(connection, select).await?;
-        for (event, given) in self.events.iter_mut().zip(&self.given) {
-            let Some(stored) = stored.iter().find(|stored| stored.id == event.id) else {
-                continue;
-            };
-            if !is_repetition(event, *given, stored) {
-                return Err(Error::IdConflict {
-                    what: "event",
-                    id: event.id,
-                });
-            }
-            *event = stored.clone();
-        }
-        Ok(())
-    }
-
-    fn failure(&self, error: DbErr) -> Error {
-        match classify(&error) {
-            Failure::ForeignKey => self.no_run(),
-            _ => error.into(),
-        }
-    }
-
-    fn no_run(&self) -> Error {
-        Error::NotFound {
-            what: "run",
-            id: self.run_id,
+    /// Returns why no events were added to a run.
+    async fn rejection(&self, run_id: Uuid, scope: &WriteScope) -> Error {
+        let run = self.run(run_id, RunColumns::WithoutDetails).await;
+        match run.and_then(|run| scope.check_run(&run)) {
+            Err(error) => error,
+            // Created or changed after the write; the same call succeeds when repeated.
+            Ok(()) => Error::Unavailable(DbErr::RecordNotInserted),
         }
     }
 }
 
-fn one(event: &Event) -> Vec<Value> {
-    let mut values = vec![
-        event.id.into(),
-        event.event_type.as_str().into(),
-        event.timestamp.into(),
-        event.message.as_str().into(),
-    ];
-    values.extend(event.details().map(|details| details.to_string().into()));
-    values
+fn no_run(id: Uuid) -> Error {
+    Error::NotFound { what: "run", id }
 }
 
-fn several(events: &[Event]) -> Vec<Value> {
-    let texts = |text: fn(&Event) -> String| events.iter().map(text).collect::<Vec<_>>();
-    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
-    let timestamps: Vec<_> = events.iter().map(|event| event.timestamp).collect();
-    let details = |event: &Event| event.details().map(ToString::to_string).unwrap_or_default();
-    vec![
-        ids.into(),
-        texts(|event| event.event_type.clone()).into(),
-        timestamps.into(),
-        texts(|event| event.message.clone()).into(),
-        texts(details).into(),
-    ]
+/// Checks that the stored events are those that were to be added.
+fn verify(events: &[Event], timestamps_given: &[bool], stored: &[Event]) -> Result<()> {
+    for (event, timestamp_given) in events.iter().zip(timestamps_given) {
+        let stored = stored.iter().find(|stored| stored.id == event.id);
+        if let Some(stored) = stored
+            && !is_replay_of(event, *timestamp_given, stored)?
+        {
+            return Err(Error::IdConflict {
+                what: "event",
+                id: event.id,
+            });
+        }
+    }
+    Ok(())
 }
 
-/// Whether `event` says what `stored` does; a timestamp only if the caller gave one.
-fn is_repetition(event: &Event, timestamp_given: bool, stored: &Event) -> bool {
-    let same_details = match (event.details(), stored.details()) {
-        (Some(one), Some(other)) => is_same(one, other),
+/// Returns whether `event` equals `stored`. A timestamp that the caller did not give need not match.
+fn is_replay_of(event: &Event, timestamp_given: bool, stored: &Event) -> Result<bool> {
+    let same_details = match (event.details.json()?, stored.details.json()?) {
+        (Some(one), Some(other)) => is_equal_json(one, other),
         (one, other) => one == other,
     };
-    event.sync_id == stored.sync_id
+    Ok(event.sync_id == stored.sync_id
         && event.event_type == stored.event_type
         && event.message == stored.message
         && (!timestamp_given || event.timestamp == stored.timestamp)
-        && same_details
+        && same_details)
 }

@@ -2,29 +2,29 @@
 
 use chrono::{DateTime, Utc};
 use entity::event::Column;
+use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, DbBackend};
 use uuid::Uuid;
 
-use crate::runs::filter::contains;
+use crate::store::Store;
 
-/// All given parts must hold.
+/// A filter of events. An event matches if it matches every field that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EventFilter {
-    /// Of any of these runs.
+    /// The run is one of these.
     pub run_id: Option<Vec<Uuid>>,
-    /// Of any of these types.
+    /// The type is one of these.
     pub event_type: Option<Vec<String>>,
-    /// from <= x
+    /// Earliest time, inclusive.
     pub timestamp_from: Option<DateTime<Utc>>,
-    /// x < to
+    /// Latest time, exclusive.
     pub timestamp_to: Option<DateTime<Utc>>,
-    /// Part of the message.
+    /// The message contains this text, ignoring case.
     pub message_contains: Option<String>,
 }
 
 impl EventFilter {
-    /// Whether an index leads to the events that match, newest first.
+    /// Returns whether an index supports a list of the matching events, newest first.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
         let runs = self.run_id.as_ref().map_or(0, Vec::len);
@@ -32,9 +32,8 @@ impl EventFilter {
         self.message_contains.is_none() && runs <= 1 && types <= 1
     }
 
-    /// The filter as the database asks it.
-    #[must_use]
-    pub fn condition(&self, backend: DbBackend) -> Condition {
+    /// Returns the condition that selects the matching events.
+    pub(crate) fn condition(&self, store: &Store) -> Condition {
         Condition::all()
             .add_option(
                 self.run_id
@@ -51,7 +50,7 @@ impl EventFilter {
             .add_option(
                 self.message_contains
                     .as_ref()
-                    .map(|part| contains(Expr::col(Column::Message), part, backend)),
+                    .map(|text| store.contains_text(Expr::col(Column::Message), text)),
             )
     }
 }

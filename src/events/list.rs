@@ -2,25 +2,21 @@
 
 use std::collections::HashMap;
 
-use entity::{FromColumns, event};
-use sea_orm::sea_query::{Expr, SelectStatement};
-use sea_orm::{ColumnTrait, DbBackend};
+use entity::event;
+use sea_orm::sea_query::SelectStatement;
 use uuid::Uuid;
 
-use super::{Event, filter::EventFilter};
+use super::{Event, Events, filter::EventFilter};
 use crate::{
     db::{
         ScanBudget,
-        keyset::{KeysetOrder, PageRequest, PageRows, Position},
-        query::{read_all, select},
+        keyset::{PageRequest, PageRows, Position},
     },
-    runs::{
-        Result, Runs,
-        list::{count_up_to, instant},
-    },
+    runs::Result,
+    store::{event_order, read_all, read_by_ids, select_events},
 };
 
-/// Where `event` stands in a list of events.
+/// Returns the position of `event` in a list of events.
 #[must_use]
 pub fn event_position(event: &Event) -> Position {
     Position {
@@ -29,71 +25,55 @@ pub fn event_position(event: &Event) -> Position {
     }
 }
 
-impl Runs {
-    /// The events with these ids, those that exist.
+impl Events {
+    /// Returns those events with these IDs that exist.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn find_events(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Event>> {
-        let mut select = select::<Event>(Event::COLUMNS);
-        select.and_where(event::Column::Id.is_in(ids.iter().copied()));
-        let events: Vec<Event> = read_all(self.database.read(), select).await?;
+    /// Returns an error if the database is unavailable.
+    pub async fn find(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Event>> {
+        let events = read_by_ids::<event::Entity>(self.store.read(), ids).await?;
         Ok(events.into_iter().map(|event| (event.id, event)).collect())
     }
 
-    /// A page of the events that match, across runs, newest first.
+    /// Returns a page of the events that match, across runs, newest first.
     ///
     /// # Errors
-    /// The database does not answer, or has too much to read.
-    pub async fn list_events(
+    /// Returns [`Error::TooMuchToRead`](crate::runs::Error::TooMuchToRead) if no index supports the filter and `budget`
+    /// is spent, and an error if the database is unavailable.
+    pub async fn list(
         &self,
         filter: &EventFilter,
         page: &PageRequest,
-        time: &ScanBudget,
+        budget: &ScanBudget,
     ) -> Result<PageRows<Event>> {
-        let select = matching_events(self.database.backend(), filter, Event::COLUMNS);
-        self.read(filter.is_indexed(), time, async |connection| {
-            let read = |select| read_all(connection, select);
-            event_order(true).read(select, page, read).await
-        })
-        .await
+        let query = self.store.query(filter.is_indexed(), budget, async |pool| {
+            let read = async |events| read_all(pool, &events).await;
+            let order = event_order(true);
+            order.read(self.matching(filter), page, read).await
+        });
+        Ok(query.await?)
     }
 
-    /// How many events match, counted up to `up_to`.
+    /// Counts the events that match, up to `limit`.
     ///
     /// # Errors
-    /// The database does not answer, or has too much to read.
-    pub async fn count_events(
+    /// Returns [`Error::TooMuchToRead`](crate::runs::Error::TooMuchToRead) if no index supports the filter and `budget`
+    /// is spent, and an error if the database is unavailable.
+    pub async fn count(
         &self,
         filter: &EventFilter,
-        up_to: u32,
-        time: &ScanBudget,
+        limit: u32,
+        budget: &ScanBudget,
     ) -> Result<u32> {
-        let select = matching_events(self.database.backend(), filter, "1");
-        self.read(filter.is_indexed(), time, async |connection| {
-            count_up_to(connection, select, up_to).await
-        })
-        .await
+        let query = self.store.query(filter.is_indexed(), budget, async |pool| {
+            self.store.count(pool, self.matching(filter), limit).await
+        });
+        Ok(query.await?)
     }
-}
 
-/// The events that match.
-pub(crate) fn matching_events(
-    backend: DbBackend,
-    filter: &EventFilter,
-    columns: &'static str,
-) -> SelectStatement {
-    let mut select = select::<Event>(columns);
-    select.cond_where(filter.condition(backend));
-    select
-}
-
-pub(crate) fn event_order(descending: bool) -> KeysetOrder {
-    KeysetOrder {
-        by: Expr::col(event::Column::Timestamp),
-        id: Expr::col(event::Column::Id),
-        nullable: false,
-        descending,
-        operand: instant,
+    fn matching(&self, filter: &EventFilter) -> SelectStatement {
+        select_events()
+            .cond_where(filter.condition(&self.store))
+            .take()
     }
 }

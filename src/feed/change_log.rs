@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use entity::{FromColumns, change, event, run};
+use entity::{Details, change, event, run};
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryResult,
@@ -26,10 +26,10 @@ use crate::{
     db::{
         Database,
         keyset::{PageRequest, Position},
-        query::{read_all, select},
     },
-    events::{Event, event_order},
+    events::Event,
     runs::{self, Error, Run},
+    store::{event_order, read_all, select_events},
 };
 
 /// What lies between two moments, in order; and where to read on, if there may be more.
@@ -148,7 +148,7 @@ impl ChangeLog {
         if self.database.backend() != DbBackend::Postgres {
             return Ok(Vec::new());
         }
-        let mut select = select::<Event>(Event::COLUMNS);
+        let mut select = select_events();
         select
             .and_where(event::Column::SyncId.eq(run_id))
             .and_where(
@@ -164,7 +164,7 @@ impl ChangeLog {
             fetch_extra: false,
         };
         let select = event_order(false).select(select, &page);
-        read_all(self.database.read(), select).await
+        read_all(self.database.read(), &select).await
     }
 
     /// The status of a run; none if it does not exist.
@@ -301,6 +301,6 @@ fn found_by(row: &change::Model, run: &Run) -> Option<Arc<Run>> {
 /// What filters look at; details may be large, and a batch has many changes.
 fn without_details(run: &Run) -> Run {
     let mut run = run.clone();
-    run.details = None;
+    run.details = Details::NotLoaded;
     run
 }

@@ -1,14 +1,13 @@
 //! Authorization of operations.
 
 use async_graphql::{Context, Guard, Result};
-use entity::SyncSource;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{context::ContextExt, error::access_denied};
 use crate::{
     auth::{PrincipalKind, Scope},
-    runs::{Error, Run},
+    runs::{Error, Run, WriteScope},
 };
 
 /// Guard of a field: the principal needs this scope.
@@ -43,49 +42,29 @@ impl Guard for RequireScope {
 
 /// What is more than a matter of scopes.
 pub(crate) trait Authorize {
-    /// Makes sure that they may report on runs of this source.
-    fn check_source(&self, source: SyncSource) -> Result<()>;
-    /// Makes sure that they may report on this run.
-    async fn check_run(&self, run_id: Uuid) -> Result<()>;
+    /// Returns the sources whose runs the principal may write.
+    fn write_scope(&self) -> WriteScope;
+    /// Returns the error of a write, with the principal's name if its scope does not allow the write.
+    fn rejected(&self, error: Error) -> async_graphql::Error;
     /// Who is to be named as having triggered a run: who was given, if that may be, or who is asking.
     fn triggered_by(&self, given: Option<Uuid>) -> Result<Option<Uuid>>;
-    /// The sources whose runs are meant: those given, or all that they may report on; none for all
-    /// there are.
-    fn sources(&self, given: Option<Vec<SyncSource>>) -> Result<Option<Vec<SyncSource>>>;
     /// Writes down that they have done this to a run.
     fn audit(&self, run: &Run, replayed: bool);
 }
 
 impl Authorize for Context<'_> {
-    fn check_source(&self, source: SyncSource) -> Result<()> {
-        let principal = self.principal();
-        if principal.can_report_on(source) {
-            return Ok(());
-        }
-        let message = format!("{} may not report on runs of {source}", principal.name);
-        warn!(target: "audit", actor = principal.id, action = self.field().name(), %source, "refused");
-        Err(access_denied(message, principal))
+    fn write_scope(&self) -> WriteScope {
+        self.principal().sources.clone().into()
     }
 
-    async fn check_run(&self, run_id: Uuid) -> Result<()> {
-        if self.principal().sources.is_none() {
-            return Ok(());
-        }
-        match self.loaders().run(run_id).await? {
-            Some(run) => match run.source() {
-                Ok(source) => self.check_source(source),
-                Err(_) => Err(access_denied(
-                    "the run is of no source that a key can be bound to".into(),
-                    self.principal(),
-                )),
-            },
-            // One that comes between this and the write may be of any source.
-            None => Err(Error::NotFound {
-                what: "run",
-                id: run_id,
-            }
-            .into()),
-        }
+    fn rejected(&self, error: Error) -> async_graphql::Error {
+        let Error::SourceNotAllowed { run_source: source } = error else {
+            return error.into();
+        };
+        let principal = self.principal();
+        let message = format!("{} may not report on runs of {source}", principal.name);
+        warn!(target: "audit", actor = principal.id, action = self.field().name(), source, "refused");
+        access_denied(message, principal)
     }
 
     fn triggered_by(&self, given: Option<Uuid>) -> Result<Option<Uuid>> {
@@ -102,16 +81,6 @@ impl Authorize for Context<'_> {
             Some(id) => Ok(Some(id)),
             None => Ok(principal.user_id()),
         }
-    }
-
-    fn sources(&self, given: Option<Vec<SyncSource>>) -> Result<Option<Vec<SyncSource>>> {
-        let Some(given) = given else {
-            return Ok(self.principal().sources.clone());
-        };
-        given
-            .iter()
-            .try_for_each(|source| self.check_source(*source))?;
-        Ok(Some(given))
     }
 
     fn audit(&self, run: &Run, replayed: bool) {

@@ -8,14 +8,17 @@ use super::{live::FeedRange, loaders::Loaders, types::PageLimits};
 use crate::{
     auth::Principal,
     db::ScanBudget,
+    events::Events,
     feed::{ChangeFeed, FeedCursor},
     runs::{Result, Runs},
 };
 
 /// Typed access to the data of the schema and the request.
 pub(crate) trait ContextExt {
-    /// Returns the runs and events.
+    /// Returns the runs.
     fn runs(&self) -> &Runs;
+    /// Returns the events of the runs.
+    fn events(&self) -> &Events;
     /// Returns the change feed.
     fn feed(&self) -> &ChangeFeed;
     /// Returns the data loaders.
@@ -32,6 +35,10 @@ pub(crate) trait ContextExt {
 
 impl ContextExt for Context<'_> {
     fn runs(&self) -> &Runs {
+        self.data_unchecked()
+    }
+
+    fn events(&self) -> &Events {
         self.data_unchecked()
     }
 

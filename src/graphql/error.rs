@@ -60,6 +60,7 @@ impl From<&Error> for ErrorCode {
             Error::NotFound { .. } => Self::NotFound,
             Error::IdConflict { .. } => Self::IdConflict,
             Error::AlreadyFinished(_) => Self::AlreadyFinished,
+            Error::SourceNotAllowed { .. } => Self::Forbidden,
             Error::TooMuchToRead(_) => Self::QueryTooComplex,
             Error::Unavailable(_) => Self::Unavailable,
             Error::Internal(_) => Self::Internal,

@@ -33,9 +33,10 @@ impl Mutation {
         #[graphql(desc = "The run.")] input: CreateSyncRunInput,
     ) -> Result<CreateSyncRunPayload> {
         let mut new = input.parse()?;
-        ctx.check_source(new.source)?;
         new.triggered_by_id = ctx.triggered_by(new.triggered_by_id)?;
-        let created = ctx.runs().create(new, selected_columns(ctx)).await?;
+        let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
+        let created = ctx.runs().create(new, &scope, columns).await;
+        let created = created.map_err(|error| ctx.rejected(error))?;
         ctx.audit(&created.run, created.replayed);
         Ok(created.into())
     }
@@ -48,8 +49,8 @@ impl Mutation {
         #[graphql(desc = "The run.")] run_id: ID,
     ) -> Result<StartSyncRunPayload> {
         let run_id = parse_uuid("runId", &run_id)?;
-        ctx.check_run(run_id).await?;
-        let started = ctx.runs().start(run_id).await?;
+        let started = ctx.runs().start(run_id, &ctx.write_scope()).await;
+        let started = started.map_err(|error| ctx.rejected(error))?;
         ctx.audit(&started.run, started.replayed);
         Ok(started.into())
     }
@@ -62,9 +63,10 @@ impl Mutation {
         #[graphql(desc = "The run and the event.")] input: AddSyncEventInput,
     ) -> Result<AddSyncEventPayload> {
         let (run_id, event) = input.parse()?;
-        ctx.check_run(run_id).await?;
-        let added = ctx.runs().add_event(run_id, event, selected_run(ctx));
-        Ok(AddSyncEventPayload::new(added.await?))
+        let (scope, run) = (ctx.write_scope(), selected_run(ctx));
+        let added = ctx.events().add(run_id, event, &scope, run).await;
+        let added = added.map_err(|error| ctx.rejected(error))?;
+        Ok(AddSyncEventPayload::new(added))
     }
 
     /// Adds up to 1000 events to a run, ended or not: all are stored or none is.
@@ -75,9 +77,9 @@ impl Mutation {
         #[graphql(desc = "The run and the events.")] input: AddSyncEventsInput,
     ) -> Result<AddSyncEventsPayload> {
         let (run_id, events) = input.parse()?;
-        ctx.check_run(run_id).await?;
-        let added = ctx.runs().add_events(run_id, events, selected_run(ctx));
-        let added = added.await?;
+        let (scope, run) = (ctx.write_scope(), selected_run(ctx));
+        let added = ctx.events().add_many(run_id, events, &scope, run).await;
+        let added = added.map_err(|error| ctx.rejected(error))?;
         Ok(AddSyncEventsPayload::new(run_id, added))
     }
 
@@ -89,8 +91,9 @@ impl Mutation {
         #[graphql(desc = "The run and its progress.")] input: ReportSyncProgressInput,
     ) -> Result<ReportSyncProgressPayload> {
         let (run_id, progress) = input.parse()?;
-        ctx.check_run(run_id).await?;
-        Ok(ctx.runs().report_progress(run_id, &progress).await?.into())
+        let scope = ctx.write_scope();
+        let run = ctx.runs().report_progress(run_id, progress, &scope).await;
+        Ok(run.map_err(|error| ctx.rejected(error))?.into())
     }
 
     /// Ends an open run: COMPLETED unless `status` says otherwise.
@@ -101,11 +104,9 @@ impl Mutation {
         #[graphql(desc = "The run and its outcome.")] input: CompleteSyncRunInput,
     ) -> Result<CompleteSyncRunPayload> {
         let (run_id, outcome) = input.parse()?;
-        ctx.check_run(run_id).await?;
-        let ended = ctx
-            .runs()
-            .complete(run_id, &outcome, selected_columns(ctx))
-            .await?;
+        let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
+        let ended = ctx.runs().complete(run_id, &outcome, &scope, columns).await;
+        let ended = ended.map_err(|error| ctx.rejected(error))?;
         ctx.audit(&ended.run, ended.replayed);
         Ok(ended.into())
     }
@@ -118,11 +119,9 @@ impl Mutation {
         #[graphql(desc = "The run and the reason.")] input: CancelSyncRunInput,
     ) -> Result<CancelSyncRunPayload> {
         let (run_id, outcome) = input.parse()?;
-        ctx.check_run(run_id).await?;
-        let ended = ctx
-            .runs()
-            .complete(run_id, &outcome, selected_columns(ctx))
-            .await?;
+        let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
+        let ended = ctx.runs().complete(run_id, &outcome, &scope, columns).await;
+        let ended = ended.map_err(|error| ctx.rejected(error))?;
         ctx.audit(&ended.run, ended.replayed);
         Ok(ended.into())
     }
@@ -134,11 +133,9 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which runs, and the reason.")] input: CancelActiveSyncRunsInput,
     ) -> Result<CancelActiveSyncRunsPayload> {
-        let (types, sources, reason) = input.parse()?;
-        let sources = ctx.sources(sources)?;
-        let runs = ctx.runs();
-        let runs = runs.cancel_active(types.as_deref(), sources.as_deref(), reason.as_deref());
-        let runs = runs.await?;
+        let cancel = input.parse()?;
+        let runs = ctx.runs().cancel_active(&cancel, &ctx.write_scope()).await;
+        let runs = runs.map_err(|error| ctx.rejected(error))?;
         for run in &runs {
             ctx.audit(run, false);
         }
@@ -146,21 +143,19 @@ impl Mutation {
     }
 }
 
-/// How much of the run is selected of what comes back: what is brief, or all, since one run's details take no
-/// time worth mentioning and tell whether they can be read.
+/// Returns the columns of the run that a payload selects; `None` if it does not select the run. A single run is read
+/// with its details also for `errorMessage`, which says whether they are readable.
 fn selected_run(ctx: &Context<'_>) -> Option<RunColumns> {
-    let selected = ctx.look_ahead();
-    let runs = [
-        selected.field("run"),
-        selected.field("runEdge").field("node"),
-    ];
-    match SyncRun::extent(&runs)? {
-        RunColumns::Summary => Some(RunColumns::Summary),
-        RunColumns::Standard | RunColumns::All => Some(RunColumns::All),
+    let payload = ctx.look_ahead();
+    let runs = [payload.field("run"), payload.field("runEdge").field("node")];
+    let columns = SyncRun::columns(&runs)?;
+    if runs.iter().any(|run| run.field("errorMessage").exists()) {
+        return Some(RunColumns::All);
     }
+    Some(columns)
 }
 
-/// How much has to come back of the run that was written: for the log, what is brief is enough.
+/// Returns the columns to read of a run that was written: the audit log needs those without details.
 fn selected_columns(ctx: &Context<'_>) -> RunColumns {
-    selected_run(ctx).unwrap_or(RunColumns::Summary)
+    selected_run(ctx).unwrap_or(RunColumns::WithoutDetails)
 }

@@ -6,7 +6,7 @@ use super::{
     error::ErrorCode, limits::GraphqlLimits, loaders::Loaders, mutation::Mutation, query::Query,
     subscription::Subscription,
 };
-use crate::{feed::ChangeFeed, runs::Runs};
+use crate::{events::Events, feed::ChangeFeed, runs::Runs};
 
 /// The executable schema.
 pub(crate) type AppSchema = Schema<Query, Mutation, Subscription>;
@@ -29,6 +29,7 @@ pub(crate) fn build(
     builder
         .validation_mode(validation)
         .data(loaders)
+        .data(Events::new(&runs))
         .data(runs)
         .data(feed)
         .data(limits.pages)

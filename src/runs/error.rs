@@ -1,4 +1,4 @@
-//! Why the ledger refuses, or cannot answer.
+//! The errors of the domain.
 
 use std::time::Duration;
 
@@ -11,51 +11,55 @@ use crate::db::{
     error::{Failure, classify},
 };
 
-/// The domain's one error.
+/// Why an operation on runs, events or the change feed fails.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The request says something that cannot be; the text says what to do about it.
+    /// The input is invalid; the message says how to correct it.
     #[error("{0}")]
     BadInput(String),
-    /// A cursor that this server did not make, or that was made for another list.
+    /// The cursor is malformed, or belongs to another list.
     #[error("{0}")]
     BadCursor(&'static str),
-    /// A place in the feed that is no longer, or was never, in this database.
-    #[error(
-        "this feed no longer knows the cursor: read the list again and go on from its feedCursor"
-    )]
+    /// The cursor is older than the changes that are kept, or belongs to another database.
+    #[error("the cursor has expired: read the list again and continue from its feedCursor")]
     CursorExpired,
-    /// No such thing.
+    /// There is no such object.
     #[error("there is no {what} with the id {id}")]
     NotFound {
-        /// What was looked for: `run`, `user`.
+        /// The kind of object: `run`, `user`.
         what: &'static str,
-        /// The id given.
+        /// The ID.
         id: Uuid,
     },
-    /// The id is taken.
+    /// The ID belongs to a different object.
     #[error(
         "the id {id} is already that of a different {what}: use a new id, or repeat the first call unchanged"
     )]
     IdConflict {
-        /// What has the id: `run`, `event`.
+        /// The kind of object: `run`, `event`.
         what: &'static str,
-        /// The id given.
+        /// The ID.
         id: Uuid,
     },
-    /// The run had ended before.
-    #[error("run {} is already {}: an ended run stays as it is", .0.id, .0.status)]
+    /// The run has already ended.
+    #[error("run {} is already {}: a run that has ended cannot change", .0.id, .0.status)]
     AlreadyFinished(Box<Run>),
-    /// No index leads to what was asked for, and reading on took too long.
+    /// The run is of a source whose runs the caller may not write.
+    #[error("runs of the source {run_source} may not be written")]
+    SourceNotAllowed {
+        /// The source of the run as stored, which may be unknown to this server.
+        run_source: String,
+    },
+    /// No index supports the query, and scanning exceeded the time limit.
     #[error(
-        "looking for this among all there is takes longer than the {}.{:03} s that one operation may \
-         take for it: narrow it, runs by startedAt, events by timestamp or runId", .0.as_secs(), .0.subsec_millis()
+        "no index supports this query, and a scan takes longer than the {}.{:03} s that one operation may \
+         spend on scans: narrow it, runs by startedAt, events by timestamp or runId", .0.as_secs(), .0.subsec_millis()
     )]
     TooMuchToRead(Duration),
-    /// The database is away or busy.
-    #[error("the database cannot answer at the moment: try again")]
+    /// The database is unavailable or busy.
+    #[error("the database is unavailable: try again")]
     Unavailable(#[source] DbErr),
-    /// A defect.
+    /// A defect of the server.
     #[error("internal error")]
     Internal(#[source] DbErr),
 }
@@ -72,11 +76,17 @@ impl From<DbErr> for Error {
 impl From<SlowQueryError> for Error {
     fn from(error: SlowQueryError) -> Self {
         match error {
-            SlowQueryError::BudgetExceeded(longest) => Self::TooMuchToRead(longest),
+            SlowQueryError::BudgetExceeded(limit) => Self::TooMuchToRead(limit),
             SlowQueryError::Database(error) => error.into(),
         }
     }
 }
 
-/// The domain's result.
+impl From<entity::DetailsNotLoaded> for Error {
+    fn from(error: entity::DetailsNotLoaded) -> Self {
+        Self::Internal(DbErr::Custom(error.to_string()))
+    }
+}
+
+/// The result of an operation of the domain.
 pub type Result<T> = std::result::Result<T, Error>;

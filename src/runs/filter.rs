@@ -1,127 +1,106 @@
-//! Which runs are wanted.
+//! Filters of runs.
 //!
-//! A filter of runs is asked twice: by the database, for lists, and in memory, for the change
-//! feed. Each part therefore says both, side by side, and a test holds the two together. Both are
-//! two-valued: a comparison with a value that a run does not have is false, and its negation true.
+//! A filter is evaluated in the database for lists and in memory for the change feed. Each kind of filter
+//! therefore implements both, side by side, and a test compares them. Both use two-valued logic: a
+//! comparison with a value that a run does not have is false, and its negation is true.
 
 use chrono::{DateTime, Utc};
 use entity::{SyncEntityType, SyncSource, SyncStatus, run::Column};
 use regex::Regex;
-use sea_orm::sea_query::extension::postgres::PgExpr;
+use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, DbBackend};
 use strum::VariantArray;
 use uuid::Uuid;
 
-use super::{Run, duration};
+use super::Run;
+use crate::store::{Store, text_pattern};
 
-/// Lower bound included, upper bound as the field says.
+/// A range of values. The lower bound is inclusive; the field says whether the upper bound is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Range<T> {
-    /// The smallest value that matches.
+    /// Lower bound.
     pub from: Option<T>,
-    /// The bound above.
+    /// Upper bound.
     pub to: Option<T>,
 }
 
-/// EnumFilter to match, and whether to match what is none of the known ones.
+/// Values of an enum column to match.
 #[derive(Clone, Debug)]
-pub struct EnumFilter<W> {
-    /// Any of these.
-    pub known: Vec<W>,
-    /// Or a stored text that is no known word.
+pub struct EnumFilter<T> {
+    /// Matches any of these values.
+    pub known: Vec<T>,
+    /// Whether to match also a stored text that is no value of the enum.
     pub unknown: bool,
 }
 
-/// A part of a text, in whatever case.
+/// Matches texts that contain a given text, ignoring case.
 #[derive(Clone, Debug)]
 pub struct TextMatch {
     text: String,
     pattern: Regex,
 }
 
-/// All given parts must hold.
+/// A filter of runs. A run matches if it matches every field that is set.
 #[derive(Clone, Debug, Default)]
 pub struct RunFilter {
-    /// Any of these ids.
+    /// The ID is one of these.
     pub id: Option<Vec<Uuid>>,
-    /// Any of these statuses.
+    /// The status is one of these.
     pub status: Option<EnumFilter<SyncStatus>>,
-    /// Any of these sources.
+    /// The source is one of these.
     pub source: Option<EnumFilter<SyncSource>>,
-    /// Any of these entity types.
+    /// The entity type is one of these.
     pub entity_type: Option<EnumFilter<SyncEntityType>>,
-    /// Triggered by any of these users.
+    /// The run was triggered by one of these users.
     pub triggered_by_id: Option<Vec<Uuid>>,
-    /// from <= x < to
+    /// Start time, `from <= x < to`.
     pub started_at: Range<DateTime<Utc>>,
-    /// from <= x < to
+    /// End time, `from <= x < to`.
     pub completed_at: Range<DateTime<Utc>>,
-    /// Microseconds; from <= x <= to
+    /// Duration in microseconds, `from <= x <= to`.
     pub duration: Range<i64>,
-    /// from <= x <= to
+    /// Number of records processed, `from <= x <= to`.
     pub records_processed: Range<i32>,
-    /// from <= x <= to
+    /// Number of records that failed, `from <= x <= to`.
     pub records_failed: Range<i32>,
-    /// Part of the error message.
+    /// The error message contains this text.
     pub error_contains: Option<TextMatch>,
-    /// Any of these must hold.
+    /// The run matches at least one of these filters.
     pub any_of: Option<Vec<RunFilter>>,
-    /// This must not hold.
+    /// The run does not match this filter.
     pub not: Option<Box<RunFilter>>,
 }
 
 impl TextMatch {
-    /// Looks for `text`, in whatever case.
+    /// Matches texts that contain `text`.
     ///
     /// # Errors
-    /// The text is too long to search for.
+    /// Returns an error if `text` is too long for a regular expression.
     pub fn new(text: String) -> Result<Self, regex::Error> {
-        let pattern = Regex::new(&pattern(&text))?;
+        let pattern = Regex::new(&text_pattern(&text))?;
         Ok(Self { text, pattern })
     }
 }
 
-fn pattern(text: &str) -> String {
-    format!("(?i){}", regex::escape(text))
-}
-
-/// The condition that `column` contains `text` in whatever case. SQLite's LIKE knows the case of
-/// ASCII alone, so its connections carry a REGEXP that knows all of Unicode.
-pub(crate) fn contains(column: Expr, text: &str, backend: DbBackend) -> Expr {
-    match backend {
-        DbBackend::Postgres => {
-            // The backslash is LIKE's escape unless told otherwise.
-            let escaped = text
-                .replace('\\', "\\\\")
-                .replace('%', "\\%")
-                .replace('_', "\\_");
-            column.ilike(format!("%{escaped}%"))
-        }
-        _ => Expr::cust_with_exprs("? REGEXP ?", [column, Expr::val(pattern(text))]),
-    }
-}
-
-impl<W: AsRef<str> + VariantArray> EnumFilter<W> {
+impl<T: AsRef<str> + VariantArray> EnumFilter<T> {
     fn condition(&self, column: Column) -> Condition {
         let any = Condition::any().add(column.is_in(self.known.iter().map(AsRef::as_ref)));
         if self.unknown {
-            any.add(column.is_not_in(W::VARIANTS.iter().map(AsRef::as_ref)))
+            any.add(column.is_not_in(T::VARIANTS.iter().map(AsRef::as_ref)))
         } else {
             any
         }
     }
 
     fn matches(&self, text: &str) -> bool {
-        let is = |word: &W| word.as_ref() == text;
-        self.known.iter().any(is) || self.unknown && !W::VARIANTS.iter().any(is)
+        let is = |value: &T| value.as_ref() == text;
+        self.known.iter().any(is) || self.unknown && !T::VARIANTS.iter().any(is)
     }
 }
 
 impl RunFilter {
-    /// The filter as the database asks it.
-    #[must_use]
-    pub fn condition(&self, backend: DbBackend) -> Condition {
+    /// Returns the condition that selects the matching runs.
+    pub(super) fn condition(&self, store: &Store) -> Condition {
         let mut all = Condition::all();
         let ids = [
             (Column::Id, &self.id),
@@ -130,18 +109,18 @@ impl RunFilter {
         for (column, ids) in ids {
             all = all.add_option(ids.as_ref().map(|ids| column.is_in(ids.iter().copied())));
         }
-        let words = [
+        let enums = [
             self.status
                 .as_ref()
-                .map(|words| words.condition(Column::Status)),
+                .map(|values| values.condition(Column::Status)),
             self.source
                 .as_ref()
-                .map(|words| words.condition(Column::Source)),
+                .map(|values| values.condition(Column::Source)),
             self.entity_type
                 .as_ref()
-                .map(|words| words.condition(Column::EntityType)),
+                .map(|values| values.condition(Column::EntityType)),
         ];
-        for condition in words {
+        for condition in enums {
             all = all.add_option(condition);
         }
         let instants = [
@@ -152,10 +131,10 @@ impl RunFilter {
             all = all.add_option(range.from.map(|from| column.gte(from)));
             all = all.add_option(range.to.map(|to| column.lt(to)));
         }
-        let length = || duration::expression(backend);
-        let operand = |micros| duration::operand(backend, micros);
-        all = all.add_option(self.duration.from.map(|from| length().gte(operand(from))));
-        all = all.add_option(self.duration.to.map(|to| length().lte(operand(to))));
+        let duration = || store.duration();
+        let operand = store.duration_operand();
+        all = all.add_option(self.duration.from.map(|from| duration().gte(operand(from))));
+        all = all.add_option(self.duration.to.map(|to| duration().lte(operand(to))));
         let counts = [
             (Column::RecordsProcessed, self.records_processed),
             (Column::RecordsFailed, self.records_failed),
@@ -166,24 +145,24 @@ impl RunFilter {
         }
         if let Some(part) = &self.error_contains {
             let column = Expr::col(Column::ErrorMessage);
-            // Said again for the index on runs that have a message.
+            // Redundant, but it makes the partial index on runs with a message applicable.
             all = all.add(Column::ErrorMessage.is_not_null());
-            all = all.add(contains(column, &part.text, backend));
+            all = all.add(store.contains_text(column, &part.text));
         }
         if let Some(filters) = &self.any_of {
             let any = filters
                 .iter()
-                .fold(never(), |any, filter| any.add(filter.condition(backend)));
+                .fold(never(), |any, filter| any.add(filter.condition(store)));
             all = all.add(any);
         }
         if let Some(filter) = &self.not {
-            let inner = Expr::from(filter.condition(backend));
+            let inner = Expr::from(filter.condition(store));
             all = all.add(inner.is_not(Expr::custom_keyword("TRUE")));
         }
         all
     }
 
-    /// The filter as the change feed asks it.
+    /// Returns whether `run` matches.
     #[must_use]
     pub fn matches(&self, run: &Run) -> bool {
         let ids = |ids: &Option<Vec<Uuid>>, id: Option<Uuid>| {
@@ -199,15 +178,15 @@ impl RunFilter {
             && self
                 .status
                 .as_ref()
-                .is_none_or(|words| words.matches(&run.status))
+                .is_none_or(|values| values.matches(&run.status))
             && self
                 .source
                 .as_ref()
-                .is_none_or(|words| words.matches(&run.source))
+                .is_none_or(|values| values.matches(&run.source))
             && self
                 .entity_type
                 .as_ref()
-                .is_none_or(|words| words.matches(&run.entity_type))
+                .is_none_or(|values| values.matches(&run.entity_type))
             && self.started_at.holds(Some(run.started_at), |x, to| x < to)
             && self.completed_at.holds(run.completed_at, |x, to| x < to)
             && self.duration.holds(run.duration_micros(), |x, to| x <= to)
@@ -240,7 +219,7 @@ impl<T: PartialOrd> Range<T> {
     }
 }
 
-/// An alternative of nothing; SQL has none, so it starts with what is false.
+/// The start of a disjunction: SQL has no empty one.
 fn never() -> Condition {
     Condition::any().add(Expr::val(1).eq(2))
 }

@@ -1,10 +1,10 @@
-//! Which lists of runs cost the same however many runs there are.
+//! Which lists of runs an index supports, so that the cost of a page does not depend on the number of runs.
 //!
-//! An index leads to a list, newest first, of what is one in one of `status`, `source`, `entityType`
-//! and `triggeredById`, or in two of the first three; and to a list in any other order. A list of
-//! several words is the lists of each, union_all.
+//! Indexes support lists ordered by start time with a single value in one of `status`, `source`, `entity_type` and
+//! `triggered_by_id`, or in two of the first three; and unfiltered lists in every other order. A list with several
+//! values is the union of the lists of each value.
 
-use sea_orm::sea_query::{Expr, Query, SelectStatement, UnionType};
+use sea_orm::sea_query::{Asterisk, Query, SelectStatement, UnionType};
 use strum::VariantArray;
 
 use super::{
@@ -13,11 +13,11 @@ use super::{
 };
 
 /// Lists that are union_all into one, at most: each is read a page deep.
-const MERGED: usize = 8;
+const MAX_LISTS: usize = 8;
 
 impl RunFilter {
-    /// Whether an index leads to the runs that match, in this order: then a page costs the same however
-    /// many runs there are.
+    /// Returns whether an index supports a list of the matching runs in this order. The cost of a page then does not
+    /// depend on the number of runs.
     #[must_use]
     pub fn is_indexed(&self, order: RunOrderField) -> bool {
         if self.error_contains.is_some() || self.any_of.is_some() || self.not.is_some() {
@@ -26,10 +26,10 @@ impl RunFilter {
         if self.id.is_some() {
             return true;
         }
-        let words = [
-            self.status.as_ref().map(EnumFilter::known),
-            self.source.as_ref().map(EnumFilter::known),
-            self.entity_type.as_ref().map(EnumFilter::known),
+        let enums = [
+            self.status.as_ref().map(EnumFilter::known_values),
+            self.source.as_ref().map(EnumFilter::known_values),
+            self.entity_type.as_ref().map(EnumFilter::known_values),
         ];
         let users = self.triggered_by_id.as_ref().map(|ids| Some(ids.len()));
         let ranges = [
@@ -42,39 +42,41 @@ impl RunFilter {
             ),
             (RunOrderField::RecordsFailed, self.records_failed.is_some()),
         ];
-        let most = match order {
+        let max_filters = match order {
             RunOrderField::StartedAt if users.is_none() => 2,
             RunOrderField::StartedAt => 1,
             _ => 0,
         };
-        let given = || words.iter().flatten().chain(&users);
-        let lists = given().try_fold(1, |lists: usize, one| Some(lists.saturating_mul((*one)?)));
-        given().count() <= most
-            && lists.is_some_and(|lists| lists <= MERGED)
+        let filters = || enums.iter().flatten().chain(&users);
+        let lists = filters().try_fold(1, |lists: usize, values| {
+            Some(lists.saturating_mul((*values)?))
+        });
+        filters().count() <= max_filters
+            && lists.is_some_and(|lists| lists <= MAX_LISTS)
             && ranges
                 .iter()
-                .all(|(field, is_given)| *field == order || !is_given)
+                .all(|(field, is_set)| *field == order || !is_set)
     }
 
-    /// Whether an index leads to the runs that match, in any order, as it takes to count them.
+    /// Returns whether an index supports counting the matching runs: one that supports a list in any order does.
     #[must_use]
     pub fn is_indexed_for_count(&self) -> bool {
         let mut orders = RunOrderField::VARIANTS.iter();
         orders.any(|order| self.is_indexed(*order))
     }
 
-    /// Filters of one word each that no run matches two of, and that match together what this one
-    /// matches; none where it is such a filter already.
+    /// Splits the filter into disjoint filters with a single value each, which together match the same runs; `None`
+    /// if it is such a filter already.
     pub(super) fn split_by_value(&self) -> Option<Vec<Self>> {
         let mut all = vec![self.clone()];
-        all = each(all, self.status.as_ref(), |filter, word| {
-            filter.status = Some(word);
+        all = split(all, self.status.as_ref(), |filter, value| {
+            filter.status = Some(value);
         });
-        all = each(all, self.source.as_ref(), |filter, word| {
-            filter.source = Some(word);
+        all = split(all, self.source.as_ref(), |filter, value| {
+            filter.source = Some(value);
         });
-        all = each(all, self.entity_type.as_ref(), |filter, word| {
-            filter.entity_type = Some(word);
+        all = split(all, self.entity_type.as_ref(), |filter, value| {
+            filter.entity_type = Some(value);
         });
         if let Some(ids) = &self.triggered_by_id {
             let mut ids = ids.clone();
@@ -93,59 +95,56 @@ impl RunFilter {
     }
 }
 
-/// The filters, each with each of the words.
-fn each<W: Copy + PartialEq>(
+/// Combines each filter with each value.
+fn split<T: Copy + PartialEq>(
     filters: Vec<RunFilter>,
-    words: Option<&EnumFilter<W>>,
-    set: impl Fn(&mut RunFilter, EnumFilter<W>),
+    values: Option<&EnumFilter<T>>,
+    set: impl Fn(&mut RunFilter, EnumFilter<T>),
 ) -> Vec<RunFilter> {
-    let Some(words) = words else {
+    let Some(values) = values else {
         return filters;
     };
-    let mut known: Vec<W> = Vec::with_capacity(words.known.len());
-    for word in &words.known {
-        if !known.contains(word) {
-            known.push(*word);
+    let mut distinct: Vec<T> = Vec::with_capacity(values.known.len());
+    for value in &values.known {
+        if !distinct.contains(value) {
+            distinct.push(*value);
         }
     }
-    let mut all = Vec::with_capacity(filters.len() * known.len());
-    for word in known {
+    let mut all = Vec::with_capacity(filters.len() * distinct.len());
+    for value in distinct {
         for filter in &filters {
             let mut filter = filter.clone();
-            let known = vec![word];
-            set(
-                &mut filter,
-                EnumFilter {
-                    known,
-                    unknown: false,
-                },
-            );
+            let value = EnumFilter {
+                known: vec![value],
+                unknown: false,
+            };
+            set(&mut filter, value);
             all.push(filter);
         }
     }
     all
 }
 
-impl<W> EnumFilter<W> {
-    /// How many words, if the known ones are all.
-    fn known(&self) -> Option<usize> {
+impl<T> EnumFilter<T> {
+    /// Returns the number of values; `None` if unknown values match, too.
+    fn known_values(&self) -> Option<usize> {
         (!self.unknown).then_some(self.known.len())
     }
 }
 
-/// Several lists that have no run in common, of each of which an index has the runs in order, as one; none
-/// if there are none. One statement: a run that goes from one status to another is in exactly one of them.
+/// Returns the union of disjoint lists, each of which an index supports; `None` if there are none. The union is a
+/// single statement, so that a run whose status changes meanwhile is in exactly one of the lists.
 pub(super) fn union_all(lists: impl Iterator<Item = SelectStatement>) -> Option<SelectStatement> {
-    lists.map(part).reduce(|mut union, part| {
-        union.union(UnionType::All, part);
+    lists.map(subquery).reduce(|mut union, list| {
+        union.union(UnionType::All, list);
         union
     })
 }
 
-/// A select as a part of a union: SQLite gives such a part an order and a limit in a subselect only.
-fn part(select: SelectStatement) -> SelectStatement {
+/// Wraps a select for use in a union: SQLite accepts an order and a limit there only in a subquery.
+fn subquery(select: SelectStatement) -> SelectStatement {
     Query::select()
-        .expr(Expr::cust("*"))
-        .from_subquery(select, "part")
+        .column(Asterisk)
+        .from_subquery(select, "list")
         .take()
 }

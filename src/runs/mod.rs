@@ -1,47 +1,44 @@
-//! The domain: what a run is, how it may change, and what can be asked of the ledger. It knows
-//! neither GraphQL nor HTTP.
+//! Runs: the rules that they follow, and the operations on them. Knows neither GraphQL nor HTTP.
 //!
-//! [`Runs`] is the whole of it to its callers: `list` and `write` hold its
-//! methods, `status` the rules of a run's status, `commands` and `filter` what is handed in, `extent` how
-//! much of a run is told, `parts` what is read along with it, `lean` which lists an index leads to, `change_signal`
-//! how the feed learns that there is something to read.
-
-use std::sync::Arc;
-
-use crate::{clock::Clock, db::Database};
+//! [`Runs`] is the entry point. `write` creates and changes runs as the rules in [`status`] allow it, `list` and
+//! `load` read them. [`commands`] and [`filter`] are what callers pass in, `index_support` says which filters an
+//! index supports. Each write notifies the [`ChangeSignal`], which the change feed listens to.
 
 mod change_signal;
 pub mod commands;
-pub mod duration;
 mod error;
-mod extent;
 pub mod filter;
 mod index_support;
-pub(crate) mod list;
+mod list;
 mod load;
-mod statement;
 pub mod status;
 mod write;
+mod write_scope;
+
+use std::sync::Arc;
 
 pub use change_signal::ChangeSignal;
 pub(crate) use change_signal::ChangeSubscriber;
 pub use entity::{run::Model as Run, user::Model as User};
 pub use error::{Error, Result};
-pub use extent::RunColumns;
 pub use list::{RunOrder, RunOrderField};
-pub use load::{LoadedRun, RunSelection};
+pub use load::RunSelection;
 pub use write::WriteResult;
+pub use write_scope::WriteScope;
 
-/// How much one call may hand in.
+pub use crate::store::{LoadedRun, RunColumns};
+use crate::{clock::Clock, db::Database, store::Store};
+
+/// Limits on the input of one call.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Characters of an event's type; the column holds no more than the default.
+    /// Maximum length of an event type in characters; the column holds no more than the default.
     pub event_type_chars: usize,
-    /// Bytes of one `details` as JSON.
+    /// Maximum size of a `details` object in bytes of JSON.
     pub details_bytes: usize,
-    /// Levels of objects and lists in one `details`: it must be read again with what is around it.
+    /// Maximum nesting depth of a `details` object: a response that contains it must remain parseable.
     pub details_depth: usize,
-    /// Events in one call.
+    /// Maximum number of events in one call.
     pub events_per_call: usize,
 }
 
@@ -56,28 +53,28 @@ impl Default for Limits {
     }
 }
 
-/// The ledger.
+/// The runs in a database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Runs {
-    pub(crate) database: Database,
+    pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) changes: ChangeSignal,
     pub(crate) limits: Limits,
 }
 
 impl Runs {
-    /// Runs in this database.
+    /// Returns the runs in `database`.
     #[must_use]
     pub fn new(database: Database, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         Self {
-            database,
+            store: Store::new(database),
             clock,
             changes: ChangeSignal::default(),
             limits,
         }
     }
 
-    /// Notified after each commit of this server's that changed a run or added events.
+    /// Returns the signal that is notified after each commit of this server that changes a run or adds events.
     #[must_use]
     pub fn change_signal(&self) -> &ChangeSignal {
         &self.changes

@@ -1,9 +1,9 @@
-//! The life of a run: which status may follow which.
+//! The status of a run: which transitions are allowed.
 
 use entity::SyncStatus::{self, Cancelled, Completed, Failed, Pending, Running};
 use strum::VariantArray;
 
-/// Whether a run may go from one status to another. An ended run stays as it is.
+/// Returns whether a run may change from one status to another. A run that has ended cannot change.
 #[must_use]
 pub const fn may_become(from: SyncStatus, to: SyncStatus) -> bool {
     match (from, to) {
@@ -14,7 +14,7 @@ pub const fn may_become(from: SyncStatus, to: SyncStatus) -> bool {
     }
 }
 
-/// Whether a run with this status has ended.
+/// Returns whether a run with this status has ended.
 #[must_use]
 pub const fn has_ended(status: SyncStatus) -> bool {
     match status {
@@ -23,7 +23,7 @@ pub const fn has_ended(status: SyncStatus) -> bool {
     }
 }
 
-/// The statuses from which a run may reach `to`: the condition of the update that takes it there.
+/// Returns the statuses from which a run may change to `to`: the condition of the update that does so.
 pub fn predecessors_of(to: SyncStatus) -> impl Iterator<Item = SyncStatus> {
     SyncStatus::VARIANTS
         .iter()
@@ -31,7 +31,7 @@ pub fn predecessors_of(to: SyncStatus) -> impl Iterator<Item = SyncStatus> {
         .filter(move |from| may_become(*from, to))
 }
 
-/// The statuses of runs that have not ended.
+/// Returns the statuses of runs that have not ended.
 pub fn open() -> impl Iterator<Item = SyncStatus> {
     SyncStatus::VARIANTS
         .iter()
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_moves_only_as_the_table_says() {
+    fn transitions_match_the_table() {
         let table = [
             //          Pending Running Complet Failed  Cancelled
             (Pending, [false, true, true, true, true]),
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_statuses_without_a_successor_have_ended() {
+    fn a_status_has_ended_if_and_only_if_it_has_no_successor() {
         for status in SyncStatus::VARIANTS {
             let successors = SyncStatus::VARIANTS
                 .iter()
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_the_table_read_backwards() {
+    fn predecessors_are_the_inverse_of_the_transitions() {
         assert_eq!(predecessors_of(Running).collect::<Vec<_>>(), [Pending]);
         assert_eq!(
             predecessors_of(Completed).collect::<Vec<_>>(),

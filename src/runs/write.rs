@@ -1,43 +1,95 @@
-//! How the ledger changes. Each rule stands in the condition of the statement that writes, so that
-//! it holds whoever else writes at the same time; what was read before decides nothing.
+//! Creating and changing runs.
+//!
+//! Every rule is part of the condition of the statement that writes, so that it holds no matter who else writes at the
+//! same time. Nothing is decided by what was read before.
 
-use entity::{FromColumns, StoredJson, SyncEntityType, SyncSource, SyncStatus, run, run::Column};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, FunctionCall, LockType, Query, UpdateStatement};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QuerySelect,
-};
+use entity::{Details, SyncStatus, run, run::Column};
+use sea_orm::sea_query::{Expr, Func, FunctionCall, Query, UpdateStatement};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, Order};
 use serde_json::{Map, Value as Json};
 use tracing::debug;
 use uuid::Uuid;
 
 use super::{
-    Run, RunColumns, Runs,
-    commands::{Counts, NewRun, Outcome, Progress, check_text},
+    Run, RunColumns, Runs, WriteScope,
+    commands::{CancelActive, Counts, NewRun, Outcome, Progress, validate_text},
     error::{Error, Result},
-    statement::returning_run,
     status,
 };
 use crate::db::error::{Failure, classify};
 
-/// A run as a call left it.
+/// The result of a call that writes a run.
 #[derive(Clone, Debug)]
 pub struct WriteResult {
-    /// The run as it is now.
+    /// The run after the call.
     pub run: Run,
-    /// The very call had been made before; nothing was changed.
+    /// Whether the call repeats an earlier one and changed nothing.
     pub replayed: bool,
 }
 
+impl WriteResult {
+    fn written(run: Run) -> Self {
+        Self {
+            run,
+            replayed: false,
+        }
+    }
+
+    fn replayed(run: Run) -> Self {
+        Self {
+            run,
+            replayed: true,
+        }
+    }
+}
+
+/// The result of an update whose condition may not hold.
+enum Update {
+    /// The run after the update.
+    Applied(Run),
+    /// The run, which the update did not change.
+    Rejected(Run),
+}
+
 impl Runs {
-    /// Creates a run, and tells so much of it. The same call under the same id is answered with the run there is.
+    /// Creates a run and returns these columns of it. Idempotent per ID: a repeated call returns the existing run.
     ///
     /// # Errors
-    /// Bad input, an unknown user, an id that a different run has, or the database does not answer.
-    pub async fn create(&self, new: NewRun, columns: RunColumns) -> Result<WriteResult> {
-        new.check(&self.limits)?;
+    /// Returns [`Error::BadInput`] if the input is invalid, [`Error::SourceNotAllowed`] if `scope` does not include the
+    /// source, [`Error::NotFound`] if the user does not exist, [`Error::IdConflict`] if the ID belongs to a different
+    /// run, and an error if the database is unavailable.
+    pub async fn create(
+        &self,
+        new: NewRun,
+        scope: &WriteScope,
+        columns: RunColumns,
+    ) -> Result<WriteResult> {
+        scope.check_source(new.source)?;
+        new.validate(&self.limits)?;
         let digest = new.digest();
         let id = new.id.unwrap_or_else(|| self.clock.new_id());
-        let row = run::ActiveModel {
+        let triggered_by_id = new.triggered_by_id;
+        let row = self.row(id, new, digest);
+        let created = self.store.insert_run(id, row, columns).await;
+        let created = created.map_err(|error| match (classify(&error), triggered_by_id) {
+            (Failure::ForeignKey, Some(id)) => Error::NotFound { what: "user", id },
+            _ => error.into(),
+        })?;
+        if let Some(run) = created {
+            self.changes.notify();
+            debug!(%run, "created");
+            return Ok(WriteResult::written(run));
+        }
+        let run = self.get(id).await?;
+        if run.creation_digest == Some(digest) {
+            Ok(WriteResult::replayed(run))
+        } else {
+            Err(Error::IdConflict { what: "run", id })
+        }
+    }
+
+    fn row(&self, id: Uuid, new: NewRun, digest: Uuid) -> run::ActiveModel {
+        run::ActiveModel {
             id: Set(id),
             entity_type: Set(new.entity_type.to_string()),
             source: Set(new.source.to_string()),
@@ -48,68 +100,50 @@ impl Runs {
             records_updated: Set(0),
             records_failed: Set(0),
             triggered_by_id: Set(new.triggered_by_id),
-            details: Set(new.details.map(StoredJson::Json)),
+            details: Set(Details::from(new.details)),
             records_expected: Set(new.records_expected),
             creation_digest: Set(Some(digest)),
             ..Default::default()
-        };
-        let created = self.insert_run(id, row, columns).await.map_err(|error| {
-            match (classify(&error), new.triggered_by_id) {
-                (Failure::ForeignKey, Some(id)) => Error::NotFound { what: "user", id },
-                _ => error.into(),
-            }
-        })?;
-        if let Some(run) = created {
-            debug!(%run, "created");
-            return Ok(WriteResult {
-                run,
-                replayed: false,
-            });
-        }
-        let run = self.get(id).await?;
-        if run.creation_digest == Some(digest) {
-            Ok(WriteResult {
-                run,
-                replayed: true,
-            })
-        } else {
-            Err(Error::IdConflict { what: "run", id })
         }
     }
 
-    /// Sets a pending run running.
+    /// Changes a pending run to running. Idempotent.
     ///
     /// # Errors
-    /// No such run, it has ended, or the database does not answer.
-    pub async fn start(&self, id: Uuid) -> Result<WriteResult> {
-        let mut update = update_run(id, status::predecessors_of(SyncStatus::Running));
+    /// Returns [`Error::NotFound`] if there is no such run, [`Error::SourceNotAllowed`] if `scope` does not include its
+    /// source, [`Error::AlreadyFinished`] if it has ended, and an error if the database is unavailable.
+    pub async fn start(&self, id: Uuid, scope: &WriteScope) -> Result<WriteResult> {
+        let mut update = update_run(id, scope, status::predecessors_of(SyncStatus::Running));
         update.value(Column::Status, SyncStatus::Running.as_ref());
         match self
-            .write_open_run(id, update, None, RunColumns::All)
+            .update(id, scope, update, None, RunColumns::All)
             .await?
         {
             Update::Applied(run) => {
                 debug!(%run, "started");
-                Ok(WriteResult {
-                    run,
-                    replayed: false,
-                })
+                Ok(WriteResult::written(run))
             }
-            Update::Rejected(run) if run.status() == Ok(SyncStatus::Running) => Ok(WriteResult {
-                run,
-                replayed: true,
-            }),
+            Update::Rejected(run) if run.status() == Ok(SyncStatus::Running) => {
+                Ok(WriteResult::replayed(run))
+            }
             Update::Rejected(run) => Err(rejection(run)),
         }
     }
 
-    /// Notes how far an open run has come.
+    /// Updates the progress of a run that has not ended.
     ///
     /// # Errors
-    /// Bad input, no such run, it has ended, or the database does not answer.
-    pub async fn report_progress(&self, id: Uuid, progress: &Progress) -> Result<Run> {
-        progress.check(&self.limits)?;
-        let mut update = update_run(id, status::open());
+    /// Returns [`Error::BadInput`] if the input is invalid, [`Error::NotFound`] if there is no such run,
+    /// [`Error::SourceNotAllowed`] if `scope` does not include its source, [`Error::AlreadyFinished`] if it has ended,
+    /// and an error if the database is unavailable.
+    pub async fn report_progress(
+        &self,
+        id: Uuid,
+        progress: Progress,
+        scope: &WriteScope,
+    ) -> Result<Run> {
+        progress.validate(&self.limits)?;
+        let mut update = update_run(id, scope, status::open());
         for (column, total) in counts(progress.counts) {
             let highest = Func::greatest([Expr::col(column), Expr::val(total)]);
             update.value(column, highest);
@@ -117,10 +151,11 @@ impl Runs {
         if let Some(expected) = progress.records_expected {
             update.value(Column::RecordsExpected, expected);
         }
-        // An empty report changes nothing, and is answered with the run all the same.
+        // An update needs a value even if the report is empty.
         update.value(Column::Version, Expr::col(Column::Version));
+        let details = progress.details;
         match self
-            .write_open_run(id, update, progress.details.as_ref(), RunColumns::All)
+            .update(id, scope, update, details, RunColumns::All)
             .await?
         {
             Update::Applied(run) => {
@@ -131,19 +166,22 @@ impl Runs {
         }
     }
 
-    /// Ends a run, and tells so much of it. Of several calls at once one wins; a repetition of it is
-    /// told so, and any other outcome is refused.
+    /// Ends a run and returns these columns of it. Of concurrent calls one wins. Repeating it is idempotent; any other
+    /// outcome is rejected.
     ///
     /// # Errors
-    /// Bad input, no such run, it has ended otherwise, or the database does not answer.
+    /// Returns [`Error::BadInput`] if the input is invalid, [`Error::NotFound`] if there is no such run,
+    /// [`Error::SourceNotAllowed`] if `scope` does not include its source, [`Error::AlreadyFinished`] if it ended with
+    /// another outcome, and an error if the database is unavailable.
     pub async fn complete(
         &self,
         id: Uuid,
         outcome: &Outcome,
+        scope: &WriteScope,
         columns: RunColumns,
     ) -> Result<WriteResult> {
-        outcome.check(&self.limits)?;
-        let mut update = update_run(id, status::predecessors_of(outcome.status));
+        outcome.validate(&self.limits)?;
+        let mut update = update_run(id, scope, status::predecessors_of(outcome.status));
         update.value(Column::Status, outcome.status.as_ref());
         for (column, total) in counts(outcome.counts) {
             update.value(column, total);
@@ -152,29 +190,21 @@ impl Runs {
             update.value(Column::CompletedAt, at);
             update.and_where(Column::StartedAt.lte(at));
         } else {
-            update.value(Column::CompletedAt, self.end());
+            update.value(Column::CompletedAt, self.now_or_start());
         }
         if let Some(message) = &outcome.error_message {
             update.value(Column::ErrorMessage, message.as_str());
         }
-        match self
-            .write_open_run(id, update, outcome.details.as_ref(), columns)
-            .await?
-        {
+        let details = outcome.details.clone();
+        match self.update(id, scope, update, details, columns).await? {
             Update::Applied(run) => {
                 debug!(%run, "ended");
-                Ok(WriteResult {
-                    run,
-                    replayed: false,
-                })
+                Ok(WriteResult::written(run))
             }
-            Update::Rejected(run) if outcome.is_replay_of(&run) => Ok(WriteResult {
-                run,
-                replayed: true,
-            }),
+            Update::Rejected(run) if outcome.is_replay_of(&run)? => Ok(WriteResult::replayed(run)),
             Update::Rejected(run) => match outcome.completed_at {
                 Some(at) if is_open(&run) && at < run.started_at => Err(Error::BadInput(format!(
-                    "completedAt {} is before the run's startedAt {}; a run does not end before it began",
+                    "completedAt {} is before the run's startedAt {}; a run cannot end before it started",
                     at.to_rfc3339(),
                     run.started_at.to_rfc3339()
                 ))),
@@ -183,45 +213,43 @@ impl Runs {
         }
     }
 
-    /// Cancels all open runs of these entity types and sources; None stands for all.
+    /// Cancels all runs that have not ended, or the selected ones, and returns them in order of their start.
     ///
     /// # Errors
-    /// Bad input, or the database does not answer.
+    /// Returns [`Error::BadInput`] if the input is invalid, [`Error::SourceNotAllowed`] if `scope` does not include a
+    /// given source, and an error if the database is unavailable.
     pub async fn cancel_active(
         &self,
-        entity_types: Option<&[SyncEntityType]>,
-        sources: Option<&[SyncSource]>,
-        reason: Option<&str>,
+        cancel: &CancelActive,
+        scope: &WriteScope,
     ) -> Result<Vec<Run>> {
-        if let Some(reason) = reason {
-            check_text("reason", reason)?;
+        for source in cancel.sources.iter().flatten() {
+            scope.check_source(*source)?;
         }
-        let mut select = Query::select();
-        select
-            .column(Column::Id)
+        if let Some(reason) = &cancel.reason {
+            validate_text("reason", reason)?;
+        }
+        let mut ids = Query::select();
+        ids.column(Column::Id)
             .from(run::Entity)
-            .and_where(is_any_of(status::predecessors_of(SyncStatus::Cancelled)))
-            .order_by(Column::Id, sea_orm::Order::Asc);
-        if let Some(types) = entity_types {
-            select.and_where(Column::EntityType.is_in(types.iter().map(AsRef::as_ref)));
+            .and_where(has_status(status::predecessors_of(SyncStatus::Cancelled)))
+            .order_by(Column::Id, Order::Asc);
+        ids.and_where_option(scope.condition());
+        if let Some(types) = &cancel.entity_types {
+            ids.and_where(Column::EntityType.is_in(types.iter().map(AsRef::as_ref)));
         }
-        if let Some(sources) = sources {
-            select.and_where(Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
-        }
-        if self.database.backend() == DbBackend::Postgres {
-            // In the order of their ids, so that two such calls do not deadlock.
-            select.lock(LockType::Update);
+        if let Some(sources) = &cancel.sources {
+            ids.and_where(Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
         }
         let mut update = Query::update();
         update
             .table(run::Entity)
-            .and_where(Expr::col(Column::Id).in_subquery(select))
             .value(Column::Status, SyncStatus::Cancelled.as_ref())
-            .value(Column::CompletedAt, self.end());
-        if let Some(reason) = reason {
-            update.value(Column::ErrorMessage, reason);
+            .value(Column::CompletedAt, self.now_or_start());
+        if let Some(reason) = &cancel.reason {
+            update.value(Column::ErrorMessage, reason.as_str());
         }
-        let mut runs = self.write_runs(update).await?;
+        let mut runs = self.store.update_runs(ids, update).await?;
         self.changes.notify();
         runs.sort_by_key(|run| (run.started_at, run.id));
         for run in &runs {
@@ -230,103 +258,59 @@ impl Runs {
         Ok(runs)
     }
 
-    /// The end of a run that ends now. A worker's clock may be ahead of this one; a run does not end
-    /// before it began.
-    fn end(&self) -> FunctionCall {
+    /// The end time of a run that ends now. The worker's clock may be ahead of the server's, but a run cannot end before
+    /// it started.
+    fn now_or_start(&self) -> FunctionCall {
         let now = Expr::val(self.clock.now());
         Func::greatest([now, Expr::col(Column::StartedAt)])
     }
 
-    /// Executes an update of one run whose condition holds the rule, and reads the run if the rule
-    /// said no.
-    async fn write_open_run(
+    /// Executes an update of one run whose condition holds the rules. Reads the run if the condition does not hold.
+    async fn update(
         &self,
         id: Uuid,
-        mut update: UpdateStatement,
-        details: Option<&Json>,
+        scope: &WriteScope,
+        update: UpdateStatement,
+        details: Option<Json>,
         columns: RunColumns,
     ) -> Result<Update> {
-        let details = details
-            .and_then(Json::as_object)
-            .filter(|details| !details.is_empty());
-        let written = match (details, self.database.backend()) {
-            (Some(details), DbBackend::Postgres) => {
-                update.value(Column::Details, merged_in_postgres(details));
-                self.write_run(id, update, columns).await?
-            }
-            (Some(details), _) => self.write_run_merging(id, update, details, columns).await?,
-            (None, _) => self.write_run(id, update, columns).await?,
-        };
-        match written {
-            Some(run) => Ok(Update::Applied(run)),
-            None => Ok(Update::Rejected(self.get(id).await?)),
+        let details = details.and_then(non_empty_object);
+        let updated = self.store.update_run(id, update, details, columns).await?;
+        if let Some(run) = updated {
+            self.changes.notify();
+            return Ok(Update::Applied(run));
         }
-    }
-
-    /// SQLite has no function that merges two objects key by key, but one writer: within its
-    /// transaction the details that were read are those that will be replaced.
-    async fn write_run_merging(
-        &self,
-        id: Uuid,
-        update: UpdateStatement,
-        details: &Map<String, Json>,
-        columns: RunColumns,
-    ) -> std::result::Result<Option<Run>, DbErr> {
-        let details = details.clone();
-        let run = self
-            .database
-            .transaction(move |connection| {
-                Box::pin(merge_and_read(connection, id, update, details, columns))
-            })
-            .await?;
-        self.changes.notify();
-        Ok(run)
+        let run = self.get(id).await?;
+        scope.check_run(&run)?;
+        Ok(Update::Rejected(run))
     }
 }
 
-async fn merge_and_read(
-    connection: &impl ConnectionTrait,
+fn non_empty_object(json: Json) -> Option<Map<String, Json>> {
+    match json {
+        Json::Object(object) if !object.is_empty() => Some(object),
+        _ => None,
+    }
+}
+
+/// Returns an update of the run with this ID, if it is in `scope` and has one of these statuses.
+fn update_run(
     id: Uuid,
-    mut update: UpdateStatement,
-    details: Map<String, Json>,
-    columns: RunColumns,
-) -> std::result::Result<Option<Run>, DbErr> {
-    let stored: Option<Option<StoredJson>> = run::Entity::find_by_id(id)
-        .select_only()
-        .column(Column::Details)
-        .into_tuple()
-        .one(connection)
-        .await?;
-    let mut merged = match stored.flatten() {
-        Some(StoredJson::Json(Json::Object(stored))) => stored,
-        _ => Map::new(),
-    };
-    merged.extend(details);
-    update.value(Column::Details, Json::Object(merged));
-    let statement = returning_run(connection.get_database_backend(), id, update, columns);
-    let rows = connection.query_all_raw(statement).await?;
-    rows.first().map(Run::from_columns).transpose()
-}
-
-/// What became of an update that its own condition may refuse.
-enum Update {
-    Applied(Run),
-    Rejected(Run),
-}
-
-/// An update of the run with this id, if its status is one of these.
-fn update_run(id: Uuid, from: impl Iterator<Item = SyncStatus>) -> UpdateStatement {
+    scope: &WriteScope,
+    from: impl Iterator<Item = SyncStatus>,
+) -> UpdateStatement {
     let mut update = Query::update();
     update
         .table(run::Entity)
         .and_where(Column::Id.eq(id))
-        .and_where(is_any_of(from));
+        .and_where(has_status(from))
+        .and_where_option(scope.condition());
     update
 }
 
-fn is_any_of(statuses: impl Iterator<Item = SyncStatus>) -> Expr {
-    let words: Vec<String> = statuses.map(|status| status.to_string()).collect();
-    Column::Status.is_in(words)
+fn has_status(statuses: impl Iterator<Item = SyncStatus>) -> Expr {
+    let statuses: Vec<String> = statuses.map(|status| status.to_string()).collect();
+    Column::Status.is_in(statuses)
 }
 
 fn counts(counts: Counts) -> impl Iterator<Item = (Column, i32)> {
@@ -340,24 +324,15 @@ fn counts(counts: Counts) -> impl Iterator<Item = (Column, i32)> {
     .filter_map(|(column, total)| Some((column, total?)))
 }
 
-/// The run's details with these keys set. Other writers store JSON `null` for "none".
-fn merged_in_postgres(details: &Map<String, Json>) -> Expr {
-    Expr::cust_with_values(
-        "(CASE WHEN json_typeof(details) = 'object' THEN details::jsonb ELSE '{}' END || $1)::json",
-        [Json::Object(details.clone())],
-    )
-}
-
 fn is_open(run: &Run) -> bool {
     run.status().is_ok_and(|status| !status::has_ended(status))
 }
 
-/// Why an update of `run` was refused.
+/// Returns why the status of `run` does not allow an update.
 fn rejection(run: Run) -> Error {
     match run.status() {
         Ok(status) if status::has_ended(status) => Error::AlreadyFinished(Box::new(run)),
-        // Created or changed between the refused update and the reading; the same call again will
-        // find it so.
+        // Created or changed after the rejected update; the same call succeeds when repeated.
         Ok(_) => Error::Unavailable(DbErr::RecordNotUpdated),
         Err(unknown) => Error::BadInput(format!(
             "the status stored for run {} is `{}`, which this server does not know; correct it \

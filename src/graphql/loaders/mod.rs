@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     db::keyset::PageRows,
-    events::{Event, EventPageSpec, RunEventKey},
+    events::{Event, EventPageSpec, Events, RunEventKey},
     feed::{ChangeFeed, FeedCursor},
     runs::{Result, Run, Runs, User},
 };
@@ -29,7 +29,7 @@ struct Batchers {
 }
 
 /// Separate batches for indexed lookups and for scans, so that the former do not wait for the latter.
-struct IndexedOrScan<K: BatchKey<Source = Runs>> {
+struct IndexedOrScan<K: BatchKey<Source = Events>> {
     indexed: Batcher<K>,
     scans: Batcher<K>,
 }
@@ -49,13 +49,14 @@ struct FeedCursorKey;
 
 impl Loaders {
     pub(crate) fn new(runs: Runs, feed: ChangeFeed) -> Self {
+        let events = Events::new(&runs);
         Self(Arc::new(Batchers {
             runs: Batcher::new(&runs),
-            events: Batcher::new(&runs),
+            events: Batcher::new(&events),
             users: Batcher::new(&runs),
             feed_cursor: Batcher::new(&feed),
-            event_pages: IndexedOrScan::new(&runs),
-            event_counts: IndexedOrScan::new(&runs),
+            event_pages: IndexedOrScan::new(&events),
+            event_counts: IndexedOrScan::new(&events),
             feed,
         }))
     }
@@ -97,23 +98,23 @@ impl Loaders {
         &self,
         keys: Vec<RunEventKey<EventPageSpec>>,
     ) -> Result<Vec<Option<PageRows<Event>>>> {
-        let is_indexed = keys.iter().all(|key| key.asked.filter.is_indexed());
+        let is_indexed = keys.iter().all(|key| key.query.filter.is_indexed());
         let batcher = self.0.event_pages.batcher(is_indexed);
         batcher.load_all(keys).await
     }
 
     /// Counts the events of a run.
     pub(crate) async fn event_count(&self, key: RunEventKey<u32>) -> Result<Option<u32>> {
-        let is_indexed = key.asked.filter.is_indexed();
+        let is_indexed = key.query.filter.is_indexed();
         self.0.event_counts.batcher(is_indexed).load(key).await
     }
 }
 
-impl<K: BatchKey<Source = Runs>> IndexedOrScan<K> {
-    fn new(runs: &Runs) -> Self {
+impl<K: BatchKey<Source = Events>> IndexedOrScan<K> {
+    fn new(events: &Events) -> Self {
         Self {
-            indexed: Batcher::new(runs),
-            scans: Batcher::new(runs),
+            indexed: Batcher::new(events),
+            scans: Batcher::new(events),
         }
     }
 
@@ -147,12 +148,12 @@ impl BatchKey for RunKey {
 }
 
 impl BatchKey for EventKey {
-    type Source = Runs;
+    type Source = Events;
     type Value = Event;
 
-    async fn load(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<Event>>> {
+    async fn load(events: &Events, keys: &[Self]) -> Result<Vec<Option<Event>>> {
         let ids = || keys.iter().map(|key| key.0);
-        Ok(in_order(ids(), &runs.find_events(&distinct(ids())).await?))
+        Ok(in_order(ids(), &events.find(&distinct(ids())).await?))
     }
 }
 
@@ -167,20 +168,20 @@ impl BatchKey for UserKey {
 }
 
 impl BatchKey for RunEventKey<EventPageSpec> {
-    type Source = Runs;
+    type Source = Events;
     type Value = PageRows<Event>;
 
-    async fn load(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<PageRows<Event>>>> {
-        runs.list_events_of_runs(keys).await
+    async fn load(events: &Events, keys: &[Self]) -> Result<Vec<Option<PageRows<Event>>>> {
+        events.list_by_run(keys).await
     }
 }
 
 impl BatchKey for RunEventKey<u32> {
-    type Source = Runs;
+    type Source = Events;
     type Value = u32;
 
-    async fn load(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<u32>>> {
-        runs.count_events_of_runs(keys).await
+    async fn load(events: &Events, keys: &[Self]) -> Result<Vec<Option<u32>>> {
+        events.count_by_run(keys).await
     }
 }
 

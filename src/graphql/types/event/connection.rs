@@ -86,10 +86,7 @@ impl SyncEventConnection {
         let filter = filter.unwrap_or_default().parse()?;
         let page = arguments.page(List::Events, ctx.pages(), &ctx.look_ahead())?;
         let feed_cursor = feed_cursor_if_selected(ctx).await?;
-        let rows = ctx
-            .runs()
-            .list_events(&filter, &page, ctx.scan_budget())
-            .await?;
+        let rows = ctx.events().list(&filter, &page, ctx.scan_budget()).await?;
         let rows = Arc::new(rows.map(SyncEvent::from));
         let list = EventList::Across(filter);
         Ok(Self {
@@ -118,7 +115,7 @@ impl SyncEventConnection {
         let missing = pages.iter().filter(|(_, rows)| rows.is_none());
         let missing = missing.map(|(run_id, _)| RunEventKey {
             run_id: *run_id,
-            asked: asked.clone(),
+            query: asked.clone(),
         });
         let found = ctx.loaders().event_pages(missing.collect()).await?;
         let mut found = found.into_iter();
@@ -126,7 +123,7 @@ impl SyncEventConnection {
             let rows = rows.unwrap_or_else(|| {
                 let rows = found.next().flatten();
                 let rows =
-                    rows.unwrap_or_else(|| PageRows::from_read(Vec::new(), &asked.what.page));
+                    rows.unwrap_or_else(|| PageRows::from_read(Vec::new(), &asked.spec.page));
                 Arc::new(rows.map(SyncEvent::from))
             });
             let filter = asked.filter.clone();
@@ -166,11 +163,11 @@ fn asked(
         selected.field("nodes"),
         selected.field("edges").field("node"),
     ];
-    let what = EventPageSpec {
+    let spec = EventPageSpec {
         page: arguments.page(List::Events, ctx.pages(), selected)?,
         with_details: nodes.iter().any(|node| node.field("details").exists()),
     };
-    Ok(EventQuery { filter, what })
+    Ok(EventQuery { filter, spec })
 }
 
 impl FastFields for SyncEventConnection {
@@ -215,18 +212,17 @@ impl SyncEventConnection {
     ) -> async_graphql::Result<u32> {
         let bound = count_bound(up_to)?;
         match &self.list {
-            EventList::Across(filter) => Ok(ctx
-                .runs()
-                .count_events(filter, bound, ctx.scan_budget())
-                .await?),
+            EventList::Across(filter) => {
+                Ok(ctx.events().count(filter, bound, ctx.scan_budget()).await?)
+            }
             EventList::OfRun { run_id, filter } => {
                 let asked = EventQuery {
                     filter: filter.clone(),
-                    what: bound,
+                    spec: bound,
                 };
                 let key = RunEventKey {
                     run_id: *run_id,
-                    asked,
+                    query: asked,
                 };
                 Ok(ctx.loaders().event_count(key).await?.unwrap_or_default())
             }

@@ -9,7 +9,7 @@ use crate::{
         fast_path::{Fast, FastFields, Write, put_resolved},
         response::json::write_json,
         types::{
-            run::SyncRun,
+            run::{SyncRun, loaded},
             scalars::{DateTime, Json},
         },
     },
@@ -33,7 +33,7 @@ impl FastFields for SyncEvent {
             "eventType" => |event, ctx, json| put_resolved(json, event.event_type(ctx)),
             "timestamp" => |event, ctx, json| put_resolved(json, event.timestamp(ctx)),
             "message" => |event, ctx, json| put_resolved(json, event.message(ctx)),
-            "details" => |event, _, json| write_json(json, event.0.details()),
+            "details" => |event, _, json| write_json(json, loaded(&event.0.details)),
             _ => return None,
         })
     }
@@ -64,7 +64,7 @@ impl SyncEvent {
 
     /// What else the worker said of it.
     async fn details(&self) -> Option<Json> {
-        self.0.details().cloned().map(Json)
+        loaded(&self.0.details).cloned().map(Json)
     }
 
     /// The run it belongs to.

@@ -11,7 +11,7 @@ use crate::{
     },
     runs::{
         Result,
-        commands::{Counts, NewRun, Outcome, Progress},
+        commands::{CancelActive, Counts, NewRun, Outcome, Progress},
     },
 };
 
@@ -167,15 +167,8 @@ pub(crate) struct CancelActiveSyncRunsInput {
 }
 
 impl CancelActiveSyncRunsInput {
-    /// Entity types, sources and reason as the domain knows them.
-    #[expect(clippy::type_complexity, reason = "two lists of words and a text")]
-    pub(crate) fn parse(
-        self,
-    ) -> Result<(
-        Option<Vec<entity::SyncEntityType>>,
-        Option<Vec<entity::SyncSource>>,
-        Option<String>,
-    )> {
+    /// Returns the runs to cancel and the reason.
+    pub(crate) fn parse(self) -> Result<CancelActive> {
         let types = self.entity_type.map(|types| {
             types
                 .into_iter()
@@ -188,6 +181,10 @@ impl CancelActiveSyncRunsInput {
                 .map(|value| parse_enum("source", value))
                 .collect::<Result<_>>()
         });
-        Ok((types.transpose()?, sources.transpose()?, self.reason))
+        Ok(CancelActive {
+            entity_types: types.transpose()?,
+            sources: sources.transpose()?,
+            reason: self.reason,
+        })
     }
 }

@@ -22,4 +22,4 @@ pub(crate) use payload::{
     CancelActiveSyncRunsPayload, CancelSyncRunPayload, CompleteSyncRunPayload,
     CreateSyncRunPayload, ReportSyncProgressPayload, StartSyncRunPayload,
 };
-pub(crate) use sync_run::SyncRun;
+pub(crate) use sync_run::{SyncRun, loaded};

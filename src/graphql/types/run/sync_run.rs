@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{
     Context, ID, Lookahead, Object, SelectionField, ServerError, ServerResult, Value,
 };
-use entity::StoredJson;
+use entity::Details;
 use uuid::Uuid;
 
 use super::enums::{SyncEntityType, SyncSource, SyncStatus, from_stored};
@@ -74,7 +74,7 @@ impl FastFields for SyncRun {
             "recordsExpected" => |run, ctx, json| put_resolved(json, run.records_expected(ctx)),
             "progress" => |run, ctx, json| put_resolved(json, run.progress(ctx)),
             "errorMessage" => |run, ctx, json| put_resolved(json, run.error_message(ctx)),
-            "details" => |run, _, json| write_json(json, run.run.details()),
+            "details" => |run, _, json| write_json(json, loaded(&run.run.details)),
             "triggeredById" => |run, ctx, json| put_resolved(json, run.triggered_by_id(ctx)),
             "version" => |run, ctx, json| put_resolved(json, run.version(ctx)),
             _ => return None,
@@ -116,26 +116,41 @@ async fn events(runs: &[SyncRun], field: &BatchField<'_>) -> ServerResult<Vec<Va
     Ok(field.resolve(pages.into_iter().map(Some).collect()).await)
 }
 
+/// The details of a row that was read with them, as whatever selects `details` reads it.
+pub(crate) fn loaded(details: &Details) -> Option<&serde_json::Value> {
+    details
+        .json()
+        .unwrap_or_else(|error| unreachable!("{error}"))
+}
+
 fn failed(ctx: &Context<'_>, error: impl Into<async_graphql::Error>) -> ServerError {
     error.into().into_server_error(ctx.item.pos)
 }
 
 impl SyncRun {
-    /// How much of runs is selected in these places; none if they are not.
-    pub(crate) fn extent(places: &[Lookahead<'_>]) -> Option<RunColumns> {
+    /// The columns of runs that are selected in these places; none if no runs are.
+    pub(crate) fn columns(places: &[Lookahead<'_>]) -> Option<RunColumns> {
         let runs: Vec<_> = places
             .iter()
             .flat_map(Lookahead::selection_fields)
             .collect();
-        let fields = runs.iter().flat_map(SelectionField::selection_set);
-        fields.map(|field| Self::extent_of(field.name())).max()
+        let mut fields = runs
+            .iter()
+            .flat_map(SelectionField::selection_set)
+            .peekable();
+        fields.peek()?;
+        if fields.any(|field| field.name() == "details") {
+            Some(RunColumns::All)
+        } else {
+            Some(RunColumns::WithoutDetails)
+        }
     }
 
     /// What to read of the runs that are selected in these places.
     pub(crate) fn parts(ctx: &Context<'_>, places: &[Lookahead<'_>]) -> RunSelection {
         let selected = |field| places.iter().map(move |run| run.field(field));
         RunSelection {
-            columns: Self::extent(places).unwrap_or(RunColumns::Summary),
+            columns: Self::columns(places).unwrap_or(RunColumns::WithoutDetails),
             user: selected("triggeredBy").any(|users| users.exists()),
             events: selected("events")
                 .flat_map(|events| events.selection_fields())
@@ -156,19 +171,6 @@ impl SyncRun {
         (self.run.id, self.events.as_ref())
     }
 
-    /// How much of a run a field tells.
-    fn extent_of(field: &str) -> RunColumns {
-        match field {
-            "__typename" | "id" | "entityType" | "source" | "status" | "startedAt" | "version"
-            | "recordsProcessed" | "recordsFailed" | "triggeredById" | "triggeredBy" | "events" => {
-                RunColumns::Summary
-            }
-            "completedAt" | "updatedAt" | "durationSeconds" | "recordsCreated"
-            | "recordsUpdated" | "errorMessage" => RunColumns::Standard,
-            _ => RunColumns::All,
-        }
-    }
-
     fn has_ended(&self) -> bool {
         self.run.status().is_ok_and(status::has_ended)
     }
@@ -185,9 +187,7 @@ impl SyncRun {
             format!("The stored {column} is `{text}`, which this server does not know.")
         });
         let details = match &self.run.details {
-            Some(StoredJson::Unreadable(why)) => {
-                Some(format!("The stored details cannot be read: {why}."))
-            }
+            Details::Unreadable(why) => Some(format!("The stored details cannot be read: {why}.")),
             _ => None,
         };
         let sentences: Vec<String> = words.chain(details).collect();
@@ -298,7 +298,7 @@ impl SyncRun {
 
     /// What else the worker said of the run.
     async fn details(&self) -> Option<Json> {
-        self.run.details().cloned().map(Json)
+        loaded(&self.run.details).cloned().map(Json)
     }
 
     /// The user who started the run, if a person did.

@@ -1,0 +1,230 @@
+//! Storage of runs and events: the statements of the domain.
+//!
+//! PostgreSQL and SQLite share everything that [`read`] holds. A statement that they do not share is written
+//! once in `postgres` and once in `sqlite`; [`Store`] chooses between the two, so that its callers need not
+//! know which database they use.
+
+mod postgres;
+mod read;
+mod sqlite;
+mod types;
+
+use entity::{event::Model as Event, run, run::Model as Run};
+use sea_orm::sea_query::{Condition, Expr, SelectStatement, UpdateStatement};
+use sea_orm::{ConnectionTrait, DbErr};
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use crate::db::{Database, ScanBudget, SlowQueryError, StatementPool, keyset::PageRows};
+pub(crate) use read::{event_order, instant, read_all, read_by_ids, select_events, select_runs};
+pub(crate) use types::{EventBatch, EventPage, InsertedEvents, RunRelations};
+pub use types::{EventPageSpec, LoadedRun, RunColumns};
+
+/// The statements of the domain, for the database at hand.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+impl Store {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Returns the duration of a run, as the database computes and indexes it.
+    pub(crate) fn duration(&self) -> Expr {
+        match &self.database {
+            Database::Postgres(_) => postgres::duration(),
+            Database::Sqlite(_) => sqlite::duration(),
+        }
+    }
+
+    /// Returns the function that makes a number of microseconds an operand to compare with
+    /// [`duration`](Self::duration).
+    pub(crate) fn duration_operand(&self) -> fn(i64) -> Expr {
+        match &self.database {
+            Database::Postgres(_) => postgres::duration_operand,
+            Database::Sqlite(_) => Expr::val,
+        }
+    }
+
+    /// Returns the condition that `column` contains `text`, ignoring case.
+    pub(crate) fn contains_text(&self, column: Expr, text: &str) -> Expr {
+        match &self.database {
+            Database::Postgres(_) => postgres::contains_text(column, text),
+            Database::Sqlite(_) => sqlite::contains_text(column, text),
+        }
+    }
+
+    /// Returns the connections for queries that an index supports.
+    pub(crate) fn read(&self) -> &StatementPool {
+        self.database.read()
+    }
+
+    /// Runs a query on the connections for queries that an index supports, or on those for slow queries, where its
+    /// time is charged to `budget`.
+    pub(crate) async fn query<T>(
+        &self,
+        is_indexed: bool,
+        budget: &ScanBudget,
+        query: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
+    ) -> Result<T, SlowQueryError> {
+        if is_indexed {
+            let read = query(self.database.read()).await;
+            read.map_err(SlowQueryError::Database)
+        } else {
+            self.database.slow_query(budget, query).await
+        }
+    }
+
+    /// Reads one run; `None` if it does not exist.
+    pub(crate) async fn find_run(
+        &self,
+        id: Uuid,
+        columns: RunColumns,
+    ) -> Result<Option<Run>, DbErr> {
+        read::read_run(self.read(), id, columns).await
+    }
+
+    /// Reads the runs that `runs` selects, and what belongs to them, in no particular order.
+    pub(crate) async fn read_runs(
+        &self,
+        connection: &impl ConnectionTrait,
+        runs: SelectStatement,
+        relations: &RunRelations,
+    ) -> Result<Vec<LoadedRun>, DbErr> {
+        if !relations.user && relations.events.is_none() {
+            let rows = read::query_all(connection, &runs).await?;
+            return rows
+                .iter()
+                .map(|row| read::decode_run(row, false))
+                .collect();
+        }
+        let mut select = read::with_relations(runs, relations.user);
+        if let Some(page) = &relations.events {
+            match &self.database {
+                Database::Postgres(_) => postgres::join_event_page(&mut select, page),
+                Database::Sqlite(_) => sqlite::select_event_page(&mut select, page),
+            }
+        }
+        let rows = read::query_all(connection, &select).await?;
+        let runs = rows.iter().map(|row| {
+            let mut loaded = read::decode_run(row, relations.user)?;
+            if let Some(EventPage { spec, .. }) = &relations.events {
+                let events = match &self.database {
+                    Database::Postgres(_) => postgres::decode_event_page(row, loaded.run.id, *spec),
+                    Database::Sqlite(_) => sqlite::decode_event_page(row, loaded.run.id, *spec),
+                };
+                loaded.events = Some(events?);
+            }
+            Ok(loaded)
+        });
+        runs.collect()
+    }
+
+    /// Counts the rows of a select, up to `limit`.
+    pub(crate) async fn count(
+        &self,
+        connection: &impl ConnectionTrait,
+        rows: SelectStatement,
+        limit: u32,
+    ) -> Result<u32, DbErr> {
+        read::count(connection, rows, limit).await
+    }
+
+    /// Reads a page of events for each of these runs, together with the position of the run.
+    pub(crate) async fn read_event_pages(
+        &self,
+        connection: &impl ConnectionTrait,
+        run_ids: &[Uuid],
+        page: &EventPage,
+    ) -> Result<Vec<(usize, PageRows<Event>)>, DbErr> {
+        match &self.database {
+            Database::Postgres(_) => postgres::read_event_pages(connection, run_ids, page).await,
+            Database::Sqlite(_) => sqlite::read_event_pages(connection, run_ids, page).await,
+        }
+    }
+
+    /// Counts the matching events of each of these runs, up to `limit`, together with the position of the run.
+    pub(crate) async fn count_events(
+        &self,
+        connection: &impl ConnectionTrait,
+        run_ids: &[Uuid],
+        condition: &Condition,
+        limit: u32,
+    ) -> Result<Vec<(usize, u32)>, DbErr> {
+        match &self.database {
+            Database::Postgres(_) => {
+                postgres::count_events(connection, run_ids, condition, limit).await
+            }
+            Database::Sqlite(_) => {
+                sqlite::count_events(connection, run_ids, condition, limit).await
+            }
+        }
+    }
+
+    /// Inserts a run, and returns it; `None` if its ID is taken.
+    pub(crate) async fn insert_run(
+        &self,
+        id: Uuid,
+        row: run::ActiveModel,
+        columns: RunColumns,
+    ) -> Result<Option<Run>, DbErr> {
+        match &self.database {
+            Database::Postgres(database) => postgres::insert_run(database, row, columns).await,
+            Database::Sqlite(database) => sqlite::insert_run(database, id, row, columns).await,
+        }
+    }
+
+    /// Executes an update of the run with this ID, and returns the run; `None` if the update's condition does not
+    /// hold. `details` are merged into those of the run, key by key.
+    pub(crate) async fn update_run(
+        &self,
+        id: Uuid,
+        update: UpdateStatement,
+        details: Option<Map<String, Json>>,
+        columns: RunColumns,
+    ) -> Result<Option<Run>, DbErr> {
+        match &self.database {
+            Database::Postgres(database) => {
+                postgres::update_run(database, update, details, columns).await
+            }
+            Database::Sqlite(database) => {
+                sqlite::update_run(database, id, update, details, columns).await
+            }
+        }
+    }
+
+    /// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs, in no particular order.
+    pub(crate) async fn update_runs(
+        &self,
+        ids: SelectStatement,
+        update: UpdateStatement,
+    ) -> Result<Vec<Run>, DbErr> {
+        match &self.database {
+            Database::Postgres(database) => postgres::update_runs(database, ids, update).await,
+            Database::Sqlite(database) => sqlite::update_runs(database, ids, update).await,
+        }
+    }
+
+    /// Adds events to a run, all or none; `None` if the run does not exist or is of no allowed source. `verify`
+    /// receives the events as they are stored, if some of them had been stored before; its error undoes the write.
+    pub(crate) async fn add_events<E>(
+        &self,
+        batch: EventBatch,
+        verify: impl FnOnce(&[Event]) -> Result<(), E> + Send + 'static,
+    ) -> Result<Option<InsertedEvents>, E>
+    where
+        E: From<DbErr> + Send + 'static,
+    {
+        match &self.database {
+            Database::Postgres(database) => postgres::add_events(database, batch, verify).await,
+            Database::Sqlite(database) => sqlite::add_events(database, batch, verify).await,
+        }
+    }
+}
+
+/// Returns the regular expression that finds `text`, ignoring case.
+pub(crate) fn text_pattern(text: &str) -> String {
+    format!("(?i){}", regex::escape(text))
+}

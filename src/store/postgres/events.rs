@@ -1,0 +1,296 @@
+//! Events on PostgreSQL.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entity::{Details, event, run};
+use sea_orm::sea_query::extension::postgres::PgFunc;
+use sea_orm::sea_query::{
+    Asterisk, Condition, Expr, ExprTrait, JoinType, Query, SelectStatement, Value,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, RuntimeErr,
+    Statement,
+};
+use sqlx::{Decode, Row, Type, postgres::PgRow};
+use uuid::Uuid;
+
+use crate::{
+    db::{
+        Postgres,
+        error::{Failure, classify},
+        keyset::PageRows,
+        query::with_limit,
+    },
+    store::{
+        EventBatch, EventPage, EventPageSpec, InsertedEvents,
+        read::{self, COUNT, RUN, events_of_run, page_of_events, read_by_ids, select_runs},
+    },
+};
+
+/// The alias of the subquery that aggregates the events of a run.
+const EVENTS: &str = "events";
+/// The columns of that subquery: arrays, since rows are what takes time.
+const IDS: &str = "event_ids";
+const TYPES: &str = "event_types";
+const TIMESTAMPS: &str = "event_timestamps";
+const MESSAGES: &str = "event_messages";
+const DETAILS: &str = "event_details";
+/// The column that holds the position of a run among those that were asked for.
+const POSITION: &str = "position";
+
+/// Joins the page of events of each run of a select.
+pub(in crate::store) fn join_event_page(select: &mut SelectStatement, page: &EventPage) {
+    let events = aggregate(page, Expr::col((RUN, run::Column::Id)));
+    select.column((EVENTS, Asterisk)).join_lateral(
+        JoinType::InnerJoin,
+        events,
+        EVENTS,
+        Expr::val(true),
+    );
+}
+
+/// Reads a page of events for each of these runs, together with the position of the run.
+pub(in crate::store) async fn read_event_pages(
+    connection: &impl ConnectionTrait,
+    run_ids: &[Uuid],
+    page: &EventPage,
+) -> Result<Vec<(usize, PageRows<event::Model>)>, DbErr> {
+    let events = aggregate(page, Expr::col((RUN, run::Column::Id)));
+    let rows = read_per_run(connection, run_ids, &events).await?;
+    let pages = rows.iter().map(|row| {
+        let position = position(row)?;
+        let run_id = run_ids.get(position).copied().unwrap_or_default();
+        Ok((position, decode_event_page(row, run_id, page.spec)?))
+    });
+    pages.collect()
+}
+
+/// Counts the matching events of each of these runs, up to `limit`.
+pub(in crate::store) async fn count_events(
+    connection: &impl ConnectionTrait,
+    run_ids: &[Uuid],
+    condition: &Condition,
+    limit: u32,
+) -> Result<Vec<(usize, u32)>, DbErr> {
+    let mut events = events_of_run(condition, Expr::col((RUN, run::Column::Id)));
+    events.column(event::Column::Id).limit(limit.into());
+    let rows = read_per_run(connection, run_ids, &read::count_all(events)).await?;
+    let counts = rows.iter().map(|row| {
+        let count: i64 = row.try_get("", COUNT)?;
+        Ok((position(row)?, u32::try_from(count).unwrap_or(limit)))
+    });
+    counts.collect()
+}
+
+/// Returns the select that aggregates a page of the events of one run to a single row.
+fn aggregate(page: &EventPage, run_id: Expr) -> SelectStatement {
+    use event::Column;
+    let mut events = events_of_run(&page.condition, run_id);
+    let array = |column: Column| PgFunc::array_agg(Expr::col(column));
+    // An enum type of another application is no text.
+    let texts = |column: Column| PgFunc::array_agg(Expr::col(column).cast_as("text"));
+    events.columns([
+        Column::Id,
+        Column::EventType,
+        Column::Timestamp,
+        Column::Message,
+    ]);
+    let mut select = Query::select();
+    select
+        .expr_as(array(Column::Id), IDS)
+        .expr_as(texts(Column::EventType), TYPES)
+        .expr_as(array(Column::Timestamp), TIMESTAMPS)
+        .expr_as(array(Column::Message), MESSAGES);
+    if page.spec.with_details {
+        events.column(Column::Details);
+        select.expr_as(texts(Column::Details), DETAILS);
+    }
+    let events = read::event_order(false).select(events, &page.spec.page);
+    select.from_subquery(events, "event").take()
+}
+
+/// Executes `select` for each of these runs in one statement: their IDs are a single parameter, so that PostgreSQL
+/// plans the statement once for any number of runs.
+async fn read_per_run(
+    connection: &impl ConnectionTrait,
+    run_ids: &[Uuid],
+    select: &SelectStatement,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let Statement { sql, values, .. } = with_limit(select, DbBackend::Postgres);
+    let mut values = values.map_or_else(Vec::new, |values| values.0);
+    values.push(run_ids.to_vec().into());
+    let sql = format!(
+        "SELECT run.position - 1 AS position, events.* \
+         FROM unnest(${}::uuid[]) WITH ORDINALITY AS run (id, position) \
+         CROSS JOIN LATERAL ({sql}) AS events",
+        values.len()
+    );
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    connection.query_all_raw(statement).await
+}
+
+fn position(row: &QueryResult) -> Result<usize, DbErr> {
+    let position: i64 = row.try_get("", POSITION)?;
+    usize::try_from(position).map_err(|error| DbErr::Type(error.to_string()))
+}
+
+/// Decodes the page of events that a row holds.
+pub(in crate::store) fn decode_event_page(
+    row: &QueryResult,
+    run_id: Uuid,
+    spec: EventPageSpec,
+) -> Result<PageRows<event::Model>, DbErr> {
+    let row = row.try_as_pg_row();
+    let row = row.ok_or_else(|| DbErr::Type("not a row of PostgreSQL".to_owned()))?;
+    // NULL if there are no events.
+    let ids: Vec<Uuid> = array(row, IDS)?;
+    let mut types = array::<String>(row, TYPES)?.into_iter();
+    let mut timestamps = array::<DateTime<Utc>>(row, TIMESTAMPS)?.into_iter();
+    let mut messages = array::<String>(row, MESSAGES)?.into_iter();
+    let mut details = if spec.with_details {
+        array::<Option<String>>(row, DETAILS)?.into_iter()
+    } else {
+        Vec::new().into_iter()
+    };
+    let events = ids.into_iter().map(|id| {
+        Some(event::Model {
+            id,
+            sync_id: run_id,
+            event_type: types.next()?,
+            timestamp: timestamps.next()?,
+            message: messages.next()?,
+            details: match details.next() {
+                Some(text) => text.map_or(Details::Null, |text| Details::parse(text.as_bytes())),
+                None => Details::NotLoaded,
+            },
+        })
+    });
+    Ok(page_of_events(events.flatten().collect(), &spec.page))
+}
+
+fn array<T>(row: &PgRow, column: &str) -> Result<Vec<T>, DbErr>
+where
+    Vec<T>: Type<sqlx::Postgres> + for<'row> Decode<'row, sqlx::Postgres>,
+{
+    let array: Option<Vec<T>> = row
+        .try_get(column)
+        .map_err(|error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))))?;
+    Ok(array.unwrap_or_default())
+}
+
+/// Adds events to a run; `None` if the run does not exist or is of no allowed source. `verify` receives the events as
+/// they are stored if some of them had been stored before; if it fails, nothing is added.
+///
+/// A single statement adds the events, or fails if the ID of one is taken. Only then a transaction finds out whether
+/// the stored events are the same.
+pub(in crate::store) async fn add_events<E>(
+    database: &Postgres,
+    batch: EventBatch,
+    verify: impl FnOnce(&[event::Model]) -> Result<(), E> + Send + 'static,
+) -> Result<Option<InsertedEvents>, E>
+where
+    E: From<DbErr> + Send + 'static,
+{
+    let insert = insert_events(&batch, "", "run.*");
+    match database.write().query_all_raw(insert).await {
+        Ok(rows) => {
+            let Some(row) = rows.first() else {
+                return Ok(None);
+            };
+            return Ok(Some(InsertedEvents {
+                replayed: 0,
+                stored: Vec::new(),
+                run: decode_run(&batch, row)?,
+            }));
+        }
+        Err(error) if classify(&error) == Failure::Duplicate => {}
+        Err(error) => return Err(error.into()),
+    }
+    database
+        .transaction(move |connection| Box::pin(add_missing(connection, batch, verify)))
+        .await
+}
+
+/// Adds those events whose IDs are not taken.
+async fn add_missing<E: From<DbErr>>(
+    connection: &impl ConnectionTrait,
+    batch: EventBatch,
+    verify: impl FnOnce(&[event::Model]) -> Result<(), E>,
+) -> Result<Option<InsertedEvents>, E> {
+    let insert = insert_events(
+        &batch,
+        "ON CONFLICT (id) DO NOTHING RETURNING 1",
+        "run.*, (SELECT count(*) FROM added) AS inserted",
+    );
+    let Some(row) = connection.query_one_raw(insert).await? else {
+        return Ok(None);
+    };
+    let ids: Vec<Uuid> = batch.events.iter().map(|event| event.id).collect();
+    let stored = read_by_ids::<event::Entity>(connection, &ids).await?;
+    verify(&stored)?;
+    let inserted: i64 = row.try_get("", "inserted")?;
+    let inserted = usize::try_from(inserted).unwrap_or_default();
+    Ok(Some(InsertedEvents {
+        replayed: batch.events.len() - inserted,
+        stored,
+        run: decode_run(&batch, &row)?,
+    }))
+}
+
+/// Returns the statement that adds the events to their run and returns the run. It returns no row, and adds nothing,
+/// if the run does not exist or is of no allowed source.
+fn insert_events(batch: &EventBatch, on_conflict: &str, columns: &str) -> Statement {
+    let mut run = match batch.run {
+        Some(columns) => select_runs(columns),
+        None => Query::select()
+            .column(run::Column::Id)
+            .from(run::Entity)
+            .take(),
+    };
+    run.and_where(run::Column::Id.eq(batch.run_id));
+    if let Some(sources) = &batch.allowed_sources {
+        run.and_where(run::Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
+    }
+    let Statement {
+        sql: run, values, ..
+    } = DbBackend::Postgres.build(&run);
+    let mut values = values.map_or_else(Vec::new, |values| values.0);
+    let first = values.len() + 1;
+    let [ids, types, timestamps, messages, details] = [0, 1, 2, 3, 4].map(|index| first + index);
+    values.extend(arrays(&batch.events));
+    // Joining a single run keeps the order of the events.
+    let sql = format!(
+        "WITH run AS ({run}), added AS (\
+            INSERT INTO sync_event (sync_id, id, event_type, \"timestamp\", message, details) \
+            SELECT run.id, event.id, type, at, event.message, nullif(event.details, '')::json \
+            FROM run, unnest(${ids}::uuid[], ${types}::text[], ${timestamps}::timestamptz[], \
+                ${messages}::text[], ${details}::text[]) AS event (id, type, at, message, details) \
+            {on_conflict}) \
+        SELECT {columns} FROM run"
+    );
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+}
+
+/// Returns a column of values for each column of the events.
+fn arrays(events: &[event::Model]) -> [Value; 5] {
+    let texts = |text: fn(&event::Model) -> String| events.iter().map(text).collect::<Vec<_>>();
+    let details = |event: &event::Model| match &event.details {
+        Details::Json(json) => json.to_string(),
+        Details::NotLoaded | Details::Null | Details::Unreadable(_) => String::new(),
+    };
+    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+    let timestamps: Vec<_> = events.iter().map(|event| event.timestamp).collect();
+    [
+        ids.into(),
+        texts(|event| event.event_type.clone()).into(),
+        timestamps.into(),
+        texts(|event| event.message.clone()).into(),
+        texts(details).into(),
+    ]
+}
+
+fn decode_run(batch: &EventBatch, row: &QueryResult) -> Result<Option<run::Model>, DbErr> {
+    let run = batch.run.map(|_| run::Model::from_query_result(row, ""));
+    run.transpose()
+}

@@ -1,0 +1,190 @@
+//! Reading runs and events: the statements that both databases share.
+
+use chrono::DateTime;
+use entity::{event, run, user};
+use sea_orm::sea_query::{
+    Asterisk, Condition, Expr, ExprTrait, Func, JoinType, Query, SelectStatement,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable,
+    PrimaryKeyToColumn, QueryResult,
+};
+use uuid::Uuid;
+
+use super::{LoadedRun, RunColumns};
+use crate::db::{
+    keyset::{KeysetOrder, PageRequest, PageRows},
+    query::with_limit,
+};
+
+/// IDs in one statement; SQLite accepts 32,766 parameters.
+const MAX_IDS: usize = 10_000;
+/// The alias under which the runs of a statement are joined with what belongs to them.
+pub(super) const RUN: &str = "run";
+/// The alias of the user who triggered a run.
+const USER: &str = "triggered_by";
+/// The prefix of that user's columns in a row, which also has the columns of the run.
+const USER_PREFIX: &str = "user_";
+
+/// Returns a select of these columns of all runs.
+pub(crate) fn select_runs(columns: RunColumns) -> SelectStatement {
+    Query::select()
+        .columns(columns.columns())
+        .from(run::Entity)
+        .take()
+}
+
+/// Returns a select of all events.
+pub(crate) fn select_events() -> SelectStatement {
+    Query::select()
+        .columns(event::Column::iter())
+        .from(event::Entity)
+        .take()
+}
+
+/// Executes a select and returns its rows.
+pub(super) async fn query_all(
+    connection: &impl ConnectionTrait,
+    select: &SelectStatement,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let statement = with_limit(select, connection.get_database_backend());
+    connection.query_all_raw(statement).await
+}
+
+/// Executes a select of all columns of a table and decodes its rows.
+pub(crate) async fn read_all<M: FromQueryResult>(
+    connection: &impl ConnectionTrait,
+    select: &SelectStatement,
+) -> Result<Vec<M>, DbErr> {
+    let rows = query_all(connection, select).await?;
+    rows.iter()
+        .map(|row| M::from_query_result(row, ""))
+        .collect()
+}
+
+/// Reads the rows with these IDs, those that exist, in no particular order.
+pub(crate) async fn read_by_ids<E>(
+    connection: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> Result<Vec<E::Model>, DbErr>
+where
+    E: EntityTrait,
+    E::Model: Send,
+{
+    let mut models = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(MAX_IDS) {
+        let Some(id) = E::PrimaryKey::iter().next() else {
+            break;
+        };
+        let select = Query::select()
+            .columns(E::Column::iter())
+            .from(E::default())
+            .and_where(id.into_column().is_in(ids.iter().copied()))
+            .take();
+        models.extend(read_all::<E::Model>(connection, &select).await?);
+    }
+    Ok(models)
+}
+
+/// Reads one run; `None` if it does not exist.
+pub(super) async fn read_run(
+    connection: &impl ConnectionTrait,
+    id: Uuid,
+    columns: RunColumns,
+) -> Result<Option<run::Model>, DbErr> {
+    let select = select_runs(columns)
+        .and_where(run::Column::Id.eq(id))
+        .take();
+    Ok(read_all(connection, &select).await?.pop())
+}
+
+/// Counts the rows of a select, up to `limit`.
+pub(super) async fn count(
+    connection: &impl ConnectionTrait,
+    mut rows: SelectStatement,
+    limit: u32,
+) -> Result<u32, DbErr> {
+    let count = count_all(rows.limit(limit.into()).take());
+    let rows = query_all(connection, &count).await?;
+    let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get("", COUNT))?;
+    Ok(u32::try_from(count).unwrap_or(limit))
+}
+
+/// The column that holds a count.
+pub(super) const COUNT: &str = "count";
+
+/// Returns the select that counts the rows of another.
+pub(super) fn count_all(rows: SelectStatement) -> SelectStatement {
+    Query::select()
+        .expr_as(Func::count(Expr::col(Asterisk)), COUNT)
+        .from_subquery(rows, "counted")
+        .take()
+}
+
+/// Returns the select of the events of one run that match a condition.
+pub(super) fn events_of_run(condition: &Condition, run_id: Expr) -> SelectStatement {
+    Query::select()
+        .from(event::Entity)
+        .cond_where(condition.clone())
+        .and_where(Expr::col(event::Column::SyncId).eq(run_id))
+        .take()
+}
+
+/// Returns a select of the rows of `runs`, to be joined with what belongs to them. The page of runs is a subquery:
+/// so the database looks up nothing for runs outside the page, whatever its plan.
+pub(super) fn with_relations(runs: SelectStatement, user: bool) -> SelectStatement {
+    let mut select = Query::select();
+    select.column((RUN, Asterisk)).from_subquery(runs, RUN);
+    if user {
+        for column in user::Column::iter() {
+            let alias = format!("{USER_PREFIX}{}", column.as_str());
+            select.expr_as(Expr::col((USER, column)), alias);
+        }
+        let triggered =
+            Expr::col((USER, user::Column::Id)).equals((RUN, run::Column::TriggeredById));
+        select.join_as(JoinType::LeftJoin, user::Entity, USER, triggered);
+    }
+    select
+}
+
+/// Decodes a run, and its user if that was selected.
+pub(super) fn decode_run(row: &QueryResult, user: bool) -> Result<LoadedRun, DbErr> {
+    Ok(LoadedRun {
+        run: run::Model::from_query_result(row, "")?,
+        user: if user {
+            user::Model::from_query_result_optional(row, USER_PREFIX)?
+        } else {
+            None
+        },
+        events: None,
+    })
+}
+
+/// The order of events: by time.
+pub(crate) fn event_order(descending: bool) -> KeysetOrder {
+    KeysetOrder {
+        by: Expr::col(event::Column::Timestamp),
+        id: Expr::col(event::Column::Id),
+        nullable: false,
+        descending,
+        operand: instant,
+    }
+}
+
+/// Returns an instant in microseconds since 1970 as an operand.
+pub(crate) fn instant(micros: i64) -> Expr {
+    // Out of chrono's range only in a forged cursor, whose checksum has failed before.
+    Expr::val(DateTime::from_timestamp_micros(micros).unwrap_or_default())
+}
+
+/// Puts the events of a page in order: no aggregate promises to keep that of its subquery.
+pub(super) fn page_of_events(
+    mut events: Vec<event::Model>,
+    page: &PageRequest,
+) -> PageRows<event::Model> {
+    events.sort_unstable_by_key(|event| (event.timestamp, event.id));
+    if page.from_end {
+        events.reverse();
+    }
+    PageRows::from_read(events, page)
+}

@@ -1,0 +1,225 @@
+//! Events on SQLite.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entity::{Details, event, run};
+use sea_orm::sea_query::{
+    Condition, Expr, ExprTrait, Func, OnConflict, Query, SelectStatement, SubQueryStatement,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult,
+    QueryTrait, RuntimeErr, Statement,
+};
+use serde::Deserialize;
+use sqlx::Row;
+use uuid::Uuid;
+
+use crate::{
+    db::{Sqlite, keyset::PageRows, query::with_limit},
+    store::{
+        EventBatch, EventPage, EventPageSpec, InsertedEvents, RunColumns,
+        read::{
+            self, COUNT, RUN, event_order, events_of_run, page_of_events, read_all, read_by_ids,
+            select_runs,
+        },
+    },
+};
+
+/// The column that holds the events of a run: a JSON array of arrays, since SQLite has no arrays.
+const EVENTS: &str = "events";
+/// The column that holds the position of a run among those that were asked for.
+const POSITION: &str = "position";
+
+/// Adds the page of events of each run to a select of runs.
+pub(in crate::store) fn select_event_page(select: &mut SelectStatement, page: &EventPage) {
+    let events = aggregate(page, Expr::col((RUN, run::Column::Id)));
+    let events = SubQueryStatement::SelectStatement(events);
+    select.expr_as(Expr::SubQuery(None, Box::new(events)), EVENTS);
+}
+
+/// Reads a page of events for each of these runs, together with the position of the run.
+pub(in crate::store) async fn read_event_pages(
+    connection: &impl ConnectionTrait,
+    run_ids: &[Uuid],
+    page: &EventPage,
+) -> Result<Vec<(usize, PageRows<event::Model>)>, DbErr> {
+    let events = aggregate(page, listed_run_id());
+    let rows = read_per_run(connection, run_ids, &events, EVENTS).await?;
+    let pages = rows.iter().map(|row| {
+        let position = position(row)?;
+        let run_id = run_ids.get(position).copied().unwrap_or_default();
+        Ok((position, decode_event_page(row, run_id, page.spec)?))
+    });
+    pages.collect()
+}
+
+/// Counts the matching events of each of these runs, up to `limit`.
+pub(in crate::store) async fn count_events(
+    connection: &impl ConnectionTrait,
+    run_ids: &[Uuid],
+    condition: &Condition,
+    limit: u32,
+) -> Result<Vec<(usize, u32)>, DbErr> {
+    let mut events = events_of_run(condition, listed_run_id());
+    events.column(event::Column::Id).limit(limit.into());
+    let count = read::count_all(events);
+    let rows = read_per_run(connection, run_ids, &count, COUNT).await?;
+    let counts = rows.iter().map(|row| {
+        let count: i64 = row.try_get("", COUNT)?;
+        Ok((position(row)?, u32::try_from(count).unwrap_or(limit)))
+    });
+    counts.collect()
+}
+
+/// Returns the select that aggregates a page of the events of one run to a single value. A blob that another writer
+/// stored is no JSON value; as text it is.
+fn aggregate(page: &EventPage, run_id: Expr) -> SelectStatement {
+    use event::Column;
+    let mut events = events_of_run(&page.condition, run_id);
+    events.columns([
+        Column::Id,
+        Column::EventType,
+        Column::Timestamp,
+        Column::Message,
+    ]);
+    let text = |column: Column| Expr::col(column).cast_as("text");
+    let mut columns = vec![
+        Expr::from(Func::cust("hex").arg(Expr::col(Column::Id))),
+        text(Column::EventType),
+        Expr::col(Column::Timestamp),
+        text(Column::Message),
+    ];
+    if page.spec.with_details {
+        events.column(Column::Details);
+        columns.push(text(Column::Details));
+    }
+    let events = event_order(false).select(events, &page.spec.page);
+    let event = Func::cust("json_array").args(columns);
+    Query::select()
+        .expr(Func::cust("json_group_array").arg(event))
+        .from_subquery(events, "event")
+        .take()
+}
+
+/// The ID of the run in [`read_per_run`].
+fn listed_run_id() -> Expr {
+    Expr::from(Func::cust("unhex").arg(Expr::col((RUN, "value"))))
+}
+
+/// Executes `select`, of one value, for each of these runs in one statement: their IDs are a single parameter.
+async fn read_per_run(
+    connection: &impl ConnectionTrait,
+    run_ids: &[Uuid],
+    select: &SelectStatement,
+    column: &str,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let Statement { sql, values, .. } = with_limit(select, DbBackend::Sqlite);
+    let mut values = values.map_or_else(Vec::new, |values| values.0);
+    let ids: Vec<_> = run_ids.iter().map(|id| id.simple().to_string()).collect();
+    let ids = serde_json::to_string(&ids).map_err(|error| DbErr::Json(error.to_string()))?;
+    values.push(ids.into());
+    let sql = format!("SELECT run.key AS {POSITION}, ({sql}) AS {column} FROM json_each(?) AS run");
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
+    connection.query_all_raw(statement).await
+}
+
+fn position(row: &QueryResult) -> Result<usize, DbErr> {
+    let position: i64 = row.try_get("", POSITION)?;
+    usize::try_from(position).map_err(|error| DbErr::Type(error.to_string()))
+}
+
+/// An event in the JSON that [`aggregate`] returns.
+#[derive(Deserialize)]
+struct EventRow(
+    Uuid,
+    String,
+    DateTime<Utc>,
+    String,
+    #[serde(default)] Option<String>,
+);
+
+/// Decodes the page of events that a row holds.
+pub(in crate::store) fn decode_event_page(
+    row: &QueryResult,
+    run_id: Uuid,
+    spec: EventPageSpec,
+) -> Result<PageRows<event::Model>, DbErr> {
+    let row = row.try_as_sqlite_row();
+    let row = row.ok_or_else(|| DbErr::Type("not a row of SQLite".to_owned()))?;
+    let json: &[u8] = row
+        .try_get_unchecked(EVENTS)
+        .map_err(|error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))))?;
+    // Other writers may store bytes that are not UTF-8.
+    let events = serde_json::from_str(&String::from_utf8_lossy(json));
+    let events: Vec<EventRow> = events.map_err(|error| DbErr::Json(error.to_string()))?;
+    let events = events.into_iter().map(|event| {
+        let EventRow(id, event_type, timestamp, message, details) = event;
+        event::Model {
+            id,
+            sync_id: run_id,
+            event_type,
+            timestamp,
+            message,
+            details: match details {
+                _ if !spec.with_details => Details::NotLoaded,
+                Some(text) => Details::parse(text.as_bytes()),
+                None => Details::Null,
+            },
+        }
+    });
+    Ok(page_of_events(events.collect(), &spec.page))
+}
+
+/// Adds events to a run; `None` if the run does not exist or is of no allowed source. `verify` receives the events as
+/// they are stored if some of them had been stored before; if it fails, nothing is added.
+pub(in crate::store) async fn add_events<E>(
+    database: &Sqlite,
+    batch: EventBatch,
+    verify: impl FnOnce(&[event::Model]) -> Result<(), E> + Send + 'static,
+) -> Result<Option<InsertedEvents>, E>
+where
+    E: From<DbErr> + Send + 'static,
+{
+    database
+        .transaction(move |connection| Box::pin(add_missing(connection, batch, verify)))
+        .await
+}
+
+/// Adds those events whose IDs are not taken.
+async fn add_missing<E: From<DbErr>>(
+    connection: &impl ConnectionTrait,
+    batch: EventBatch,
+    verify: impl FnOnce(&[event::Model]) -> Result<(), E>,
+) -> Result<Option<InsertedEvents>, E> {
+    let mut run = select_runs(batch.run.unwrap_or(RunColumns::WithoutDetails));
+    run.and_where(run::Column::Id.eq(batch.run_id));
+    if let Some(sources) = &batch.allowed_sources {
+        run.and_where(run::Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
+    }
+    let Some(run) = read_all::<run::Model>(connection, &run).await?.pop() else {
+        return Ok(None);
+    };
+    let ids: Vec<Uuid> = batch.events.iter().map(|event| event.id).collect();
+    let rows = batch.events.into_iter().map(event::ActiveModel::from);
+    let insert = event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
+        .on_conflict(
+            OnConflict::column(event::Column::Id)
+                .do_nothing()
+                .to_owned(),
+        )
+        .into_query();
+    let inserted = connection.execute(&insert).await?.rows_affected();
+    let replayed = ids.len() - usize::try_from(inserted).unwrap_or_default();
+    let stored = if replayed > 0 {
+        read_by_ids::<event::Entity>(connection, &ids).await?
+    } else {
+        Vec::new()
+    };
+    verify(&stored)?;
+    Ok(Some(InsertedEvents {
+        replayed,
+        stored,
+        run: batch.run.map(|_| run),
+    }))
+}

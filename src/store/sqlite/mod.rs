@@ -1,0 +1,114 @@
+//! Statements for SQLite.
+//!
+//! SQLite returns rows as they are before its triggers run, and it is the triggers that set a run's version. So a
+//! write reads the run again, in the same transaction. No other write comes in between: SQLite has one writer.
+
+mod events;
+
+use entity::{Details, run};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, UpdateStatement};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryTrait};
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use super::{
+    RunColumns,
+    read::{read_by_ids, read_run},
+};
+use crate::db::Sqlite;
+pub(super) use events::{
+    add_events, count_events, decode_event_page, read_event_pages, select_event_page,
+};
+
+/// The duration of a run in microseconds, a generated column: NULL if the run has no end time, never negative.
+pub(super) fn duration() -> Expr {
+    Expr::col("duration_us")
+}
+
+/// Returns the condition that `column` contains `text`, ignoring case. LIKE ignores the case of ASCII letters only; the
+/// connections define a REGEXP operator that knows Unicode.
+pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
+    Expr::cust_with_exprs("? REGEXP ?", [column, Expr::val(super::text_pattern(text))])
+}
+
+/// Inserts a run unless its ID is taken, and returns it.
+pub(super) async fn insert_run(
+    database: &Sqlite,
+    id: Uuid,
+    row: run::ActiveModel,
+    columns: RunColumns,
+) -> Result<Option<run::Model>, DbErr> {
+    let insert = run::Entity::insert(row)
+        .on_conflict(OnConflict::column(run::Column::Id).do_nothing().to_owned())
+        .into_query();
+    database
+        .transaction(move |connection| {
+            Box::pin(async move {
+                match connection.execute(&insert).await?.rows_affected() {
+                    0 => Ok(None),
+                    _ => read_run(connection, id, columns).await,
+                }
+            })
+        })
+        .await
+}
+
+/// Executes an update of one run, and returns the run if it was updated. `details` are merged into those of the run.
+pub(super) async fn update_run(
+    database: &Sqlite,
+    id: Uuid,
+    mut update: UpdateStatement,
+    details: Option<Map<String, Json>>,
+    columns: RunColumns,
+) -> Result<Option<run::Model>, DbErr> {
+    database
+        .transaction(move |connection| {
+            Box::pin(async move {
+                if let Some(details) = details {
+                    update.value(run::Column::Details, merged(connection, id, details).await?);
+                }
+                match connection.execute(&update).await?.rows_affected() {
+                    0 => Ok(None),
+                    _ => read_run(connection, id, columns).await,
+                }
+            })
+        })
+        .await
+}
+
+/// Returns the details of a run with these keys set. SQLite has no function that merges two objects key by key:
+/// `json_patch` does so recursively, and removes keys that are null.
+async fn merged(
+    connection: &impl ConnectionTrait,
+    id: Uuid,
+    details: Map<String, Json>,
+) -> Result<Json, DbErr> {
+    let run = read_run(connection, id, RunColumns::All).await?;
+    let mut merged = match run.map(|run| run.details) {
+        Some(Details::Json(Json::Object(stored))) => stored,
+        _ => Map::new(),
+    };
+    merged.extend(details);
+    Ok(Json::Object(merged))
+}
+
+/// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs.
+pub(super) async fn update_runs(
+    database: &Sqlite,
+    ids: SelectStatement,
+    mut update: UpdateStatement,
+) -> Result<Vec<run::Model>, DbErr> {
+    update
+        .and_where(Expr::col(run::Column::Id).in_subquery(ids))
+        .returning(Query::returning().column(run::Column::Id));
+    database
+        .transaction(move |connection| {
+            Box::pin(async move {
+                let rows = connection.query_all(&update).await?;
+                let ids = rows.iter().map(|row| row.try_get("", "id"));
+                let ids = ids.collect::<Result<Vec<Uuid>, _>>()?;
+                read_by_ids::<run::Entity>(connection, &ids).await
+            })
+        })
+        .await
+}

@@ -1,0 +1,86 @@
+//! What statements receive and return.
+
+use entity::{SyncSource, event::Model as Event, run, run::Model as Run, user::Model as User};
+use sea_orm::{Iterable, sea_query::Condition};
+use uuid::Uuid;
+
+use crate::db::keyset::{PageRequest, PageRows};
+
+/// The columns to load of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RunColumns {
+    /// All columns but the details, which can be as large as all others together.
+    WithoutDetails,
+    /// All columns.
+    All,
+}
+
+impl RunColumns {
+    /// Returns the columns.
+    pub(super) fn columns(self) -> impl Iterator<Item = run::Column> {
+        run::Column::iter()
+            .filter(move |column| self == Self::All || !matches!(column, run::Column::Details))
+    }
+}
+
+/// A page of the events of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventPageSpec {
+    /// The page, oldest event first.
+    pub page: PageRequest,
+    /// Whether to load the details of the events.
+    pub with_details: bool,
+}
+
+/// A page of those events of a run that match a condition.
+#[derive(Clone, Debug)]
+pub(crate) struct EventPage {
+    /// The condition on the table of events.
+    pub(crate) condition: Condition,
+    /// The page.
+    pub(crate) spec: EventPageSpec,
+}
+
+/// What to load together with runs, in the same statement.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RunRelations {
+    /// Whether to load the users who triggered the runs.
+    pub(crate) user: bool,
+    /// The page of events to load of each run.
+    pub(crate) events: Option<EventPage>,
+}
+
+/// A run and what was loaded with it.
+#[derive(Clone, Debug)]
+pub struct LoadedRun {
+    /// The run. Its details are [`Details::NotLoaded`](entity::Details::NotLoaded) unless they were selected.
+    pub run: Run,
+    /// The user who triggered the run; `None` if not selected, or if there is no such user.
+    pub user: Option<User>,
+    /// The selected page of the run's events; `None` if not selected.
+    pub events: Option<PageRows<Event>>,
+}
+
+/// Events to add to one run, all or none.
+#[derive(Clone, Debug)]
+pub(crate) struct EventBatch {
+    /// The run.
+    pub(crate) run_id: Uuid,
+    /// The events, at least one.
+    pub(crate) events: Vec<Event>,
+    /// The sources of which the run must be one; `None` allows every source.
+    pub(crate) allowed_sources: Option<Vec<SyncSource>>,
+    /// The columns of the run to return; `None` does not return it.
+    pub(crate) run: Option<RunColumns>,
+}
+
+/// The result of adding an [`EventBatch`].
+#[derive(Clone, Debug)]
+pub(crate) struct InsertedEvents {
+    /// The number of events that had been stored before.
+    pub(crate) replayed: usize,
+    /// The events as they are stored, in no particular order; empty if none had been stored before.
+    pub(crate) stored: Vec<Event>,
+    /// The run, if it was to be returned.
+    pub(crate) run: Option<Run>,
+}
