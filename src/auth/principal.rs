@@ -107,14 +107,6 @@ impl Principal {
         self.scopes.grants(scope)
     }
 
-    /// Returns whether the principal may report on runs of `source`.
-    #[must_use]
-    pub fn can_report_on(&self, source: SyncSource) -> bool {
-        self.sources
-            .as_ref()
-            .is_none_or(|sources| sources.contains(&source))
-    }
-
     /// Returns the id of the user's row.
     #[must_use]
     pub fn user_id(&self) -> Option<Uuid> {

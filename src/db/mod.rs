@@ -25,9 +25,7 @@ mod slow_query;
 mod sqlite;
 
 use futures_util::future::BoxFuture;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, metric,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, metric};
 
 pub use connect::{StatementTimeouts, connect, connect_with};
 pub use error::ConnectError;
@@ -162,21 +160,6 @@ impl Database {
     #[must_use]
     pub fn backend(&self) -> DbBackend {
         self.read().get_database_backend()
-    }
-
-    /// Executes one statement that writes and returns its rows.
-    ///
-    /// # Errors
-    /// As [`transaction`](Self::transaction).
-    pub async fn write_one(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match self {
-            Self::Postgres(postgres) => postgres.write().query_all_raw(statement).await,
-            Self::Sqlite(sqlite) => {
-                sqlite
-                    .transaction(|connection| connection.query_all_raw(statement))
-                    .await
-            }
-        }
     }
 
     /// Begins a transaction of its own.

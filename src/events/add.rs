@@ -9,7 +9,7 @@ use super::{Event, Events, commands::NewEvent};
 use crate::{
     db::error::{Failure, classify},
     runs::{Error, Result, Run, RunColumns, WriteScope, commands::is_equal_json},
-    store::{EventBatch, InsertedEvents},
+    store::EventBatch,
 };
 
 /// The result of a call that adds events.
@@ -70,6 +70,21 @@ impl Events {
                 run: Some(run),
             });
         }
+        let added = self.insert(run_id, new, scope, run).await?;
+        self.changes.notify();
+        for event in &added.events {
+            debug!(%event, "added");
+        }
+        Ok(added)
+    }
+
+    async fn insert(
+        &self,
+        run_id: Uuid,
+        new: Vec<NewEvent>,
+        scope: &WriteScope,
+        run: Option<RunColumns>,
+    ) -> Result<AddedEvents> {
         let timestamps_given: Vec<_> = new.iter().map(|event| event.timestamp.is_some()).collect();
         let mut events: Vec<_> = new
             .into_iter()
@@ -83,32 +98,25 @@ impl Events {
         };
         let expected = events.clone();
         let verify = move |stored: &[Event]| verify(&expected, &timestamps_given, stored);
-        let inserted = self.store.add_events::<Error>(batch, verify).await;
-        let InsertedEvents {
-            replayed,
-            stored,
-            run,
-        } = match inserted {
+        let inserted = match self.store.add_events::<Error>(batch, verify).await {
             Ok(Some(inserted)) => inserted,
             Ok(None) => return Err(self.rejection(run_id, scope).await),
+            // The run was deleted at the same time.
             Err(Error::Internal(error)) if classify(&error) == Failure::ForeignKey => {
                 return Err(no_run(run_id));
             }
             Err(error) => return Err(error),
         };
         for event in &mut events {
-            if let Some(stored) = stored.iter().find(|stored| stored.id == event.id) {
+            let mut stored = inserted.stored.iter();
+            if let Some(stored) = stored.find(|stored| stored.id == event.id) {
                 event.clone_from(stored);
             }
         }
-        self.changes.notify();
-        for event in &events {
-            debug!(%event, "added");
-        }
         Ok(AddedEvents {
             events,
-            replayed,
-            run,
+            replayed: inserted.replayed,
+            run: inserted.run,
         })
     }
 

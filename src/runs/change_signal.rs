@@ -2,8 +2,8 @@
 
 use tokio::sync::watch;
 
-/// Notifies its subscribers of commits by this server. Notifications are not counted: those that come in
-/// before a subscriber has looked are one to it.
+/// Notifies subscribers of commits by this server. Notifications coalesce: a subscriber receives one for all that were
+/// sent since it last waited.
 #[derive(Clone, Debug, Default)]
 pub struct ChangeSignal(watch::Sender<()>);
 
@@ -24,8 +24,7 @@ impl ChangeSignal {
 pub(crate) struct ChangeSubscriber(watch::Receiver<()>);
 
 impl ChangeSubscriber {
-    /// Returns once a change has been committed since the last call; never again when nobody is left who could
-    /// commit one.
+    /// Returns once a change has been committed since the last call. Never returns again once every signal is dropped.
     pub(crate) async fn notified(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending().await

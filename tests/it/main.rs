@@ -44,3 +44,4 @@ mod slow_queries;
 mod sse;
 mod subscriptions;
 mod write_queue;
+mod write_scope;

@@ -46,7 +46,7 @@ pub(in crate::store) fn join_event_page(select: &mut SelectStatement, page: &Eve
         JoinType::InnerJoin,
         events,
         EVENTS,
-        Expr::val(true),
+        Expr::custom_keyword("TRUE"),
     );
 }
 
