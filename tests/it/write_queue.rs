@@ -123,7 +123,11 @@ async fn waiting_statements_share_commits_and_fail_independently() {
             "INSERT INTO \"user\" VALUES (randomblob(16), ?, ?) RETURNING full_name; SELECT changes()",
             [address.into(), name.into()],
         );
-        tokio::spawn(async move { database.write_one(statement).await })
+        tokio::spawn(async move {
+            database
+                .transaction(|connection| connection.query_all_raw(statement))
+                .await
+        })
     };
     let before = commits(&store.url);
     let lock = store.lock().await;
