@@ -1,27 +1,31 @@
-//! sync-history: the ledger of data synchronisation.
+//! sync-history: the record of data synchronisation, as a GraphQL API.
 //!
-//! The map of the house. Arrows point one way, `http → graphql → feed → runs → entity`, with `db` beside
-//! them:
+//! # Layers
 //!
-//! - [`cli`] and [`config`]: what was asked for; [`telemetry`]: what is logged.
-//! - [`server`]: connections: accepted, limited, drained. Alone knows hyper.
-//! - [`http`]: GraphQL over HTTP, WebSocket and server-sent events; the explorer, probes; who may ask
-//!   from where. Alone imports axum (with [`server`]).
-//! - [`graphql`]: the contract; `query`, `mutation` and `subscription` are its table of contents.
-//!   Alone imports async-graphql (with `http`, which reads requests and writes responses). Its
-//!   `execute` checks what comes in and shapes what goes out.
-//! - [`runs`]: the domain: the rules of a run, filters, reads, writes.
-//! - [`feed`]: the change feed: committed changes, as they are read by who follows them.
-//! - [`auth`]: who is asking, and what they may do: API keys, tokens of an issuer, scopes.
-//! - [`db`]: the database opened, migrated, paged; writes committed together; its errors classified.
-//! - [`clock`]: time and ids.
-//! - The crates `entity` (rows and the words stored in them) and `migration` (frozen history).
+//! Imports point downwards only; a layer does not know those above it.
 //!
-//! To add a filter, touch `graphql/run/filter.rs` and `runs/filter.rs` (and `runs/index_support.rs` with an index
-//! in a new migration). To add a mutation: `graphql/mutation.rs`, an input and a payload under its noun, a
-//! method in `runs/write.rs`. To add a column: a migration, `entity` (`columns.rs` too), and the noun's
-//! type, with how it is written (`Plain`). A field that reads the database has its price in
-//! `graphql/execute/prices.rs`. After any change of the schema: `cargo run -- schema > schema.graphql`.
+//! | module | responsibility |
+//! |---|---|
+//! | [`cli`], [`config`], [`telemetry`] | the command line, settings, logging; [`cli`] assembles the server in `serve` |
+//! | [`server`] | connections: accept, limit, time out, drain |
+//! | [`http`] | GraphQL over HTTP, server-sent events and WebSocket; origin policy, rate limits, GraphiQL, health checks |
+//! | [`graphql`] | the API: types and root fields, validation, execution, responses, subscriptions |
+//! | [`feed`] | the change feed: delivers every committed change once, in order |
+//! | [`runs`], [`events`] | the domain: rules of a run, filters, lists, writes |
+//! | `store` | statements of the domain, one module per database where they differ |
+//! | [`db`] | connections, transactions, SQLite's write queue, keyset pagination, errors, migrations |
+//! | [`auth`] | API keys, access tokens, principals and scopes |
+//! | [`clock`] | time and ids |
+//!
+//! [`graphql`] alone imports async-graphql (with [`http`], which parses requests); [`http`] and [`server`] alone
+//! import axum and hyper; the domain knows neither. The crate `entity` defines tables and columns, the crate
+//! `migration` creates them.
+//!
+//! # Where to start
+//!
+//! `graphql/query.rs`, `graphql/mutation.rs` and `graphql/subscription.rs` are the table of contents of the API.
+//! `docs/architecture.md` follows three requests through the layers. `CONTRIBUTING.md` has recipes for common
+//! changes, with the files they touch.
 
 pub mod auth;
 pub mod cli;

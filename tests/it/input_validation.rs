@@ -45,7 +45,11 @@ async fn a_mutation_with_invalid_input_is_rejected_and_changes_nothing(database:
     let large = json!({"text": "x".repeat(64 * 1024)});
     let invalid = vec![
         (create, new("id", json!("not-a-uuid")), "is not a UUID"),
-        (create, new("status", json!("COMPLETED")), "complete it afterwards"),
+        (
+            create,
+            new("status", json!("COMPLETED")),
+            "complete it afterwards",
+        ),
         (
             create,
             new("source", json!("UNKNOWN")),
