@@ -13,7 +13,7 @@ use crate::{
         keyset::{PageRequest, PageRows, Position},
     },
     runs::Result,
-    store::{event_order, read_all, read_by_ids, select_events},
+    store::{count, event_order, read_all, read_by_ids, select_events},
 };
 
 /// Returns the position of `event` in a list of events.
@@ -66,7 +66,8 @@ impl Events {
         budget: &ScanBudget,
     ) -> Result<u32> {
         let query = self.store.query(filter.is_indexed(), budget, async |pool| {
-            self.store.count(pool, self.matching(filter), limit).await
+            let condition = filter.condition(&self.store);
+            count::<event::Entity>(pool, condition, limit).await
         });
         Ok(query.await?)
     }

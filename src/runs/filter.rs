@@ -109,39 +109,11 @@ impl RunFilter {
         for (column, ids) in ids {
             all = all.add_option(ids.as_ref().map(|ids| column.is_in(ids.iter().copied())));
         }
-        let enums = [
-            self.status
-                .as_ref()
-                .map(|values| values.condition(Column::Status)),
-            self.source
-                .as_ref()
-                .map(|values| values.condition(Column::Source)),
-            self.entity_type
-                .as_ref()
-                .map(|values| values.condition(Column::EntityType)),
-        ];
-        for condition in enums {
+        for condition in self.enum_conditions() {
             all = all.add_option(condition);
         }
-        let instants = [
-            (Column::StartedAt, self.started_at),
-            (Column::CompletedAt, self.completed_at),
-        ];
-        for (column, range) in instants {
-            all = all.add_option(range.from.map(|from| column.gte(from)));
-            all = all.add_option(range.to.map(|to| column.lt(to)));
-        }
-        let duration = || store.duration();
-        let operand = store.duration_operand();
-        all = all.add_option(self.duration.from.map(|from| duration().gte(operand(from))));
-        all = all.add_option(self.duration.to.map(|to| duration().lte(operand(to))));
-        let counts = [
-            (Column::RecordsProcessed, self.records_processed),
-            (Column::RecordsFailed, self.records_failed),
-        ];
-        for (column, range) in counts {
-            all = all.add_option(range.from.map(|from| column.gte(from)));
-            all = all.add_option(range.to.map(|to| column.lte(to)));
+        for condition in self.range_conditions(store) {
+            all = all.add_option(condition);
         }
         if let Some(part) = &self.error_contains {
             let column = Expr::col(Column::ErrorMessage);
@@ -160,6 +132,52 @@ impl RunFilter {
             all = all.add(inner.is_not(Expr::custom_keyword("TRUE")));
         }
         all
+    }
+
+    fn enum_conditions(&self) -> [Option<Condition>; 3] {
+        [
+            self.status
+                .as_ref()
+                .map(|values| values.condition(Column::Status)),
+            self.source
+                .as_ref()
+                .map(|values| values.condition(Column::Source)),
+            self.entity_type
+                .as_ref()
+                .map(|values| values.condition(Column::EntityType)),
+        ]
+    }
+
+    fn range_conditions(&self, store: &Store) -> [Option<Expr>; 10] {
+        let Self {
+            started_at,
+            completed_at,
+            duration,
+            records_processed,
+            records_failed,
+            ..
+        } = self;
+        let operand = store.duration_operand();
+        [
+            started_at.from.map(|from| Column::StartedAt.gte(from)),
+            started_at.to.map(|to| Column::StartedAt.lt(to)),
+            completed_at.from.map(|from| Column::CompletedAt.gte(from)),
+            completed_at.to.map(|to| Column::CompletedAt.lt(to)),
+            duration
+                .from
+                .map(|from| store.duration().gte(operand(from))),
+            duration.to.map(|to| store.duration().lte(operand(to))),
+            records_processed
+                .from
+                .map(|from| Column::RecordsProcessed.gte(from)),
+            records_processed
+                .to
+                .map(|to| Column::RecordsProcessed.lte(to)),
+            records_failed
+                .from
+                .map(|from| Column::RecordsFailed.gte(from)),
+            records_failed.to.map(|to| Column::RecordsFailed.lte(to)),
+        ]
     }
 
     /// Returns whether `run` matches.

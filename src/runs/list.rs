@@ -1,6 +1,6 @@
 //! Pages and counts of runs.
 
-use entity::run::Column;
+use entity::run::{self, Column};
 use sea_orm::sea_query::{Expr, SelectStatement};
 use strum::VariantArray;
 
@@ -13,7 +13,7 @@ use crate::{
         ScanBudget,
         keyset::{KeysetOrder, PageRequest, PageRows, Position},
     },
-    store::{instant, select_runs},
+    store::{count, instant, select_runs},
 };
 
 /// The field that a list of runs is ordered by.
@@ -102,10 +102,10 @@ impl Runs {
     /// Returns [`Error::TooMuchToRead`](super::Error::TooMuchToRead) if no index supports the filter and `budget` is
     /// spent, and an error if the database is unavailable.
     pub async fn count(&self, filter: &RunFilter, limit: u32, budget: &ScanBudget) -> Result<u32> {
-        let runs = self.matching(filter, RunColumns::WithoutDetails);
         let is_indexed = filter.is_indexed_for_count();
         let query = self.store.query(is_indexed, budget, async |pool| {
-            self.store.count(pool, runs, limit).await
+            let condition = filter.condition(&self.store);
+            count::<run::Entity>(pool, condition, limit).await
         });
         Ok(query.await?)
     }

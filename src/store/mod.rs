@@ -16,7 +16,9 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::db::{Database, ScanBudget, SlowQueryError, StatementPool, keyset::PageRows};
-pub(crate) use read::{event_order, instant, read_all, read_by_ids, select_events, select_runs};
+pub(crate) use read::{
+    count, event_order, instant, read_all, read_by_ids, select_events, select_runs,
+};
 pub(crate) use types::{EventBatch, EventPage, InsertedEvents, RunRelations};
 pub use types::{EventPageSpec, LoadedRun, RunColumns};
 
@@ -120,16 +122,6 @@ impl Store {
             Ok(loaded)
         });
         runs.collect()
-    }
-
-    /// Counts the rows of a select, up to `limit`.
-    pub(crate) async fn count(
-        &self,
-        connection: &impl ConnectionTrait,
-        rows: SelectStatement,
-        limit: u32,
-    ) -> Result<u32, DbErr> {
-        read::count(connection, rows, limit).await
     }
 
     /// Reads a page of events for each of these runs, together with the position of the run.

@@ -98,13 +98,20 @@ pub(super) async fn read_run(
     Ok(read_all(connection, &select).await?.pop())
 }
 
-/// Counts the rows of a select, up to `limit`.
-pub(super) async fn count(
+/// Counts the rows of a table that match a condition, up to `limit`.
+pub(crate) async fn count<E: EntityTrait>(
     connection: &impl ConnectionTrait,
-    mut rows: SelectStatement,
+    condition: Condition,
     limit: u32,
 ) -> Result<u32, DbErr> {
-    let count = count_all(rows.limit(limit.into()).take());
+    // Without columns, an index that supports the condition need not be joined with the table.
+    let rows = Query::select()
+        .expr(Expr::cust("1"))
+        .from(E::default())
+        .cond_where(condition)
+        .limit(limit.into())
+        .take();
+    let count = count_all(rows);
     let rows = query_all(connection, &count).await?;
     let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get("", COUNT))?;
     Ok(u32::try_from(count).unwrap_or(limit))
