@@ -211,8 +211,8 @@ async fn a_client_that_never_reads_is_disconnected() {
         largest.unwrap().file_name().display()
     );
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    // More than the socket buffers of both sides hold.
-    let stalled = connect(&server, &request.repeat(30)).await;
+    // Responses that exceed the socket buffers of both sides, up to 40 MB.
+    let stalled = connect(&server, &request.repeat(300)).await;
     wait_until("all connections are in use", async || {
         server.get("/livez").await.status() == 503
     })

@@ -37,7 +37,7 @@ async fn wait_until_pruned(server: &TestServer) {
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn old_changes_are_pruned_and_their_cursors_expire(database: DatabaseKind) {
-    let server = TestServer::start_with(database, retain_for(Duration::from_secs(2))).await;
+    let server = TestServer::start_with(database, retain_for(Duration::from_secs(5))).await;
     let before = server.feed_cursor().await;
     // More than one batch of pruning.
     let table = server.table("sync_history");
@@ -63,7 +63,7 @@ async fn old_changes_are_pruned_and_their_cursors_expire(database: DatabaseKind)
     }
     // Retention follows the clock of the database. This cursor is so much younger than the changes
     // that it is still valid when they are pruned.
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let after = server.feed_cursor().await;
     wait_until_pruned(&server).await;
 
