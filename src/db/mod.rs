@@ -20,7 +20,6 @@ pub mod keyset;
 pub mod migrate;
 mod pool;
 mod postgres;
-pub(crate) mod query;
 mod slow_query;
 mod sqlite;
 

@@ -12,10 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{LoadedRun, RunColumns};
-use crate::db::{
-    keyset::{KeysetOrder, PageRequest, PageRows},
-    query::with_limit,
-};
+use crate::db::keyset::{KeysetOrder, PageRequest, PageRows};
 
 /// IDs in one statement; SQLite accepts 32,766 parameters.
 const MAX_IDS: usize = 10_000;
@@ -47,7 +44,7 @@ pub(super) async fn query_all(
     connection: &impl ConnectionTrait,
     select: &SelectStatement,
 ) -> Result<Vec<QueryResult>, DbErr> {
-    let statement = with_limit(select, connection.get_database_backend());
+    let statement = connection.get_database_backend().build(select);
     connection.query_all_raw(statement).await
 }
 

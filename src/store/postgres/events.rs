@@ -20,7 +20,6 @@ use crate::{
         Postgres,
         error::{Failure, classify},
         keyset::PageRows,
-        query::with_limit,
     },
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents,
@@ -117,7 +116,7 @@ async fn read_per_run(
     run_ids: &[Uuid],
     select: &SelectStatement,
 ) -> Result<Vec<QueryResult>, DbErr> {
-    let Statement { sql, values, .. } = with_limit(select, DbBackend::Postgres);
+    let Statement { sql, values, .. } = DbBackend::Postgres.build(select);
     let mut values = values.map_or_else(Vec::new, |values| values.0);
     values.push(run_ids.to_vec().into());
     let sql = format!(

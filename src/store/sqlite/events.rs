@@ -16,7 +16,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Sqlite, keyset::PageRows, query::with_limit},
+    db::{Sqlite, keyset::PageRows},
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents, RunColumns,
         read::{
@@ -114,7 +114,7 @@ async fn read_per_run(
     select: &SelectStatement,
     column: &str,
 ) -> Result<Vec<QueryResult>, DbErr> {
-    let Statement { sql, values, .. } = with_limit(select, DbBackend::Sqlite);
+    let Statement { sql, values, .. } = DbBackend::Sqlite.build(select);
     let mut values = values.map_or_else(Vec::new, |values| values.0);
     let ids: Vec<_> = run_ids.iter().map(|id| id.simple().to_string()).collect();
     let ids = serde_json::to_string(&ids).map_err(|error| DbErr::Json(error.to_string()))?;
