@@ -7,6 +7,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::{
+    Router,
     body::Body,
     http::{Request, header::CONTENT_TYPE},
 };
@@ -20,18 +21,19 @@ use sync_history::{
     db,
     feed::ChangeFeed,
     graphql::Executor,
-    http::{AppState, Paths},
+    http::{self, AppState},
     runs::Runs,
 };
 use tokio::runtime::Runtime;
+use tower::ServiceExt;
 
-static SERVER: LazyLock<(Runtime, Paths)> = LazyLock::new(|| {
+static SERVER: LazyLock<(Runtime, Router)> = LazyLock::new(|| {
     let runtime = Runtime::new().expect("a runtime");
-    let paths = runtime.block_on(paths());
-    (runtime, paths)
+    let router = runtime.block_on(router());
+    (runtime, router)
 });
 
-async fn paths() -> Paths {
+async fn router() -> Router {
     let directory = tempfile::tempdir().expect("a temporary directory").keep();
     let file = directory.join("sync-history.db");
     let url = format!("sqlite://{}?mode=rwc", file.display());
@@ -58,7 +60,7 @@ async fn paths() -> Paths {
     );
     let graphql = Executor::new(runs, feed, limits.graphql);
     let state = AppState::new(database, auth, graphql, clock, limits.http);
-    Paths::new(state, address)
+    http::router(Arc::new(state), address)
 }
 
 /// Maps the bytes of the fuzzer to a request body. The first byte selects the kind of the request.
@@ -87,15 +89,15 @@ fn request_body(data: &[u8]) -> Vec<u8> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let (runtime, paths) = &*SERVER;
+    let (runtime, router) = &*SERVER;
     let request = Request::post("/graphql")
         .header(CONTENT_TYPE, "application/json")
         .header("host", "127.0.0.1")
         .body(Body::from(request_body(data)))
         .expect("a request");
     let response = runtime.block_on(async {
-        let response = paths.answer(request).await;
-        let body = response.into_body().collect().await;
+        let response = router.clone().oneshot(request).await;
+        let body = response.expect("a response").into_body().collect().await;
         body.expect("a complete body").to_bytes()
     });
     let response: Value = serde_json::from_slice(&response).expect("a JSON body");

@@ -1,5 +1,5 @@
-//! Who sends a request: what stands behind `Bearer` in its header. Never what stands in its URL, which
-//! is written down wherever it passes.
+//! Credentials of requests: the `Authorization` header, or the payload of a WebSocket's `connection_init`.
+//! Never the URL, which is logged on its way.
 
 use std::sync::Arc;
 
@@ -12,38 +12,52 @@ use crate::{
     graphql::ErrorCode,
 };
 
-const FORM: AuthError = AuthError::Invalid("say who you are as `Authorization: Bearer KEY`");
+const MALFORMED: AuthError = AuthError::Invalid(
+    "the Authorization header must have the form `Bearer CREDENTIAL`, with an API key or token",
+);
 
-/// Who sends a request.
+/// Headers that proxies add to forwarded requests.
+const FORWARDING_HEADERS: [&str; 6] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+];
+
+/// Authenticates a request by its headers.
 pub(super) async fn authenticate(
     headers: &HeaderMap,
-    auth: &Authenticator,
+    authenticator: &Authenticator,
 ) -> Result<Arc<Principal>, AuthError> {
-    let admitted = match headers.get(AUTHORIZATION) {
-        None => Ok(auth.anonymous(is_forwarded(headers))),
+    let result = match headers.get(AUTHORIZATION) {
+        None => Ok(authenticator.anonymous(is_forwarded(headers))),
         Some(value) => match value.to_str().ok().and_then(bearer) {
-            Some(credentials) => auth.authenticate(credentials).await,
-            None => Err(FORM),
+            Some(credential) => authenticator.authenticate(credential).await,
+            None => Err(MALFORMED),
         },
     };
-    admitted.inspect_err(log)
+    result.inspect_err(log)
 }
 
-/// Who opens a socket, by what it says first; None if it says nothing of that.
+/// Authenticates a WebSocket by the payload of `connection_init`. Returns `None` if the payload has no
+/// credential.
 pub(super) async fn authenticate_payload(
     payload: &Value,
-    auth: &Authenticator,
+    authenticator: &Authenticator,
 ) -> Option<Result<Arc<Principal>, AuthError>> {
     let headers = payload.get("headers").unwrap_or(payload);
-    let given = ["authorization", "Authorization", "token"];
-    let value = given.iter().find_map(|name| headers.get(name));
+    let names = ["authorization", "Authorization", "token"];
+    let value = names.iter().find_map(|name| headers.get(name));
     let value = value.filter(|value| !value.is_null())?;
     let text = value.as_str().unwrap_or_default();
-    let admitted = auth.authenticate(bearer(text).unwrap_or(text)).await;
-    Some(admitted.inspect_err(log))
+    let credential = bearer(text).unwrap_or(text);
+    let result = authenticator.authenticate(credential).await;
+    Some(result.inspect_err(log))
 }
 
-/// The status and the code by which a client is told.
+/// Maps an error to the status and error code of the response.
 pub(super) fn status(error: AuthError) -> (StatusCode, ErrorCode) {
     match error {
         AuthError::Invalid(_) => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated),
@@ -51,26 +65,19 @@ pub(super) fn status(error: AuthError) -> (StatusCode, ErrorCode) {
     }
 }
 
-/// Whether a proxy says that it forwards the request.
 fn is_forwarded(headers: &HeaderMap) -> bool {
-    let names = [
-        "forwarded",
-        "via",
-        "x-real-ip",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-    ];
-    names.iter().any(|name| headers.contains_key(*name))
+    FORWARDING_HEADERS
+        .iter()
+        .any(|name| headers.contains_key(*name))
 }
 
 fn bearer(value: &str) -> Option<&str> {
-    let (scheme, credentials) = value.split_once(' ')?;
+    let (scheme, credential) = value.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")
-        .then(|| credentials.trim())
+        .then(|| credential.trim())
 }
 
 fn log(error: &AuthError) {
-    warn!(target: "audit", reason = %error, "refused");
+    warn!(target: "audit", reason = %error, "rejected: authentication failed");
 }

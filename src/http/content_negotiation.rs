@@ -1,28 +1,28 @@
-//! Media types: which to answer in, and which to take.
+//! Content negotiation: media types of requests and responses.
 
 use axum::http::{HeaderMap, HeaderValue, header::ACCEPT};
 
 /// A media type of GraphQL over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaType {
-    /// `application/graphql-response+json`: the status tells whether the request was executed.
+    /// `application/graphql-response+json`: the status code says whether the request was executed.
     GraphQl,
-    /// `text/event-stream`: each response is an event.
+    /// `text/event-stream`: one event per response.
     EventStream,
-    /// `application/json`: a well-formed request is answered 200, for clients of old.
+    /// `application/json`: legacy clients expect status 200 for every well-formed request.
     Json,
 }
 
 impl MediaType {
-    /// The type of one answer: an event stream is only opened for a request that can be executed.
-    pub(super) fn of_one_answer(self) -> Self {
+    /// Returns the type of a response that is not a stream.
+    pub(super) fn for_single_response(self) -> Self {
         match self {
             Self::EventStream => Self::Json,
             other => other,
         }
     }
 
-    /// The value of `Content-Type`.
+    /// Returns the value of `Content-Type`.
     pub(super) fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::GraphQl => "application/graphql-response+json; charset=utf-8",
@@ -31,19 +31,19 @@ impl MediaType {
         })
     }
 
-    /// The type that the client prefers: the one of highest quality, and of several the one named
-    /// first. A client that takes anything gets JSON. None if it takes neither.
+    /// Returns the supported type with the highest quality in `Accept`, the first of several. Without
+    /// `Accept`, and for wildcards, the type is JSON. Returns `None` if no supported type is acceptable.
     pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
-        let mut named = false;
+        let mut has_ranges = false;
         for range in headers
             .get_all(ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok())
         {
             for range in range.split(',').filter(|range| !range.trim().is_empty()) {
-                named = true;
-                let Some((quality, media)) = read_range(range) else {
+                has_ranges = true;
+                let Some((quality, media)) = parse_range(range) else {
                     continue;
                 };
                 if quality > best.map_or(0.0, |(quality, _)| quality) {
@@ -53,14 +53,14 @@ impl MediaType {
         }
         match best {
             Some((_, media)) => Some(media),
-            None if named => None,
+            None if has_ranges => None,
             None => Some(Self::Json),
         }
     }
 }
 
-/// One entry of an Accept header, if this server can answer in it.
-fn read_range(range: &str) -> Option<(f32, MediaType)> {
+/// Parses one media range of an `Accept` header. Returns `None` if its type is not supported.
+fn parse_range(range: &str) -> Option<(f32, MediaType)> {
     let (media, parameters) = split(range);
     let media = match media.as_str() {
         "application/graphql-response+json" => MediaType::GraphQl,
@@ -72,7 +72,7 @@ fn read_range(range: &str) -> Option<(f32, MediaType)> {
     for (name, value) in parameters {
         match name.as_str() {
             "q" => quality = value.parse().ok()?,
-            // Answers are UTF-8 and nothing else.
+            // Responses are always UTF-8.
             "charset" if !value.eq_ignore_ascii_case("utf-8") => return None,
             _ => {}
         }
@@ -80,15 +80,15 @@ fn read_range(range: &str) -> Option<(f32, MediaType)> {
     Some((quality, media))
 }
 
-/// Whether a `Content-Type` is JSON in UTF-8.
+/// Returns whether a `Content-Type` is JSON in UTF-8.
 pub(super) fn is_json(content_type: &str) -> bool {
     let (media, mut parameters) = split(content_type);
-    let utf8 =
+    let is_utf8 =
         |(name, value): (String, &str)| name != "charset" || value.eq_ignore_ascii_case("utf-8");
-    media == "application/json" && parameters.all(utf8)
+    media == "application/json" && parameters.all(is_utf8)
 }
 
-/// A media type in lower case, and its parameters.
+/// Splits a media type into its lower-case name and its parameters.
 fn split(text: &str) -> (String, impl Iterator<Item = (String, &str)>) {
     let mut parts = text.split(';');
     let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_says_nothing_or_takes_anything_gets_json() {
+    fn json_is_the_default_and_matches_wildcards() {
         assert_eq!(
             MediaType::negotiate(&HeaderMap::new()),
             Some(MediaType::Json)
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_preferred_type_is_chosen() {
+    fn the_type_with_the_highest_quality_is_selected() {
         let graphql = "application/graphql-response+json";
         assert_eq!(negotiate(graphql), Some(MediaType::GraphQl));
         assert_eq!(
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_stream_is_opened_for_who_prefers_it() {
+    fn event_streams_are_negotiated() {
         assert_eq!(negotiate("text/event-stream"), Some(MediaType::EventStream));
         assert_eq!(
             negotiate("application/json, text/event-stream"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_does_not_take_is_not_sent() {
+    fn unacceptable_types_are_not_selected() {
         assert_eq!(negotiate("text/html"), None);
         assert_eq!(negotiate("application/json;q=0"), None);
         assert_eq!(negotiate("application/json; charset=iso-8859-1"), None);

@@ -1,4 +1,4 @@
-//! The explorer, served from the binary. Its source and the command that makes it are in `web/`.
+//! GraphiQL, the API explorer, embedded in the binary. Its source and build are in `web/`.
 
 use axum::{
     body::Body,
@@ -13,17 +13,17 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[folder = "web/dist"]
 struct Files;
 
-/// All of the page comes from this server and talks to it alone. Monaco sets styles on elements.
+/// Content security policy: everything is loaded from this server. Monaco sets inline styles.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     worker-src 'self'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `/graphiql`.
+/// `/graphiql`: the page.
 pub(super) async fn page(headers: HeaderMap) -> Response {
     serve("index.html", &headers)
 }
 
-/// `/graphiql/…`: what the page loads.
+/// `/graphiql/{path}`: its scripts, styles and fonts.
 pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     serve(&path, &headers)
 }
@@ -32,33 +32,32 @@ fn serve(path: &str, headers: &HeaderMap) -> Response {
     let Some(file) = Files::get(path) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let tag = tag(&file);
-    let mut response = if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
+    let etag = etag(&file);
+    let mut response = if headers.get(header::IF_NONE_MATCH) == Some(&etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Body::from(file.data).into_response()
     };
-    let fields = response.headers_mut();
+    let response_headers = response.headers_mut();
     if let Ok(content_type) = HeaderValue::try_from(file.metadata.mimetype()) {
-        fields.insert(header::CONTENT_TYPE, content_type);
+        response_headers.insert(header::CONTENT_TYPE, content_type);
     }
-    // The names of assets hold a hash of their content.
+    // File names of assets contain a hash of their content.
     let caching = if path.starts_with("assets/") {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
     };
-    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    fields.insert(header::ETAG, tag);
-    fields.insert(
+    response_headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    response_headers.insert(header::ETAG, etag);
+    response_headers.insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(POLICY),
     );
     response
 }
 
-/// A hash of the content.
-fn tag(file: &EmbeddedFile) -> HeaderValue {
+fn etag(file: &EmbeddedFile) -> HeaderValue {
     let hash = BASE64_URL_SAFE_NO_PAD.encode(file.metadata.sha256_hash());
     HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }

@@ -1,152 +1,209 @@
-//! GraphQL over HTTP: one operation a request, answered whole, or event by event (see `sse`).
+//! GraphQL over HTTP: one operation per request. The response is one JSON document, or a stream of
+//! server-sent events (see [`sse`]).
 
 use std::sync::Arc;
 
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
-    extract::Request,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
 use super::{
-    AppState, auth,
+    auth,
     content_negotiation::MediaType,
     rate_limit::RateLimitError,
     request::{self, RequestError},
     sse,
+    state::AppState,
+    websocket,
 };
 use crate::{
     auth::{AuthError, Principal},
     graphql::{ErrorCode, PreparedRequest, error_response, was_executed, write},
 };
 
-/// Tells client and log the same request.
+/// Header with the id of the request, which the log has too.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers a GET or POST.
-pub(super) async fn execute(state: &AppState, http: Request) -> Response {
+/// `/graphql`: a WebSocket upgrade, a query by GET, or any operation by POST.
+pub(super) async fn handle(State(state): State<Arc<AppState>>, request: Request) -> Response {
+    match *request.method() {
+        Method::GET if is_websocket_upgrade(request.headers()) => {
+            let (parts, _) = request.into_parts();
+            websocket::upgrade(parts, state).await
+        }
+        Method::GET | Method::POST => execute(&state, request).await,
+        _ => {
+            let allow = [(header::ALLOW, HeaderValue::from_static("GET, POST"))];
+            (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()
+        }
+    }
+}
+
+fn is_websocket_upgrade(headers: &HeaderMap) -> bool {
+    let upgrade = headers
+        .get(header::UPGRADE)
+        .and_then(|value| value.to_str().ok());
+    upgrade.is_some_and(|protocols| {
+        protocols
+            .split(',')
+            .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+    })
+}
+
+async fn execute(state: &AppState, request: Request) -> Response {
     let request_id = state.clock.new_id().to_string();
-    let Some(media) = MediaType::negotiate(http.headers()) else {
+    let Some(media) = MediaType::negotiate(request.headers()) else {
         let error = RequestError::new(
             StatusCode::NOT_ACCEPTABLE,
-            "this server answers in application/graphql-response+json, application/json or \
+            "supported media types are application/graphql-response+json, application/json and \
              text/event-stream",
         );
-        return refuse(error, MediaType::Json, &request_id);
+        return Rejection::Request(error).into_response(MediaType::Json, &request_id);
     };
-    let principal = match auth::authenticate(http.headers(), &state.auth).await {
-        Ok(principal) => principal,
-        Err(error) => return deny(error, media, &request_id),
-    };
-    let last = sse::last_event_id(http.headers()).map(str::to_owned);
-    let prepared = match prepare(http, state, &principal, &request_id).await {
-        Ok(prepared) => prepared,
-        Err(error) => return refuse(error, media, &request_id),
-    };
-    let prepared = match prepared {
-        Ok(prepared) => prepared,
-        Err(response) if media == MediaType::EventStream => return sse::tell(&response),
-        Err(response) => return answer(refused_status(media), &response, media, &request_id),
-    };
-    let slot = match state
+    match try_execute(state, request, media, &request_id).await {
+        Ok(response) => response,
+        Err(rejection) => rejection.into_response(media, &request_id),
+    }
+}
+
+async fn try_execute(
+    state: &AppState,
+    request: Request,
+    media: MediaType,
+    request_id: &str,
+) -> Result<Response, Rejection> {
+    let principal = auth::authenticate(request.headers(), &state.auth).await?;
+    let last_event_id = sse::last_event_id(request.headers()).map(str::to_owned);
+    let prepared = prepare(request, state, &principal, request_id).await?;
+    let slot = state
         .rate_limiter
-        .start_operation(&principal, prepared.cost)
-    {
-        Ok(slot) => slot,
-        Err(error) => return delay(&error, media, &request_id),
-    };
+        .start_operation(&principal, prepared.cost)?;
     if media == MediaType::EventStream {
-        return sse::execute(state, prepared, principal, slot, last, request_id).await;
+        let stream = sse::execute(state, prepared, principal, slot, last_event_id, request_id);
+        return Ok(stream.await);
     }
     if prepared.operation == Some(OperationType::Subscription) {
-        let error = RequestError::new(
+        return Err(Rejection::Request(RequestError::new(
             StatusCode::BAD_REQUEST,
-            "a subscription needs a WebSocket with the sub-protocol graphql-transport-ws, or a \
+            "subscriptions require a WebSocket with the subprotocol graphql-transport-ws, or a \
              request with `Accept: text/event-stream`",
-        );
-        return refuse(error, media, &request_id);
+        )));
     }
-    let response = state.graphql.execute(prepared, &request_id).await;
+    let response = state.graphql.execute(prepared, request_id).await;
     let status = if was_executed(&response) {
         StatusCode::OK
     } else {
-        refused_status(media)
+        rejected_status(media)
     };
-    answer(status, &response, media, &request_id)
+    Ok(respond(status, &response, media, request_id))
 }
 
-/// The status of a request that is well-formed, but not executed.
-fn refused_status(media: MediaType) -> StatusCode {
+/// Reads and validates a request.
+async fn prepare(
+    request: Request,
+    state: &AppState,
+    principal: &Arc<Principal>,
+    request_id: &str,
+) -> Result<PreparedRequest, Rejection> {
+    let (parts, body) = request.into_parts();
+    let is_get = parts.method == Method::GET;
+    let request = if is_get {
+        request::from_uri(&parts.uri, &state.limits)?
+    } else {
+        request::from_body(&parts.headers, body, state).await?
+    };
+    let prepared = state.graphql.prepare(request, principal, request_id);
+    let prepared = prepared.map_err(Rejection::Validation)?;
+    if is_get && prepared.operation == Some(OperationType::Mutation) {
+        return Err(Rejection::Request(RequestError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "mutations must be sent by POST",
+        )));
+    }
+    Ok(prepared)
+}
+
+/// Why a request is not executed.
+enum Rejection {
+    Auth(AuthError),
+    Request(RequestError),
+    /// The document is invalid, or exceeds a limit.
+    Validation(Box<GraphQlResponse>),
+    RateLimit(RateLimitError),
+}
+
+impl From<AuthError> for Rejection {
+    fn from(error: AuthError) -> Self {
+        Self::Auth(error)
+    }
+}
+
+impl From<RequestError> for Rejection {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<RateLimitError> for Rejection {
+    fn from(error: RateLimitError) -> Self {
+        Self::RateLimit(error)
+    }
+}
+
+impl Rejection {
+    fn into_response(self, media: MediaType, request_id: &str) -> Response {
+        match self {
+            Self::Auth(error) => {
+                let (status, code) = auth::status(error);
+                let body = error_response(code, error.to_string());
+                let mut response = respond(status, &body, media, request_id);
+                if status == StatusCode::UNAUTHORIZED {
+                    let challenge = HeaderValue::from_static("Bearer");
+                    let headers = response.headers_mut();
+                    headers.insert(header::WWW_AUTHENTICATE, challenge);
+                }
+                response
+            }
+            Self::Request(error) => {
+                let body = error_response(ErrorCode::BadInput, error.message);
+                respond(error.status, &body, media, request_id)
+            }
+            Self::Validation(body) if media == MediaType::EventStream => sse::single(&body),
+            Self::Validation(body) => respond(rejected_status(media), &body, media, request_id),
+            Self::RateLimit(error) => {
+                let body = error_response(ErrorCode::RateLimited, error.message);
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let mut response = respond(status, &body, media, request_id);
+                let seconds = error.retry_after.as_secs() + 1;
+                let headers = response.headers_mut();
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                response
+            }
+        }
+    }
+}
+
+/// Status of a well-formed request that is not executed.
+fn rejected_status(media: MediaType) -> StatusCode {
     match media {
         MediaType::Json => StatusCode::OK,
         _ => StatusCode::BAD_REQUEST,
     }
 }
 
-/// Tells one who asks for too much to wait.
-fn delay(error: &RateLimitError, media: MediaType, request_id: &str) -> Response {
-    let response = error_response(ErrorCode::RateLimited, &error.message);
-    let status = StatusCode::TOO_MANY_REQUESTS;
-    let mut answer = answer(status, &response, media.of_one_answer(), request_id);
-    let seconds = error.retry_after.as_secs() + 1;
-    let headers = answer.headers_mut();
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    answer
-}
-
-/// Reads a request and checks it; within the result is the answer if it will not be executed.
-async fn prepare(
-    http: Request,
-    state: &AppState,
-    principal: &Arc<Principal>,
-    request_id: &str,
-) -> Result<Result<PreparedRequest, Box<GraphQlResponse>>, RequestError> {
-    let (parts, body) = http.into_parts();
-    let by_get = parts.method == Method::GET;
-    let request = if by_get {
-        request::from_uri(&parts.uri, &state.limits)?
-    } else {
-        request::from_body(&parts.headers, body, state).await?
-    };
-    let prepared = state.graphql.prepare(request, principal, request_id);
-    match &prepared {
-        Ok(prepared) if by_get && prepared.operation == Some(OperationType::Mutation) => Err(
-            RequestError::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation is sent by POST"),
-        ),
-        _ => Ok(prepared),
-    }
-}
-
-/// Tells one who is not let in.
-fn deny(error: AuthError, media: MediaType, request_id: &str) -> Response {
-    let (status, code) = auth::status(error);
-    let response = error_response(code, error.to_string());
-    let mut answer = answer(status, &response, media.of_one_answer(), request_id);
-    if status == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_static("Bearer");
-        answer
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    answer
-}
-
-fn refuse(error: RequestError, media: MediaType, request_id: &str) -> Response {
-    let response = error_response(ErrorCode::BadInput, error.message);
-    answer(error.status, &response, media.of_one_answer(), request_id)
-}
-
-fn answer(
+fn respond(
     status: StatusCode,
-    response: &GraphQlResponse,
+    body: &GraphQlResponse,
     media: MediaType,
     request_id: &str,
 ) -> Response {
-    let mut answer = (status, write(response)).into_response();
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, media.content_type());
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = (status, write(body)).into_response();
+    let content_type = media.for_single_response().content_type();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
@@ -154,5 +211,5 @@ fn answer(
     if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    answer
+    response
 }

@@ -1,4 +1,6 @@
-//! What an operator's probes ask.
+//! Liveness and readiness probes.
+
+use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
@@ -8,45 +10,47 @@ use tracing::warn;
 use super::AppState;
 use crate::db::migrate;
 
-/// How long the database may take to prove itself.
-const PATIENCE: time::Duration = time::Duration::from_secs(3);
+/// How long each check of the database may take.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whether the process is there at all.
+/// Response of the liveness probe.
 #[derive(Serialize)]
-pub(super) struct Alive {
+pub(super) struct Liveness {
     status: &'static str,
 }
 
-/// Whether requests can be served, or why not.
+/// Response of the readiness probe.
 #[derive(Serialize)]
-pub(super) struct Ready {
+pub(super) struct Readiness {
     ready: bool,
+    /// Why requests cannot be served; empty if `ready`.
     reasons: Vec<String>,
 }
 
-/// `/livez`: answers without asking anyone.
-pub(super) async fn alive() -> Json<Alive> {
-    Json(Alive { status: "alive" })
+/// `/livez`: responds as long as the process runs.
+pub(super) async fn live() -> Json<Liveness> {
+    Json(Liveness { status: "alive" })
 }
 
-/// `/readyz`: the database can be written, and its tables are those this server knows.
-pub(super) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Ready>) {
+/// `/readyz`: responds 200 if the database is writable and fully migrated and the server is not shutting
+/// down, otherwise 503 with the reasons.
+pub(super) async fn ready(State(state): State<Arc<AppState>>) -> (StatusCode, Json<Readiness>) {
     let mut reasons = Vec::new();
     if state.shutdown.is_cancelled() {
-        reasons.push("the server is stopping".to_owned());
+        reasons.push("the server is shutting down".to_owned());
     }
-    match time::timeout(PATIENCE, state.database.probe_write()).await {
+    match time::timeout(DATABASE_TIMEOUT, state.database.probe_write()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            warn!(%error, "the database cannot be written");
-            reasons.push("the database cannot be written".to_owned());
+            warn!(%error, "the database is not writable");
+            reasons.push("the database is not writable".to_owned());
         }
-        Err(_) => reasons.push("the database does not answer in time".to_owned()),
+        Err(_) => reasons.push("the database did not respond in time".to_owned()),
     }
-    match time::timeout(PATIENCE, migrate::pending(&state.database)).await {
+    match time::timeout(DATABASE_TIMEOUT, migrate::pending(&state.database)).await {
         Ok(Ok(pending)) if pending.is_empty() => {}
-        Ok(Ok(pending)) => reasons.push(format!("migrations are missing: {}", pending.join(", "))),
-        _ => reasons.push("whether migrations are missing cannot be told".to_owned()),
+        Ok(Ok(pending)) => reasons.push(format!("pending migrations: {}", pending.join(", "))),
+        _ => reasons.push("cannot determine whether migrations are pending".to_owned()),
     }
     let ready = reasons.is_empty();
     let status = if ready {
@@ -54,5 +58,5 @@ pub(super) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Re
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (status, Json(Ready { ready, reasons }))
+    (status, Json(Readiness { ready, reasons }))
 }

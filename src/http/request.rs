@@ -1,10 +1,11 @@
-//! Reading a GraphQL request out of an HTTP request, by the rules of GraphQL over HTTP.
+//! Parsing of GraphQL requests, by the GraphQL over HTTP specification.
 
 use std::pin::pin;
 
 use async_graphql::{Request, Value, Variables};
 use axum::{
     body::{Body, Bytes, to_bytes},
+    extract::Query,
     http::{
         HeaderMap, StatusCode, Uri,
         header::{CONTENT_ENCODING, CONTENT_TYPE},
@@ -15,9 +16,13 @@ use serde::Deserialize;
 use serde_json::error::Category;
 use tokio::time;
 
-use super::{AppState, HttpLimits, content_negotiation::is_json};
+use super::{content_negotiation::is_json, limits::HttpLimits, state::AppState};
 
-/// Why a request is not executed: with this status, and as bad input.
+/// Maximum nesting depth of a variable. Values that are stored as `details` must be readable again, inside
+/// their surrounding objects.
+const MAX_VARIABLE_DEPTH: usize = 64;
+
+/// Why an HTTP request is not a valid GraphQL request. Its error code is `BAD_INPUT`.
 #[derive(Debug)]
 pub(super) struct RequestError {
     pub(super) status: StatusCode,
@@ -32,148 +37,152 @@ impl RequestError {
         }
     }
 
-    fn bad(message: impl Into<String>) -> Self {
+    fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 }
 
-/// A request as JSON. Each part is read as any value first, to say which one is wrong.
+/// The parameters of a request. Each is deserialized as any value first, so that the error names the one
+/// that is wrong.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Envelope {
+struct Parameters {
     query: Value,
     operation_name: Value,
     variables: Value,
     extensions: Value,
 }
 
-impl Envelope {
-    /// The request, if every part is of its kind.
+impl Parameters {
     fn into_request(self) -> Result<Request, RequestError> {
         let Value::String(query) = self.query else {
-            return Err(RequestError::bad(
-                "`query` must be a string that holds a GraphQL document",
+            return Err(RequestError::bad_request(
+                "`query` must be a string with a GraphQL document",
             ));
         };
         let mut request = Request::new(query);
         match self.operation_name {
             Value::Null => {}
             Value::String(name) => request = request.operation_name(name),
-            _ => return Err(RequestError::bad("`operationName` must be a string")),
+            _ => {
+                return Err(RequestError::bad_request(
+                    "`operationName` must be a string",
+                ));
+            }
         }
-        check_object("variables", &self.variables)?;
-        // The object around the variables is one level more.
-        if is_deeper_than(DEEPEST + 1, &self.variables) {
-            return Err(RequestError::bad(format!(
-                "`variables` is more than {DEEPEST} levels deep"
+        validate_object("variables", &self.variables)?;
+        // The object that holds the variables is one level itself.
+        if is_deeper_than(MAX_VARIABLE_DEPTH + 1, &self.variables) {
+            return Err(RequestError::bad_request(format!(
+                "`variables` is nested more than {MAX_VARIABLE_DEPTH} levels deep"
             )));
         }
-        check_object("extensions", &self.extensions)?;
+        validate_object("extensions", &self.extensions)?;
         Ok(request.variables(Variables::from_value(self.variables)))
     }
 }
 
-/// Levels of a variable: what is stored as details must be read again, with what is around it.
-const DEEPEST: usize = 64;
-
 fn is_deeper_than(depth: usize, value: &Value) -> bool {
-    let mut inner: Box<dyn Iterator<Item = &Value>> = match value {
+    let mut children: Box<dyn Iterator<Item = &Value>> = match value {
         Value::List(items) => Box::new(items.iter()),
         Value::Object(fields) => Box::new(fields.values()),
         _ => return false,
     };
-    depth == 0 || inner.any(|value| is_deeper_than(depth - 1, value))
+    depth == 0 || children.any(|value| is_deeper_than(depth - 1, value))
 }
 
-fn check_object(name: &str, value: &Value) -> Result<(), RequestError> {
+fn validate_object(name: &str, value: &Value) -> Result<(), RequestError> {
     match value {
         Value::Null | Value::Object(_) => Ok(()),
-        _ => Err(RequestError::bad(format!("`{name}` must be a JSON object"))),
+        _ => Err(RequestError::bad_request(format!(
+            "`{name}` must be a JSON object"
+        ))),
     }
 }
 
-/// The request in a JSON text.
+/// Parses a request in JSON.
 pub(super) fn from_json(text: &str, limits: &HttpLimits) -> Result<Request, RequestError> {
-    check_values(text, limits.max_json_values)?;
+    validate_value_count(text, limits.max_json_values)?;
     if text.trim_start().starts_with('[') {
-        return Err(RequestError::bad(
-            "batches are not supported; send one operation a request",
+        return Err(RequestError::bad_request(
+            "batching is not supported; send one operation per request",
         ));
     }
-    let envelope: Envelope = serde_json::from_str(text).map_err(|error| {
-        RequestError::bad(match error.classify() {
-            Category::Data => "the request's body must be a JSON object with `query`".to_owned(),
-            _ => format!("the request's body is not JSON: {error}"),
+    let parameters: Parameters = serde_json::from_str(text).map_err(|error| {
+        RequestError::bad_request(match error.classify() {
+            Category::Data => "the request body must be a JSON object with `query`".to_owned(),
+            _ => format!("the request body is not valid JSON: {error}"),
         })
     })?;
-    envelope.into_request()
+    parameters.into_request()
 }
 
-/// Refuses a text of too many values, of which each takes far more room and time than its bytes do.
-pub(super) fn check_values(text: &str, most: usize) -> Result<(), RequestError> {
-    // Each value has a mark beside it.
-    if text.len() <= most || marks(text) <= most {
+/// Rejects JSON with too many values: each needs far more memory and time than its bytes.
+pub(super) fn validate_value_count(text: &str, max: usize) -> Result<(), RequestError> {
+    // There are at most as many values as delimiters, and as bytes.
+    if text.len() <= max || count_delimiters(text) <= max {
         return Ok(());
     }
     Err(RequestError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
-        format!("more than {most} values and names in JSON; send less at once"),
+        format!("the JSON has more than {max} values and names; send less per request"),
     ))
 }
 
-/// How many marks there are that stand before a value, or behind a name. In what is no JSON, too.
-fn marks(text: &str) -> usize {
-    let mut marks = 0;
+/// Counts the delimiters that precede a value or follow a name, also in malformed JSON.
+fn count_delimiters(text: &str) -> usize {
+    let mut count = 0;
     let mut in_string = false;
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => in_string = !in_string,
             b'\\' if in_string => _ = bytes.next(),
-            b',' | b':' | b'[' | b'{' if !in_string => marks += 1,
+            b',' | b':' | b'[' | b'{' if !in_string => count += 1,
             _ => {}
         }
     }
-    marks
+    count
 }
 
-/// The request in a POST's body.
+/// Reads and parses the body of a POST request.
 pub(super) async fn from_body(
     headers: &HeaderMap,
     body: Body,
     state: &AppState,
 ) -> Result<Request, RequestError> {
-    check_content_type(headers)?;
+    validate_content_type(headers)?;
     if headers
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
     {
         return Err(RequestError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "send the request's body without a content encoding",
+            "send the request body without a content encoding",
         ));
     }
-    let bytes = receive(body, state).await?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|error| RequestError::bad(format!("the request's body is not UTF-8: {error}")))?;
+    let bytes = read_body(body, state).await?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        RequestError::bad_request(format!("the request body is not UTF-8: {error}"))
+    })?;
     from_json(text, &state.limits)
 }
 
-/// A body that arrives in time, and sooner when the server is about to stop.
-async fn receive(body: Body, state: &AppState) -> Result<Bytes, RequestError> {
+/// Reads a body within its timeout, which is shorter during shutdown.
+async fn read_body(body: Body, state: &AppState) -> Result<Bytes, RequestError> {
     let limits = &state.limits;
     let mut body = pin!(to_bytes(body, limits.max_body_bytes));
-    let stopped = async {
+    let shutdown = async {
         state.shutdown.cancelled().await;
         time::sleep(limits.shutdown_read_timeout).await;
     };
-    // Most have come with their head, and need no clock.
+    // Most bodies arrive together with their head and need no timer.
     let received = if let Some(received) = body.as_mut().now_or_never() {
         Some(received)
     } else {
         tokio::select! {
             received = time::timeout(limits.body_timeout, body) => received.ok(),
-            () = stopped => None,
+            () = shutdown => None,
         }
     };
     match received {
@@ -181,19 +190,19 @@ async fn receive(body: Body, state: &AppState) -> Result<Bytes, RequestError> {
         Some(Err(_)) => Err(RequestError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
-                "the request's body was not received whole, or exceeds {} bytes; send less at once",
+                "the request body is incomplete or exceeds {} bytes; send less per request",
                 limits.max_body_bytes
             ),
         )),
         None => Err(RequestError::new(
             StatusCode::REQUEST_TIMEOUT,
-            "the request's body did not arrive in time",
+            "the request body did not arrive in time",
         )),
     }
 }
 
-/// Nothing but JSON is executed: a browser sends any other type across sites without asking.
-fn check_content_type(headers: &HeaderMap) -> Result<(), RequestError> {
+/// Accepts only JSON: browsers send other types across origins without a preflight request.
+fn validate_content_type(headers: &HeaderMap) -> Result<(), RequestError> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
@@ -202,41 +211,40 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), RequestError> {
     } else {
         Err(RequestError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "send the request as `Content-Type: application/json`, in UTF-8",
+            "send the request as `Content-Type: application/json` in UTF-8",
         ))
     }
 }
 
-/// The request in a GET's URL.
+/// Parses the query string of a GET request.
 pub(super) fn from_uri(uri: &Uri, limits: &HttpLimits) -> Result<Request, RequestError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Parameters {
+    struct QueryString {
         query: Option<String>,
         operation_name: Option<String>,
         variables: Option<String>,
         extensions: Option<String>,
     }
-    let parameters = axum::extract::Query::<Parameters>::try_from_uri(uri)
-        .map_err(|error| {
-            RequestError::bad(format!("the URL's parameters cannot be read: {error}"))
-        })?
-        .0;
-    let text = |text: Option<String>| text.map_or(Value::Null, Value::String);
+    let Query(parameters) = Query::<QueryString>::try_from_uri(uri).map_err(|error| {
+        RequestError::bad_request(format!("cannot parse the query string of the URL: {error}"))
+    })?;
+    let string = |text: Option<String>| text.map_or(Value::Null, Value::String);
     let json = |name: &str, text: Option<String>| match text.as_deref() {
         None | Some("") => Ok(Value::Null),
         Some(text) => {
-            check_values(text, limits.max_json_values)?;
-            serde_json::from_str(text)
-                .map_err(|error| RequestError::bad(format!("`{name}` is not JSON: {error}")))
+            validate_value_count(text, limits.max_json_values)?;
+            serde_json::from_str(text).map_err(|error| {
+                RequestError::bad_request(format!("`{name}` is not valid JSON: {error}"))
+            })
         }
     };
-    let envelope = Envelope {
-        query: text(parameters.query),
-        // A form leaves its field in the URL when it is empty.
-        operation_name: text(parameters.operation_name.filter(|name| !name.is_empty())),
+    let parameters = Parameters {
+        query: string(parameters.query),
+        // HTML forms send empty fields as empty parameters.
+        operation_name: string(parameters.operation_name.filter(|name| !name.is_empty())),
         variables: json("variables", parameters.variables)?,
         extensions: json("extensions", parameters.extensions)?,
     };
-    envelope.into_request()
+    parameters.into_request()
 }

@@ -1,12 +1,12 @@
-//! What every answer tells a browser, so that no page of another site makes use of it.
+//! Headers of every response that restrict what browsers do with it.
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
 
-/// Said unless an answer says otherwise. Nothing but the explorer is a page.
-const BY_DEFAULT: [(HeaderName, &str); 3] = [
+/// Set unless the response has a value of its own. The policy allows nothing, since only GraphiQL is a page.
+const DEFAULTS: [(HeaderName, &str); 3] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -18,11 +18,11 @@ const BY_DEFAULT: [(HeaderName, &str); 3] = [
     ),
 ];
 
-/// Said always.
-const ALWAYS: [(HeaderName, &str); 4] = [
+/// Set always.
+const MANDATORY: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
-    // For browsers that do not know `frame-ancestors`.
+    // For browsers that do not support `frame-ancestors`.
     (header::X_FRAME_OPTIONS, "DENY"),
     (
         HeaderName::from_static("cross-origin-opener-policy"),
@@ -30,18 +30,19 @@ const ALWAYS: [(HeaderName, &str); 4] = [
     ),
 ];
 
-/// Adds them to an answer.
-pub(super) fn secure(response: &mut Response) {
+/// Adds the headers to a response.
+pub(super) async fn add(mut response: Response) -> Response {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return;
+        return response;
     }
     let headers = response.headers_mut();
-    for (name, value) in BY_DEFAULT {
+    for (name, value) in DEFAULTS {
         headers
             .entry(name)
             .or_insert(HeaderValue::from_static(value));
     }
-    for (name, value) in ALWAYS {
+    for (name, value) in MANDATORY {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    response
 }

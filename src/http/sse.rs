@@ -1,12 +1,12 @@
-//! GraphQL over server-sent events: one operation a connection, each response an event. An event's
-//! `id` is its place in the feed, and `Last-Event-ID`, which clients send by themselves when they come
-//! back, resumes behind it.
+//! GraphQL over server-sent events, "distinct connections" mode: one operation per connection, one event
+//! per response. The `id` of an event is a feed cursor; clients send it back as `Last-Event-ID` when they
+//! reconnect, and the subscription resumes after it.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
-    http::HeaderMap,
+    http::{HeaderMap, header::CACHE_CONTROL},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -14,73 +14,76 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, future, stream};
 
-use super::{AppState, rate_limit::Slot};
+use super::{rate_limit::Slot, state::AppState};
 use crate::{
     auth::Principal,
     graphql::{Output, PreparedRequest, write},
 };
 
-/// How long the line may be silent: clients and what is between take a longer silence for an end.
-const KEEP_ALIVE: Duration = Duration::from_secs(12);
+/// Interval of comments on an idle stream. Clients and proxies close streams that are idle for longer.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(12);
 
-/// The place that a client comes back with.
+/// Returns the value of `Last-Event-ID`, or `None` if it is absent or empty.
 pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get("last-event-id")?.to_str().ok()?;
     (!id.is_empty()).then_some(id)
 }
 
-/// Executes an operation, and sends what comes of it until it ends. When the server stops, the client
-/// does not keep up, or its key or token ends, the stream breaks off, so that the client comes back.
+/// Executes an operation and streams its responses. The stream ends without `complete`, so that the client
+/// reconnects, when the server shuts down, the client is too slow, the database is unavailable or the
+/// principal's credential is no longer valid.
 pub(super) async fn execute(
     state: &AppState,
     prepared: PreparedRequest,
     principal: Arc<Principal>,
     slot: Slot,
-    last: Option<String>,
-    request_id: String,
+    last_event_id: Option<String>,
+    request_id: &str,
 ) -> Response {
     if prepared.operation != Some(OperationType::Subscription) {
-        return tell(&state.graphql.execute(prepared, &request_id).await);
+        return single(&state.graphql.execute(prepared, request_id).await);
     }
-    let said = state.graphql.subscribe(prepared, last, request_id);
+    let request_id = request_id.to_owned();
+    let output = state.graphql.subscribe(prepared, last_event_id, request_id);
     let now = state.auth.clock().now();
-    let stopping = state.shutdown.clone().cancelled_owned();
-    let broken_off = async move {
+    let shutdown = state.shutdown.clone().cancelled_owned();
+    let interrupted = async move {
         tokio::select! {
-            () = stopping => {}
+            () = shutdown => {}
             () = principal.invalidated(now) => {}
         }
     };
-    // What is behind the end is only reached if nothing broke the stream off.
-    let events = said
+    // `None` marks the regular end, which an interrupted stream does not reach.
+    let events = output
         .map(Some)
         .chain(stream::iter([None]))
         .inspect(move |_| {
-            // Held for as long as the stream is.
+            // Holds the slot as long as the stream.
             let _ = &slot;
         })
-        .take_while(|said| {
-            future::ready(!matches!(said, Some(Output::TooSlow | Output::Unavailable)))
+        .take_while(|output| {
+            let is_interrupted = matches!(output, Some(Output::TooSlow | Output::Unavailable));
+            future::ready(!is_interrupted)
         })
-        .flat_map(|said| stream::iter(said.map_or_else(|| vec![complete()], events)))
-        .take_until(broken_off);
+        .flat_map(|output| stream::iter(output.map_or_else(|| vec![complete()], events)))
+        .take_until(interrupted);
     respond(events)
 }
 
-/// Sends one answer. That of a request which is not executed is told as any other, for the client would
-/// take an HTTP error for a broken connection and come back.
-pub(super) fn tell(response: &GraphQlResponse) -> Response {
+/// Streams a single response. Request errors are sent this way too: clients treat an HTTP error as a lost
+/// connection and reconnect.
+pub(super) fn single(response: &GraphQlResponse) -> Response {
     respond(stream::iter([next(write(response)), complete()]))
 }
 
-fn events(said: Output) -> Vec<Event> {
-    let Output::Frames(frames, first) = said else {
+fn events(output: Output) -> Vec<Event> {
+    let Output::Frames(frames, first) = output else {
         return Vec::new();
     };
     let events = frames[first..].iter().map(|frame| {
         let event = next(&frame.json);
         match &frame.place {
-            Some(place) => event.id(place.as_ref()),
+            Some(cursor) => event.id(cursor.as_ref()),
             None => event,
         }
     });
@@ -96,8 +99,8 @@ fn complete() -> Event {
 }
 
 fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Response {
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Sse::new(events.map(Ok::<_, Infallible>))
-        .keep_alive(keep_alive)
-        .into_response()
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
+    let stream = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive);
+    // axum sets `no-cache`, which allows storing the response.
+    ([(CACHE_CONTROL, "no-store")], stream).into_response()
 }

@@ -1,7 +1,6 @@
 //! One connection.
 
 use std::{
-    convert::Infallible,
     io::{self, IoSlice},
     pin::{Pin, pin},
     sync::Arc,
@@ -9,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use axum::{body::Body, extract::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -21,100 +20,121 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::header_timeout::{HeadTimer, Progress};
-use crate::http::{AppState, HttpLimits, Paths};
+use super::header_timeout::{HeadStarted, HeaderTimer};
+use crate::http::{AppState, HttpLimits};
 
-/// How long a peer of which nothing is heard is not asked whether it is there.
+/// TCP keep-alive probes of idle connections.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(30))
     .with_interval(Duration::from_secs(10));
 
-/// What one is told for whom there is no place.
-const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\n\
+/// Response to connections above the limit.
+const BUSY_RESPONSE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\n\
     content-type: text/plain; charset=utf-8\r\ncontent-length: 28\r\n\r\n\
     all connections are in use\r\n";
 
-/// How long one may take to hear so.
-const BUSY_TIME: Duration = Duration::from_secs(1);
+/// How long sending [`BUSY_RESPONSE`] may take.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves requests until one side has had enough. A connection that becomes a socket ends here, and
-/// lives on as that.
-pub(super) async fn serve(
+/// An accepted connection.
+pub(super) struct Connection {
     stream: TcpStream,
-    place: OwnedSemaphorePermit,
-    paths: Paths,
-    state: AppState,
-    idle_timeout: Duration,
-) {
-    if let Err(error) = set_options(&stream, &state.limits) {
-        debug!(%error, "a connection is gone already");
-        return;
-    }
-    let progress = Arc::new(Progress::default());
-    let timer = HeadTimer::new(Arc::clone(&progress), &state.limits, idle_timeout);
-    let stream = Stream {
-        tcp: stream,
-        progress: Arc::clone(&progress),
-        _place: place,
-    };
-    let answer = move |request: Request<Incoming>| {
-        let paths = paths.clone();
-        async move { Ok::<_, Infallible>(paths.answer(request.map(Body::new)).await) }
-    };
-    let connection = http1::Builder::new()
-        .timer(timer)
-        .header_read_timeout(state.limits.header_timeout)
-        .max_header_size(state.limits.max_header_bytes)
-        .max_buf_size(state.limits.max_header_bytes)
-        .serve_connection(TokioIo::new(stream), service_fn(answer))
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = state.shutdown.cancelled() => {
-            progress.stop();
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    slot: OwnedSemaphorePermit,
+    state: Arc<AppState>,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit, state: Arc<AppState>) -> Self {
+        Self {
+            stream,
+            slot,
+            state,
         }
-    };
-    if let Err(error) = served {
-        debug!(%error, "a connection ended out of order");
+    }
+
+    /// Serves requests until either side closes the connection, or it is upgraded to a WebSocket. While the
+    /// server `is_busy`, the connection may be idle only for the header timeout.
+    pub(super) async fn serve(self, router: Router, is_busy: bool) {
+        let Self {
+            stream,
+            slot,
+            state,
+        } = self;
+        let limits = &state.limits;
+        if let Err(error) = set_options(&stream, limits) {
+            debug!(%error, "the connection is already closed");
+            return;
+        }
+        let idle_timeout = if is_busy {
+            limits.header_timeout
+        } else {
+            limits.idle_timeout
+        };
+        let head_started = HeadStarted::default();
+        let shutdown = state.shutdown.clone();
+        let timer = HeaderTimer::new(head_started.clone(), limits, idle_timeout, shutdown);
+        let stream = Stream {
+            tcp: stream,
+            head_started,
+            _slot: slot,
+        };
+        let connection = http1::Builder::new()
+            .timer(timer)
+            .header_read_timeout(limits.header_timeout)
+            .max_header_size(limits.max_header_bytes)
+            .max_buf_size(limits.max_header_bytes)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        // hyper-util's GracefulShutdown does not implement this for upgradeable HTTP/1 connections; its
+        // `auto` connections, for which it does, require HTTP/2 and have no `max_header_size`.
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = state.shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            debug!(%error, "the connection ended with an error");
+        }
     }
 }
 
 fn set_options(stream: &TcpStream, limits: &HttpLimits) -> io::Result<()> {
-    // Events are small, and not to wait for more.
+    // Events are small and must not be delayed.
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&KEEPALIVE)?;
-    // Who takes nothing of what is sent, or is cut off, is let go of by the system.
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(limits.tcp_user_timeout))?;
     Ok(())
 }
 
-/// Says that there is no place, to one who asks: an answer that comes before the question is an error
-/// to many. Hears it out then, since a connection that is cut while something is unread may lose the
-/// answer.
-pub(super) async fn reject_busy(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
-    let told = async {
-        let mut heard = [0; 1024];
-        if stream.read(&mut heard).await? == 0 {
+/// Responds 503 to the first request and closes the connection. Waits for the request, since many clients
+/// treat an early response as an error, and reads the rest of it, since closing a connection with unread data
+/// may discard the response.
+pub(super) async fn reject_busy(mut stream: TcpStream, _slot: OwnedSemaphorePermit) {
+    let respond = async {
+        let mut buffer = [0; 1024];
+        if stream.read(&mut buffer).await? == 0 {
             return Ok(());
         }
-        stream.write_all(BUSY).await?;
+        stream.write_all(BUSY_RESPONSE).await?;
         stream.shutdown().await?;
-        while stream.read(&mut heard).await? > 0 {}
+        while stream.read(&mut buffer).await? > 0 {}
         io::Result::Ok(())
     };
-    let _ = time::timeout(BUSY_TIME, told).await;
+    let _ = time::timeout(BUSY_TIMEOUT, respond).await;
 }
 
-/// A connection's bytes. It keeps its place until it is closed, be it as a socket.
+/// A TCP stream that reports when a request head starts to arrive. It holds the slot until it is closed, also
+/// after an upgrade to a WebSocket.
 struct Stream {
     tcp: TcpStream,
-    progress: Arc<Progress>,
-    _place: OwnedSemaphorePermit,
+    head_started: HeadStarted,
+    _slot: OwnedSemaphorePermit,
 }
 
 impl AsyncRead for Stream {
@@ -123,10 +143,10 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
+        let filled = buffer.filled().len();
         ready!(Pin::new(&mut self.tcp).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            self.progress.hear();
+        if buffer.filled().len() > filled {
+            self.head_started.set(true);
         }
         Poll::Ready(Ok(()))
     }

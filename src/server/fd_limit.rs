@@ -1,15 +1,14 @@
-//! How many files the system lets this process open: each connection is one.
+//! The limit of open file descriptors. Each connection needs one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files that are none of the connections': the database's, its log's, the listener.
-const OTHERS: usize = 128;
+/// File descriptors reserved for the database, the log and the listener.
+const RESERVED: usize = 128;
 
-/// Raises what the system allows by default, often 1,024, to what so many connections need, as far as
-/// it lets itself be raised.
+/// Raises the soft limit, which is often 1,024, to what `connections` need, at most to the hard limit.
 pub fn raise(connections: usize) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let needed = u64::try_from(connections + OTHERS).unwrap_or(u64::MAX);
+    let needed = u64::try_from(connections + RESERVED).unwrap_or(u64::MAX);
     let raised = maximum.map_or(needed, |maximum| needed.min(maximum));
     if current.is_some_and(|current| current < raised) {
         let limit = Rlimit {
@@ -22,13 +21,13 @@ pub fn raise(connections: usize) {
     }
 }
 
-/// So many connections, or as many as can be opened without leaving the database without files.
-pub(super) fn at_most(connections: usize) -> usize {
-    let open_files = getrlimit(Resource::Nofile).current;
-    let open_files = open_files.map_or(usize::MAX, |most| {
-        usize::try_from(most).unwrap_or(usize::MAX)
+/// Returns `connections`, or as many as the limit of open files allows beside the reserved ones; at least 1.
+pub(super) fn max_connections(connections: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    let limit = limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
     });
-    // Where there are hardly any, half is better than none.
-    let room = open_files.saturating_sub(OTHERS).max(open_files / 2);
-    connections.min(room).max(1)
+    // With a very low limit, connections get half of it.
+    let available = limit.saturating_sub(RESERVED).max(limit / 2);
+    connections.min(available).max(1)
 }

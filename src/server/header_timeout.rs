@@ -1,9 +1,13 @@
-//! How long a request's head may take to arrive, and how long a connection may wait for one.
+//! Timeouts of request heads and idle connections.
 //!
-//! hyper knows one limit for both: its `header_read_timeout` runs from the end of the last answer to
-//! the end of the next head. Clients keep a connection for a minute or more between two requests, and a
-//! head that takes so long is an attack. So the timer that hyper is given is one that hears of the
-//! head's first byte.
+//! hyper has one timeout for both: `header_read_timeout` runs from the end of a response to the end of the
+//! next request head. Clients keep connections open for a minute and more between requests, while a head
+//! that takes that long is a slow-loris attack. [`HeaderTimer`] therefore shortens the timeout once the
+//! first byte of a head arrives.
+//!
+//! This depends on when hyper calls the timer: `sleep` or `sleep_until` once when it starts to wait for a
+//! head, and a poll of the returned future whenever it has read part of one. hyper does not document this,
+//! so Cargo.toml allows only patch releases; `tests/it/connections.rs` tests it.
 
 use std::{
     future::Future,
@@ -18,90 +22,91 @@ use std::{
 
 use hyper::rt::{Sleep, Timer};
 use tokio::time;
+use tokio_util::sync::CancellationToken;
 
 use crate::http::HttpLimits;
 
-/// What is known of a connection outside of hyper.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// Whether anything was heard since the last answer.
-    heard: AtomicBool,
-    /// Whether the server stops.
-    stopping: AtomicBool,
-}
+/// Whether any byte has arrived since the last response.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HeadStarted(Arc<AtomicBool>);
 
-impl Progress {
-    pub(super) fn hear(&self) {
-        self.heard.store(true, Ordering::Relaxed);
+impl HeadStarted {
+    pub(super) fn set(&self, started: bool) {
+        self.0.store(started, Ordering::Relaxed);
     }
 
-    pub(super) fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Gives each head of one connection its time. hyper asks for it when it begins to wait for a head.
-pub(super) struct HeadTimer {
-    progress: Arc<Progress>,
-    /// Whether a head is behind.
-    served: AtomicBool,
+/// The timer of one connection.
+pub(super) struct HeaderTimer {
+    head_started: HeadStarted,
+    /// Whether the first head has been waited for.
+    is_reused: AtomicBool,
     header_timeout: Duration,
     idle_timeout: Duration,
-    shutdown_read_timeout: Duration,
+    shutdown_timeout: Duration,
+    shutdown: CancellationToken,
 }
 
-impl HeadTimer {
+impl HeaderTimer {
     pub(super) fn new(
-        progress: Arc<Progress>,
+        head_started: HeadStarted,
         limits: &HttpLimits,
         idle_timeout: Duration,
+        shutdown: CancellationToken,
     ) -> Self {
         Self {
-            progress,
-            served: AtomicBool::new(false),
+            head_started,
+            is_reused: AtomicBool::new(false),
             header_timeout: limits.header_timeout,
             idle_timeout,
-            shutdown_read_timeout: limits.shutdown_read_timeout,
+            shutdown_timeout: limits.shutdown_read_timeout,
+            shutdown,
         }
     }
 }
 
-impl Timer for HeadTimer {
+impl Timer for HeaderTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(Instant::now() + duration)
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        // Whoever connects has something to say.
-        let deadline = if self.served.swap(true, Ordering::Relaxed) {
+        // The first head must arrive within `header_read_timeout`, later ones within the idle timeout.
+        let deadline = if self.is_reused.swap(true, Ordering::Relaxed) {
             Instant::now() + self.idle_timeout
         } else {
             deadline
         };
-        self.progress.heard.store(false, Ordering::Relaxed);
-        Box::pin(HeadSleep {
+        self.head_started.set(false);
+        Box::pin(HeaderSleep {
             sleep: Box::pin(time::sleep_until(deadline.into())),
-            progress: Arc::clone(&self.progress),
+            head_started: self.head_started.clone(),
             header_timeout: Some(self.header_timeout),
-            shutdown_read_timeout: Some(self.shutdown_read_timeout),
+            shutdown: self.shutdown.clone(),
+            shutdown_timeout: Some(self.shutdown_timeout),
         })
     }
 }
 
-/// Ends when a head is late.
-struct HeadSleep {
+/// Resolves when a head is late.
+struct HeaderSleep {
     sleep: Pin<Box<time::Sleep>>,
-    progress: Arc<Progress>,
-    /// Until its first byte is there.
+    head_started: HeadStarted,
+    /// `None` once it is applied.
     header_timeout: Option<Duration>,
-    /// Until the server stops.
-    shutdown_read_timeout: Option<Duration>,
+    shutdown: CancellationToken,
+    /// `None` once it is applied.
+    shutdown_timeout: Option<Duration>,
 }
 
-impl HeadSleep {
-    fn hurry(&mut self, within: Option<Duration>) {
-        if let Some(within) = within {
-            let deadline = time::Instant::now() + within;
+impl HeaderSleep {
+    fn shorten(&mut self, timeout: Option<Duration>) {
+        if let Some(timeout) = timeout {
+            let deadline = time::Instant::now() + timeout;
             if deadline < self.sleep.deadline() {
                 self.sleep.as_mut().reset(deadline);
             }
@@ -109,20 +114,19 @@ impl HeadSleep {
     }
 }
 
-impl Sleep for HeadSleep {}
+impl Sleep for HeaderSleep {}
 
-impl Future for HeadSleep {
+impl Future for HeaderSleep {
     type Output = ();
 
-    /// Called whenever something was heard that is not yet the whole head.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.progress.heard.load(Ordering::Relaxed) {
-            let header_timeout = self.header_timeout.take();
-            self.hurry(header_timeout);
+        if self.head_started.get() {
+            let timeout = self.header_timeout.take();
+            self.shorten(timeout);
         }
-        if self.progress.stopping.load(Ordering::Relaxed) {
-            let shutdown_read_timeout = self.shutdown_read_timeout.take();
-            self.hurry(shutdown_read_timeout);
+        if self.shutdown.is_cancelled() {
+            let timeout = self.shutdown_timeout.take();
+            self.shorten(timeout);
         }
         self.sleep.as_mut().poll(cx)
     }

@@ -1,73 +1,77 @@
-//! Serving, from the first connection to the last.
+//! The server: accepts connections, limits and drains them.
 
 mod connection;
+mod connection_limit;
 mod fd_limit;
 mod header_timeout;
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
+use axum::Router;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::Semaphore,
     task::JoinSet,
-    time::{self, Instant},
+    time,
 };
 use tracing::{Instrument, error_span, info, warn};
 
-use crate::http::{AppState, Paths};
+use crate::http::{self, AppState};
+use connection::Connection;
+use connection_limit::{Admission, ConnectionLimit};
 
 pub use fd_limit::raise as raise_fd_limit;
 
-/// How long requests in flight may take once the server is told to stop.
-const DRAIN: Duration = Duration::from_secs(25);
+/// How long requests, and then WebSockets, may take to end during shutdown.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long the database may take to be closed.
-const CLOSE: Duration = Duration::from_secs(10);
+/// How long closing the database may take.
+const DATABASE_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to wait before connections are accepted again, when the system has none to give.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+/// Pause before accepting again when the system is out of resources.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Connections that are told at once that there are too many; others on top are cut without a word.
-const TURNED_AWAY: usize = 256;
-
-/// Serves until `shutdown` resolves, then finishes what is in flight: no new connections, sockets
-/// are closed with a code on which clients come back, requests get their answers.
+/// Serves until `shutdown` resolves, then shuts down gracefully: the listener is closed, WebSockets are closed
+/// with a code on which clients reconnect, requests in flight are completed.
 ///
 /// # Errors
-/// The listener is none.
+/// Returns an error if the listener has no local address.
 pub async fn serve(
     listener: TcpListener,
     state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let paths = Paths::new(state.clone(), listener.local_addr()?);
-    let stop = async {
+    let state = Arc::new(state);
+    let router = http::router(Arc::clone(&state), listener.local_addr()?);
+    let shutdown = async {
         shutdown.await;
-        info!("stopping: finishing what is in flight");
+        info!("shutting down; completing requests in flight");
         state.shutdown.cancel();
     };
-    let (mut connections, ()) = tokio::join!(accept(listener, &paths, &state), stop);
+    let (mut connections, ()) = tokio::join!(accept(listener, &router, &state), shutdown);
     let drained = async { while connections.join_next().await.is_some() {} };
-    if time::timeout(DRAIN, drained).await.is_err() {
-        warn!("some requests did not end in time");
+    if time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+        warn!("some requests did not complete in time; aborting them");
     }
     connections.shutdown().await;
     state.sockets.close();
-    if time::timeout(DRAIN, state.sockets.wait()).await.is_err() {
-        warn!("some sockets did not end in time");
+    if time::timeout(DRAIN_TIMEOUT, state.sockets.wait())
+        .await
+        .is_err()
+    {
+        warn!("some WebSockets did not close in time");
     }
-    match time::timeout(CLOSE, state.database.close()).await {
+    match time::timeout(DATABASE_CLOSE_TIMEOUT, state.database.clone().close()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "the database was not closed in order"),
-        Err(_) => warn!("the database does not answer, and was not closed in order"),
+        Ok(Err(error)) => warn!(%error, "cannot close the database"),
+        Err(_) => warn!("the database did not close in time"),
     }
     Ok(())
 }
 
-/// Accepts connections until the server is told to stop; tells those that are still served.
-async fn accept(listener: TcpListener, paths: &Paths, state: &AppState) -> JoinSet<()> {
-    let mut connection_limit = ConnectionLimit::new(state);
+/// Accepts connections until shutdown, and returns those that are still open.
+async fn accept(listener: TcpListener, router: &Router, state: &Arc<AppState>) -> JoinSet<()> {
+    let mut limit = ConnectionLimit::new(state.limits.max_connections);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -75,19 +79,28 @@ async fn accept(listener: TcpListener, paths: &Paths, state: &AppState) -> JoinS
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    // Of the level of errors, so that it is told with whatever is logged.
-                    let connection = error_span!("connection", %peer);
-                    let _entered = connection.enter();
-                    connection_limit.authenticate(stream, paths, state, &mut connections);
+                    // At the level `error`, so that the span is enabled whatever is logged.
+                    let span = error_span!("connection", %peer);
+                    let _entered = span.enter();
+                    match limit.admit() {
+                        Admission::Accepted { slot, is_busy } => {
+                            let connection = Connection::new(stream, slot, Arc::clone(state));
+                            let served = connection.serve(router.clone(), is_busy);
+                            connections.spawn(served.in_current_span());
+                        }
+                        Admission::Rejected(slot) => {
+                            connections.spawn(connection::reject_busy(stream, slot));
+                        }
+                        Admission::Dropped => {}
+                    }
                 }
-                // A peer that has changed its mind.
-                Err(error) if is_of_the_peer(&error) => {}
-                // Out of open files or memory. What is accepted already goes on, and gives some back.
+                Err(error) if is_peer_error(&error) => {}
+                // Out of file descriptors or memory, which open connections release as they end.
                 Err(error) => {
-                    warn!(%error, "cannot accept connections; trying again soon");
+                    warn!(%error, "cannot accept connections; retrying");
                     tokio::select! {
                         () = state.shutdown.cancelled() => {}
-                        () = time::sleep(ACCEPT_PAUSE) => {}
+                        () = time::sleep(ACCEPT_RETRY_DELAY) => {}
                     }
                 }
             }
@@ -95,7 +108,8 @@ async fn accept(listener: TcpListener, paths: &Paths, state: &AppState) -> JoinS
     }
 }
 
-fn is_of_the_peer(error: &io::Error) -> bool {
+/// Returns whether the peer closed the connection before it was accepted.
+fn is_peer_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted
@@ -104,74 +118,10 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     )
 }
 
-/// How often it is logged that there are too many connections.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
-
-/// Who gets in: as many connections as there are places.
-struct ConnectionLimit {
-    places: Arc<Semaphore>,
-    most: usize,
-    turned_away: Arc<Semaphore>,
-    /// When it was last logged that there are none.
-    told: Option<Instant>,
-}
-
-impl ConnectionLimit {
-    fn new(state: &AppState) -> Self {
-        let most = fd_limit::at_most(state.limits.max_connections);
-        if most < state.limits.max_connections {
-            warn!(
-                connections = most,
-                "the system allows too few open files for more connections at once"
-            );
-        }
-        Self {
-            places: Arc::new(Semaphore::new(most)),
-            most,
-            turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
-            told: None,
-        }
-    }
-
-    fn authenticate(
-        &mut self,
-        stream: TcpStream,
-        paths: &Paths,
-        state: &AppState,
-        connections: &mut JoinSet<()>,
-    ) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            if self.told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
-                self.told = Some(Instant::now());
-                warn!(
-                    connections = self.most,
-                    "all connections are taken; turning others away"
-                );
-            }
-            // Told, and not left to wait, a client may go to another replica.
-            if let Ok(place) = Arc::clone(&self.turned_away).try_acquire_owned() {
-                connections.spawn(connection::reject_busy(stream, place));
-            }
-            return;
-        };
-        let limits = &state.limits;
-        // As places get scarce, who keeps one without using it is let go of sooner.
-        let scarce = self.places.available_permits() < self.most / 2;
-        let idle_timeout = if scarce {
-            limits.header_timeout
-        } else {
-            limits.idle_timeout
-        };
-        let served = connection::serve(stream, place, paths.clone(), state.clone(), idle_timeout);
-        // What is logged of it tells who it is with.
-        connections.spawn(served.in_current_span());
-    }
-}
-
-/// Resolves at SIGTERM or ctrl-C.
+/// Returns a future that resolves at SIGTERM or SIGINT.
 ///
 /// # Errors
-/// The system does not let signals be handled.
+/// Returns an error if the signal handlers cannot be installed.
 pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

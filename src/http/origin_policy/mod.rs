@@ -1,198 +1,216 @@
-//! Who may ask from where. A browser asks on behalf of any page that it shows, so it is asked which one:
+//! Protection against requests that web pages of other origins make through a user's browser.
 //!
-//! - **`Host`.** A page whose name is made to lead to this machine once it is loaded (DNS rebinding)
-//!   is the server's own in the browser's eyes. So a server that listens on a loopback address alone
-//!   answers to the names of loopback and of allowed origins. Another one has names that it cannot
-//!   know.
-//! - **`Origin`.** A page of this server's own (host and port are those of `Host`; the scheme is not
-//!   known behind a proxy) or of an allowed origin may ask; any other, and one that hides where it is
-//!   from (`null`), may not. Workers and shells send none, and may.
-//! - **`Sec-Fetch-Site`.** A browser sends no `Origin` with an image, a script or a link that leads
-//!   here. Nothing of the answer can be read there, but how long it takes, and it costs the server a
-//!   query. So such a GET is refused too; one that somebody typed in (`none`) is not.
+//! - **`Host`.** With DNS rebinding, a page's own host name resolves to this machine once the page is loaded,
+//!   so that the browser treats this server as the page's origin. A server that listens on a loopback
+//!   address therefore accepts only loopback names and the hosts of allowed origins. Other servers have
+//!   names that they cannot know.
+//! - **`Origin`.** Requests must come from the server's own origin or from an allowed one. The own origin has
+//!   the host and port of `Host`; the scheme is unknown behind a proxy. Opaque origins (`null`) are rejected.
+//!   Clients that are not browsers send no `Origin` and are accepted.
+//! - **`Sec-Fetch-Site`.** Browsers send no `Origin` with cross-origin images, scripts and links. The page
+//!   cannot read the response, but it can measure its duration and cause load, so these requests are
+//!   rejected too. Direct navigation (`none`) is accepted.
 //!
-//! Allowed origins read their answers by CORS. There are no cookies, hence no credentials either.
+//! Allowed origins can read responses through CORS, without credentials: the server sets no cookies.
 
 mod origin;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::warn;
 
+use super::graphql::REQUEST_ID;
 use origin::Host;
-pub use origin::{BadOrigin, Origin};
 
-/// What a page may send, and read of an answer.
-const PREFLIGHT: [(HeaderName, &str); 3] = [
-    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-    (
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        "content-type, authorization, accept, last-event-id, x-request-id",
-    ),
-    // As long as Chromium keeps it.
-    (header::ACCESS_CONTROL_MAX_AGE, "7200"),
-];
-const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, retry-after");
+pub use origin::{InvalidOrigin, Origin};
 
-/// Who may ask from where.
+/// How long browsers may cache the response to a preflight request: the maximum of Chromium.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
+
+/// Which hosts and origins requests may have.
 #[derive(Debug)]
-pub(super) struct Origins {
+pub(super) struct OriginPolicy {
     allowed: Vec<Origin>,
-    /// Whether the server is reached from its own machine alone.
-    loopback_only: bool,
+    /// Whether only this machine can reach the server.
+    is_loopback: bool,
 }
 
-/// Where a request is from.
-enum From {
-    /// This server's own pages, or no browser.
-    Here,
-    /// A page of an origin that is allowed: the header that says so.
-    Allowed(HeaderValue),
+/// Where an accepted request comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RequestSource {
+    /// A page of this server, or a client that is not a browser.
+    SameOrigin,
+    /// A page of an allowed origin.
+    CrossOrigin,
 }
 
-type Refused = (StatusCode, String);
+type Rejection = (StatusCode, String);
 
-impl Origins {
-    /// Those of a server that listens there.
-    pub(super) fn new(allowed: Vec<Origin>, local: SocketAddr) -> Self {
+impl OriginPolicy {
+    /// Builds the policy of a server that listens on `address`.
+    pub(super) fn new(allowed: Vec<Origin>, address: SocketAddr) -> Self {
         Self {
             allowed,
-            loopback_only: local.ip().to_canonical().is_loopback(),
+            is_loopback: address.ip().to_canonical().is_loopback(),
         }
     }
 
-    /// Lets through who may ask, and tells a browser so.
-    pub(super) async fn guard(
-        &self,
-        request: Request,
-        answer: impl AsyncFnOnce(Request) -> Response,
-    ) -> Response {
-        if let Err(refused) = self.check_host(&request) {
-            return refuse(refused);
-        }
-        // All else is the same for everyone, and tells nothing of the ledger.
-        if request.uri().path() != "/graphql" {
-            return answer(request).await;
-        }
-        let mut response = match self.check_origin(&request) {
-            Err(refused) => refuse(refused),
-            Ok(From::Here) => answer(request).await,
-            Ok(From::Allowed(origin)) => {
-                let mut response = if is_preflight(&request) {
-                    (StatusCode::NO_CONTENT, PREFLIGHT).into_response()
-                } else {
-                    answer(request).await
-                };
-                let headers = response.headers_mut();
-                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-                headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-                let cross_origin = HeaderValue::from_static("cross-origin");
-                headers.insert("cross-origin-resource-policy", cross_origin);
-                response
-            }
-        };
-        let headers = response.headers_mut();
-        headers.append(header::VARY, HeaderValue::from_static("origin"));
-        // Of an event stream too, which axum lets be stored and asked for again.
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+    fn allows(&self, origin: &HeaderValue) -> bool {
+        parse(origin).is_some_and(|origin| self.allowed.contains(&origin))
     }
 
-    /// Whether the server goes by the name that it is called.
-    fn check_host(&self, request: &Request) -> Result<(), Refused> {
-        if !self.loopback_only {
+    fn check_host(&self, request: &Request) -> Result<(), Rejection> {
+        if !self.is_loopback {
             return Ok(());
         }
-        let known = match asked(request) {
-            // Not a browser: they always tell.
+        let is_known = match requested_host(request) {
+            // Browsers always send the header.
             Ok(None) => true,
             Ok(Some(host)) => {
-                host.is_loopback() || self.allowed.iter().any(|origin| origin.is_of(&host))
+                let is_allowed = |origin: &Origin| origin.has_host(&host);
+                host.is_loopback() || self.allowed.iter().any(is_allowed)
             }
-            Err(Unreadable) => false,
+            Err(MalformedHost) => false,
         };
-        if known {
+        if is_known {
             return Ok(());
         }
         Err((
             StatusCode::MISDIRECTED_REQUEST,
-            "this server listens on a loopback address and answers to `localhost` alone; to reach it \
-             by another name, start it with `--allow-origin https://NAME`\n"
+            "this server listens on a loopback address and accepts only the host `localhost`; to use \
+             another name, start it with `--allow-origin https://NAME`\n"
                 .to_owned(),
         ))
     }
 
-    /// Whether the page that asks may.
-    fn check_origin(&self, request: &Request) -> Result<From, Refused> {
+    fn check_origin(&self, request: &Request) -> Result<RequestSource, Rejection> {
         let headers = request.headers();
-        let Some(value) = headers.get(header::ORIGIN) else {
-            return if is_embedded(headers) {
-                Err(forbidden("a page of another site may not ask here\n"))
+        let mut values = headers.get_all(header::ORIGIN).iter();
+        let Some(value) = values.next() else {
+            return if is_cross_site(headers) {
+                Err(forbidden("cross-site requests are not allowed\n"))
             } else {
-                Ok(From::Here)
+                Ok(RequestSource::SameOrigin)
             };
         };
-        let once = headers.get_all(header::ORIGIN).iter().count() == 1;
-        let origin: Option<Origin> = value.to_str().ok().and_then(|text| text.parse().ok());
-        match origin {
-            Some(origin) if once && self.allowed.contains(&origin) => {
-                Ok(From::Allowed(value.clone()))
+        let is_single = values.next().is_none();
+        match parse(value) {
+            Some(_) if is_single && self.allows(value) => Ok(RequestSource::CrossOrigin),
+            Some(origin) if is_single && is_same_origin(&origin, request) => {
+                Ok(RequestSource::SameOrigin)
             }
-            Some(origin) if once && is_own(&origin, request) => Ok(From::Here),
             Some(origin) => Err(forbidden(format!(
-                "a page of {origin} may not ask here; to let it, start the server with \
-                 `--allow-origin {origin}`\n"
+                "requests from the origin {origin} are not allowed; to allow them, start the server \
+                 with `--allow-origin {origin}`\n"
             ))),
-            None => Err(forbidden("a page that hides its origin may not ask here\n")),
+            None => Err(forbidden(
+                "requests from an opaque origin are not allowed\n",
+            )),
         }
     }
 }
 
-fn forbidden(message: impl Into<String>) -> Refused {
+/// CORS for allowed origins.
+pub(super) fn cors(policy: Arc<OriginPolicy>) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, _| {
+            policy.allows(origin)
+        }))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::CONTENT_TYPE,
+            header::AUTHORIZATION,
+            header::ACCEPT,
+            HeaderName::from_static("last-event-id"),
+            REQUEST_ID,
+        ])
+        .expose_headers([REQUEST_ID, header::RETRY_AFTER])
+        .max_age(PREFLIGHT_MAX_AGE)
+        .vary([header::ORIGIN])
+}
+
+/// Middleware that rejects requests for another host.
+pub(super) async fn check_host(
+    State(policy): State<Arc<OriginPolicy>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match policy.check_host(&request) {
+        Ok(()) => next.run(request).await,
+        Err(rejection) => reject(rejection),
+    }
+}
+
+/// Middleware that rejects requests from other origins. Only `/graphql` needs it: all other paths are the
+/// same for everyone and contain no data.
+pub(super) async fn check_origin(
+    State(policy): State<Arc<OriginPolicy>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match policy.check_origin(&request) {
+        Ok(RequestSource::SameOrigin) => next.run(request).await,
+        Ok(RequestSource::CrossOrigin) => {
+            let mut response = next.run(request).await;
+            let headers = response.headers_mut();
+            let cross_origin = HeaderValue::from_static("cross-origin");
+            headers.insert("cross-origin-resource-policy", cross_origin);
+            response
+        }
+        Err(rejection) => {
+            let mut response = reject(rejection);
+            let headers = response.headers_mut();
+            headers.insert(header::VARY, HeaderValue::from_static("origin"));
+            response
+        }
+    }
+}
+
+fn forbidden(message: impl Into<String>) -> Rejection {
     (StatusCode::FORBIDDEN, message.into())
 }
 
-/// Whether a browser says that another site's page embeds the answer or leads to it.
-fn is_embedded(headers: &HeaderMap) -> bool {
+fn reject(rejection: Rejection) -> Response {
+    warn!(target: "audit", reason = rejection.1.trim_end(), "rejected: origin policy");
+    rejection.into_response()
+}
+
+/// Parses an `Origin` header. Returns `None` if it is malformed or opaque.
+fn parse(origin: &HeaderValue) -> Option<Origin> {
+    origin.to_str().ok()?.parse().ok()
+}
+
+/// Returns whether a browser says that a page of another site makes the request.
+fn is_cross_site(headers: &HeaderMap) -> bool {
     headers
         .get("sec-fetch-site")
         .is_some_and(|site| site != "same-origin" && site != "none")
 }
 
-fn is_own(origin: &Origin, request: &Request) -> bool {
-    matches!(asked(request), Ok(Some(host)) if origin.is_at(&host))
+fn is_same_origin(origin: &Origin, request: &Request) -> bool {
+    matches!(requested_host(request), Ok(Some(host)) if origin.is_served_by(&host))
 }
 
-/// A name that is none.
-struct Unreadable;
+/// The Host header is malformed, or there are several.
+struct MalformedHost;
 
-/// The name under which the server is asked.
-fn asked(request: &Request) -> Result<Option<Host>, Unreadable> {
+/// Returns the host of the request line or of the `Host` header.
+fn requested_host(request: &Request) -> Result<Option<Host>, MalformedHost> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let text = match (request.uri().authority(), hosts.next()) {
         (Some(authority), _) => authority.as_str(),
-        (None, Some(host)) => host.to_str().map_err(|_| Unreadable)?,
+        (None, Some(host)) => host.to_str().map_err(|_| MalformedHost)?,
         (None, None) => return Ok(None),
     };
-    match (Host::read(text), hosts.next()) {
+    match (Host::parse(text), hosts.next()) {
         (Some(host), None) => Ok(Some(host)),
-        _ => Err(Unreadable),
+        _ => Err(MalformedHost),
     }
-}
-
-fn refuse(refused: Refused) -> Response {
-    warn!(target: "audit", reason = refused.1.trim_end(), "refused");
-    refused.into_response()
-}
-
-fn is_preflight(request: &Request) -> bool {
-    request.method() == Method::OPTIONS
-        && request
-            .headers()
-            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }

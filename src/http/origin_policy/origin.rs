@@ -1,4 +1,4 @@
-//! Origins and hosts as they are written.
+//! Parsing of origins and hosts.
 
 use std::{
     fmt::{self, Display, Formatter},
@@ -8,7 +8,7 @@ use std::{
 
 use axum::http::uri::Authority;
 
-/// A site as a browser tells it: scheme, host, and the port unless it is the scheme's own.
+/// An origin as browsers send it: scheme, host, and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     scheme: Scheme,
@@ -23,7 +23,7 @@ enum Scheme {
 }
 
 impl Scheme {
-    fn port(self) -> u16 {
+    fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
             Self::Https => 443,
@@ -31,42 +31,42 @@ impl Scheme {
     }
 }
 
-/// Why a text is no origin.
+/// Why a text is not an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadOrigin {
-    /// `*`, as other servers have it.
+pub enum InvalidOrigin {
+    /// The wildcard `*`.
     #[error(
-        "`*` would let every site that somebody visits read and write the ledger; name the sites"
+        "`*` would let every website that a user visits read and change data; list the origins"
     )]
     Any,
     /// Neither `http` nor `https`.
-    #[error("an origin begins with http:// or https://, as in https://admin.example")]
+    #[error("an origin starts with http:// or https://, as in https://admin.example")]
     Scheme,
-    /// More than an origin, or a host that is none.
+    /// The host or port is malformed, or something follows them.
     #[error(
-        "an origin is scheme, host and port, as in https://admin.example or http://localhost:3000: \
-         without a path, nor a slash at its end"
+        "an origin consists of scheme, host and port, as in https://admin.example or \
+         http://localhost:3000, without a path or trailing slash"
     )]
     Host,
 }
 
 impl FromStr for Origin {
-    type Err = BadOrigin;
+    type Err = InvalidOrigin;
 
-    fn from_str(text: &str) -> Result<Self, BadOrigin> {
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         if text == "*" {
-            return Err(BadOrigin::Any);
+            return Err(InvalidOrigin::Any);
         }
-        let (scheme, rest) = text.split_once("://").ok_or(BadOrigin::Scheme)?;
+        let (scheme, rest) = text.split_once("://").ok_or(InvalidOrigin::Scheme)?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
-            _ => return Err(BadOrigin::Scheme),
+            _ => return Err(InvalidOrigin::Scheme),
         };
-        let host = Host::read(rest).ok_or(BadOrigin::Host)?;
+        let host = Host::parse(rest).ok_or(InvalidOrigin::Host)?;
         Ok(Self {
             scheme,
-            port: host.port.unwrap_or(scheme.port()),
+            port: host.port.unwrap_or(scheme.default_port()),
             host: host.name,
         })
     }
@@ -79,7 +79,7 @@ impl Display for Origin {
             Scheme::Https => "https",
         };
         write!(f, "{scheme}://{}", self.host)?;
-        if self.port == self.scheme.port() {
+        if self.port == self.scheme.default_port() {
             Ok(())
         } else {
             write!(f, ":{}", self.port)
@@ -88,33 +88,34 @@ impl Display for Origin {
 }
 
 impl Origin {
-    /// Whether it is that of the pages which a host serves.
-    pub(super) fn is_at(&self, host: &Host) -> bool {
-        self.is_of(host) && self.port == host.port.unwrap_or(self.scheme.port())
+    /// Returns whether pages served by `host` have this origin, whatever their scheme.
+    pub(super) fn is_served_by(&self, host: &Host) -> bool {
+        self.has_host(host) && self.port == host.port.unwrap_or(self.scheme.default_port())
     }
 
-    /// The same, whichever port it serves them on.
-    pub(super) fn is_of(&self, host: &Host) -> bool {
+    /// Returns whether the host names are equal.
+    pub(super) fn has_host(&self, host: &Host) -> bool {
         self.host == host.name
     }
 }
 
-/// A host as a request names it.
+/// The value of a `Host` header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Host {
-    /// In lower case; an IPv6 address in brackets.
+    /// In lower case; IPv6 addresses in brackets.
     name: String,
     port: Option<u16>,
 }
 
 impl Host {
-    /// None if it is none.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    /// Returns `None` if the text is malformed.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let authority: Authority = text.parse().ok()?;
         let name = authority.host();
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let is_name = !name.is_empty() && (name.starts_with('[') || name.chars().all(is_plain));
-        if !is_name || text.contains('@') {
+        let is_name_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let is_valid =
+            !name.is_empty() && (name.starts_with('[') || name.chars().all(is_name_char));
+        if !is_valid || text.contains('@') {
             return None;
         }
         let port = match text.strip_prefix(name)?.strip_prefix(':') {
@@ -127,7 +128,7 @@ impl Host {
         })
     }
 
-    /// Whether it is this machine by its name alone, whatever a name server says.
+    /// Returns whether the name denotes this machine without asking a name server.
     pub(super) fn is_loopback(&self) -> bool {
         let name = self.name.strip_suffix('.').unwrap_or(&self.name);
         let address = name
@@ -155,67 +156,67 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_read_as_browsers_write_it() {
-        for (text, written) in [
+    fn origins_are_parsed_and_normalised() {
+        for (text, normalised) in [
             ("https://admin.example", "https://admin.example"),
             ("HTTPS://Admin.Example:443", "https://admin.example"),
             ("http://localhost:3000", "http://localhost:3000"),
             ("http://[::1]:80", "http://[::1]"),
             ("https://10.0.0.1:80", "https://10.0.0.1:80"),
         ] {
-            assert_eq!(origin(text).to_string(), written);
+            assert_eq!(origin(text).to_string(), normalised);
         }
     }
 
     #[test]
-    fn what_is_more_or_less_than_an_origin_is_none() {
+    fn malformed_origins_are_rejected() {
         for (text, error) in [
-            ("*", BadOrigin::Any),
-            ("", BadOrigin::Scheme),
-            ("null", BadOrigin::Scheme),
-            ("admin.example", BadOrigin::Scheme),
-            ("file:///tmp", BadOrigin::Scheme),
-            ("https://", BadOrigin::Host),
-            ("https://:80", BadOrigin::Host),
-            ("https://*.example", BadOrigin::Host),
-            ("https://admin.example/", BadOrigin::Host),
-            ("https://admin.example/graphiql", BadOrigin::Host),
-            ("https://me@admin.example", BadOrigin::Host),
-            ("https://admin.example:99999", BadOrigin::Host),
-            ("https://käse.example", BadOrigin::Host),
+            ("*", InvalidOrigin::Any),
+            ("", InvalidOrigin::Scheme),
+            ("null", InvalidOrigin::Scheme),
+            ("admin.example", InvalidOrigin::Scheme),
+            ("file:///tmp", InvalidOrigin::Scheme),
+            ("https://", InvalidOrigin::Host),
+            ("https://:80", InvalidOrigin::Host),
+            ("https://*.example", InvalidOrigin::Host),
+            ("https://admin.example/", InvalidOrigin::Host),
+            ("https://admin.example/graphiql", InvalidOrigin::Host),
+            ("https://me@admin.example", InvalidOrigin::Host),
+            ("https://admin.example:99999", InvalidOrigin::Host),
+            ("https://käse.example", InvalidOrigin::Host),
         ] {
             assert_eq!(text.parse::<Origin>(), Err(error), "{text}");
         }
     }
 
     #[test]
-    fn pages_of_the_same_host_and_port_are_its_own() {
-        for (page, host, own) in [
+    fn pages_with_the_same_host_and_port_are_same_origin() {
+        for (page, host, is_same) in [
             ("http://localhost:8080", "localhost:8080", true),
             ("http://localhost:8080", "LOCALHOST:8080", true),
-            ("https://ledger.example", "ledger.example", true),
-            ("https://ledger.example", "ledger.example:443", true),
-            ("http://ledger.example", "ledger.example:443", false),
+            ("https://sync.example", "sync.example", true),
+            ("https://sync.example", "sync.example:443", true),
+            ("http://sync.example", "sync.example:443", false),
             ("http://localhost:3000", "localhost:8080", false),
             ("http://localhost:8080", "127.0.0.1:8080", false),
-            (
-                "http://ledger.example.evil.example",
-                "ledger.example",
-                false,
-            ),
+            ("http://sync.example.evil.example", "sync.example", false),
         ] {
-            let host = Host::read(host).unwrap();
-            assert_eq!(origin(page).is_at(&host), own, "{page} at {host:?}");
+            let host = Host::parse(host).unwrap();
+            assert_eq!(
+                origin(page).is_served_by(&host),
+                is_same,
+                "{page} at {host:?}"
+            );
         }
     }
 
     #[test]
-    fn loopback_is_told_by_its_name() {
-        for (host, loopback) in [
+    fn loopback_hosts_are_recognised_by_name() {
+        for (host, is_loopback) in [
             ("localhost", true),
             ("LocalHost:8080", true),
             ("localhost.:8080", true),
-            ("ledger.localhost", true),
+            ("sync.localhost", true),
             ("127.0.0.1:8080", true),
             ("127.1.2.3", true),
             ("[::1]:8080", true),
@@ -227,7 +228,11 @@ mod tests {
             ("[::2]", false),
             ("192.168.0.1", false),
         ] {
-            assert_eq!(Host::read(host).unwrap().is_loopback(), loopback, "{host}");
+            assert_eq!(
+                Host::parse(host).unwrap().is_loopback(),
+                is_loopback,
+                "{host}"
+            );
         }
     }
 }

@@ -1,176 +1,190 @@
-//! The operations under way on one socket. They advance only as far as their messages are taken.
+//! The operations of one WebSocket. They make progress only as fast as their messages are sent.
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::parser::types::OperationType;
+use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::extract::ws::Message;
 use futures_util::{
     Stream, StreamExt,
     stream::{self, AbortHandle, BoxStream, SelectAll, abortable},
 };
 
-use super::protocol::{CloseReason, Operation};
+use super::protocol::{CloseReason, OperationMessages};
 use crate::{
     auth::Principal,
     graphql::{
         ErrorCode, Frame, Output, PreparedRequest, error_response, was_executed, write,
         write_errors,
     },
-    http::{AppState, request},
+    http::{rate_limit::Slot, request, state::AppState},
 };
 
-/// Bytes of an operation's id, which is said again with each of its messages.
-const LONGEST_ID: usize = 256;
+/// Maximum length of an operation id in bytes: it is repeated in each message.
+const MAX_ID_BYTES: usize = 256;
 
-/// The operations under way on one socket.
+/// The running operations of one WebSocket.
 #[derive(Default)]
 pub(super) struct Operations {
     running: HashMap<Arc<str>, AbortHandle>,
-    outgoing: SelectAll<BoxStream<'static, Outgoing>>,
+    outputs: SelectAll<BoxStream<'static, OperationOutput>>,
 }
 
-/// What an operation has to say.
-pub(super) enum Outgoing {
-    /// These; more may follow.
+/// Output of an operation.
+pub(super) enum OperationOutput {
+    /// Messages, after which more may follow.
     Messages(Vec<Message>),
-    /// These; then the operation with this id has ended.
+    /// The last messages of the operation with this id.
     Last(Arc<str>, Vec<Message>),
-    /// That the client does not keep up.
+    /// The client receives too slowly.
     TooSlow,
-    /// That the database does not answer.
+    /// The database is unavailable.
     Unavailable,
 }
 
 impl Operations {
-    /// Starts an operation; tells what to answer at once.
+    /// Starts an operation. Returns the error message if the operation limit of the socket is exceeded.
     pub(super) fn start(
         &mut self,
         id: String,
         payload: &str,
         principal: &Arc<Principal>,
-        state: &AppState,
+        state: &Arc<AppState>,
     ) -> Result<Option<Message>, CloseReason> {
         if self.running.contains_key(id.as_str()) {
             return Err(CloseReason::DuplicateOperation);
         }
-        if id.len() > LONGEST_ID {
-            return Err(CloseReason::BadMessage(
-                "the id of the operation is too long",
-            ));
+        if id.len() > MAX_ID_BYTES {
+            return Err(CloseReason::InvalidMessage("the operation id is too long"));
         }
-        let id: Arc<str> = id.into();
-        let operation = Operation::new(&id);
-        let most = state.limits.max_operations_per_socket;
-        if self.running.len() >= most {
-            let message =
-                format!("{most} operations are under way on this socket; that is all it takes");
+        let messages = OperationMessages::new(&id);
+        let max = state.limits.max_operations_per_socket;
+        if self.running.len() >= max {
+            let message = format!("limit of {max} concurrent operations per WebSocket exceeded");
             let errors = write_errors(&error_response(ErrorCode::RateLimited, message));
-            return Ok(Some(operation.error(&errors)));
+            return Ok(Some(messages.error(&errors)));
         }
-        let request = request::from_json(payload, &state.limits)
-            .map_err(|_| CloseReason::BadMessage("the payload of subscribe is no request"))?;
+        let request = request::from_json(payload, &state.limits).map_err(|_| {
+            CloseReason::InvalidMessage("the payload of subscribe is not a GraphQL request")
+        })?;
         let request_id = state.clock.new_id().to_string();
-        let outgoing = match state.graphql.prepare(request, principal, &request_id) {
-            Err(response) => {
-                let error = operation.error(&write_errors(&response));
-                stream::iter([Outgoing::Last(Arc::clone(&id), vec![error])]).boxed()
-            }
-            Ok(prepared) => match state.rate_limiter.start_operation(principal, prepared.cost) {
-                Err(error) => {
-                    let response = error_response(ErrorCode::RateLimited, error.message);
-                    let error = operation.error(&write_errors(&response));
-                    stream::iter([Outgoing::Last(Arc::clone(&id), vec![error])]).boxed()
-                }
-                Ok(slot) => {
-                    let outgoing = execute(operation, Arc::clone(&id), prepared, state, request_id);
-                    let held = move |outgoing| {
-                        let _ = &slot;
-                        outgoing
-                    };
-                    outgoing.map(held).boxed()
-                }
-            },
+        let id: Arc<str> = id.into();
+        let operation = Operation {
+            id: Arc::clone(&id),
+            messages,
+            request_id,
         };
-        let (outgoing, handle) = abortable(outgoing);
-        self.outgoing.push(outgoing.boxed());
+        let prepared = state
+            .graphql
+            .prepare(request, principal, &operation.request_id);
+        let prepared = prepared.and_then(|prepared| {
+            match state.rate_limiter.start_operation(principal, prepared.cost) {
+                Ok(slot) => Ok((prepared, slot)),
+                Err(error) => Err(Box::new(error_response(
+                    ErrorCode::RateLimited,
+                    error.message,
+                ))),
+            }
+        });
+        let output = match prepared {
+            Ok((prepared, slot)) => operation.execute(prepared, slot, state),
+            Err(response) => operation.reject(&response),
+        };
+        let (output, handle) = abortable(output);
+        self.outputs.push(output.boxed());
         self.running.insert(id, handle);
         Ok(None)
     }
 
-    /// Ends an operation; nothing more is heard of it.
+    /// Stops an operation and discards its further output.
     pub(super) fn stop(&mut self, id: &str) {
         if let Some(handle) = self.running.remove(id) {
             handle.abort();
         }
     }
 
-    /// What one of them has to say; none if there are none.
-    pub(super) async fn next(&mut self) -> Option<Outgoing> {
-        let outgoing = self.outgoing.next().await?;
-        if let Outgoing::Last(id, _) = &outgoing {
+    /// Returns the next output of any operation, or `None` if no operation is running.
+    pub(super) async fn next(&mut self) -> Option<OperationOutput> {
+        let output = self.outputs.next().await?;
+        if let OperationOutput::Last(id, _) = &output {
             self.stop(&Arc::clone(id));
         }
-        Some(outgoing)
+        Some(output)
     }
 }
 
-/// Executes an operation.
-fn execute(
-    operation: Operation,
+struct Operation {
     id: Arc<str>,
-    prepared: PreparedRequest,
-    state: &AppState,
+    messages: OperationMessages,
     request_id: String,
-) -> BoxStream<'static, Outgoing> {
-    if prepared.operation == Some(OperationType::Subscription) {
-        let said = state.graphql.subscribe(prepared, None, request_id);
-        return follow(operation, id, said).boxed();
+}
+
+impl Operation {
+    fn reject(self, response: &GraphQlResponse) -> BoxStream<'static, OperationOutput> {
+        let error = self.messages.error(&write_errors(response));
+        stream::iter([OperationOutput::Last(self.id, vec![error])]).boxed()
     }
-    let answer = answer(operation, id, prepared, state.clone(), request_id);
-    stream::once(answer).boxed()
-}
 
-/// Executes a query or mutation.
-async fn answer(
-    operation: Operation,
-    id: Arc<str>,
-    prepared: PreparedRequest,
-    state: AppState,
-    request_id: String,
-) -> Outgoing {
-    let response = state.graphql.execute(prepared, &request_id).await;
-    let messages = if was_executed(&response) {
-        vec![operation.next(&write(&response)), operation.complete()]
-    } else {
-        vec![operation.error(&write_errors(&response))]
-    };
-    Outgoing::Last(id, messages)
-}
+    /// Executes the operation. The slot is held as long as the stream.
+    fn execute(
+        self,
+        prepared: PreparedRequest,
+        slot: Slot,
+        state: &Arc<AppState>,
+    ) -> BoxStream<'static, OperationOutput> {
+        let hold_slot = move |output| {
+            let _ = &slot;
+            output
+        };
+        if prepared.operation == Some(OperationType::Subscription) {
+            let request_id = self.request_id.clone();
+            let output = state.graphql.subscribe(prepared, None, request_id);
+            return self.follow(output).map(hold_slot).boxed();
+        }
+        let output = self.execute_once(prepared, Arc::clone(state));
+        stream::once(output).map(hold_slot).boxed()
+    }
 
-/// Says what a subscription says, until it ends.
-fn follow(
-    operation: Operation,
-    id: Arc<str>,
-    said: impl Stream<Item = Output>,
-) -> impl Stream<Item = Outgoing> {
-    said.map(Some)
-        .chain(stream::iter([None]))
-        .map(move |said| match said {
-            Some(Output::Frames(frames, first)) => {
-                let messages = |frame: &Frame| match &frame.errors {
-                    Some(errors) => operation.error(errors),
-                    None => operation.next(&frame.json),
-                };
-                let frames = &frames[first..];
-                let messages = frames.iter().map(messages).collect();
-                if frames.last().is_some_and(|frame| frame.errors.is_some()) {
-                    Outgoing::Last(Arc::clone(&id), messages)
-                } else {
-                    Outgoing::Messages(messages)
-                }
-            }
-            Some(Output::TooSlow) => Outgoing::TooSlow,
-            Some(Output::Unavailable) => Outgoing::Unavailable,
-            None => Outgoing::Last(Arc::clone(&id), vec![operation.complete()]),
-        })
+    /// Executes a query or mutation.
+    async fn execute_once(
+        self,
+        prepared: PreparedRequest,
+        state: Arc<AppState>,
+    ) -> OperationOutput {
+        let response = state.graphql.execute(prepared, &self.request_id).await;
+        let messages = if was_executed(&response) {
+            vec![
+                self.messages.next(&write(&response)),
+                self.messages.complete(),
+            ]
+        } else {
+            vec![self.messages.error(&write_errors(&response))]
+        };
+        OperationOutput::Last(self.id, messages)
+    }
+
+    /// Converts the output of a subscription to messages.
+    fn follow(self, output: impl Stream<Item = Output>) -> impl Stream<Item = OperationOutput> {
+        output
+            .map(Some)
+            .chain(stream::iter([None]))
+            .map(move |output| match output {
+                Some(Output::Frames(frames, first)) => self.frames(&frames[first..]),
+                Some(Output::TooSlow) => OperationOutput::TooSlow,
+                Some(Output::Unavailable) => OperationOutput::Unavailable,
+                None => OperationOutput::Last(Arc::clone(&self.id), vec![self.messages.complete()]),
+            })
+    }
+
+    fn frames(&self, frames: &[Frame]) -> OperationOutput {
+        let message = |frame: &Frame| match &frame.errors {
+            Some(errors) => self.messages.error(errors),
+            None => self.messages.next(&frame.json),
+        };
+        let messages = frames.iter().map(message).collect();
+        if frames.last().is_some_and(|frame| frame.errors.is_some()) {
+            OperationOutput::Last(Arc::clone(&self.id), messages)
+        } else {
+            OperationOutput::Messages(messages)
+        }
+    }
 }

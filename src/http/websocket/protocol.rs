@@ -1,4 +1,4 @@
-//! What is said on a socket.
+//! Messages of the `graphql-transport-ws` protocol.
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use serde::Deserialize;
@@ -6,38 +6,42 @@ use serde_json::{Value, value::RawValue};
 
 use crate::auth::AuthError;
 
-/// Why the server closes a socket.
+/// Why the server closes a WebSocket.
+///
+/// The close code decides whether a subscription recovers: common clients reconnect on 1001, 1006, 1012, 1013
+/// and 4408, and give up on 4400, 4401, 4409 and 4429. Client errors use the latter, transient conditions
+/// the former.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CloseReason {
     GoingAway,
-    BadMessage(&'static str),
-    TooLarge,
+    InvalidMessage(&'static str),
+    MessageTooBig,
     TooSlow,
     Unauthorized,
-    /// It cannot be told at the moment who the client is.
-    TryAgain,
-    TooMany,
-    BadProtocol(&'static str),
+    /// Authentication or the database is unavailable.
+    TryAgainLater,
+    TooManySockets,
+    UnsupportedSubprotocol(&'static str),
     InitTimeout,
-    Silent,
+    PingTimeout,
     DuplicateOperation,
     SecondInit,
 }
 
 impl CloseReason {
-    /// The frame that says so.
+    /// Returns the close frame.
     pub(super) fn frame(self) -> CloseFrame {
         let (code, reason) = match self {
-            Self::GoingAway => (1001, "the server is stopping"),
-            Self::TooLarge => (1009, "Message too big"),
-            Self::TooSlow => (1013, "Too slow: come back when you keep up"),
-            Self::BadMessage(reason) => (4400, reason),
-            Self::TooMany => (1013, "Too many sockets at once"),
-            Self::TryAgain => (1013, "Try again later"),
+            Self::GoingAway => (1001, "Server is shutting down"),
+            Self::MessageTooBig => (1009, "Message too big"),
+            Self::TooSlow => (1013, "Too slow: messages are not received fast enough"),
+            Self::InvalidMessage(reason) => (4400, reason),
+            Self::TooManySockets => (1013, "Too many open WebSockets"),
+            Self::TryAgainLater => (1013, "Try again later"),
             Self::Unauthorized => (4401, "Unauthorized"),
-            Self::BadProtocol(reason) => (4406, reason),
+            Self::UnsupportedSubprotocol(reason) => (4406, reason),
             Self::InitTimeout => (4408, "Connection initialisation timeout"),
-            Self::Silent => (4408, "No answer to pings"),
+            Self::PingTimeout => (4408, "Ping timeout"),
             Self::DuplicateOperation => (4409, "Subscriber for this id already exists"),
             Self::SecondInit => (4429, "Too many initialisation requests"),
         };
@@ -52,25 +56,24 @@ impl From<AuthError> for CloseReason {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Invalid(_) => Self::Unauthorized,
-            AuthError::Unavailable => Self::TryAgain,
+            AuthError::Unavailable => Self::TryAgainLater,
         }
     }
 }
 
-/// What a client says. What is in it is read when it is known what it is for.
+/// A message from a client. The payload is parsed once its type is known.
 #[derive(Debug, Deserialize)]
 pub(super) struct ClientMessage<'a> {
-    /// What it says.
     #[serde(rename = "type")]
     pub(super) kind: ClientMessageKind,
-    /// Of the operation that it is about.
+    /// Id of the operation.
     #[serde(default)]
     pub(super) id: Option<String>,
     #[serde(default, borrow)]
     pub(super) payload: Option<&'a RawValue>,
 }
 
-/// The types of messages from clients.
+/// The type of a message from a client.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ClientMessageKind {
@@ -81,56 +84,55 @@ pub(super) enum ClientMessageKind {
     Complete,
 }
 
-/// What the server says without an operation.
+/// A message from the server that does not belong to an operation.
 pub(super) enum ServerMessage {
     ConnectionAck,
     Ping,
     Pong,
 }
 
-impl ServerMessage {
-    /// The message as it is sent.
-    pub(super) fn write(&self) -> Message {
-        Message::Text(Utf8Bytes::from_static(match self {
-            Self::ConnectionAck => r#"{"type":"connection_ack"}"#,
-            Self::Ping => r#"{"type":"ping"}"#,
-            Self::Pong => r#"{"type":"pong"}"#,
+impl From<ServerMessage> for Message {
+    fn from(message: ServerMessage) -> Self {
+        Self::Text(Utf8Bytes::from_static(match message {
+            ServerMessage::ConnectionAck => r#"{"type":"connection_ack"}"#,
+            ServerMessage::Ping => r#"{"type":"ping"}"#,
+            ServerMessage::Pong => r#"{"type":"pong"}"#,
         }))
     }
 }
 
-/// An operation, as its messages name it. Their payloads are written once for all who get them, so
-/// they are put together as text.
-pub(super) struct Operation {
-    /// Of a message that says `next`: what stands before the payload.
-    next: String,
-    /// Its id as JSON.
+/// Formats the messages of an operation. Payloads are serialised once for all subscribers, so messages are
+/// concatenated as text.
+pub(super) struct OperationMessages {
+    /// The beginning of a `next` message, up to its payload.
+    next_prefix: String,
+    /// The id of the operation in JSON.
     id: String,
 }
 
-impl Operation {
+impl OperationMessages {
     pub(super) fn new(id: &str) -> Self {
         let id = Value::from(id).to_string();
-        let next = format!(r#"{{"type":"next","id":{id},"payload":"#);
-        Self { next, id }
+        let next_prefix = format!(r#"{{"type":"next","id":{id},"payload":"#);
+        Self { next_prefix, id }
     }
 
-    /// A response.
+    /// Returns a `next` message with a response in JSON.
     pub(super) fn next(&self, response: &str) -> Message {
-        let mut text = String::with_capacity(self.next.len() + response.len() + 1);
-        text.push_str(&self.next);
+        let mut text = String::with_capacity(self.next_prefix.len() + response.len() + 1);
+        text.push_str(&self.next_prefix);
         text.push_str(response);
         text.push('}');
         Message::Text(text.into())
     }
 
-    /// The errors that end it.
+    /// Returns an `error` message with a list of errors in JSON. It ends the operation.
     pub(super) fn error(&self, errors: &str) -> Message {
         let id = &self.id;
         Message::Text(format!(r#"{{"type":"error","id":{id},"payload":{errors}}}"#).into())
     }
 
-    /// That it has come to its end.
+    /// Returns a `complete` message.
     pub(super) fn complete(&self) -> Message {
         let id = &self.id;
         Message::Text(format!(r#"{{"type":"complete","id":{id}}}"#).into())
