@@ -33,7 +33,7 @@ async fn a_missing_migration_makes_the_server_unready(database: DatabaseKind) {
     assert_eq!(ready.status(), 503);
     assert_eq!(
         ready.json::<Value>().await.unwrap(),
-        json!({"ready": false, "reasons": ["migrations are missing: m20261123_000003_indexes"]})
+        json!({"ready": false, "reasons": ["pending migrations: m20261123_000003_indexes"]})
     );
 }
 
