@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
@@ -14,7 +14,7 @@ use super::{
     auth,
     content_negotiation::MediaType,
     rate_limit::RateLimitError,
-    request::{self, RequestError},
+    request::{self, REQUEST_ID, RequestError},
     sse,
     state::AppState,
     websocket,
@@ -23,9 +23,6 @@ use crate::{
     auth::{AuthError, Principal},
     graphql::{ErrorCode, PreparedRequest, error_response, was_executed, write},
 };
-
-/// Header with the id of the request, which the log has too.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// `/graphql`: a WebSocket upgrade, a query by GET, or any operation by POST.
 pub(super) async fn handle(State(state): State<Arc<AppState>>, request: Request) -> Response {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time;
 use tracing::warn;
 
-use super::AppState;
+use super::state::AppState;
 use crate::db::migrate;
 
 /// How long each check of the database may take.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Origin, RateLimits};
+use super::{origin_policy::origin::Origin, rate_limit::RateLimits};
 
 /// Limits of connections, requests and WebSockets.
 #[derive(Clone, Debug)]

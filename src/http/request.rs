@@ -7,7 +7,7 @@ use axum::{
     body::{Body, Bytes, to_bytes},
     extract::Query,
     http::{
-        HeaderMap, StatusCode, Uri,
+        HeaderMap, HeaderName, StatusCode, Uri,
         header::{CONTENT_ENCODING, CONTENT_TYPE},
     },
 };
@@ -17,6 +17,9 @@ use serde_json::error::Category;
 use tokio::time;
 
 use super::{content_negotiation::is_json, limits::HttpLimits, state::AppState};
+
+/// Header with the id of the request, which the log has too.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Maximum nesting depth of a variable. Values that are stored as `details` must be readable again, inside
 /// their surrounding objects.

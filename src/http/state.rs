@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{HttpLimits, rate_limit::RateLimiter};
+use super::{limits::HttpLimits, rate_limit::RateLimiter};
 use crate::{auth::Authenticator, clock::Clock, db::Database, graphql::Executor};
 
 /// State shared by all requests. Clones are cheap.

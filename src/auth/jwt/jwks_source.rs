@@ -1,10 +1,10 @@
-//! Where key sets come from: a file, an address, or an issuer who says at which address.
+//! Where a key set comes from: a file, a URL, or an issuer with OpenID Connect Discovery.
 
 use std::{
     error::Error,
     fmt, fs,
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -19,37 +19,35 @@ use hyper_util::{
 use serde::Deserialize;
 use tokio::{task, time};
 
-/// Of a key set, in bytes. Those of large issuers have some ten thousand.
+/// Maximum size of a key set or discovery document in bytes. Those of large issuers have about ten thousand.
 const MAX_BYTES: usize = 1 << 20;
-/// For a connection, and for an answer with everything before it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request may take, from connecting to the end of the response.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why nothing could be read.
+/// Why a key set cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum JwksSourceError {
     #[error("{0}")]
     File(#[from] io::Error),
-    #[error("it is larger than {MAX_BYTES} bytes")]
+    #[error("larger than {MAX_BYTES} bytes")]
     TooLarge,
-    #[error(
-        "`{0}` is not the address of a key set: it must be a whole one with http:// or https://"
-    )]
-    Address(String),
-    #[error("TLS cannot be set up")]
+    #[error("`{0}` is not an absolute http:// or https:// URL")]
+    InvalidUrl(String),
+    #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
-    #[error("no answer within {PATIENCE:?}")]
-    Slow,
-    #[error("no answer")]
-    Connection(#[from] hyper_util::client::legacy::Error),
-    #[error("the answer broke off or is larger than {MAX_BYTES} bytes")]
+    #[error("no response within {REQUEST_TIMEOUT:?}")]
+    Timeout,
+    #[error("the request failed")]
+    Request(#[from] hyper_util::client::legacy::Error),
+    #[error("the response is incomplete or larger than {MAX_BYTES} bytes")]
     Body(#[source] Box<dyn Error + Send + Sync>),
-    #[error("the answer was {0}")]
+    #[error("the response has status {0}")]
     Status(StatusCode),
-    #[error("the issuer's configuration cannot be read")]
-    Configuration(#[from] serde_json::Error),
-    #[error("the configuration found there is of another issuer, `{0}`")]
+    #[error("the discovery document is malformed")]
+    Discovery(#[from] serde_json::Error),
+    #[error("the discovery document is for another issuer, `{0}`")]
     OtherIssuer(String),
-    #[error("an issuer at https:// has its keys at `{0}`")]
+    #[error("an https:// issuer has its key set at the insecure URL `{0}`")]
     Downgrade(Uri),
 }
 
@@ -57,40 +55,49 @@ pub(super) enum JwksSourceError {
 #[derive(Debug)]
 pub(super) enum JwksSource {
     File(PathBuf),
-    Address(Http, Uri),
-    Issuer(Http, String, Uri),
+    Url(HttpClient, Uri),
+    /// The discovery document of an issuer names the URL.
+    Issuer {
+        client: HttpClient,
+        issuer: String,
+        discovery: Uri,
+    },
 }
 
 impl JwksSource {
-    /// A file, or what begins like an address.
-    pub(super) fn from_location(place: &str) -> Result<Self, JwksSourceError> {
-        if place.starts_with("http://") || place.starts_with("https://") {
-            return Ok(Self::Address(Http::new()?, address(place)?));
+    /// Returns the source at a file path or URL.
+    pub(super) fn from_location(location: &str) -> Result<Self, JwksSourceError> {
+        if location.starts_with("http://") || location.starts_with("https://") {
+            return Ok(Self::Url(HttpClient::new()?, url(location)?));
         }
-        Ok(Self::File(PathBuf::from(place)))
+        Ok(Self::File(PathBuf::from(location)))
     }
 
-    /// Wherever the issuer says, by `OpenID` Connect Discovery.
+    /// Returns the source that the issuer's discovery document names.
     pub(super) fn from_issuer(issuer: &str) -> Result<Self, JwksSourceError> {
         let base = issuer.trim_end_matches('/');
-        let place = address(&format!("{base}/.well-known/openid-configuration"))?;
-        Ok(Self::Issuer(Http::new()?, issuer.to_owned(), place))
+        Ok(Self::Issuer {
+            discovery: url(&format!("{base}/.well-known/openid-configuration"))?,
+            client: HttpClient::new()?,
+            issuer: issuer.to_owned(),
+        })
     }
 
     pub(super) fn is_file(&self) -> bool {
         matches!(self, Self::File(_))
     }
 
-    /// Whether somebody on the way could put in keys of their own.
+    /// Returns whether the key set can be replaced in transit.
     pub(super) fn is_insecure(&self) -> bool {
-        let (Self::Address(_, place) | Self::Issuer(_, _, place)) = self else {
+        let (Self::Url(_, url) | Self::Issuer { discovery: url, .. }) = self else {
             return false;
         };
-        let near = ["localhost", "127.0.0.1", "[::1]"];
-        !is_https(place) && !place.host().is_some_and(|host| near.contains(&host))
+        let loopback = ["localhost", "127.0.0.1", "[::1]"];
+        let is_local = url.host().is_some_and(|host| loopback.contains(&host));
+        !is_https(url) && !is_local
     }
 
-    /// Reads the set as it is now.
+    /// Reads the current key set.
     pub(super) async fn read(&self) -> Result<Vec<u8>, JwksSourceError> {
         match self {
             Self::File(path) => {
@@ -98,11 +105,15 @@ impl JwksSource {
                 let read = task::spawn_blocking(move || read_file(&path));
                 read.await.map_err(io::Error::other)?
             }
-            Self::Address(http, place) => http.get(place.clone()).await,
-            Self::Issuer(http, issuer, place) => {
-                let configuration = http.get(place.clone()).await?;
-                http.get(place_of_keys(&configuration, issuer, is_https(place))?)
-                    .await
+            Self::Url(client, url) => client.get(url.clone()).await,
+            Self::Issuer {
+                client,
+                issuer,
+                discovery,
+            } => {
+                let document = client.get(discovery.clone()).await?;
+                let url = jwks_url(&document, issuer, is_https(discovery))?;
+                client.get(url).await
             }
         }
     }
@@ -112,23 +123,23 @@ impl fmt::Display for JwksSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
-            Self::Address(_, place) | Self::Issuer(_, _, place) => place.fmt(f),
+            Self::Url(_, url) | Self::Issuer { discovery: url, .. } => url.fmt(f),
         }
     }
 }
 
-fn address(text: &str) -> Result<Uri, JwksSourceError> {
+fn url(text: &str) -> Result<Uri, JwksSourceError> {
     text.parse::<Uri>()
         .ok()
-        .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-        .ok_or_else(|| JwksSourceError::Address(text.to_owned()))
+        .filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some())
+        .ok_or_else(|| JwksSourceError::InvalidUrl(text.to_owned()))
 }
 
-fn is_https(place: &Uri) -> bool {
-    place.scheme_str() == Some("https")
+fn is_https(url: &Uri) -> bool {
+    url.scheme_str() == Some("https")
 }
 
-fn read_file(path: &PathBuf) -> Result<Vec<u8>, JwksSourceError> {
+fn read_file(path: &Path) -> Result<Vec<u8>, JwksSourceError> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
     let file = fs::File::open(path)?;
@@ -139,43 +150,48 @@ fn read_file(path: &PathBuf) -> Result<Vec<u8>, JwksSourceError> {
     Ok(bytes)
 }
 
-pub(super) fn place_of_keys(
-    configuration: &[u8],
+/// Returns the URL of the key set in a discovery document of `issuer`.
+pub(super) fn jwks_url(
+    document: &[u8],
     issuer: &str,
-    https: bool,
+    requires_https: bool,
 ) -> Result<Uri, JwksSourceError> {
     #[derive(Deserialize)]
-    struct Configuration {
+    struct Discovery {
         issuer: String,
         jwks_uri: String,
     }
-    let found: Configuration = serde_json::from_slice(configuration)?;
-    // Else one tenant of a host could answer for another.
-    if found.issuer != issuer {
-        return Err(JwksSourceError::OtherIssuer(found.issuer));
+    let discovery: Discovery = serde_json::from_slice(document)?;
+    // Otherwise one tenant of a host could provide the keys of another.
+    if discovery.issuer != issuer {
+        return Err(JwksSourceError::OtherIssuer(discovery.issuer));
     }
-    let place = address(&found.jwks_uri)?;
-    if https && !is_https(&place) {
-        return Err(JwksSourceError::Downgrade(place));
+    let url = url(&discovery.jwks_uri)?;
+    if requires_https && !is_https(&url) {
+        return Err(JwksSourceError::Downgrade(url));
     }
-    Ok(place)
+    Ok(url)
 }
 
-/// HTTP as far as key sets need it. Redirects are not followed: the keys are where they were said
-/// to be.
+/// HTTP client of key set requests. Redirects and proxies are not used: keys come from exactly the configured
+/// location.
+///
+/// Not reqwest: its feature `rustls` adds aws-lc-rs, a second cryptographic library beside ring, and with
+/// `rustls-no-provider` building any client in the process, also in tests, panics until a provider is installed
+/// globally.
 #[derive(Debug)]
-pub(super) struct Http(Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>);
+pub(super) struct HttpClient(Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>);
 
-impl Http {
-    /// Trusts the authorities of the system, which may know the company's own, or, where it has
-    /// none, as in an empty container, those of the web.
+impl HttpClient {
+    /// Builds a client that trusts the certificate authorities of the system, or Mozilla's where the system
+    /// has none, as in a minimal container.
     fn new() -> Result<Self, JwksSourceError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut http = HttpConnector::new();
         http.enforce_http(false);
-        http.set_connect_timeout(Some(PATIENCE));
-        let system = HttpsConnectorBuilder::new();
-        let builder = match system.with_provider_and_native_roots(provider.clone()) {
+        http.set_connect_timeout(Some(REQUEST_TIMEOUT));
+        let native = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone());
+        let builder = match native {
             Ok(builder) => builder,
             Err(_) => HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider)?,
         };
@@ -183,19 +199,18 @@ impl Http {
         Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
     }
 
-    async fn get(&self, place: Uri) -> Result<Vec<u8>, JwksSourceError> {
-        time::timeout(PATIENCE, self.get_patiently(place))
+    async fn get(&self, url: Uri) -> Result<Vec<u8>, JwksSourceError> {
+        let request = async {
+            let response = self.0.get(url).await?;
+            if response.status() != StatusCode::OK {
+                return Err(JwksSourceError::Status(response.status()));
+            }
+            let body = Limited::new(response.into_body(), MAX_BYTES);
+            let body = body.collect().await.map_err(JwksSourceError::Body)?;
+            Ok(body.to_bytes().to_vec())
+        };
+        time::timeout(REQUEST_TIMEOUT, request)
             .await
-            .map_err(|_| JwksSourceError::Slow)?
-    }
-
-    async fn get_patiently(&self, place: Uri) -> Result<Vec<u8>, JwksSourceError> {
-        let response = self.0.get(place).await?;
-        if response.status() != StatusCode::OK {
-            return Err(JwksSourceError::Status(response.status()));
-        }
-        let body = Limited::new(response.into_body(), MAX_BYTES);
-        let body = body.collect().await.map_err(JwksSourceError::Body)?;
-        Ok(body.to_bytes().to_vec())
+            .map_err(|_| JwksSourceError::Timeout)?
     }
 }

@@ -91,7 +91,7 @@ impl JwtVerifier {
                 "the token requires an unsupported extension",
             ));
         }
-        if !signature::is_accepted(header.alg) {
+        if !signature::is_supported(header.alg) {
             return Err(AuthError::Invalid("the token's algorithm is not supported"));
         }
         let key = self.keys.find(header.kid.as_deref(), header.alg).await?;

@@ -13,7 +13,7 @@
 //!
 //! Allowed origins can read responses through CORS, without credentials: the server sets no cookies.
 
-mod origin;
+pub(super) mod origin;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use axum::{
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::warn;
 
-use super::graphql::REQUEST_ID;
+use super::request::REQUEST_ID;
 use origin::Host;
 
 pub use origin::{InvalidOrigin, Origin};

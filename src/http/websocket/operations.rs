@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
+use async_graphql::{Request, Response as GraphQlResponse, parser::types::OperationType};
 use axum::extract::ws::Message;
 use futures_util::{
     Stream, StreamExt,
@@ -73,19 +73,7 @@ impl Operations {
             messages,
             request_id,
         };
-        let prepared = state
-            .graphql
-            .prepare(request, principal, &operation.request_id);
-        let prepared = prepared.and_then(|prepared| {
-            match state.rate_limiter.start_operation(principal, prepared.cost) {
-                Ok(slot) => Ok((prepared, slot)),
-                Err(error) => Err(Box::new(error_response(
-                    ErrorCode::RateLimited,
-                    error.message,
-                ))),
-            }
-        });
-        let output = match prepared {
+        let output = match prepare(request, principal, state, &operation.request_id) {
             Ok((prepared, slot)) => operation.execute(prepared, slot, state),
             Err(response) => operation.reject(&response),
         };
@@ -110,6 +98,21 @@ impl Operations {
         }
         Some(output)
     }
+}
+
+/// Validates a request and applies the rate limit.
+fn prepare(
+    request: Request,
+    principal: &Arc<Principal>,
+    state: &AppState,
+    request_id: &str,
+) -> Result<(PreparedRequest, Slot), Box<GraphQlResponse>> {
+    let prepared = state.graphql.prepare(request, principal, request_id)?;
+    let slot = state
+        .rate_limiter
+        .start_operation(principal, prepared.cost)
+        .map_err(|error| error_response(ErrorCode::RateLimited, error.message))?;
+    Ok((prepared, slot))
 }
 
 struct Operation {

@@ -1,4 +1,4 @@
-//! Keys that sign, an issuer on this machine, a clock that stands still.
+//! Key pairs, a local issuer and a fixed clock.
 
 use std::{
     io::Write,
@@ -22,7 +22,7 @@ use ring::{
     rand::SystemRandom,
     signature::{
         ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-        EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+        EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
         RsaPublicKeyComponents,
     },
 };
@@ -35,29 +35,29 @@ use super::super::JwtSettings;
 use crate::clock::Clock;
 
 pub(super) const ISSUER: &str = "https://issuer.example";
-/// 2030-01-01, so that the machine's own clock would find nothing to be expired.
+/// 2030-01-01, so that nothing has expired by the system clock.
 pub(super) const START: DateTime<Utc> = DateTime::from_timestamp(1_893_456_000, 0).unwrap();
 
 #[derive(Debug)]
-pub(super) struct StoppedClock(Mutex<DateTime<Utc>>);
+pub(super) struct FixedClock(Mutex<DateTime<Utc>>);
 
-impl Default for StoppedClock {
+impl Default for FixedClock {
     fn default() -> Self {
         Self(Mutex::new(START))
     }
 }
 
-impl StoppedClock {
+impl FixedClock {
     pub(super) fn set(&self, now: DateTime<Utc>) {
         *self.0.lock().unwrap() = now;
     }
 
-    pub(super) fn pass(&self, seconds: i64) {
+    pub(super) fn advance(&self, seconds: i64) {
         *self.0.lock().unwrap() += TimeDelta::seconds(seconds);
     }
 }
 
-impl Clock for StoppedClock {
+impl Clock for FixedClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap()
     }
@@ -82,7 +82,7 @@ pub(super) fn key_file(set: &Value) -> NamedTempFile {
     file
 }
 
-/// Claims that are accepted for an hour from [`START`].
+/// Claims that are valid for one hour from [`START`].
 pub(super) fn good() -> Value {
     json!({"iss": ISSUER, "aud": "sync-history", "sub": "ada", "exp": START.timestamp() + 3600})
 }
@@ -100,22 +100,22 @@ pub(super) fn forged(header: &Value, claims: &Value, signature: &[u8]) -> String
     format!("{body}.{}", base64url(signature))
 }
 
-enum Private {
+enum PrivateKey {
     Rsa(Box<RsaKeyPair>),
     Curve(&'static str, EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
 
-pub(super) struct Pair {
+pub(super) struct KeyPair {
     kid: String,
-    private: Private,
+    private: PrivateKey,
 }
 
-impl Pair {
+impl KeyPair {
     pub(super) fn rsa() -> Self {
         let der = der(include_str!("../../../../tests/keys/rsa.pem"));
         let pair = RsaKeyPair::from_pkcs8(&der).unwrap();
-        Self::named("rsa", Private::Rsa(Box::new(pair)))
+        Self::named("rsa", PrivateKey::Rsa(Box::new(pair)))
     }
 
     pub(super) fn p256() -> Self {
@@ -131,10 +131,10 @@ impl Pair {
     pub(super) fn ed25519() -> Self {
         let der = der(include_str!("../../../../tests/keys/ed25519.pem"));
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).unwrap();
-        Self::named("ed25519", Private::Ed25519(pair))
+        Self::named("ed25519", PrivateKey::Ed25519(pair))
     }
 
-    /// A key that nobody else has.
+    /// Generates a key pair that is in no key set.
     pub(super) fn stranger() -> Self {
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let der = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
@@ -148,33 +148,33 @@ impl Pair {
         der: &[u8],
     ) -> Self {
         let pair = EcdsaKeyPair::from_pkcs8(by, der, &SystemRandom::new()).unwrap();
-        Self::named(kid, Private::Curve(name, pair))
+        Self::named(kid, PrivateKey::Curve(name, pair))
     }
 
-    fn named(kid: &str, private: Private) -> Self {
+    fn named(kid: &str, private: PrivateKey) -> Self {
         Self {
             kid: kid.to_owned(),
             private,
         }
     }
 
-    pub(super) fn called(mut self, kid: &str) -> Self {
+    pub(super) fn with_kid(mut self, kid: &str) -> Self {
         kid.clone_into(&mut self.kid);
         self
     }
 
     pub(super) fn jwk(&self) -> Value {
         let mut jwk = match &self.private {
-            Private::Rsa(pair) => {
+            PrivateKey::Rsa(pair) => {
                 let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public());
                 json!({"kty": "RSA", "n": base64url(public.n), "e": base64url(public.e)})
             }
-            Private::Curve(curve, pair) => {
+            PrivateKey::Curve(curve, pair) => {
                 let point = &pair.public_key().as_ref()[1..];
                 let (x, y) = point.split_at(point.len() / 2);
                 json!({"kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y)})
             }
-            Private::Ed25519(pair) => {
+            PrivateKey::Ed25519(pair) => {
                 json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(pair.public_key())})
             }
         };
@@ -182,7 +182,7 @@ impl Pair {
         jwk
     }
 
-    /// The public key as whoever confuses it with a secret might have it.
+    /// Encodings of the public key that a verifier might confuse with a shared secret.
     pub(super) fn public_forms(&self) -> Vec<Vec<u8>> {
         let jwk = self.jwk();
         let part = jwk["n"].as_str().or(jwk["x"].as_str()).unwrap();
@@ -191,22 +191,22 @@ impl Pair {
     }
 
     pub(super) fn sign(&self, algorithm: &str, claims: &Value) -> String {
-        self.sign_under(&json!({"alg": algorithm, "kid": self.kid}), claims)
+        self.sign_with_header(&json!({"alg": algorithm, "kid": self.kid}), claims)
     }
 
-    pub(super) fn sign_under(&self, header: &Value, claims: &Value) -> String {
+    pub(super) fn sign_with_header(&self, header: &Value, claims: &Value) -> String {
         let unsigned = forged(header, claims, &[]);
         let message = unsigned.trim_end_matches('.').as_bytes();
         let random = SystemRandom::new();
         let signature = match &self.private {
-            Private::Rsa(pair) => {
+            PrivateKey::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
                     .unwrap();
                 signature
             }
-            Private::Curve(_, pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
-            Private::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+            PrivateKey::Curve(_, pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
+            PrivateKey::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
         };
         format!("{unsigned}{}", base64url(signature))
     }
@@ -225,34 +225,34 @@ fn der(pem: &str) -> Vec<u8> {
     BASE64_STANDARD.decode(base64).unwrap()
 }
 
-/// An issuer whose answers can be changed.
+/// An issuer whose responses can be changed.
 #[derive(Clone)]
 pub(super) struct Issuer {
     address: SocketAddr,
-    answers: Arc<Answers>,
+    responses: Arc<Responses>,
 }
 
 #[derive(Default)]
-struct Answers {
+struct Responses {
     status: Mutex<StatusCode>,
     set: Mutex<String>,
-    /// What the configuration says other than the truth.
-    configuration: Mutex<Option<Value>>,
+    /// Replaces the correct discovery document.
+    discovery: Mutex<Option<Value>>,
     delay: Mutex<Duration>,
     fetches: AtomicUsize,
 }
 
 impl Issuer {
-    pub(super) async fn start(pairs: &[Pair]) -> Self {
+    pub(super) async fn start(pairs: &[KeyPair]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = Self {
             address: listener.local_addr().unwrap(),
-            answers: Arc::default(),
+            responses: Arc::default(),
         };
         issuer.publish(pairs);
         let router = Router::new()
             .route("/keys", get(keys))
-            .route("/.well-known/openid-configuration", get(configuration))
+            .route("/.well-known/openid-configuration", get(discovery))
             .with_state(issuer.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         issuer
@@ -269,41 +269,45 @@ impl Issuer {
         }
     }
 
-    pub(super) fn publish(&self, pairs: &[Pair]) {
-        let keys: Vec<_> = pairs.iter().map(Pair::jwk).collect();
-        self.answer(StatusCode::OK, &json!({"keys": keys}).to_string());
+    pub(super) fn publish(&self, pairs: &[KeyPair]) {
+        let keys: Vec<_> = pairs.iter().map(KeyPair::jwk).collect();
+        self.respond(StatusCode::OK, &json!({"keys": keys}).to_string());
     }
 
-    pub(super) fn answer(&self, status: StatusCode, body: &str) {
-        *self.answers.status.lock().unwrap() = status;
-        body.clone_into(&mut self.answers.set.lock().unwrap());
+    pub(super) fn respond(&self, status: StatusCode, body: &str) {
+        *self.responses.status.lock().unwrap() = status;
+        body.clone_into(&mut self.responses.set.lock().unwrap());
     }
 
-    pub(super) fn configure(&self, configuration: Value) {
-        *self.answers.configuration.lock().unwrap() = Some(configuration);
+    pub(super) fn set_discovery(&self, document: Value) {
+        *self.responses.discovery.lock().unwrap() = Some(document);
     }
 
-    pub(super) fn delay(&self, delay: Duration) {
-        *self.answers.delay.lock().unwrap() = delay;
+    pub(super) fn set_delay(&self, delay: Duration) {
+        *self.responses.delay.lock().unwrap() = delay;
     }
 
     pub(super) fn fetches(&self) -> usize {
-        self.answers.fetches.load(Ordering::SeqCst)
+        self.responses.fetches.load(Ordering::SeqCst)
     }
 }
 
 async fn keys(State(issuer): State<Issuer>) -> impl IntoResponse {
-    issuer.answers.fetches.fetch_add(1, Ordering::SeqCst);
-    let delay = *issuer.answers.delay.lock().unwrap();
+    issuer.responses.fetches.fetch_add(1, Ordering::SeqCst);
+    let delay = *issuer.responses.delay.lock().unwrap();
     tokio::time::sleep(delay).await;
-    let status = *issuer.answers.status.lock().unwrap();
+    let status = *issuer.responses.status.lock().unwrap();
     let location = [("location", "/.well-known/openid-configuration")];
-    (status, location, issuer.answers.set.lock().unwrap().clone())
+    (
+        status,
+        location,
+        issuer.responses.set.lock().unwrap().clone(),
+    )
 }
 
-async fn configuration(State(issuer): State<Issuer>) -> String {
+async fn discovery(State(issuer): State<Issuer>) -> String {
     let keys = format!("{}/keys", issuer.url());
-    let truth = json!({"issuer": issuer.url(), "jwks_uri": keys});
-    let answer = issuer.answers.configuration.lock().unwrap().clone();
-    answer.unwrap_or(truth).to_string()
+    let correct = json!({"issuer": issuer.url(), "jwks_uri": keys});
+    let replaced = issuer.responses.discovery.lock().unwrap().clone();
+    replaced.unwrap_or(correct).to_string()
 }
