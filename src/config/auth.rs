@@ -8,7 +8,7 @@ use crate::auth::{AuthSettings, JwtSettings, Scopes};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Authentication")]
 pub struct AuthArgs {
-    /// Issuer of accepted tokens (JWT): the required `iss` claim. Its key set is found through `OpenID`
+    /// Issuer of accepted tokens (JWT): the required `iss` claim. Its key set is found through OpenID
     /// Connect Discovery
     #[arg(
         long,

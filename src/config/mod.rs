@@ -36,7 +36,7 @@ pub struct Config {
     )]
     pub listen: String,
 
-    /// Origin allowed to make cross-origin requests (CORS), such as <https://admin.example>; repeat the flag
+    /// Origin allowed to make cross-origin requests (CORS), such as `https://admin.example`; repeat the flag
     /// or separate several with commas
     #[arg(
         long,
