@@ -10,6 +10,8 @@ pub mod api_key;
 pub mod change;
 mod enums;
 pub mod event;
+pub mod feed;
+pub mod feed_position;
 mod json_column;
 pub mod run;
 pub mod user;

@@ -1,5 +1,4 @@
-//! Reading the tables behind the feed: what each database can say about moments, and what lies
-//! between them.
+//! Bounded reads of the tables behind the feed: the change log `sync_change`, and `sync_event`.
 
 use std::{
     collections::HashMap,
@@ -7,11 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use entity::{Details, change, event, run};
-use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use entity::{change, event, run};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryResult,
-    QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait, Select, prelude::DateTimeUtc,
 };
 use tracing::warn;
 use uuid::Uuid;
@@ -19,155 +18,144 @@ use uuid::Uuid;
 use super::{
     change::{AddedEvent, Change},
     origin::{self, FeedOrigin},
-    position::{CommitPosition, FeedCursor, Table},
-    query::query_one,
+    position::FeedCursor,
 };
 use crate::{
-    db::{
-        Database,
-        keyset::{PageRequest, Position},
-    },
+    db::Database,
     events::Event,
     runs::{self, Error, Run},
-    store::{event_order, read_all, select_events},
+    store::{
+        CommitPosition,
+        feed::{self as store, FeedTable},
+    },
 };
 
-/// What lies between two moments, in order; and where to read on, if there may be more.
-pub(super) type Part<T> = (Vec<Arc<T>>, Option<FeedCursor>);
+/// Rows of an interval, and the cursor to continue from; `None` at the end of the interval.
+pub(super) type Rows<T> = (Vec<Arc<T>>, Option<FeedCursor>);
 
-/// The tables of one database.
+/// The tables behind the feed of one database.
 #[derive(Debug)]
-pub struct ChangeLog {
+pub(crate) struct ChangeLog {
     database: Database,
-    feed: Uuid,
-    /// Events up to this `seq` came with a database that has moved.
-    moved_seq: i64,
+    origin: FeedOrigin,
 }
 
 impl ChangeLog {
+    /// Opens the change log; starts it anew if the database has been moved here from another origin.
     pub(super) async fn open(database: Database) -> Result<Self, DbErr> {
-        let FeedOrigin { feed, moved_seq } = origin::find(&database).await?;
-        Ok(Self {
-            database,
-            feed,
-            moved_seq,
-        })
+        let origin = origin::find(&database).await?;
+        Ok(Self { database, origin })
     }
 
-    pub(super) fn feed(&self) -> Uuid {
-        self.feed
+    /// Returns the current commit position.
+    pub(super) async fn commit_position(&self) -> Result<CommitPosition, DbErr> {
+        store::commit_position(self.database.read()).await
     }
 
-    /// This moment.
-    pub(super) async fn head(&self) -> Result<CommitPosition, DbErr> {
-        head(self.database.read()).await
+    /// Returns the cursor after everything committed by `position`.
+    pub(super) fn cursor_at(&self, position: CommitPosition) -> FeedCursor {
+        FeedCursor::at(self.origin.feed, position)
     }
 
-    /// Makes sure that `cursor` is of this feed as it is at `head`.
-    pub(super) fn check(&self, cursor: &FeedCursor, head: &CommitPosition) -> runs::Result<()> {
-        if cursor.feed() != self.feed || cursor.is_ahead_of(head) {
+    /// Returns the cursor before everything, in the interval that ends at `upto`.
+    pub(super) fn beginning(&self, upto: CommitPosition) -> FeedCursor {
+        FeedCursor::beginning(self.origin.feed, upto)
+    }
+
+    /// Validates that `cursor` belongs to this feed and is not ahead of `now`.
+    ///
+    /// # Errors
+    /// Returns [`Error::CursorExpired`] otherwise.
+    pub(super) fn validate(&self, cursor: &FeedCursor, now: &CommitPosition) -> runs::Result<()> {
+        if cursor.feed() != self.origin.feed || cursor.upto.is_ahead_of(now) {
             return Err(Error::CursorExpired);
         }
         Ok(())
     }
 
-    /// Makes sure that nothing behind `cursor` had been pruned when it was read just now.
-    pub(super) async fn check_kept(&self, cursor: &FeedCursor) -> runs::Result<()> {
-        let sql = "SELECT pruned, pruned_seq FROM sync_feed";
-        let row = query_one(self.database.read(), sql).await?;
-        let pruned: Option<String> = row.try_get("", "pruned")?;
-        let pruned_seq: i64 = row.try_get("", "pruned_seq")?;
-        // Nothing is gone that was committed behind the base of its interval; or what is gone lies
-        // before its place in there.
-        let is_kept = pruned
-            .and_then(|head| head.parse().ok())
-            .is_none_or(|head| {
-                cursor.base.includes(&head)
-                    || cursor.upto.includes(&head) && cursor.seq >= pruned_seq
+    /// Validates that no change after `cursor` has been pruned. Called after reading, this covers the rows
+    /// just read.
+    ///
+    /// # Errors
+    /// Returns [`Error::CursorExpired`] if one has been.
+    pub(super) async fn validate_retained(&self, cursor: &FeedCursor) -> runs::Result<()> {
+        let state = origin::state(self.database.read()).await?;
+        let is_retained = state
+            .pruned
+            .and_then(|position| position.parse().ok())
+            .is_none_or(|pruned| {
+                // Either everything pruned is before the interval, or before the cursor within it.
+                cursor.base.includes(&pruned)
+                    || cursor.upto.includes(&pruned) && cursor.seq >= state.pruned_seq
             });
-        is_kept.then_some(()).ok_or(Error::CursorExpired)
+        is_retained.then_some(()).ok_or(Error::CursorExpired)
     }
 
-    /// The changes behind `cursor` in its interval, at most `limit`.
+    /// Returns up to `limit` changes after `cursor` in its interval. Changes of runs deleted since are
+    /// left out.
     pub(super) async fn changes(
         &self,
         cursor: &FeedCursor,
         limit: u32,
-    ) -> Result<Part<Change>, DbErr> {
-        let select = Query::select().from(change::Entity).take();
-        let (rows, last) = self.between(Table::Changes, select, cursor, limit).await?;
-        let rows: Vec<change::Model> = rows.iter().filter_map(read).collect();
-        let mut ids: Vec<Uuid> = rows.iter().map(|row| row.run_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let runs = if ids.is_empty() {
-            Vec::new()
-        } else {
-            self.runs(ids).await?
-        };
-        Ok((changes(cursor, rows, runs), last))
+    ) -> Result<Rows<Change>, DbErr> {
+        let select = change::Entity::find();
+        let (rows, next) = self.read(FeedTable::Changes, select, cursor, limit).await?;
+        let rows: Vec<change::Model> = rows.iter().filter_map(parse).collect();
+        let runs = self.runs_of(&rows).await?;
+        let changes = rows.into_iter().filter_map(|row| {
+            let run = runs.get(&row.run_id)?;
+            Some(Arc::new(Change::new(cursor.after_row(row.seq), row, run)))
+        });
+        Ok((changes.collect(), next))
     }
 
-    /// The events behind `cursor` in its interval, at most `limit`; of all runs, or of one.
+    /// Returns up to `limit` events after `cursor` in its interval: of one run, or of all runs.
     pub(super) async fn events(
         &self,
         cursor: &FeedCursor,
         run_id: Option<Uuid>,
         limit: u32,
-    ) -> Result<Part<AddedEvent>, DbErr> {
-        let mut select = Query::select().from(event::Entity).take();
+    ) -> Result<Rows<AddedEvent>, DbErr> {
+        let mut select = event::Entity::find().expr_as(Expr::col("seq"), "seq");
         if let Some(run_id) = run_id {
-            select.and_where(Expr::col(event::Column::SyncId).eq(run_id));
+            select = select.filter(event::Column::SyncId.eq(run_id));
         }
-        let (rows, last) = self.between(Table::Events, select, cursor, limit).await?;
+        let (rows, next) = self.read(FeedTable::Events, select, cursor, limit).await?;
         let events = rows.iter().filter_map(|row| {
-            let cursor = cursor.behind(row.try_get("", "seq").ok()?);
-            let event = read(row)?;
+            let cursor = cursor.after_row(row.try_get("", "seq").ok()?);
+            let event = parse(row)?;
             Some(Arc::new(AddedEvent { cursor, event }))
         });
-        Ok((events.collect(), last))
+        Ok((events.collect(), next))
     }
 
-    async fn runs(&self, ids: Vec<Uuid>) -> Result<Vec<Run>, DbErr> {
-        let select = Query::select()
-            .expr(Expr::cust("*"))
-            .from(run::Entity)
-            .and_where(Expr::col(run::Column::Id).is_in(ids))
-            .take();
-        let rows = self.database.read().query_all(&select).await?;
-        Ok(rows.iter().filter_map(read).collect())
-    }
-
-    /// Events of a run that were there before this server, oldest first, behind a place.
+    /// Returns up to `limit` events of a run from before the feed, oldest first, after the one with this
+    /// time and id.
     pub(super) async fn adopted_events(
         &self,
         run_id: Uuid,
-        after: Option<Position>,
+        after: Option<(DateTimeUtc, Uuid)>,
         limit: u32,
     ) -> Result<Vec<Event>, DbErr> {
-        if self.database.backend() != DbBackend::Postgres {
+        let Some(is_adopted) = store::is_adopted_event(&self.database, self.origin.moved_seq)
+        else {
             return Ok(Vec::new());
-        }
-        let mut select = select_events();
-        select
-            .and_where(event::Column::SyncId.eq(run_id))
-            .and_where(
-                Expr::col("seq")
-                    .is_null()
-                    .or(Expr::col("seq").lte(self.moved_seq)),
-            );
-        let page = PageRequest {
-            limit,
-            after,
-            before: None,
-            from_end: false,
-            fetch_extra: false,
         };
-        let select = event_order(false).select(select, &page);
-        read_all(self.database.read(), &select).await
+        let mut select = event::Entity::find()
+            .filter(event::Column::SyncId.eq(run_id))
+            .filter(is_adopted)
+            .order_by_asc(event::Column::Timestamp)
+            .order_by_asc(event::Column::Id)
+            .limit(u64::from(limit));
+        if let Some((time, id)) = after {
+            let key = [event::Column::Timestamp, event::Column::Id].map(Expr::col);
+            let after = Expr::tuple([Expr::val(time), Expr::val(id)]);
+            select = select.filter(Expr::tuple(key).gt(after));
+        }
+        select.all(self.database.read()).await
     }
 
-    /// The status of a run; none if it does not exist.
+    /// Returns the status of a run; `None` if there is no such run.
     pub(super) async fn status(&self, run_id: Uuid) -> Result<Option<String>, DbErr> {
         run::Entity::find_by_id(run_id)
             .select_only()
@@ -177,130 +165,62 @@ impl ChangeLog {
             .await
     }
 
-    /// The rows of `select`, which is of `table`, behind `cursor` in its interval.
-    async fn between(
+    async fn runs_of(&self, rows: &[change::Model]) -> Result<HashMap<Uuid, Arc<Run>>, DbErr> {
+        if rows.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut ids: Vec<Uuid> = rows.iter().map(|row| row.run_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let select = run::Entity::find().filter(run::Column::Id.is_in(ids));
+        let rows = self.database.read().query_all(select.as_query()).await?;
+        let runs = rows.iter().filter_map(parse::<Run>);
+        Ok(runs.map(|run| (run.id, Arc::new(run))).collect())
+    }
+
+    /// Reads up to `limit` rows of `table` after `cursor` in its interval.
+    async fn read<E: EntityTrait>(
         &self,
-        table: Table,
-        mut select: SelectStatement,
+        table: FeedTable,
+        select: Select<E>,
         cursor: &FeedCursor,
         limit: u32,
     ) -> Result<(Vec<QueryResult>, Option<FeedCursor>), DbErr> {
-        let seq = || Expr::col("seq");
         let after = match table {
-            Table::Changes => cursor.seq,
-            Table::Events => Ord::max(cursor.seq, self.moved_seq),
+            FeedTable::Changes => cursor.seq,
+            // Those up to it are adopted events.
+            FeedTable::Events => Ord::max(cursor.seq, self.origin.moved_seq),
         };
-        let interval = match (&cursor.base, &cursor.upto) {
-            // The first condition lets the index skip what had ended before; the second holds for
-            // transactions that were open then.
-            (CommitPosition::Snapshot(base), CommitPosition::Snapshot(upto)) => {
-                Expr::cust_with_values(
-                    "xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
-                 AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
-                 AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot)",
-                    [base.to_string(), upto.to_string()],
-                )
-            }
-            (base, upto) => seq().gt(base.seq(table)).and(seq().lte(upto.seq(table))),
-        };
-        select
-            .expr(Expr::cust("*"))
-            .and_where(interval)
-            .and_where(seq().gt(after))
-            .order_by("seq", Order::Asc)
+        let seq = || Expr::col("seq");
+        let select = select
+            .filter(store::committed_between(table, &cursor.base, &cursor.upto))
+            .filter(seq().gt(after))
+            .order_by_asc(seq())
             .limit(u64::from(limit));
-        let rows = self.database.read().query_all(&select).await?;
-        let last = match rows.last() {
+        let rows = self.database.read().query_all(select.as_query()).await?;
+        let next = match rows.last() {
             Some(row) if rows.len() == limit as usize => {
-                Some(cursor.behind(row.try_get("", "seq")?))
+                Some(cursor.after_row(row.try_get("", "seq")?))
             }
             _ => None,
         };
-        Ok((rows, last))
+        Ok((rows, next))
     }
 }
 
-/// Reads a row; none, with a line in the log, if it holds what this server cannot read. What one row
-/// holds must not keep the feed from all that comes behind it.
-fn read<M: FromQueryResult>(row: &QueryResult) -> Option<M> {
-    // An instant beyond what can be counted is a panic of the driver's.
-    let read = catch_unwind(AssertUnwindSafe(|| M::from_query_result(row, "")));
-    match read {
+/// Parses a row. Logs and leaves out a row that cannot be parsed, so that it does not block the rows after
+/// it.
+fn parse<M: FromQueryResult>(row: &QueryResult) -> Option<M> {
+    // The driver panics on a timestamp beyond chrono's range.
+    match catch_unwind(AssertUnwindSafe(|| M::from_query_result(row, ""))) {
         Ok(Ok(model)) => Some(model),
         Ok(Err(error)) => {
-            warn!(%error, "the feed leaves out a row that cannot be read");
+            warn!(%error, "the feed leaves out a row that cannot be parsed");
             None
         }
         Err(_) => {
-            warn!("the feed leaves out a row that cannot be read");
+            warn!("the feed leaves out a row that cannot be parsed");
             None
         }
     }
-}
-
-/// This moment, as seen by `connection`.
-pub(super) async fn head(connection: &impl ConnectionTrait) -> Result<CommitPosition, DbErr> {
-    let sql = match connection.get_database_backend() {
-        DbBackend::Postgres => "SELECT pg_current_snapshot()::text AS head",
-        // sqlite_sequence remembers the highest seq ever given, also when its row is pruned.
-        _ => {
-            "SELECT coalesce(max(seq) FILTER (WHERE name = 'sync_change'), 0) || ':' || \
-             coalesce(max(seq) FILTER (WHERE name = 'sync_event'), 0) AS head FROM sqlite_sequence"
-        }
-    };
-    let head: String = query_one(connection, sql).await?.try_get("", "head")?;
-    head.parse()
-        .map_err(|error| DbErr::Type(format!("{error}")))
-}
-
-/// The changes of `rows`, each with its run now, before and after. A run that another writer has
-/// deleted since has no changes any more.
-fn changes(cursor: &FeedCursor, rows: Vec<change::Model>, runs: Vec<Run>) -> Vec<Arc<Change>> {
-    let runs: HashMap<Uuid, Arc<Run>> = runs
-        .into_iter()
-        .map(|run| (run.id, Arc::new(run)))
-        .collect();
-    let changes = rows.into_iter().filter_map(|row| {
-        let run = Arc::clone(runs.get(&row.run_id)?);
-        Some(Arc::new(Change {
-            cursor: cursor.behind(row.seq),
-            before: found_by(&row, &run),
-            after: left_by(&row, &run),
-            run,
-            row,
-        }))
-    });
-    changes.collect()
-}
-
-/// The run as a change left it.
-fn left_by(row: &change::Model, run: &Arc<Run>) -> Arc<Run> {
-    if run.version == row.version {
-        return Arc::clone(run);
-    }
-    let mut after = without_details(run);
-    after.status.clone_from(&row.status);
-    after.completed_at = row.completed_at;
-    after.records_processed = row.records_processed;
-    after.records_failed = row.records_failed;
-    after.error_message.clone_from(&row.error_message);
-    Arc::new(after)
-}
-
-/// The run as a change found it; none if it made it.
-fn found_by(row: &change::Model, run: &Run) -> Option<Arc<Run>> {
-    let mut before = without_details(run);
-    before.status = row.previous_status.clone()?;
-    before.completed_at = row.previous_completed_at;
-    before.records_processed = row.previous_records_processed?;
-    before.records_failed = row.previous_records_failed?;
-    before.error_message.clone_from(&row.previous_error_message);
-    Some(Arc::new(before))
-}
-
-/// What filters look at; details may be large, and a batch has many changes.
-fn without_details(run: &Run) -> Run {
-    let mut run = run.clone();
-    run.details = Details::NotLoaded;
-    run
 }

@@ -1,39 +1,47 @@
-//! The change feed: each committed change of a run once, in order, to whoever watches.
+//! The change feed: delivers each committed change of a run once, in order, to every subscriber.
 //!
-//! Triggers write every change to `sync_change`, whoever makes it; that table is the feed's only
-//! source of changes, and `sync_event` itself, whose rows never change, that of events. One task per
-//! process, the `tail`, reads both and hands what it reads to all who watch, in memory. One that comes
-//! with an older cursor, or fell behind, reads the table by its own cursor until it has reached the
-//! tail; see `watch`.
+//! Database triggers write every change to the change log `sync_change`, whichever application makes it.
+//! The log is the feed's only source of changes; `sync_event`, whose rows are immutable, is that of events.
 //!
-//! The order of writing (`seq`) is not the order of committing: a row that commits late would be
-//! skipped by whoever remembers only the highest `seq` seen. Hence a [`FeedCursor`] names two moments,
-//! and the rows that were committed between them; see `cursor`.
+//! The order of writing (`seq`) is not the order of commits: a reader that remembers only the highest `seq`
+//! seen skips a row that is committed late. Hence a [`FeedCursor`] names two commit positions, and a row
+//! among those committed between them.
+//!
+//! Bottom up:
+//! - `position`: cursors. `change`: rows. `origin`: the identity of the feed.
+//! - `change_log`: bounded reads of the tables.
+//! - `tail`: one task per process polls the tables, and publishes what it reads in memory.
+//! - `topic`: what can be subscribed to: `run_changes` and `run_events`.
+//! - `backfill`: a topic read from the table, after a cursor and up to a position of the tail.
+//! - `stream`: a topic followed in memory, from a position of the tail until it lags.
+//! - `notifier`: notifications between servers. `retention`: pruning of old changes.
 
+mod backfill;
 mod change;
 mod change_log;
 mod notifier;
 mod origin;
 mod position;
-mod query;
 mod retention;
 mod retry;
 mod run_changes;
 mod run_events;
 mod stream;
 mod tail;
+mod topic;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-pub use change::{AddedEvent, Change};
-pub use position::FeedCursor;
-pub use run_changes::{RunChange, RunChanges};
-pub use run_events::{EventCursor, RunEvents};
-pub use stream::{Backfill, LiveStream, TickRange, Topic};
-pub use tail::TailPosition;
+pub(crate) use backfill::Backfill;
+pub(crate) use position::{EventCursor, FeedCursor};
+pub(crate) use run_changes::{RunChange, RunChanges};
+pub(crate) use run_events::RunEvents;
+pub(crate) use stream::{LiveStream, StreamEnd};
+pub(crate) use tail::TailPosition;
+pub(crate) use topic::{Delivery, Topic};
 
 use crate::{
     db::Database,
@@ -42,21 +50,21 @@ use crate::{
 use change_log::ChangeLog;
 use tail::Tail;
 
-/// The changes of all runs in one database, as this process sees them.
+/// The changes of all runs in one database. Clones share one tail, which stops when the last one is
+/// dropped.
 #[derive(Clone, Debug)]
 pub struct ChangeFeed {
     log: Arc<ChangeLog>,
     tail: Tail,
-    /// They end with the last that holds the feed.
     _tasks: Arc<JoinSet<()>>,
 }
 
-/// How the feed is kept.
+/// Settings of the feed.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// How often to look for what other writers did, while somebody watches.
+    /// Time between two polls for changes by other applications, while there are subscribers.
     pub poll_interval: Duration,
-    /// How long changes are kept, for those who come back with a cursor.
+    /// Time for which changes are kept, so that subscribers can resume.
     pub retention: Duration,
 }
 
@@ -70,23 +78,25 @@ impl Default for Settings {
 }
 
 impl ChangeFeed {
-    /// Starts to follow the changes in `database`, and looks for more whenever `signal` is notified; `own` is
-    /// this server's name among those on it.
+    /// Starts the feed of `database`. It polls at once when `signal` is notified. `server_id` identifies
+    /// this server among those on the database.
     ///
     /// # Errors
-    /// The database does not answer.
+    /// Returns [`Error::Unavailable`](crate::runs::Error::Unavailable) if the database is.
     pub async fn start(
         database: Database,
-        own: Uuid,
+        server_id: Uuid,
         signal: &ChangeSignal,
         settings: Settings,
     ) -> Result<Self> {
         let log = Arc::new(ChangeLog::open(database.clone()).await?);
         let mut tasks = JoinSet::new();
-        let tail = Tail::start(Arc::clone(&log), settings.poll_interval, signal, &mut tasks);
-        let heard = tail.clone();
-        notifier::spawn(&database, own, signal, &mut tasks, move || heard.ring());
-        tasks.spawn(retention::keep_up(database, settings.retention));
+        let tail = Tail::spawn(Arc::clone(&log), settings.poll_interval, signal, &mut tasks);
+        let notified = tail.clone();
+        notifier::spawn(&database, server_id, signal, &mut tasks, move || {
+            notified.wake();
+        });
+        tasks.spawn(retention::run(database, settings.retention));
         Ok(Self {
             log,
             tail,
@@ -94,56 +104,49 @@ impl ChangeFeed {
         })
     }
 
-    /// The place behind everything committed so far.
+    /// Returns the cursor after everything committed so far.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn now(&self) -> Result<FeedCursor> {
-        let head = self.log.head().await?;
-        Ok(FeedCursor::at(self.log.feed(), head))
+    /// Returns [`Error::Unavailable`](crate::runs::Error::Unavailable) if the database is.
+    pub(crate) async fn now(&self) -> Result<FeedCursor> {
+        let position = self.log.commit_position().await?;
+        Ok(self.log.cursor_at(position))
     }
 
-    /// Waits until what is committed by now is published, and tells that moment.
+    /// Waits until the tail has published everything committed so far, and returns its position.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn reach(&self) -> Result<TailPosition> {
-        self.tail.reach().await
+    /// Returns [`Error::Unavailable`](crate::runs::Error::Unavailable) if the database is.
+    pub(crate) async fn position(&self) -> Result<TailPosition> {
+        self.tail.position().await
     }
 
-    /// All of `subject` behind `after` up to a moment. Without a cursor these are no changes, and all
-    /// events.
+    /// Reads `topic` from the table: after `after`, or from its beginning, up to `upto`.
     ///
     /// # Errors
-    /// There is no such thing; the cursor is of another database, or newer than this one; or the
-    /// database does not answer.
-    pub async fn replay<S: Topic>(
+    /// Returns [`Error::NotFound`](crate::runs::Error::NotFound) if the run does not exist, and
+    /// [`Error::CursorExpired`](crate::runs::Error::CursorExpired) if the cursor belongs to another
+    /// database, or to a later state of this one.
+    pub(crate) async fn backfill<T: Topic>(
         &self,
-        subject: S,
-        after: Option<S::Place>,
+        topic: T,
+        after: Option<T::Cursor>,
         upto: TailPosition,
-    ) -> Result<Backfill<S>> {
-        subject.check(&self.log, after.as_ref(), &upto.head).await?;
-        Ok(Backfill::new(
-            Arc::clone(&self.log),
-            self.tail.clone(),
-            subject,
-            after,
-            upto,
-        ))
+    ) -> Result<Backfill<T>> {
+        topic
+            .validate(&self.log, after.as_ref(), &upto.commit)
+            .await?;
+        let (log, tail) = (Arc::clone(&self.log), self.tail.clone());
+        Ok(Backfill::new(log, tail, topic, after, upto))
     }
 
-    /// All of `subject` that is committed from now on.
+    /// Follows `topic` in memory: everything committed after a position that is not before the call.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn watch<S: Topic>(&self, subject: S) -> Result<LiveStream<S>> {
-        let attached = self.tail.attach::<S>().await?;
-        Ok(LiveStream::new(
-            Arc::clone(&self.log),
-            self.tail.clone(),
-            subject,
-            attached,
-        ))
+    /// Returns [`Error::Unavailable`](crate::runs::Error::Unavailable) if the database is.
+    pub(crate) async fn follow<T: Topic>(&self, topic: T) -> Result<LiveStream<T>> {
+        let (start, batches) = self.tail.subscribe(T::channel).await?;
+        let cursor = self.log.cursor_at(start.commit.clone()).into();
+        Ok(LiveStream::new(topic, &start, cursor, batches))
     }
 }

@@ -1,16 +1,15 @@
-//! Telling the other servers on one PostgreSQL database that there is something to read, so that their
-//! subscribers need not wait for a poll.
+//! Notification of the other servers on one PostgreSQL database, so that their subscribers do not wait for
+//! the next poll.
 //!
-//! NOTIFY is dear to writers, since it makes commits queue. So it is not part of a write: a server that
-//! has written rings afterwards, in a transaction of its own that need not be durable, and once for all
-//! it has written since it rang last. Measured: some 60 µs of PostgreSQL's CPU a ring, at most a hundred
-//! a second, so less than a hundredth of a core however much is written. A ring that is lost delays what it would have told until the next
-//! poll, and so do writes of those who do not ring.
+//! `NOTIFY` is expensive for writers, since it serialises their commits. So it is not part of a write: a
+//! server that has committed notifies afterwards, in a transaction that need not be durable, and once for
+//! all commits since its last notification. Measured: about 60 µs of PostgreSQL's CPU a notification, at
+//! most a hundred a second, so less than a hundredth of a core whatever the write rate. A lost notification
+//! delays changes until the next poll, and so do the writes of other applications, which do not notify.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sea_orm::DbErr;
 use tokio::{task::JoinSet, time};
 use tracing::{debug, warn};
 use uuid::Uuid;
@@ -18,79 +17,64 @@ use uuid::Uuid;
 use crate::{
     db::Database,
     runs::{ChangeSignal, ChangeSubscriber},
+    store::feed::{self as store, Notifier},
 };
 
-const CHANNEL: &str = "sync_history_change";
-/// The least time between two rings.
-const PACE: Duration = Duration::from_millis(10);
-/// Between two attempts to listen.
-const RETRY: Duration = Duration::from_secs(1);
+/// The minimum time between two notifications.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+/// Time between two attempts to listen.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Notifies the other servers of this one's commits, and calls `heard` when another server notifies, or may
-/// have unheard; does nothing on SQLite, which has no way to tell. `own` is this server's name.
+/// Spawns the tasks that notify the other servers of this server's commits, and that call `on_notification`
+/// when another server has notified, or may have while the connection was lost. Spawns none on SQLite.
+/// `server_id` identifies this server, which ignores its own notifications.
 pub(super) fn spawn(
     database: &Database,
-    own: Uuid,
+    server_id: Uuid,
     signal: &ChangeSignal,
     tasks: &mut JoinSet<()>,
-    heard: impl Fn() + Send + Sync + 'static,
+    on_notification: impl Fn() + Send + Sync + 'static,
 ) {
-    if database.backend() == DbBackend::Postgres {
-        tasks.spawn(notify(
-            database.clone(),
-            own.to_string(),
+    if let Some(notifier) = store::notifier(database) {
+        let server_id = server_id.to_string();
+        tasks.spawn(notify_loop(
+            notifier.clone(),
+            server_id.clone(),
             signal.subscribe(),
         ));
-        tasks.spawn(listen(database.clone(), own.to_string(), heard));
+        tasks.spawn(listen_loop(notifier, server_id, on_notification));
     }
 }
 
-async fn notify(database: Database, own: String, mut committed: ChangeSubscriber) {
-    // Nothing is lost with it, so its commit waits for no disk.
-    let sql = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
+async fn notify_loop(notifier: Notifier, server_id: String, mut commits: ChangeSubscriber) {
     loop {
-        committed.notified().await;
-        let values: [Value; 2] = [CHANNEL.into(), own.clone().into()];
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-        if let Err(error) = database.read().query_one_raw(statement).await {
-            debug!(%error, "the other servers are not told");
+        commits.notified().await;
+        if let Err(error) = notifier.notify(&server_id).await {
+            debug!(%error, "cannot notify the other servers");
         }
-        time::sleep(PACE).await;
+        time::sleep(MIN_INTERVAL).await;
     }
 }
 
-async fn listen(database: Database, own: String, heard: impl Fn() + Sync) {
+async fn listen_loop(notifier: Notifier, server_id: String, on_notification: impl Fn() + Sync) {
     loop {
-        let outcome = listen_once(&database, &own, &heard).await;
-        let Err(error) = outcome;
-        warn!(%error, "other servers' changes are noticed by polling alone; trying to listen again");
-        time::sleep(RETRY).await;
+        let Err(error) = listen(&notifier, &server_id, &on_notification).await;
+        warn!(%error, "changes by other servers are found by polling only; trying to listen again");
+        time::sleep(RETRY_INTERVAL).await;
     }
 }
 
-/// Listens until that fails.
-async fn listen_once(
-    database: &Database,
-    own: &str,
-    heard: &(impl Fn() + Sync),
-) -> Result<std::convert::Infallible, DbErr> {
-    let error = |error: sqlx::Error| DbErr::Custom(error.to_string());
-    let options = database
-        .read()
-        .pool()
-        .get_postgres_connection_pool()
-        .connect_options();
-    // A connection of its own: it is never given back.
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .connect_lazy_with(options.as_ref().clone());
-    let mut listener = PgListener::connect_with(&pool).await.map_err(error)?;
-    listener.listen(CHANNEL).await.map_err(error)?;
+/// Listens until the connection fails.
+async fn listen(
+    notifier: &Notifier,
+    server_id: &str,
+    on_notification: &(impl Fn() + Sync),
+) -> Result<Infallible, DbErr> {
+    let mut notifications = notifier.listen().await?;
     loop {
-        match listener.try_recv().await.map_err(error)? {
-            Some(ring) if ring.payload() == own => {}
-            // Without a ring the connection was lost for a while.
-            _ => heard(),
+        let sender = notifications.next().await?;
+        if sender.as_deref() != Some(server_id) {
+            on_notification();
         }
     }
 }

@@ -1,78 +1,83 @@
-//! Where the feed's rows were written. Transaction ids mean something in the cluster that gave them;
-//! a dump that is restored elsewhere brings its rows along, and their ids mean nothing there, or the
-//! wrong thing. So the feed remembers where it is at home, and a server that finds it elsewhere lets go
-//! of the changes, and counts the events as there before the feed.
+//! Origin of the feed's rows. Transaction ids have a meaning only in the cluster that gave them: after a
+//! dump is restored elsewhere, those of its rows have none, or a wrong one. So the database remembers its
+//! origin, and a server that finds another one deletes the changes, and treats all events as adopted, as if
+//! they were from before the feed.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use entity::{change, feed, feed_position};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QuerySelect};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::query::query_one;
-use crate::db::Database;
+use crate::{db::Database, store::feed as store};
 
-/// What a feed is known by.
+/// Identity of the feed.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct FeedOrigin {
-    /// Identity of the feed in this place: it differs for a dump restored elsewhere, where the
-    /// transaction ids of a cursor mean nothing, and for a copy beside it.
+    /// Identity of the feed at its origin: differs for a dump restored elsewhere, and for a copy in the
+    /// same cluster.
     pub(super) feed: Uuid,
-    /// Events up to this `seq` came along from elsewhere.
+    /// Events up to this `seq` were written elsewhere.
     pub(super) moved_seq: i64,
 }
 
-/// The cluster and database at hand, and what the feed remembers.
-const POSTGRES: &str = "SELECT sync_feed.id, home, moved_seq,
-        system_identifier::text || ' ' || pg_database.oid AS here
-    FROM sync_feed, pg_control_system(), pg_database WHERE datname = current_database()";
-const SQLITE: &str = "SELECT id, home, moved_seq, '' AS here FROM sync_feed";
-
-/// Waits for writers that have begun, so that each event is either counted as from before or not.
-const MOVE: &str = "SET LOCAL statement_timeout = 0;
-    LOCK TABLE sync_event IN SHARE ROW EXCLUSIVE MODE;
-    DELETE FROM sync_change;
-    DELETE FROM sync_moment;
-    UPDATE sync_feed SET pruned = NULL, moved_seq =
-        coalesce(pg_sequence_last_value('sync_history.sync_event_seq_seq'), 0)";
-
-/// Finds the feed's home, which is here from now on.
+/// Returns the identity of the feed; starts the feed anew if its rows come from another origin.
 pub(super) async fn find(database: &Database) -> Result<FeedOrigin, DbErr> {
-    let sql = match database.backend() {
-        DbBackend::Postgres => POSTGRES,
-        _ => SQLITE,
-    };
-    let row = query_one(database.read(), sql).await?;
-    let here: String = row.try_get("", "here")?;
-    let home: Option<String> = row.try_get("", "home")?;
-    let id: Uuid = row.try_get("", "id")?;
-    let moved_seq = if home.as_ref() == Some(&here) {
-        row.try_get("", "moved_seq")?
-    } else {
-        settle(database, &here).await?
-    };
+    let origin = store::origin(database.read()).await?;
+    let mut state = state(database.read()).await?;
+    if state.home.as_ref() != Some(&origin) {
+        state.moved_seq = set_origin(database, &origin).await?;
+    }
     Ok(FeedOrigin {
-        feed: Uuid::new_v5(&id, here.as_bytes()),
-        moved_seq,
+        feed: Uuid::new_v5(&state.id, origin.as_bytes()),
+        moved_seq: state.moved_seq,
     })
 }
 
-/// Makes this place the feed's home, unless another server has done so meanwhile.
-async fn settle(database: &Database, here: &str) -> Result<i64, DbErr> {
+/// Returns the state of the feed.
+pub(super) async fn state(connection: &impl ConnectionTrait) -> Result<feed::Model, DbErr> {
+    let state = feed::Entity::find().one(connection).await?;
+    state.ok_or_else(is_empty)
+}
+
+/// Stores the origin, unless another server has stored it meanwhile. Returns the highest `seq` of an event
+/// that was written elsewhere.
+async fn set_origin(database: &Database, origin: &str) -> Result<i64, DbErr> {
     let transaction = database.begin().await?;
-    let lock = match database.backend() {
-        DbBackend::Postgres => "SELECT home, moved_seq FROM sync_feed FOR UPDATE",
-        _ => "SELECT home, moved_seq FROM sync_feed",
-    };
-    let row = query_one(&transaction, lock).await?;
-    let home: Option<String> = row.try_get("", "home")?;
-    let mut moved_seq = row.try_get("", "moved_seq")?;
-    if home.as_deref().is_some_and(|home| home != here) {
-        warn!("this database was moved here: the change feed begins anew");
-        transaction.execute_unprepared(MOVE).await?;
-        let row = query_one(&transaction, "SELECT moved_seq FROM sync_feed").await?;
-        moved_seq = row.try_get("", "moved_seq")?;
+    let state = feed::Entity::find()
+        .lock_exclusive()
+        .one(&transaction)
+        .await?
+        .ok_or_else(is_empty)?;
+    let mut moved_seq = state.moved_seq;
+    if state.home.is_some_and(|home| home != origin) {
+        warn!("this database was moved here: the change feed starts anew");
+        moved_seq = store::lock_events(&transaction).await?;
+        clear(&transaction).await?;
     }
-    // It consists of digits and a blank.
-    let settle = format!("UPDATE sync_feed SET home = '{here}'");
-    transaction.execute_unprepared(&settle).await?;
+    feed::Entity::update_many()
+        .col_expr(feed::Column::Home, Expr::value(origin))
+        .col_expr(feed::Column::MovedSeq, Expr::value(moved_seq))
+        .exec(&transaction)
+        .await?;
     transaction.commit().await?;
     Ok(moved_seq)
+}
+
+/// Deletes the changes, and what is known of their age.
+async fn clear(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    change::Entity::delete_many().exec(transaction).await?;
+    feed_position::Entity::delete_many()
+        .exec(transaction)
+        .await?;
+    let never = Expr::value(None::<String>);
+    feed::Entity::update_many()
+        .col_expr(feed::Column::Pruned, never)
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+fn is_empty() -> DbErr {
+    DbErr::RecordNotFound("the table sync_feed is empty".to_owned())
 }

@@ -1,139 +1,153 @@
-//! Letting go of changes that are older than they are kept.
+//! Pruning of changes that are older than the retention time.
 //!
-//! Not the time noted in a change decides, which its writer may set, but when it was committed: every
-//! so often a moment is written down, and what was committed by the latest one that lies the retention
-//! time back may go. That moment is noted before anything goes, so that a cursor from before it is told
-//! from one that has lost nothing.
+//! The age of a change is that of its commit, not the time noted in it, which its writer may set: commit
+//! positions are recorded at regular intervals, and everything committed by the latest one that is older
+//! than the retention time is pruned. That position is stored in the transaction that prunes, so that a
+//! cursor from before it is rejected instead of skipping changes.
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
+use entity::{change, feed, feed_position};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 use tokio::time;
 use tracing::{debug, warn};
 
-use super::{
-    change_log::head,
-    position::{CommitPosition, Table},
+use crate::{
+    db::Database,
+    store::{CommitPosition, feed as store},
 };
-use crate::db::Database;
 
-/// Changes that go at once.
-const BATCH: u64 = 1000;
-/// Between two batches, for the sake of the writers.
-const PAUSE: Duration = Duration::from_millis(100);
-/// How many moments are known of the time for which changes are kept.
-const MOMENTS: u32 = 24;
-const LONGEST_STEP: Duration = Duration::from_hours(1);
-/// A server that starts has better things to do first.
-const BEGIN: Duration = Duration::from_secs(10);
+/// Changes pruned in one transaction.
+const BATCH_SIZE: u64 = 1000;
+/// Time between two batches, during which writers proceed.
+const BATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// Commit positions recorded within the retention time, which bound how much longer a change may be kept.
+const RECORDED_POSITIONS: u32 = 24;
+/// The longest time between two recorded positions.
+const MAX_INTERVAL: Duration = Duration::from_hours(1);
+/// Time before the first batch, so that a server that starts serves requests first.
+const INITIAL_DELAY: Duration = Duration::from_secs(10);
 
-/// Seconds since 1970, by the clock that all servers on the database share.
-fn now(backend: DbBackend) -> &'static str {
-    match backend {
-        DbBackend::Postgres => "extract(epoch FROM clock_timestamp())::double precision",
-        _ => "unixepoch('subsec')",
-    }
-}
-
-/// Lets go of what is older than `retention`, for ever.
-pub(super) async fn keep_up(database: Database, retention: Duration) {
-    let step = (retention / MOMENTS).min(LONGEST_STEP);
-    time::sleep(step.min(BEGIN)).await;
+/// Prunes changes older than `retention`, until cancelled.
+pub(super) async fn run(database: Database, retention: Duration) {
+    let interval = (retention / RECORDED_POSITIONS).min(MAX_INTERVAL);
+    time::sleep(interval.min(INITIAL_DELAY)).await;
     loop {
-        match tidy(&database, retention, step).await {
-            Ok(BATCH) => time::sleep(PAUSE).await,
-            Ok(_) => time::sleep(step).await,
+        match prune_batch(&database, retention, interval).await {
+            Ok(BATCH_SIZE) => time::sleep(BATCH_INTERVAL).await,
+            Ok(_) => time::sleep(interval).await,
             Err(error) => {
-                warn!(%error, "old changes cannot be let go of; trying on");
-                time::sleep(step.max(PAUSE)).await;
+                warn!(%error, "cannot prune old changes; trying again");
+                time::sleep(interval.max(BATCH_INTERVAL)).await;
             }
         }
     }
 }
 
-/// Writes down this moment if it is time, and lets go of a batch; tells how many there were. Does
-/// nothing while another server is at it.
-async fn tidy(database: &Database, retention: Duration, step: Duration) -> Result<u64, DbErr> {
-    let backend = database.backend();
+/// Records the commit position if it is due, prunes a batch, and returns its size. Does nothing while
+/// another server is pruning.
+async fn prune_batch(
+    database: &Database,
+    retention: Duration,
+    interval: Duration,
+) -> Result<u64, DbErr> {
     let transaction = database.begin().await?;
-    let lock = match backend {
-        DbBackend::Postgres => "SELECT 1 FROM sync_feed FOR UPDATE SKIP LOCKED",
-        // Who writes is alone.
-        _ => "SELECT 1 FROM sync_feed",
-    };
-    if query(&transaction, lock).await?.is_none() {
+    let state = feed::Entity::find()
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .one(&transaction)
+        .await?;
+    let Some(state) = state else {
         transaction.rollback().await?;
         return Ok(0);
-    }
-    note_moment(&transaction, step).await?;
-    let oldest_kept = format!(
-        "SELECT taken_at, head FROM sync_moment WHERE taken_at <= {} - {} \
-         ORDER BY taken_at DESC LIMIT 1",
-        now(backend),
-        retention.as_secs_f64()
-    );
-    let Some(moment) = query(&transaction, &oldest_kept).await? else {
-        transaction.commit().await?;
-        return Ok(0);
     };
-    let taken_at: f64 = moment.try_get("", "taken_at")?;
-    let head: String = moment.try_get("", "head")?;
-    let head: CommitPosition = head
-        .parse()
-        .map_err(|error| DbErr::Type(format!("{error}")))?;
-    let forget = format!("DELETE FROM sync_moment WHERE taken_at < {taken_at}");
-    transaction.execute_unprepared(&forget).await?;
-    let note =
-        format!("UPDATE sync_feed SET pruned = '{head}' WHERE pruned IS DISTINCT FROM '{head}'");
-    transaction.execute_unprepared(&note).await?;
-    let (old, let_go) = (old(&head), let_go(&head));
-    let note = format!(
-        "UPDATE sync_feed SET pruned_seq = (SELECT max(seq) FROM \
-         (SELECT pruned_seq AS seq UNION ALL SELECT seq FROM ({old}) AS old) AS gone)"
-    );
-    transaction.execute_unprepared(&note).await?;
-    let gone = transaction.execute_unprepared(&let_go).await?;
+    let now = store::clock(&transaction).await?;
+    record_position(&transaction, now, interval).await?;
+    let pruned = match expired_position(&transaction, now - retention.as_secs_f64()).await? {
+        Some(position) => delete_changes(&transaction, &position, &state).await?,
+        None => 0,
+    };
     transaction.commit().await?;
-    let gone = gone.rows_affected();
-    debug!(gone, "let go of old changes");
-    Ok(gone)
+    if pruned > 0 {
+        debug!(pruned, "pruned old changes");
+    }
+    Ok(pruned)
 }
 
-async fn note_moment(transaction: &DatabaseTransaction, step: Duration) -> Result<(), DbErr> {
-    let now = now(transaction.get_database_backend());
-    let note = format!(
-        "INSERT INTO sync_moment (taken_at, head) SELECT {now}, '{}' WHERE NOT EXISTS \
-         (SELECT 1 FROM sync_moment WHERE taken_at > {now} - {})",
-        head(transaction).await?,
-        step.as_secs_f64() / 2.0
-    );
-    transaction.execute_unprepared(&note).await?;
+/// Records the commit position, unless one was recorded within half of `interval`.
+async fn record_position(
+    transaction: &DatabaseTransaction,
+    now: f64,
+    interval: Duration,
+) -> Result<(), DbErr> {
+    let latest = feed_position::Entity::find()
+        .order_by_desc(feed_position::Column::TakenAt)
+        .one(transaction)
+        .await?;
+    if latest.is_some_and(|latest| latest.taken_at > now - interval.as_secs_f64() / 2.0) {
+        return Ok(());
+    }
+    let position = feed_position::ActiveModel {
+        taken_at: Set(now),
+        head: Set(store::commit_position(transaction).await?.to_string()),
+    };
+    feed_position::Entity::insert(position)
+        .exec_without_returning(transaction)
+        .await?;
     Ok(())
 }
 
-/// Deletes a batch of what was committed by a moment.
-fn let_go(head: &CommitPosition) -> String {
-    format!("DELETE FROM sync_change WHERE seq IN ({})", old(head))
-}
-
-/// A batch of what was committed by a moment, oldest first.
-fn old(head: &CommitPosition) -> String {
-    let (committed, order) = match head {
-        CommitPosition::Snapshot(snapshot) => (
-            format!(
-                "xid < pg_snapshot_xmax('{snapshot}') AND pg_visible_in_snapshot(xid, '{snapshot}')"
-            ),
-            "xid, seq",
-        ),
-        CommitPosition::Sequence { .. } => (format!("seq <= {}", head.seq(Table::Changes)), "seq"),
-    };
-    format!("SELECT seq FROM sync_change WHERE {committed} ORDER BY {order} LIMIT {BATCH}")
-}
-
-async fn query(
+/// Returns the latest commit position recorded by `time`, and deletes those before it; `None` if there is
+/// none.
+async fn expired_position(
     transaction: &DatabaseTransaction,
-    sql: &str,
-) -> Result<Option<sea_orm::QueryResult>, DbErr> {
-    let statement = Statement::from_string(transaction.get_database_backend(), sql);
-    transaction.query_one_raw(statement).await
+    time: f64,
+) -> Result<Option<CommitPosition>, DbErr> {
+    let taken_at = feed_position::Column::TakenAt;
+    let expired = feed_position::Entity::find()
+        .filter(taken_at.lte(time))
+        .order_by_desc(taken_at)
+        .one(transaction)
+        .await?;
+    let Some(expired) = expired else {
+        return Ok(None);
+    };
+    feed_position::Entity::delete_many()
+        .filter(taken_at.lt(expired.taken_at))
+        .exec(transaction)
+        .await?;
+    let position = expired.head.parse();
+    position
+        .map(Some)
+        .map_err(|error| DbErr::Type(format!("{error}")))
+}
+
+/// Deletes a batch of the changes committed by `position`, and stores how far the log has been pruned.
+async fn delete_changes(
+    transaction: &DatabaseTransaction,
+    position: &CommitPosition,
+    state: &feed::Model,
+) -> Result<u64, DbErr> {
+    let seqs: Vec<i64> = store::oldest_changes(position, BATCH_SIZE)
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    let position = position.to_string();
+    if seqs.is_empty() && state.pruned.as_ref() == Some(&position) {
+        return Ok(0);
+    }
+    let pruned_seq = seqs.iter().copied().fold(state.pruned_seq, i64::max);
+    feed::Entity::update_many()
+        .col_expr(feed::Column::Pruned, Expr::value(position))
+        .col_expr(feed::Column::PrunedSeq, Expr::value(pruned_seq))
+        .exec(transaction)
+        .await?;
+    let deleted = change::Entity::delete_many()
+        .filter(change::Column::Seq.is_in(seqs))
+        .exec(transaction)
+        .await?;
+    Ok(deleted.rows_affected)
 }

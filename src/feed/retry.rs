@@ -1,4 +1,4 @@
-//! Waiting for a database that does not answer.
+//! Waiting for a database that is unavailable.
 
 use std::time::Duration;
 
@@ -6,16 +6,19 @@ use tracing::warn;
 
 use crate::runs::{Error, Result};
 
-/// How long a database that does not answer is let rest before it is asked again.
-pub(super) const RETRY: Duration = Duration::from_millis(500);
+/// Time between two attempts to read from a database that is unavailable.
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What a subscriber does about a failure: one that passes is waited out, since a live view that
-/// ends with it would have to be begun again by hand.
-pub(super) async fn wait_out(error: Error) -> Result<()> {
+/// Waits before the next attempt if the database is unavailable: a subscription outlives that, since its
+/// user would have to start it again.
+///
+/// # Errors
+/// Returns `error` itself if it is of another kind.
+pub(super) async fn wait_if_unavailable(error: Error) -> Result<()> {
     match error {
         Error::Unavailable(cause) => {
-            warn!(%cause, "a subscriber cannot read on; trying on");
-            tokio::time::sleep(RETRY).await;
+            warn!(%cause, "a subscription cannot read the database; trying again");
+            tokio::time::sleep(RETRY_INTERVAL).await;
             Ok(())
         }
         other => Err(other),

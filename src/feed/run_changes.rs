@@ -1,129 +1,116 @@
-//! Watching the changes of runs.
+//! The topic of changes of runs.
 
 use std::sync::Arc;
 
 use entity::SyncChangeKind;
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::Sender;
+use uuid::Uuid;
 
 use super::{
     change::Change,
     change_log::ChangeLog,
-    position::{CommitPosition, FeedCursor},
-    stream::{Page, Topic},
-    tail::{BATCH, Batch, IntervalEnd, Shared},
+    position::FeedCursor,
+    tail::{BATCH_SIZE, Batch, Channels},
+    topic::{Delivery, Page, Topic},
 };
-use crate::runs::{Result, filter::RunFilter};
+use crate::{
+    runs::{Result, filter::RunFilter},
+    store::CommitPosition,
+};
 
-/// Which changes are wanted.
+/// Changes of the runs that match a filter.
 #[derive(Clone, Debug)]
-pub struct RunChanges {
-    /// Of these runs.
-    pub filter: RunFilter,
-    /// Of these kinds.
-    pub kinds: Vec<SyncChangeKind>,
+pub(crate) struct RunChanges {
+    pub(crate) filter: RunFilter,
+    /// Kinds of change to deliver.
+    pub(crate) kinds: Vec<SyncChangeKind>,
 }
 
-/// A change that is of interest.
+/// A change that was selected.
 #[derive(Clone, Debug)]
-pub struct RunChange {
-    /// The change.
-    pub change: Arc<Change>,
-    /// Whether the change left the run matching.
-    pub matches_filter: bool,
+pub(crate) struct RunChange {
+    pub(crate) change: Arc<Change>,
+    /// Whether the run matches the filter after the change.
+    pub(crate) matches_filter: bool,
 }
 
 impl RunChanges {
-    /// Whether to deliver `change`: it left the run matching, or found it so. Both are judged by what
-    /// the change did, not by what became of the run since, so that whoever reads it later, or
-    /// through another replica, is told the same.
-    fn takes(&self, change: &Arc<Change>) -> Option<RunChange> {
+    /// Selects a change if the run matches the filter after it, or matched before it. Both follow from the
+    /// change itself, not from the current state of the run, so that a subscriber who reads it later, or
+    /// through another server, receives the same.
+    fn select_change(&self, change: &Arc<Change>) -> Option<Delivery<Self>> {
         if !self.kinds.contains(&change.kind()) {
             return None;
         }
         let matches_filter = self.filter.matches(&change.after);
-        let did_match = || {
-            change
-                .before
-                .as_ref()
-                .is_some_and(|run| self.filter.matches(run))
+        let matched = || {
+            let before = change.before.as_ref();
+            before.is_some_and(|run| self.filter.matches(run))
         };
-        (matches_filter || did_match()).then(|| RunChange {
-            change: Arc::clone(change),
-            matches_filter,
+        (matches_filter || matched()).then(|| Delivery {
+            cursor: change.cursor.clone(),
+            item: RunChange {
+                change: Arc::clone(change),
+                matches_filter,
+            },
         })
-    }
-
-    fn pick(&self, changes: &[Arc<Change>]) -> Vec<RunChange> {
-        changes
-            .iter()
-            .filter_map(|change| self.takes(change))
-            .collect()
     }
 }
 
 impl Topic for RunChanges {
     type Row = Change;
-    type Delivery = RunChange;
-    type Place = FeedCursor;
+    type Item = RunChange;
+    type Cursor = FeedCursor;
 
-    fn channel(shared: &Shared) -> &broadcast::Sender<Arc<Batch<Change>>> {
-        &shared.changes
+    fn channel(channels: &Channels) -> &Sender<Arc<Batch<Change>>> {
+        &channels.changes
     }
 
-    async fn check(
+    async fn validate(
         &self,
-        source: &ChangeLog,
-        place: Option<&FeedCursor>,
-        head: &CommitPosition,
+        log: &ChangeLog,
+        after: Option<&FeedCursor>,
+        now: &CommitPosition,
     ) -> Result<()> {
-        place.map_or(Ok(()), |place| source.check(place, head))
+        after.map_or(Ok(()), |cursor| log.validate(cursor, now))
     }
 
-    /// First what is left of the cursor's own interval, then the interval from there; without a cursor,
-    /// nothing.
+    /// Reads the rest of the cursor's interval, then the interval from there to `upto`. Without a cursor the
+    /// topic begins at `upto`.
     async fn read(
         &self,
-        source: &ChangeLog,
-        place: Option<&FeedCursor>,
-        head: &CommitPosition,
+        log: &ChangeLog,
+        after: Option<&FeedCursor>,
+        upto: &CommitPosition,
     ) -> Result<Page<Self>> {
-        let Some(place) = place else {
+        let Some(after) = after else {
             return Ok(Page {
                 deliveries: Vec::new(),
-                place: Self::at(source, head),
-                last: true,
+                next: log.cursor_at(upto.clone()),
+                is_last: true,
             });
         };
-        let (changes, more) = source.changes(place, BATCH).await?;
-        source.check_kept(place).await?;
+        let (changes, next) = log.changes(after, BATCH_SIZE).await?;
+        log.validate_retained(after).await?;
         Ok(Page {
-            deliveries: self.pick(&changes),
-            last: more.is_none() && place.upto == *head,
-            place: more.unwrap_or_else(|| place.next_interval(head)),
+            deliveries: self.select(&changes),
+            is_last: next.is_none() && after.upto == *upto,
+            next: next.unwrap_or_else(|| after.next_interval(upto)),
         })
     }
 
-    fn take(&self, batch: &Batch<Change>) -> Vec<RunChange> {
-        self.pick(&batch.items)
+    fn select(&self, changes: &[Arc<Change>]) -> Vec<Delivery<Self>> {
+        let selected = changes
+            .iter()
+            .filter_map(|change| self.select_change(change));
+        selected.collect()
     }
 
-    fn behind(batch: &Batch<Change>) -> Option<FeedCursor> {
-        batch.end(|change| &change.cursor)
-    }
-
-    fn place_of(delivery: &RunChange) -> FeedCursor {
-        delivery.change.cursor.clone()
-    }
-
-    fn at(source: &ChangeLog, head: &CommitPosition) -> FeedCursor {
-        FeedCursor::at(source.feed(), head.clone())
-    }
-
-    fn ends_at(&self, _: &IntervalEnd) -> bool {
+    fn is_completed_by(&self, _: &[Uuid]) -> bool {
         false
     }
 
-    async fn has_ended(&self, _: &ChangeLog) -> Result<bool> {
+    async fn is_complete(&self, _: &ChangeLog) -> Result<bool> {
         Ok(false)
     }
 }

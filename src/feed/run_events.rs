@@ -1,149 +1,125 @@
-//! Watching the events of a run, until it has ended.
+//! The topic of a run's events, which is complete when the run has ended.
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
+use chrono::DateTime;
+use tokio::sync::broadcast::Sender;
 use uuid::Uuid;
 
 use super::{
     change::AddedEvent,
     change_log::ChangeLog,
-    position::{CommitPosition, FeedCursor},
-    stream::{Page, Topic},
-    tail::{BATCH, Batch, IntervalEnd, Shared},
+    position::EventCursor,
+    tail::{BATCH_SIZE, Batch, Channels},
+    topic::{Delivery, Page, Topic},
 };
 use crate::{
-    db::keyset::Position,
-    events::{Event, event_position},
+    events::Event,
     runs::{Error, Result, status},
+    store::CommitPosition,
 };
 
-/// A place among the events of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EventCursor {
-    /// Behind one of those that were there before this server: by its time (microseconds) and id,
-    /// since nothing else is known of their order.
-    Adopted(i64, Uuid),
-    /// Behind one that the feed carries.
-    Fed(FeedCursor),
-}
-
-/// The run whose events are wanted.
+/// The events of the run with this id.
 #[derive(Clone, Copy, Debug)]
-pub struct RunEvents(pub Uuid);
+pub(crate) struct RunEvents(pub(crate) Uuid);
 
 impl RunEvents {
+    /// Reads events from before the feed, after one of them. Their end is where the feed begins.
     async fn read_adopted(
         self,
-        source: &ChangeLog,
-        after: Option<Position>,
-        head: &CommitPosition,
+        log: &ChangeLog,
+        after: Option<(i64, Uuid)>,
+        upto: &CommitPosition,
     ) -> Result<Page<Self>> {
-        let events = source.adopted_events(self.0, after, BATCH).await?;
-        let deliveries: Vec<_> = events
+        let after = after.map(|(micros, id)| {
+            let time = DateTime::from_timestamp_micros(micros);
+            (time.unwrap_or_default(), id)
+        });
+        let events = log.adopted_events(self.0, after, BATCH_SIZE).await?;
+        let deliveries: Vec<Delivery<Self>> = events
             .into_iter()
-            .map(|event| {
-                let Position { value, id } = event_position(&event);
-                (EventCursor::Adopted(value.unwrap_or_default(), id), event)
+            .map(|event| Delivery {
+                cursor: EventCursor::Adopted(event.timestamp.timestamp_micros(), event.id),
+                item: event,
             })
             .collect();
-        let place = match deliveries.last() {
-            Some((place, _)) => place.clone(),
-            None => EventCursor::Fed(FeedCursor::beginning(source.feed(), head.clone())),
+        let next = match deliveries.last() {
+            Some(last) => last.cursor.clone(),
+            None => log.beginning(upto.clone()).into(),
         };
         Ok(Page {
             deliveries,
-            place,
-            last: false,
+            next,
+            is_last: false,
         })
-    }
-
-    fn pick(self, events: &[Arc<AddedEvent>]) -> Vec<(EventCursor, Event)> {
-        let own = events.iter().filter(|added| added.event.sync_id == self.0);
-        own.map(|added| (EventCursor::Fed(added.cursor.clone()), added.event.clone()))
-            .collect()
     }
 }
 
 impl Topic for RunEvents {
     type Row = AddedEvent;
-    type Delivery = (EventCursor, Event);
-    type Place = EventCursor;
+    type Item = Event;
+    type Cursor = EventCursor;
 
-    fn channel(shared: &Shared) -> &broadcast::Sender<Arc<Batch<AddedEvent>>> {
-        &shared.events
+    fn channel(channels: &Channels) -> &Sender<Arc<Batch<AddedEvent>>> {
+        &channels.events
     }
 
-    async fn check(
+    async fn validate(
         &self,
-        source: &ChangeLog,
-        place: Option<&EventCursor>,
-        head: &CommitPosition,
+        log: &ChangeLog,
+        after: Option<&EventCursor>,
+        now: &CommitPosition,
     ) -> Result<()> {
-        if source.status(self.0).await?.is_none() {
+        if log.status(self.0).await?.is_none() {
             return Err(Error::NotFound {
                 what: "run",
                 id: self.0,
             });
         }
-        match place {
-            Some(EventCursor::Fed(cursor)) => source.check(cursor, head),
+        match after {
+            Some(EventCursor::Feed(cursor)) => log.validate(cursor, now),
             _ => Ok(()),
         }
     }
 
-    /// First those that were there before this server; then as with changes.
+    /// Reads the events from before the feed, then those of the feed.
     async fn read(
         &self,
-        source: &ChangeLog,
-        place: Option<&EventCursor>,
-        head: &CommitPosition,
+        log: &ChangeLog,
+        after: Option<&EventCursor>,
+        upto: &CommitPosition,
     ) -> Result<Page<Self>> {
-        let cursor = match place {
-            None => return self.read_adopted(source, None, head).await,
+        let after = match after {
+            None => return self.read_adopted(log, None, upto).await,
             Some(EventCursor::Adopted(micros, id)) => {
-                let after = Position {
-                    value: Some(*micros),
-                    id: *id,
-                };
-                return self.read_adopted(source, Some(after), head).await;
+                return self.read_adopted(log, Some((*micros, *id)), upto).await;
             }
-            Some(EventCursor::Fed(cursor)) => cursor,
+            Some(EventCursor::Feed(cursor)) => cursor,
         };
-        let (events, more) = source.events(cursor, Some(self.0), BATCH).await?;
-        let last = more.is_none() && cursor.upto == *head;
-        let cursor = more.unwrap_or_else(|| cursor.next_interval(head));
+        let (events, next) = log.events(after, Some(self.0), BATCH_SIZE).await?;
         Ok(Page {
-            deliveries: self.pick(&events),
-            place: EventCursor::Fed(cursor),
-            last,
+            deliveries: self.select(&events),
+            is_last: next.is_none() && after.upto == *upto,
+            next: next.unwrap_or_else(|| after.next_interval(upto)).into(),
         })
     }
 
-    fn take(&self, batch: &Batch<AddedEvent>) -> Vec<(EventCursor, Event)> {
-        self.pick(&batch.items)
+    fn select(&self, events: &[Arc<AddedEvent>]) -> Vec<Delivery<Self>> {
+        let selected = events.iter().filter(|added| added.event.sync_id == self.0);
+        let deliveries = selected.map(|added| Delivery {
+            cursor: added.cursor.clone().into(),
+            item: added.event.clone(),
+        });
+        deliveries.collect()
     }
 
-    fn behind(batch: &Batch<AddedEvent>) -> Option<EventCursor> {
-        batch.end(|added| &added.cursor).map(EventCursor::Fed)
+    fn is_completed_by(&self, ended_runs: &[Uuid]) -> bool {
+        ended_runs.contains(&self.0)
     }
 
-    fn place_of((place, _): &(EventCursor, Event)) -> EventCursor {
-        place.clone()
-    }
-
-    fn at(source: &ChangeLog, head: &CommitPosition) -> EventCursor {
-        EventCursor::Fed(FeedCursor::at(source.feed(), head.clone()))
-    }
-
-    fn ends_at(&self, reached: &IntervalEnd) -> bool {
-        reached.ended.contains(&self.0)
-    }
-
-    async fn has_ended(&self, source: &ChangeLog) -> Result<bool> {
-        let status = source.status(self.0).await?;
-        // A run that another writer has deleted has no more events.
+    /// A run that another application has deleted gets no more events either.
+    async fn is_complete(&self, log: &ChangeLog) -> Result<bool> {
+        let status = log.status(self.0).await?;
         Ok(status.is_none_or(|status| status.parse().is_ok_and(status::has_ended)))
     }
 }

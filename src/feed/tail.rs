@@ -1,4 +1,5 @@
-//! The one reader of the change table in this process.
+//! The tail: the one task of this process that polls the tables behind the feed. It publishes what it reads
+//! to all subscribers in memory.
 
 use std::{
     fmt,
@@ -20,307 +21,319 @@ use uuid::Uuid;
 use super::{
     change::{AddedEvent, Change},
     change_log::ChangeLog,
-    position::{CommitPosition, FeedCursor},
-    retry::RETRY,
-    stream::Topic,
+    position::FeedCursor,
+    retry::RETRY_INTERVAL,
 };
-use crate::runs::{ChangeSignal, ChangeSubscriber, Error, Result};
+use crate::{
+    runs::{self, ChangeSignal, ChangeSubscriber, Error},
+    store::CommitPosition,
+};
 
-/// The least time between two looks: what comes closer is read, told and sent together. One change by
-/// itself is told at once; a hundred a second to a thousand subscribers cost a third less than told one
-/// by one, and leave the writers the time to be answered.
-const PACE: Duration = Duration::from_millis(25);
-/// How long the database may be silent: a connection may be cut off without a word.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a subscriber waits for the database before it is told to come back.
-const ATTACH_TIMEOUT: Duration = Duration::from_secs(5);
-/// Changes in one batch.
-pub(super) const BATCH: u32 = 500;
-/// Batches kept for subscribers that are slow; one that falls behind reads the table itself.
+/// The minimum time between two polls: changes committed closer together are read, published and sent
+/// together. A single change is published at once; a hundred a second to a thousand subscribers cost a
+/// third less than published one by one, and leave the writers time to be served.
+const MIN_INTERVAL: Duration = Duration::from_millis(25);
+/// The longest time that a poll may take: a lost connection need not report an error.
+const POLL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest time that a subscriber waits for a poll.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Rows read and published in one batch.
+pub(super) const BATCH_SIZE: u32 = 500;
+/// Batches kept for subscribers; one that is further behind has lagged.
 const BACKLOG: usize = 64;
 
-/// Changes or events that follow one another.
-#[derive(Debug)]
-pub struct Batch<T> {
-    pub(super) items: Vec<Arc<T>>,
-    /// Of its interval: how many have been published before.
-    pub(super) number: u64,
-    /// Set with the last of an interval.
-    pub(super) reached: Option<IntervalEnd>,
-}
-
-/// The end of an interval.
+/// A point that the tail has reached: everything committed by `commit` has been published, and nothing
+/// that was committed later.
 #[derive(Clone, Debug)]
-pub struct IntervalEnd {
-    /// The place behind it.
-    pub(super) place: FeedCursor,
-    /// The runs that have ended since the moment before.
-    pub(super) ended: Arc<[Uuid]>,
-}
-
-/// A moment that the tail has reached: all that was committed by then is published, and nothing that
-/// was committed later.
-#[derive(Clone, Debug)]
-pub struct TailPosition {
-    pub(super) head: CommitPosition,
-    /// How many intervals lie before it.
-    pub(super) number: u64,
-}
-
-/// A hold on the tail: all that is committed later than `moment` comes in batches.
-#[derive(Debug)]
-pub(super) struct Attached<T> {
-    pub(super) moment: TailPosition,
-    pub(super) batches: broadcast::Receiver<Arc<Batch<T>>>,
+pub(crate) struct TailPosition {
+    pub(super) commit: CommitPosition,
+    /// Intervals published so far.
+    interval: u64,
 }
 
 impl TailPosition {
-    /// How many moments this process's tail has reached before.
-    #[must_use]
-    pub fn number(&self) -> u64 {
-        self.number
+    /// Returns the number of the interval that starts here. The tail of this process numbers its intervals
+    /// from 0.
+    pub(crate) fn interval(&self) -> u64 {
+        self.interval
     }
 }
 
-impl<T> Batch<T> {
-    /// The place behind it, if it moves one.
-    pub(super) fn end(&self, place: fn(&T) -> &FeedCursor) -> Option<FeedCursor> {
-        match &self.reached {
-            Some(reached) => Some(reached.place.clone()),
-            None => self.items.last().map(|last| place(last).clone()),
-        }
-    }
+/// Consecutive rows of one interval.
+#[derive(Debug)]
+pub(crate) struct Batch<T> {
+    pub(super) rows: Vec<Arc<T>>,
+    /// Number of the interval.
+    pub(super) interval: u64,
+    /// The cursor after the batch.
+    pub(super) cursor: FeedCursor,
+    /// The runs that ended in the interval; set in its last batch.
+    pub(super) ended_runs: Option<Arc<[Uuid]>>,
 }
 
-/// What to do for one who waits, once the tail has reached a moment that is not before its asking.
-type Waiter = Box<dyn FnOnce(&Shared, TailPosition) + Send>;
-
-/// What the tail and those who hold on to it share.
-pub struct Shared {
-    bell: Notify,
-    waiting: Mutex<Vec<Waiter>>,
+/// What the tail publishes.
+#[derive(Debug)]
+pub(crate) struct Channels {
     pub(super) changes: broadcast::Sender<Arc<Batch<Change>>>,
     pub(super) events: broadcast::Sender<Arc<Batch<AddedEvent>>>,
 }
 
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+impl Channels {
+    fn has_subscribers(&self) -> bool {
+        self.changes.receiver_count() + self.events.receiver_count() > 0
     }
 }
 
-/// The handle of the task that reads.
-#[derive(Clone, Debug)]
+/// Callback of a waiter; runs after the first poll that started after the waiter registered.
+type Waiter = Box<dyn FnOnce(&Channels, TailPosition) + Send>;
+
+/// State shared by the task and its handles.
+struct Shared {
+    /// Wakes the task before its next poll is due.
+    wake: Notify,
+    waiters: Mutex<Vec<Waiter>>,
+    channels: Channels,
+}
+
+impl Shared {
+    fn waiters(&self) -> MutexGuard<'_, Vec<Waiter>> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Handle of the tail.
+#[derive(Clone)]
 pub(super) struct Tail(Arc<Shared>);
 
+impl fmt::Debug for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tail").finish_non_exhaustive()
+    }
+}
+
 impl Tail {
-    pub(super) fn start(
-        source: Arc<ChangeLog>,
+    /// Spawns the tail. It polls when `signal` is notified, and every `poll_interval` while there are
+    /// subscribers.
+    pub(super) fn spawn(
+        log: Arc<ChangeLog>,
         poll_interval: Duration,
         signal: &ChangeSignal,
         tasks: &mut JoinSet<()>,
     ) -> Self {
         let shared = Arc::new(Shared {
-            bell: Notify::new(),
-            waiting: Mutex::default(),
-            changes: broadcast::Sender::new(BACKLOG),
-            events: broadcast::Sender::new(BACKLOG),
+            wake: Notify::new(),
+            waiters: Mutex::default(),
+            channels: Channels {
+                changes: broadcast::Sender::new(BACKLOG),
+                events: broadcast::Sender::new(BACKLOG),
+            },
         });
-        let reader = Reader {
-            source,
+        let poller = Poller {
+            log,
             shared: Arc::clone(&shared),
-            committed: signal.subscribe(),
+            commits: signal.subscribe(),
             poll_interval,
             reached: None,
-            published: 0,
+            intervals: 0,
             interval: None,
         };
-        tasks.spawn(reader.follow());
+        tasks.spawn(poller.run());
         Self(shared)
     }
 
-    /// Makes the tail look at once.
-    pub(super) fn ring(&self) {
-        self.0.bell.notify_one();
+    /// Makes the tail poll now.
+    pub(super) fn wake(&self) {
+        self.0.wake.notify_one();
     }
 
-    /// Waits until the tail has reached this moment.
-    pub(super) async fn reach(&self) -> Result<TailPosition> {
-        self.wait_for(|_, moment| moment).await
+    /// Waits until everything committed before the call has been published, and returns that position.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unavailable`] if the database is.
+    pub(super) async fn position(&self) -> runs::Result<TailPosition> {
+        self.wait(|_, position| position).await
     }
 
-    /// Waits until the tail has reached this moment, and holds on to it there.
-    pub(super) async fn attach<S: Topic>(&self) -> Result<Attached<S::Row>> {
-        self.wait_for(|shared, moment| Attached {
-            moment,
-            batches: S::channel(shared).subscribe(),
-        })
-        .await
-    }
-
-    async fn wait_for<T: Send + 'static>(
+    /// Subscribes to what is committed after a position that is not before the call.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unavailable`] if the database is.
+    pub(super) async fn subscribe<T: Send + Sync + 'static>(
         &self,
-        answer: impl FnOnce(&Shared, TailPosition) -> T + Send + 'static,
-    ) -> Result<T> {
+        channel: fn(&Channels) -> &broadcast::Sender<Arc<Batch<T>>>,
+    ) -> runs::Result<(TailPosition, broadcast::Receiver<Arc<Batch<T>>>)> {
+        self.wait(move |channels, position| (position, channel(channels).subscribe()))
+            .await
+    }
+
+    async fn wait<R: Send + 'static>(
+        &self,
+        result: impl FnOnce(&Channels, TailPosition) -> R + Send + 'static,
+    ) -> runs::Result<R> {
         let (sender, receiver) = oneshot::channel();
-        let waiting: Waiter = Box::new(|shared, moment| {
-            // One that no longer waits has gone away.
-            let _ = sender.send(answer(shared, moment));
-        });
-        self.0.waiting().push(waiting);
-        self.ring();
-        match time::timeout(ATTACH_TIMEOUT, receiver).await {
-            Ok(Ok(answer)) => Ok(answer),
+        self.0.waiters().push(Box::new(|channels, position| {
+            // The receiver is gone if the waiter has been cancelled.
+            let _ = sender.send(result(channels, position));
+        }));
+        self.wake();
+        match time::timeout(WAIT_TIMEOUT, receiver).await {
+            Ok(Ok(result)) => Ok(result),
             _ => Err(Error::Unavailable(DbErr::Custom(
-                "the feed is not being read".into(),
+                "the change feed cannot be polled".into(),
             ))),
         }
     }
 }
 
-impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Vec<Waiter>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_watched(&self) -> bool {
-        self.changes.receiver_count() + self.events.receiver_count() > 0
-    }
-}
-
-/// The one that reads.
-struct Reader {
-    source: Arc<ChangeLog>,
+/// The task.
+struct Poller {
+    log: Arc<ChangeLog>,
     shared: Arc<Shared>,
     /// Commits by this server.
-    committed: ChangeSubscriber,
-    /// How often to look for what other writers did, while somebody watches.
+    commits: ChangeSubscriber,
+    /// Time between two polls, for commits that nobody notifies this server of.
     poll_interval: Duration,
-    /// All that was committed by then has been published; none before the first look.
+    /// Everything committed by then has been published; `None` before the first poll.
     reached: Option<CommitPosition>,
     /// Intervals published so far.
-    published: u64,
+    intervals: u64,
     /// The interval that is being published.
     interval: Option<Interval>,
 }
 
-/// What lies between two moments and how much of it is published: kept, so that an attempt that fails
-/// half-way is gone on with, and nothing told twice.
+/// The rows committed between two polls, and how many of them have been published: kept when a poll fails,
+/// so that the next one continues without publishing a row twice.
 struct Interval {
     number: u64,
-    /// The place behind it.
+    /// The cursor at the end.
     end: FeedCursor,
-    /// Where to read on, none at the end.
+    /// The cursors to continue reading from; `None` at the end.
     changes: Option<FeedCursor>,
     events: Option<FeedCursor>,
-    ended: Vec<Uuid>,
+    ended_runs: Vec<Uuid>,
 }
 
-impl Reader {
-    /// Reads on for ever: at each ring of the bell, and every so often while somebody watches.
-    async fn follow(mut self) {
-        let mut rested = Instant::now();
+impl Poller {
+    async fn run(mut self) {
+        let mut next_poll = Instant::now();
         loop {
             self.wait_for_work().await;
-            time::sleep_until(rested).await;
-            rested = Instant::now() + PACE;
-            // Taken before looking: whoever waits is promised a moment that is not before its asking.
-            let waiting = std::mem::take(&mut *self.shared.waiting());
-            if waiting.is_empty() && !self.shared.is_watched() {
+            time::sleep_until(next_poll).await;
+            next_poll = Instant::now() + MIN_INTERVAL;
+            // Taken before the poll: each waiter is promised a position that is not before its call.
+            let waiters = std::mem::take(&mut *self.shared.waiters());
+            if waiters.is_empty() && !self.shared.channels.has_subscribers() {
                 continue;
             }
-            let advance = AssertUnwindSafe(self.advance()).catch_unwind();
-            let outcome = match time::timeout(PATIENCE, advance).await {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(_)) => Err(DbErr::Custom("the feed's reader panicked".into())),
-                Err(_) => Err(DbErr::Custom("the database is silent".into())),
-            };
-            match outcome {
-                Ok(head) => {
-                    let moment = TailPosition {
-                        head: head.clone(),
-                        number: self.published,
-                    };
-                    for waiting in waiting {
-                        waiting(&self.shared, moment.clone());
+            match self.poll_in_time().await {
+                Ok(position) => {
+                    for waiter in waiters {
+                        waiter(&self.shared.channels, position.clone());
                     }
-                    self.reached = Some(head);
+                    self.reached = Some(position.commit);
                 }
                 Err(error) => {
-                    warn!(%error, "the change feed cannot be read; trying on");
-                    self.shared.waiting().extend(waiting);
-                    time::sleep(RETRY).await;
-                    self.shared.bell.notify_one();
+                    warn!(%error, "cannot poll the change feed; trying again");
+                    self.shared.waiters().extend(waiters);
+                    time::sleep(RETRY_INTERVAL).await;
+                    self.shared.wake.notify_one();
                 }
             }
         }
     }
 
     async fn wait_for_work(&mut self) {
-        let is_watched = self.shared.is_watched();
+        let is_polling = self.shared.channels.has_subscribers();
         tokio::select! {
-            () = self.shared.bell.notified() => {}
-            () = self.committed.notified() => {}
-            () = time::sleep(self.poll_interval), if is_watched => {}
+            () = self.shared.wake.notified() => {}
+            () = self.commits.notified() => {}
+            () = time::sleep(self.poll_interval), if is_polling => {}
         }
     }
 
-    /// Publishes what was committed since the moment reached, and tells the one that then is.
-    async fn advance(&mut self) -> std::result::Result<CommitPosition, DbErr> {
-        if self.interval.is_none() {
-            let head = self.source.head().await?;
-            let reached = match &self.reached {
-                Some(reached) if *reached != head && self.shared.is_watched() => reached.clone(),
-                _ => return Ok(head),
-            };
-            let cursor = FeedCursor::at(self.source.feed(), reached).next_interval(&head);
-            self.interval = Some(Interval {
-                number: self.published,
-                end: FeedCursor::at(self.source.feed(), head),
-                changes: Some(cursor.clone()),
-                events: (self.shared.events.receiver_count() > 0).then_some(cursor),
-                ended: Vec::new(),
-            });
+    async fn poll_in_time(&mut self) -> Result<TailPosition, DbErr> {
+        let poll = AssertUnwindSafe(self.poll()).catch_unwind();
+        match time::timeout(POLL_TIMEOUT, poll).await {
+            Ok(Ok(position)) => position,
+            Ok(Err(_)) => Err(DbErr::Custom("the poll panicked".into())),
+            Err(_) => Err(DbErr::Custom("the poll timed out".into())),
         }
-        let Some(interval) = &mut self.interval else {
-            unreachable!("an interval was begun");
+    }
+
+    /// Publishes what was committed since the last poll, and returns the position that is reached with it.
+    /// May be cancelled: what has been published of an interval is kept with it.
+    async fn poll(&mut self) -> Result<TailPosition, DbErr> {
+        let interval = match &mut self.interval {
+            Some(unfinished) => unfinished,
+            none => {
+                let now = self.log.commit_position().await?;
+                let channels = &self.shared.channels;
+                match &self.reached {
+                    Some(reached) if *reached != now && channels.has_subscribers() => {
+                        let start = self.log.cursor_at(reached.clone()).next_interval(&now);
+                        none.insert(Interval::new(self.intervals, start, channels))
+                    }
+                    _ => {
+                        return Ok(TailPosition {
+                            commit: now,
+                            interval: self.intervals,
+                        });
+                    }
+                }
+            }
         };
-        while let Some(cursor) = &interval.changes {
-            let (changes, more) = self.source.changes(cursor, BATCH).await?;
-            let ended = changes.iter().filter(|change| change.has_ended_its_run());
-            interval.ended.extend(ended.map(|change| change.row.run_id));
-            interval.publish(&self.shared.changes, changes, more.is_none());
-            interval.changes = more;
-        }
-        while let Some(cursor) = &interval.events {
-            let (events, more) = self.source.events(cursor, None, BATCH).await?;
-            interval.publish(&self.shared.events, events, more.is_none());
-            interval.events = more;
-        }
-        let head = interval.end.upto.clone();
+        interval.publish(&self.log, &self.shared.channels).await?;
+        let commit = interval.end.upto.clone();
         self.interval = None;
-        self.published += 1;
-        Ok(head)
+        self.intervals += 1;
+        Ok(TailPosition {
+            commit,
+            interval: self.intervals,
+        })
     }
 }
 
 impl Interval {
-    /// Hands a part to whoever listens; the last tells that the interval is whole.
-    fn publish<T>(
+    fn new(number: u64, start: FeedCursor, channels: &Channels) -> Self {
+        Self {
+            number,
+            end: start.next_interval(&start.upto),
+            events: (channels.events.receiver_count() > 0).then(|| start.clone()),
+            changes: Some(start),
+            ended_runs: Vec::new(),
+        }
+    }
+
+    async fn publish(&mut self, log: &ChangeLog, channels: &Channels) -> Result<(), DbErr> {
+        while let Some(cursor) = &self.changes {
+            let (changes, next) = log.changes(cursor, BATCH_SIZE).await?;
+            let ended = changes.iter().filter(|change| change.ends_run());
+            self.ended_runs
+                .extend(ended.map(|change| change.row.run_id));
+            self.send(&channels.changes, changes, next.as_ref());
+            self.changes = next;
+        }
+        while let Some(cursor) = &self.events {
+            let (events, next) = log.events(cursor, None, BATCH_SIZE).await?;
+            self.send(&channels.events, events, next.as_ref());
+            self.events = next;
+        }
+        Ok(())
+    }
+
+    fn send<T>(
         &self,
         channel: &broadcast::Sender<Arc<Batch<T>>>,
-        items: Vec<Arc<T>>,
-        last: bool,
+        rows: Vec<Arc<T>>,
+        next: Option<&FeedCursor>,
     ) {
-        let reached = last.then(|| IntervalEnd {
-            place: self.end.clone(),
-            ended: self.ended.as_slice().into(),
-        });
-        // Nobody listening is no failure.
+        let is_last = next.is_none();
+        // Without a subscriber this fails, which is fine.
         let _ = channel.send(Arc::new(Batch {
-            items,
-            number: self.number,
-            reached,
+            rows,
+            interval: self.number,
+            cursor: next.unwrap_or(&self.end).clone(),
+            ended_runs: is_last.then(|| self.ended_runs.as_slice().into()),
         }));
     }
 }

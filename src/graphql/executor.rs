@@ -10,7 +10,7 @@ use tracing::warn;
 use super::{
     error::{ErrorCode, error_response, sanitize},
     limits::GraphqlLimits,
-    live::{Live, Output},
+    live::{LiveSubscriptions, Output},
     loaders::Loaders,
     request::PreparedRequest,
     response::{complete, panicked, was_executed},
@@ -36,7 +36,7 @@ pub struct Executor {
     schema_without_suggestions: AppSchema,
     /// Skips async-graphql's validation, for documents that have been executed before.
     schema_fast: AppSchema,
-    live: Arc<Live>,
+    live: Arc<LiveSubscriptions>,
     validator: Arc<Validator>,
     operation_timeout: Duration,
 }
@@ -46,7 +46,7 @@ impl Executor {
     #[must_use]
     pub fn new(runs: Runs, feed: ChangeFeed, limits: GraphqlLimits) -> Self {
         let loaders = Loaders::new(runs.clone(), feed.clone());
-        let live = Live::new(feed.clone(), limits.catch_up_time);
+        let live = LiveSubscriptions::new(feed.clone(), limits.catch_up_time);
         let schema = move |limits, mode| {
             schema::build(runs.clone(), feed.clone(), loaders.clone(), &limits, mode)
         };

@@ -1,4 +1,4 @@
-//! What can be watched.
+//! The subscriptions of the API.
 
 use async_graphql::{Context, ID, Result, Subscription};
 use futures_util::{Stream, StreamExt};
@@ -18,58 +18,64 @@ use crate::{
     feed::{RunChanges, RunEvents},
 };
 
-/// What can be watched.
+/// The root of all subscriptions.
 #[derive(Debug)]
 pub(super) struct Subscription;
 
-/// What can be watched.
+/// The root of all subscriptions.
 #[Subscription]
 impl Subscription {
-    /// Changes of the runs that match, in order, from `after` (or from now) on: none lost, none twice. Delivers CREATED and STATUS unless `kinds` asks otherwise.
+    /// Streams committed changes of runs. Each change is delivered exactly once, and the changes of one run are delivered in order. Requires the scope READ.
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_run_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of which runs.")] filter: Option<SyncRunFilter>,
+        #[graphql(
+            desc = "Returns only changes of runs that match this filter before or after the change."
+        )]
+        filter: Option<SyncRunFilter>,
         #[graphql(
             default_with = "vec![SyncChangeKind::Created, SyncChangeKind::Status]",
-            desc = "Which kinds of change."
+            desc = "Returns only changes of these kinds."
         )]
         kinds: Vec<SyncChangeKind>,
         #[graphql(
-            desc = "Behind this place of the feed: a `cursor` or `feedCursor` of an earlier answer."
+            desc = "Returns changes after this cursor: the `cursor` of a change, or the `feedCursor` of a list of runs. By default, returns changes that are committed from now on."
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<SyncRunChange>> + use<>> {
         let range = ctx.feed_range();
-        let interest = RunChanges {
+        let topic = RunChanges {
             filter: filter.unwrap_or_default().parse()?,
             kinds: kinds.into_iter().map(Into::into).collect(),
         };
-        let after = range.after(after).as_deref().map(decode_changes);
+        let after = range.start_after(after).as_deref().map(decode_changes);
         let changes = range
-            .watch(ctx.feed(), interest, after.transpose()?, encode_changes)
+            .deliver(ctx.feed(), topic, after.transpose()?, encode_changes)
             .await?;
-        Ok(changes.map(|change| Ok(change?.into())))
+        Ok(changes.map(|change| Ok(change?.item.into())))
     }
 
-    /// The run's events from `after` (or from its first) on; ends when the run has ended and all is delivered.
+    /// Streams the events of a run, in the order in which they were stored. Completes when the run has ended and all its events have been delivered. Requires the scope READ.
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_event_added(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The run.")] run_id: ID,
+        #[graphql(desc = "The ID of the run.")] run_id: ID,
         #[graphql(
-            desc = "Behind this place: a `cursor` of this subscription's, or a `feedCursor` of a list of events."
+            desc = "Returns events after this cursor: the `cursor` of a delivered event, or the `feedCursor` of a list of events. By default, starts with the first event of the run."
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<SyncEventAdded>> + use<>> {
         let range = ctx.feed_range();
-        let events = RunEvents(parse_uuid("runId", &run_id)?);
-        let after = range.after(after).as_deref().map(decode_added_events);
-        let added = range
-            .watch(ctx.feed(), events, after.transpose()?, encode_added_events)
+        let topic = RunEvents(parse_uuid("runId", &run_id)?);
+        let after = range.start_after(after).as_deref().map(decode_added_events);
+        let events = range
+            .deliver(ctx.feed(), topic, after.transpose()?, encode_added_events)
             .await?;
-        Ok(added.map(|added| Ok(added?.into())))
+        Ok(events.map(|added| {
+            let added = added?;
+            Ok((added.cursor, added.item).into())
+        }))
     }
 }

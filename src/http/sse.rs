@@ -82,7 +82,7 @@ fn events(output: Output) -> Vec<Event> {
     };
     let events = frames[first..].iter().map(|frame| {
         let event = next(&frame.json);
-        match &frame.place {
+        match &frame.cursor {
             Some(cursor) => event.id(cursor.as_ref()),
             None => event,
         }

@@ -1,4 +1,4 @@
-//! Notification that this server has committed a change.
+//! Notification of commits by this server.
 
 use tokio::sync::watch;
 
@@ -8,18 +8,18 @@ use tokio::sync::watch;
 pub struct ChangeSignal(watch::Sender<()>);
 
 impl ChangeSignal {
-    /// Reports that a change has been committed.
+    /// Notifies all subscribers.
     pub(crate) fn notify(&self) {
         self.0.send_replace(());
     }
 
-    /// Returns a subscriber to the commits that follow.
+    /// Subscribes to the commits that follow.
     pub(crate) fn subscribe(&self) -> ChangeSubscriber {
         ChangeSubscriber(self.0.subscribe())
     }
 }
 
-/// Waits for commits by this server.
+/// A subscriber to the commits by this server.
 #[derive(Debug)]
 pub(crate) struct ChangeSubscriber(watch::Receiver<()>);
 

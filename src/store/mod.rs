@@ -4,6 +4,8 @@
 //! once in `postgres` and once in `sqlite`; [`Store`] chooses between the two, so that its callers need not
 //! know which database they use.
 
+mod commit_position;
+pub(crate) mod feed;
 mod postgres;
 mod read;
 mod sqlite;
@@ -16,6 +18,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::db::{Database, ScanBudget, SlowQueryError, StatementPool, keyset::PageRows};
+pub(crate) use commit_position::{CommitPosition, Snapshot};
 pub(crate) use read::{
     count, event_order, instant, read_all, read_by_ids, select_events, select_runs,
 };

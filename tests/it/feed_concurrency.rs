@@ -141,7 +141,7 @@ async fn follow(
                 panic!("{output:?}")
             };
             for frame in &frames[first..] {
-                frame.place.as_deref().unwrap().clone_into(&mut cursor);
+                frame.cursor.as_deref().unwrap().clone_into(&mut cursor);
                 let response: Value = serde_json::from_str(&frame.json).unwrap();
                 let change = &response["data"]["syncRunChanged"];
                 let run = change["run"]["id"].as_str().unwrap().parse().unwrap();

@@ -1,126 +1,180 @@
-//! What ties one execution of a subscription to whoever wants its responses: which stretch of the feed
-//! it is to deliver, and how far it has come.
+//! The part of the feed that one execution of a subscription delivers. It is data of the request, through
+//! which the resolver learns what to read, and reports how far it has come.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::{Stream, stream};
+use async_stream::{stream, try_stream};
+use futures_util::{Stream, StreamExt};
 use tokio::sync::watch;
 
 use crate::{
-    feed::{Backfill, ChangeFeed, LiveStream, TailPosition, TickRange, Topic},
+    feed::{Backfill, ChangeFeed, Delivery, LiveStream, StreamEnd, TailPosition, Topic},
     runs::Result,
 };
 
-/// An execution's stretch of the feed, and its progress.
+/// A range of the feed, and the progress in it.
 #[derive(Debug)]
 pub(in crate::graphql) struct FeedRange {
-    stretch: RangeKind,
+    kind: RangeKind,
     progress: Mutex<Progress>,
+    end: Mutex<Option<RangeEnd>>,
 }
 
-/// Which part of what is subscribed to an execution delivers.
+/// Which range an execution delivers.
 #[derive(Debug)]
-pub(in crate::graphql) enum RangeKind {
-    /// All up to a moment, from this place on if it stands in for what the client gave as `after`.
-    Backfill(TailPosition, Option<String>),
-    /// All that is committed from now on; said once that holds.
+pub(super) enum RangeKind {
+    /// Everything up to a position.
+    Backfill {
+        /// The end.
+        upto: TailPosition,
+        /// A cursor that replaces the argument `after`.
+        after: Option<Arc<str>>,
+    },
+    /// Everything committed from now on; set to true once that holds.
     Live(watch::Sender<bool>),
 }
 
-/// How far an execution has come. A response is read before the next one is begun, so this tells what
-/// belongs to the response read last.
+/// Progress of an execution, up to the last response: a response is read before the next item is resolved.
 #[derive(Clone, Debug, Default)]
-pub(in crate::graphql) struct Progress {
-    /// The place behind what was delivered, as a cursor.
-    pub(in crate::graphql) place: Option<String>,
-    /// When what was delivered last was committed.
-    pub(in crate::graphql) span: Option<TickRange>,
-    /// Nothing is to come any more.
-    pub(in crate::graphql) ended: bool,
+pub(super) struct Progress {
+    /// The cursor after the last item.
+    pub(super) cursor: Option<Arc<str>>,
+    /// Number of the tail's interval in which the last item was committed; `None` in a backfill.
+    pub(super) interval: Option<u64>,
 }
 
-/// Deliveries of either stretch.
-enum Deliveries<S: Topic> {
-    Backfill(Backfill<S>),
-    Live(LiveStream<S>),
+/// How a range has ended.
+#[derive(Clone, Debug)]
+pub(super) enum RangeEnd {
+    /// Nothing follows.
+    Complete,
+    /// The backfill has reached its position, at this cursor.
+    Reached(Arc<str>),
+    /// The execution has lagged behind the tail.
+    Lagged(ResumePoint),
 }
+
+/// Where an execution that has lagged was.
+#[derive(Clone, Debug)]
+pub(super) struct ResumePoint {
+    /// Everything up to this cursor was delivered.
+    pub(super) cursor: Arc<str>,
+    /// Number of the tail's interval that the cursor lies in.
+    pub(super) interval: u64,
+}
+
+/// Encodes the cursor of a topic.
+type Encode<T> = fn(&<T as Topic>::Cursor) -> String;
 
 impl FeedRange {
-    pub(in crate::graphql) fn new(stretch: RangeKind) -> Self {
+    pub(super) fn new(kind: RangeKind) -> Self {
         Self {
-            stretch,
+            kind,
             progress: Mutex::default(),
+            end: Mutex::default(),
         }
     }
 
-    pub(in crate::graphql) fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn progress(&self) -> Progress {
+        lock(&self.progress).clone()
     }
 
-    /// Where to begin: where the client wants to, unless it stands elsewhere by now.
-    pub(in crate::graphql) fn after(&self, given: Option<String>) -> Option<String> {
-        match &self.stretch {
-            RangeKind::Backfill(_, Some(place)) => Some(place.clone()),
-            RangeKind::Backfill(_, None) => given,
+    /// Returns how the range has ended; `None` if the execution is running or has failed.
+    pub(super) fn end(&self) -> Option<RangeEnd> {
+        lock(&self.end).clone()
+    }
+
+    /// Returns the cursor to start after, given the argument `after` of the request.
+    pub(in crate::graphql) fn start_after(&self, argument: Option<String>) -> Option<String> {
+        match &self.kind {
+            RangeKind::Backfill {
+                after: Some(cursor),
+                ..
+            } => Some(cursor.to_string()),
+            RangeKind::Backfill { after: None, .. } => argument,
             RangeKind::Live(_) => None,
         }
     }
 
-    /// Delivers its stretch of `subject`, and notes where that has come to; `encode` makes a cursor of
-    /// a place.
-    pub(in crate::graphql) async fn watch<S: Topic>(
+    /// Delivers the range of `topic`.
+    ///
+    /// # Errors
+    /// Returns those of [`ChangeFeed::backfill`] and [`ChangeFeed::follow`].
+    pub(in crate::graphql) async fn deliver<T: Topic>(
         self: Arc<Self>,
         feed: &ChangeFeed,
-        subject: S,
-        after: Option<S::Place>,
-        encode: fn(&S::Place) -> String,
-    ) -> Result<impl Stream<Item = Result<S::Delivery>> + use<S>> {
-        let deliveries = match &self.stretch {
-            RangeKind::Backfill(upto, _) => {
-                Deliveries::Backfill(feed.replay(subject, after, upto.clone()).await?)
+        topic: T,
+        after: Option<T::Cursor>,
+        encode: Encode<T>,
+    ) -> Result<impl Stream<Item = Result<Delivery<T>>> + use<T>> {
+        match &self.kind {
+            RangeKind::Backfill { upto, .. } => {
+                let backfill = feed.backfill(topic, after, upto.clone()).await?;
+                Ok(self.backfill(backfill, encode).left_stream())
             }
-            RangeKind::Live(holds) => {
-                let live = feed.watch(subject).await?;
-                holds.send_replace(true);
-                Deliveries::Live(live)
+            RangeKind::Live(attached) => {
+                let live = feed.follow(topic).await?;
+                attached.send_replace(true);
+                Ok(self.live(live, encode).right_stream())
             }
-        };
-        let begin = (self, deliveries, encode);
-        Ok(stream::try_unfold(
-            begin,
-            async |(watching, mut deliveries, encode)| {
-                let delivery = watching.next(&mut deliveries, encode).await?;
-                Ok(delivery.map(|delivery| (delivery, (watching, deliveries, encode))))
-            },
-        ))
+        }
     }
 
-    async fn next<S: Topic>(
-        &self,
-        deliveries: &mut Deliveries<S>,
-        encode: fn(&S::Place) -> String,
-    ) -> Result<Option<S::Delivery>> {
-        let (delivery, span) = match deliveries {
-            Deliveries::Backfill(replay) => {
-                let Some(delivery) = replay.next().await? else {
-                    let mut progress = self.progress();
-                    progress.place = Some(encode(&replay.place()));
-                    progress.ended = replay.has_ended();
-                    return Ok(None);
-                };
-                (delivery, None)
+    fn backfill<T: Topic>(
+        self: Arc<Self>,
+        mut backfill: Backfill<T>,
+        encode: Encode<T>,
+    ) -> impl Stream<Item = Result<Delivery<T>>> {
+        try_stream! {
+            while let Some(delivery) = backfill.next().await? {
+                self.advance(encode(&delivery.cursor), None);
+                yield delivery;
             }
-            Deliveries::Live(live) => {
-                let Some((delivery, span)) = live.next().await? else {
-                    self.progress().ended = true;
-                    return Ok(None);
-                };
-                (delivery, Some(span))
-            }
-        };
-        let mut progress = self.progress();
-        progress.place = Some(encode(&S::place_of(&delivery)));
-        progress.span = span;
-        Ok(Some(delivery))
+            self.finish(if backfill.is_complete() {
+                RangeEnd::Complete
+            } else {
+                RangeEnd::Reached(encode(&backfill.end()).into())
+            });
+        }
     }
+
+    fn live<T: Topic>(
+        self: Arc<Self>,
+        mut live: LiveStream<T>,
+        encode: Encode<T>,
+    ) -> impl Stream<Item = Result<Delivery<T>>> {
+        stream! {
+            let end = loop {
+                match live.next().await {
+                    Ok(delivery) => {
+                        self.advance(encode(&delivery.cursor), Some(live.interval()));
+                        yield Ok(delivery);
+                    }
+                    Err(end) => break end,
+                }
+            };
+            self.finish(match end {
+                StreamEnd::Complete => RangeEnd::Complete,
+                StreamEnd::Lagged => RangeEnd::Lagged(ResumePoint {
+                    cursor: encode(live.cursor()).into(),
+                    interval: live.interval(),
+                }),
+            });
+        }
+    }
+
+    fn advance(&self, cursor: String, interval: Option<u64>) {
+        *lock(&self.progress) = Progress {
+            cursor: Some(cursor.into()),
+            interval,
+        };
+    }
+
+    fn finish(&self, end: RangeEnd) {
+        *lock(&self.end) = Some(end);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

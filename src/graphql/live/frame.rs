@@ -1,80 +1,49 @@
-//! One execution of a subscription, response by response.
+//! Serialised responses of a subscription.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
 use async_graphql::Response;
-use futures_util::{
-    FutureExt, StreamExt,
-    stream::{self, BoxStream},
+
+use super::feed_range::Progress;
+use crate::graphql::{
+    error::{ErrorCode, error_response},
+    response::{was_executed, write, write_errors},
 };
 
-use super::request::SharedRequest;
-use crate::{
-    feed::TickRange,
-    graphql::{
-        error::{ErrorCode, error_response},
-        live::feed_range::{FeedRange, Progress, RangeKind},
-        response::{complete, panicked, was_executed, write, write_errors},
-    },
-};
+/// Maximum size of a response in bytes, which bounds the memory held for slow clients.
+const MAX_BYTES: usize = 1024 * 1024;
 
-/// Bytes of a response: what is kept for slow clients is bounded by it.
-const LARGEST: usize = 1024 * 1024;
-
-/// A response of a subscription's, written.
+/// A serialised response of a subscription.
 #[derive(Debug)]
 pub struct Frame {
     /// The response as JSON.
     pub json: String,
-    /// Where to resume behind it, as a cursor.
-    pub place: Option<Arc<str>>,
-    /// Its errors as JSON, if they are all there is to it: then it is the last.
+    /// Position in the feed after this response, as a cursor.
+    pub cursor: Option<Arc<str>>,
+    /// The errors as JSON if the subscription has failed; then this is the last frame.
     pub errors: Option<String>,
-    /// When it was committed, if it is a group's.
-    pub(super) span: Option<TickRange>,
+    /// Number of the tail's interval in which the change was committed; `None` in a backfill.
+    pub(super) interval: Option<u64>,
 }
 
-/// An execution.
-pub(super) struct Execution {
-    pub(super) watching: Arc<FeedRange>,
-    pub(super) frames: BoxStream<'static, Frame>,
-}
-
-impl Execution {
-    /// Begins to execute what is asked, for a stretch of the feed.
-    pub(super) fn begin(asked: &Arc<SharedRequest>, stretch: RangeKind) -> Self {
-        let watching = Arc::new(FeedRange::new(stretch));
-        let request = asked.request().data(Arc::clone(&watching));
-        let responses = Some(asked.schema.execute_stream(request));
-        let begin = (responses, Arc::clone(asked), Arc::clone(&watching));
-        let frames = stream::unfold(begin, async |(responses, asked, watching)| {
-            let mut responses = responses?;
-            let next = AssertUnwindSafe(responses.next()).catch_unwind().await;
-            let (response, responses) = match next {
-                Ok(None) => return None,
-                Ok(Some(response)) => {
-                    let response = complete(response, &asked.known.shape, &asked.request_id);
-                    (response, Some(responses))
-                }
-                Err(_) => (panicked(&asked.request_id), None),
-            };
-            let frame = Frame::new(&response, &watching.progress());
-            Some((frame, (responses, asked, watching)))
-        });
-        Self {
-            watching,
-            frames: frames.boxed(),
-        }
-    }
+/// What a subscription sends.
+#[derive(Debug)]
+pub enum Output {
+    /// The frames from this index on, in order.
+    Frames(Arc<[Frame]>, usize),
+    /// The client does not keep up and should reconnect later. This is the last output.
+    TooSlow,
+    /// The database is unavailable and the client should reconnect later. This is the last output.
+    Unavailable,
 }
 
 impl Frame {
-    fn new(response: &Response, progress: &Progress) -> Self {
-        let has_failed = !was_executed(response) || has_lost_its_source(response);
+    pub(super) fn new(response: &Response, progress: Progress) -> Self {
         let json = write(response);
-        if json.len() > LARGEST {
+        if json.len() > MAX_BYTES {
             let message = format!(
-                "a response of this live view has {} bytes; at most {LARGEST} are sent: select less",
+                "a response of this subscription has {} bytes, more than the maximum of {MAX_BYTES}: \
+                 select fewer fields",
                 json.len()
             );
             return Self::new(
@@ -82,16 +51,17 @@ impl Frame {
                 progress,
             );
         }
+        let has_failed = !was_executed(response) || is_source_error(response);
         Self {
             json,
-            place: progress.place.as_deref().map(Arc::from),
+            cursor: progress.cursor,
             errors: has_failed.then(|| write_errors(response)),
-            span: progress.span,
+            interval: progress.interval,
         }
     }
 }
 
-/// Whether a subscription itself failed, not a field of one of its responses.
-fn has_lost_its_source(response: &Response) -> bool {
+/// Returns whether the subscription itself failed, and not a field of its response.
+fn is_source_error(response: &Response) -> bool {
     response.errors.iter().any(|error| error.path.len() == 1)
 }

@@ -1,6 +1,7 @@
 //! Statements for PostgreSQL.
 
 mod events;
+pub(super) mod feed;
 
 pub(super) use events::{
     add_events, count_events, decode_event_page, join_event_page, read_event_pages,

@@ -4,6 +4,7 @@
 //! write reads the run again, in the same transaction. No other write comes in between: SQLite has one writer.
 
 mod events;
+pub(super) mod feed;
 
 use entity::{Details, run};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, UpdateStatement};

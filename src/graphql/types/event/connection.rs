@@ -235,6 +235,6 @@ impl SyncEventConnection {
             Some(feed_cursor) => feed_cursor.clone(),
             None => ctx.loaders().feed_cursor().await?,
         };
-        Ok(encode_added_events(&EventCursor::Fed(feed_cursor)))
+        Ok(encode_added_events(&EventCursor::Feed(feed_cursor)))
     }
 }

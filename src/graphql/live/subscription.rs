@@ -1,0 +1,185 @@
+//! The subscription of one client: a backfill, then a live phase, and again.
+
+use std::{sync::Arc, time::Duration};
+
+use async_stream::stream;
+use futures_util::{Stream, StreamExt};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{self, Instant},
+};
+use tracing::warn;
+
+use super::{
+    execution::Execution,
+    fan_out::Broadcast,
+    feed_range::{RangeEnd, RangeKind},
+    frame::{Frame, Output},
+    request::SharedRequest,
+    shared_execution::{Member, SharedExecutions},
+};
+use crate::{
+    feed::{ChangeFeed, TailPosition},
+    graphql::request::PreparedRequest,
+};
+
+/// Time before a failed attempt is repeated.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Executes subscriptions.
+pub(in crate::graphql) struct LiveSubscriptions {
+    feed: ChangeFeed,
+    shared: Arc<SharedExecutions>,
+    /// Maximum time that a client may take to catch up once it has lagged.
+    catch_up_timeout: Duration,
+}
+
+impl LiveSubscriptions {
+    pub(in crate::graphql) fn new(feed: ChangeFeed, catch_up_timeout: Duration) -> Self {
+        Self {
+            feed,
+            shared: Arc::default(),
+            catch_up_timeout,
+        }
+    }
+
+    /// Executes a subscription. A `cursor` replaces the argument `after` of the request.
+    pub(in crate::graphql) fn subscribe(
+        self: &Arc<Self>,
+        prepared: PreparedRequest,
+        request_id: String,
+        cursor: Option<String>,
+    ) -> impl Stream<Item = Output> + Send + use<> {
+        let live = Arc::clone(self);
+        let request = SharedRequest::new(prepared, request_id);
+        stream! {
+            let Some(request) = request else { return };
+            let mut client = Client {
+                live,
+                request: Arc::new(request),
+                cursor: cursor.map(Into::into),
+                lagging_since: None,
+                has_ended: false,
+            };
+            while !client.has_ended {
+                let Some((member, position)) = client.join().await else {
+                    yield Output::Unavailable;
+                    return;
+                };
+                let start = position.interval();
+                for await output in client.backfill(position) {
+                    yield output;
+                }
+                for await output in client.live(member, start) {
+                    yield output;
+                }
+            }
+        }
+    }
+}
+
+/// A client, as its subscription advances.
+struct Client {
+    live: Arc<LiveSubscriptions>,
+    request: Arc<SharedRequest>,
+    /// The cursor after everything sent; `None` while that is the argument of the request.
+    cursor: Option<Arc<str>>,
+    /// When the client was found to have lagged; `None` if it keeps up.
+    lagging_since: Option<Instant>,
+    has_ended: bool,
+}
+
+impl Client {
+    /// Joins the shared execution, then waits for a position of the tail, so that everything committed
+    /// after that position reaches the member. Returns `None` if the database is unavailable when the
+    /// subscription begins; later, waits for it.
+    async fn join(&self) -> Option<(Member, TailPosition)> {
+        loop {
+            let member = self.live.shared.join(&self.request).await;
+            match self.live.feed.position().await {
+                Ok(position) => return Some((member, position)),
+                Err(error) if self.cursor.is_none() => {
+                    warn!(%error, "cannot start a subscription");
+                    return None;
+                }
+                Err(_) => time::sleep(RETRY_INTERVAL).await,
+            }
+        }
+    }
+
+    /// Sends everything after the client's cursor, up to a position.
+    fn backfill(&mut self, upto: TailPosition) -> impl Stream<Item = Output> + Send {
+        stream! {
+            let after = self.cursor.clone();
+            let range = RangeKind::Backfill { upto, after };
+            let mut execution = Execution::start(&self.request, range);
+            while let Some(frames) = execution.chunks.next().await {
+                if self.is_too_slow() {
+                    self.has_ended = true;
+                    yield Output::TooSlow;
+                    return;
+                }
+                yield self.send(frames.into(), 0);
+            }
+            match execution.range.end() {
+                Some(RangeEnd::Reached(cursor)) => self.cursor = Some(cursor),
+                _ => self.has_ended = true,
+            }
+        }
+    }
+
+    /// Sends what the shared execution broadcasts, from the tail's interval `start` on, until the client or
+    /// the execution has lagged.
+    fn live(&mut self, mut member: Member, start: u64) -> impl Stream<Item = Output> + Send {
+        // The cursor now replaces the argument, in which alone the two requests may differ.
+        self.request = Arc::clone(member.request());
+        stream! {
+            while !self.has_ended {
+                match member.recv().await {
+                    Ok(Broadcast::Frames(frames)) => {
+                        self.lagging_since = None;
+                        if let Some(first) = first_from(start, &frames) {
+                            yield self.send(frames, first);
+                        }
+                    }
+                    Ok(Broadcast::Complete) => self.has_ended = true,
+                    Ok(Broadcast::Lagged(resume)) => {
+                        // Before the start, the backfill has covered more than the execution.
+                        if resume.interval >= start {
+                            self.cursor = Some(resume.cursor);
+                        }
+                        return;
+                    }
+                    Err(RecvError::Lagged(_)) => {
+                        self.lagging_since.get_or_insert_with(Instant::now);
+                        return;
+                    }
+                    Err(RecvError::Closed) => {
+                        time::sleep(RETRY_INTERVAL).await;
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, frames: Arc<[Frame]>, first: usize) -> Output {
+        self.has_ended = frames.iter().any(|frame| frame.errors.is_some());
+        if let Some(cursor) = frames.last().and_then(|frame| frame.cursor.clone()) {
+            self.cursor = Some(cursor);
+        }
+        Output::Frames(frames, first)
+    }
+
+    fn is_too_slow(&self) -> bool {
+        let lagging = self.lagging_since.map(|since| since.elapsed());
+        lagging.is_some_and(|lagging| lagging > self.live.catch_up_timeout)
+    }
+}
+
+/// Returns the index of the first frame committed in the interval `start` or later.
+fn first_from(start: u64, frames: &[Frame]) -> Option<usize> {
+    frames
+        .iter()
+        .position(|frame| frame.interval.is_none_or(|interval| interval >= start))
+}

@@ -1,0 +1,119 @@
+//! The change feed's statements, dispatched to the database at hand.
+
+use entity::change;
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect, Select,
+    sea_query::Expr,
+};
+
+use super::{CommitPosition, postgres, sqlite};
+use crate::db::Database;
+
+pub(crate) use postgres::feed::Notifier;
+
+/// A table that the feed reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FeedTable {
+    /// `sync_change`.
+    Changes,
+    /// `sync_event`.
+    Events,
+}
+
+/// Returns the current commit position, as seen by `connection`.
+pub(crate) async fn commit_position(
+    connection: &impl ConnectionTrait,
+) -> Result<CommitPosition, DbErr> {
+    match connection.get_database_backend() {
+        DbBackend::Postgres => postgres::feed::commit_position(connection).await,
+        _ => sqlite::feed::commit_position(connection).await,
+    }
+}
+
+/// Returns the condition on rows of `table` that were committed after `base` and by `upto`; no row meets it
+/// if the positions are not both of this kind of database.
+pub(crate) fn committed_between(
+    table: FeedTable,
+    base: &CommitPosition,
+    upto: &CommitPosition,
+) -> Expr {
+    match (base, upto) {
+        (CommitPosition::Snapshot(base), CommitPosition::Snapshot(upto)) => {
+            postgres::feed::committed_between(base, upto)
+        }
+        (
+            CommitPosition::Sequence { changes, events },
+            CommitPosition::Sequence {
+                changes: upto_changes,
+                events: upto_events,
+            },
+        ) => match table {
+            FeedTable::Changes => sqlite::feed::committed_between(*changes, *upto_changes),
+            FeedTable::Events => sqlite::feed::committed_between(*events, *upto_events),
+        },
+        _ => Expr::val(false),
+    }
+}
+
+/// Selects the `seq` of the `limit` oldest changes committed by `position`.
+pub(crate) fn oldest_changes(position: &CommitPosition, limit: u64) -> Select<change::Entity> {
+    let select = change::Entity::find()
+        .select_only()
+        .column(change::Column::Seq)
+        .limit(limit);
+    match position {
+        CommitPosition::Snapshot(snapshot) => {
+            postgres::feed::oldest_first(select.filter(postgres::feed::committed_by(snapshot)))
+        }
+        CommitPosition::Sequence { changes, .. } => {
+            sqlite::feed::oldest_first(select.filter(sqlite::feed::committed_by(*changes)))
+        }
+    }
+}
+
+/// Returns the condition on events from before the feed, which have no usable commit position; `None` where
+/// there cannot be any. `moved_seq` is the highest `seq` of an event that was written elsewhere.
+pub(crate) fn is_adopted_event(database: &Database, moved_seq: i64) -> Option<Expr> {
+    match database {
+        Database::Postgres(_) => Some(postgres::feed::is_adopted_event(moved_seq)),
+        // The server creates every SQLite database itself.
+        Database::Sqlite(_) => None,
+    }
+}
+
+/// Returns the time by the database's clock, in seconds since 1970.
+pub(crate) async fn clock(connection: &impl ConnectionTrait) -> Result<f64, DbErr> {
+    match connection.get_database_backend() {
+        DbBackend::Postgres => postgres::feed::clock(connection).await,
+        _ => sqlite::feed::clock(connection).await,
+    }
+}
+
+/// Returns a text that identifies where this database is, so that a copy of it elsewhere has another one.
+pub(crate) async fn origin(connection: &impl ConnectionTrait) -> Result<String, DbErr> {
+    match connection.get_database_backend() {
+        DbBackend::Postgres => postgres::feed::origin(connection).await,
+        // Positions on SQLite keep their meaning in a copy of the file.
+        _ => Ok(String::new()),
+    }
+}
+
+/// Locks `sync_event` until the end of the transaction, and returns the highest `seq` given to an event.
+/// Waits for open transactions, so that each event has either this `seq` or a lower one, or is written
+/// later.
+pub(crate) async fn lock_events(transaction: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    match transaction.get_database_backend() {
+        DbBackend::Postgres => postgres::feed::lock_events(transaction).await,
+        // A writing transaction holds the lock already.
+        _ => sqlite::feed::last_event(transaction).await,
+    }
+}
+
+/// Returns what notifies the other servers on this database; `None` on SQLite, which cannot notify other
+/// processes.
+pub(crate) fn notifier(database: &Database) -> Option<Notifier> {
+    match database {
+        Database::Postgres(postgres) => Some(Notifier::new(postgres.clone())),
+        Database::Sqlite(_) => None,
+    }
+}

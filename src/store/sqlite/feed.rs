@@ -1,0 +1,52 @@
+//! The change feed on SQLite, where writers run one after the other, so that `seq` is the order of commits.
+
+use entity::change;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, QueryOrder, QueryResult, Select, Statement,
+};
+
+use crate::store::CommitPosition;
+
+/// `sqlite_sequence` remembers the highest `seq` ever given, also after its row has been pruned.
+pub(in crate::store) async fn commit_position(
+    connection: &impl ConnectionTrait,
+) -> Result<CommitPosition, DbErr> {
+    let sql = "SELECT coalesce(max(seq) FILTER (WHERE name = 'sync_change'), 0) AS changes,
+            coalesce(max(seq) FILTER (WHERE name = 'sync_event'), 0) AS events
+        FROM sqlite_sequence";
+    let row = query_one(connection, sql).await?;
+    Ok(CommitPosition::Sequence {
+        changes: row.try_get("", "changes")?,
+        events: row.try_get("", "events")?,
+    })
+}
+
+pub(in crate::store) async fn last_event(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let sql = "SELECT coalesce(max(seq), 0) AS seq FROM sqlite_sequence WHERE name = 'sync_event'";
+    query_one(connection, sql).await?.try_get("", "seq")
+}
+
+pub(in crate::store) fn committed_between(base: i64, upto: i64) -> Expr {
+    let seq = || Expr::col("seq");
+    seq().gt(base).and(seq().lte(upto))
+}
+
+pub(in crate::store) fn committed_by(changes: i64) -> Expr {
+    change::Column::Seq.lte(changes)
+}
+
+pub(in crate::store) fn oldest_first(select: Select<change::Entity>) -> Select<change::Entity> {
+    select.order_by_asc(change::Column::Seq)
+}
+
+pub(in crate::store) async fn clock(connection: &impl ConnectionTrait) -> Result<f64, DbErr> {
+    let row = query_one(connection, "SELECT unixepoch('subsec') AS now").await?;
+    row.try_get("", "now")
+}
+
+async fn query_one(connection: &impl ConnectionTrait, sql: &str) -> Result<QueryResult, DbErr> {
+    let statement = Statement::from_string(DbBackend::Sqlite, sql);
+    let row = connection.query_one_raw(statement).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))
+}
