@@ -10,45 +10,41 @@ use crate::{
     runs::{Error, Run, WriteScope},
 };
 
-/// Guard of a field: the principal needs this scope.
+/// Guards a field: the principal must have this scope.
 pub(crate) struct RequireScope(pub(crate) Scope);
 
 impl Guard for RequireScope {
     async fn check(&self, ctx: &Context<'_>) -> Result<()> {
-        let principal = ctx.principal();
-        if principal.has_scope(self.0) {
+        let (principal, scope) = (ctx.principal(), self.0);
+        if principal.has_scope(scope) {
             return Ok(());
         }
         let field = ctx.field().name();
-        warn!(target: "audit", actor = principal.id, action = field, scope = %self.0, "refused");
-        let needs = self.0;
-        Err(match principal.kind {
-            PrincipalKind::Anonymous => access_denied(
-                format!(
-                    "`{field}` needs the scope `{needs}`: say who you are as `Authorization: Bearer KEY`"
-                ),
-                principal,
-            ),
-            _ => access_denied(
-                format!(
-                    "`{field}` needs the scope `{needs}`, which {} has not",
-                    principal.name
-                ),
-                principal,
-            ),
-        })
+        warn!(target: "audit", actor = principal.id, action = field, %scope, "denied");
+        let reason = match principal.kind {
+            PrincipalKind::Anonymous => {
+                ": authenticate with the header `Authorization: Bearer KEY`".to_owned()
+            }
+            _ => format!(", which {} does not have", principal.name),
+        };
+        let message = format!("`{field}` requires the scope `{scope}`{reason}");
+        Err(access_denied(message, principal))
     }
 }
 
-/// What is more than a matter of scopes.
+/// Authorization beyond scopes, and the audit log.
 pub(crate) trait Authorize {
     /// Returns the sources whose runs the principal may write.
     fn write_scope(&self) -> WriteScope;
-    /// Returns the error of a write, with the principal's name if its scope does not allow the write.
+
+    /// Returns the error of a write, with the principal's name if the write scope does not allow it.
     fn rejected(&self, error: Error) -> async_graphql::Error;
-    /// Who is to be named as having triggered a run: who was given, if that may be, or who is asking.
-    fn triggered_by(&self, given: Option<Uuid>) -> Result<Option<Uuid>>;
-    /// Writes down that they have done this to a run.
+
+    /// Authorizes and returns the user who is recorded as having triggered a run: the given one, which for
+    /// others than the principal requires the scope `operate`, or the principal's.
+    fn authorize_trigger(&self, given: Option<Uuid>) -> Result<Option<Uuid>>;
+
+    /// Records in the audit log that the principal changed a run.
     fn audit(&self, run: &Run, replayed: bool);
 }
 
@@ -62,25 +58,25 @@ impl Authorize for Context<'_> {
             return error.into();
         };
         let principal = self.principal();
+        warn!(target: "audit", actor = principal.id, action = self.field().name(), source, "denied");
         let message = format!("{} may not report on runs of {source}", principal.name);
-        warn!(target: "audit", actor = principal.id, action = self.field().name(), source, "refused");
         access_denied(message, principal)
     }
 
-    fn triggered_by(&self, given: Option<Uuid>) -> Result<Option<Uuid>> {
+    fn authorize_trigger(&self, given: Option<Uuid>) -> Result<Option<Uuid>> {
         let principal = self.principal();
-        match given {
-            Some(id) if principal.user_id() != Some(id) && !principal.has_scope(Scope::Operate) => {
-                warn!(target: "audit", actor = principal.id, action = self.field().name(), user = %id, "refused");
-                let message = format!(
-                    "to act for others needs the scope `operate`, which {} has not",
-                    principal.name
-                );
-                Err(access_denied(message, principal))
-            }
-            Some(id) => Ok(Some(id)),
-            None => Ok(principal.user_id()),
+        let Some(id) = given else {
+            return Ok(principal.user_id());
+        };
+        if principal.user_id() == Some(id) || principal.has_scope(Scope::Operate) {
+            return Ok(Some(id));
         }
+        warn!(target: "audit", actor = principal.id, action = self.field().name(), user = %id, "denied");
+        let message = format!(
+            "naming another user in triggeredById requires the scope `operate`, which {} does not have",
+            principal.name
+        );
+        Err(access_denied(message, principal))
     }
 
     fn audit(&self, run: &Run, replayed: bool) {

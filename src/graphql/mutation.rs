@@ -1,10 +1,11 @@
-//! What can be reported and done.
+//! The root fields of mutations.
 
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
     auth_guard::{Authorize, RequireScope},
     context::ContextExt,
+    fast_path::FastFields,
     types::{
         event::{AddSyncEventInput, AddSyncEventPayload, AddSyncEventsInput, AddSyncEventsPayload},
         id::parse_uuid,
@@ -18,22 +19,24 @@ use super::{
 };
 use crate::{auth::Scope, runs::RunColumns};
 
-/// What workers report and people do.
+/// The root of mutations.
 #[derive(Debug)]
 pub(crate) struct Mutation;
 
-/// What workers report and people do. Every call is safe to repeat: the same call is answered as the first was, with `replayed: true`.
+/// The mutation root. Every mutation can be retried safely: repeating a call changes nothing and returns
+/// `replayed: true` where the payload has that field. Creating runs and events can be retried if the input
+/// gives an id.
 #[Object]
 impl Mutation {
-    /// Creates a run. Safe to repeat under an id of the worker's own.
+    /// Creates a run. Requires the scope `report`.
     #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn create_sync_run(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The run.")] input: CreateSyncRunInput,
+        #[graphql(desc = "The run to create.")] input: CreateSyncRunInput,
     ) -> Result<CreateSyncRunPayload> {
         let mut new = input.parse()?;
-        new.triggered_by_id = ctx.triggered_by(new.triggered_by_id)?;
+        new.triggered_by_id = ctx.authorize_trigger(new.triggered_by_id)?;
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let created = ctx.runs().create(new, &scope, columns).await;
         let created = created.map_err(|error| ctx.rejected(error))?;
@@ -41,12 +44,12 @@ impl Mutation {
         Ok(created.into())
     }
 
-    /// PENDING to RUNNING.
+    /// Starts a run: changes its status from PENDING to RUNNING. Requires the scope `report`.
     #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn start_sync_run(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The run.")] run_id: ID,
+        #[graphql(desc = "The run's UUID.")] run_id: ID,
     ) -> Result<StartSyncRunPayload> {
         let run_id = parse_uuid("runId", &run_id)?;
         let started = ctx.runs().start(run_id, &ctx.write_scope()).await;
@@ -55,12 +58,12 @@ impl Mutation {
         Ok(started.into())
     }
 
-    /// Adds an event to a run, ended or not. Safe to repeat under an id of the worker's own.
+    /// Adds an event to a run, which may be open or have ended. Requires the scope `report`.
     #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn add_sync_event(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The run and the event.")] input: AddSyncEventInput,
+        #[graphql(desc = "The run and the event to add.")] input: AddSyncEventInput,
     ) -> Result<AddSyncEventPayload> {
         let (run_id, event) = input.parse()?;
         let (scope, run) = (ctx.write_scope(), selected_run(ctx));
@@ -69,12 +72,13 @@ impl Mutation {
         Ok(AddSyncEventPayload::new(added))
     }
 
-    /// Adds up to 1000 events to a run, ended or not: all are stored or none is.
+    /// Adds up to 1,000 events to a run, which may be open or have ended. Either all events are stored or
+    /// none is. Requires the scope `report`.
     #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn add_sync_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The run and the events.")] input: AddSyncEventsInput,
+        #[graphql(desc = "The run and the events to add.")] input: AddSyncEventsInput,
     ) -> Result<AddSyncEventsPayload> {
         let (run_id, events) = input.parse()?;
         let (scope, run) = (ctx.write_scope(), selected_run(ctx));
@@ -83,7 +87,7 @@ impl Mutation {
         Ok(AddSyncEventsPayload::new(run_id, added))
     }
 
-    /// Counters of an open run, and a sign of life.
+    /// Updates the counters and details of an open run. Requires the scope `report`.
     #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn report_sync_progress(
         &self,
@@ -96,7 +100,7 @@ impl Mutation {
         Ok(run.map_err(|error| ctx.rejected(error))?.into())
     }
 
-    /// Ends an open run: COMPLETED unless `status` says otherwise.
+    /// Ends an open run with an outcome, COMPLETED by default. Requires the scope `report`.
     #[graphql(guard = "RequireScope(Scope::Report)")]
     async fn complete_sync_run(
         &self,
@@ -111,12 +115,12 @@ impl Mutation {
         Ok(ended.into())
     }
 
-    /// Ends an open run CANCELLED.
+    /// Cancels an open run. Requires the scope `operate`.
     #[graphql(guard = "RequireScope(Scope::Operate)")]
     async fn cancel_sync_run(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The run and the reason.")] input: CancelSyncRunInput,
+        #[graphql(desc = "The run to cancel, and the reason.")] input: CancelSyncRunInput,
     ) -> Result<CancelSyncRunPayload> {
         let (run_id, outcome) = input.parse()?;
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
@@ -126,25 +130,23 @@ impl Mutation {
         Ok(ended.into())
     }
 
-    /// Ends all open runs CANCELLED, or those of some entity types and sources.
+    /// Cancels all open runs, or those of some entity types and sources. Requires the scope `operate`.
     #[graphql(guard = "RequireScope(Scope::Operate)")]
     async fn cancel_active_sync_runs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which runs, and the reason.")] input: CancelActiveSyncRunsInput,
+        #[graphql(desc = "The runs to cancel, and the reason.")] input: CancelActiveSyncRunsInput,
     ) -> Result<CancelActiveSyncRunsPayload> {
         let cancel = input.parse()?;
         let runs = ctx.runs().cancel_active(&cancel, &ctx.write_scope()).await;
         let runs = runs.map_err(|error| ctx.rejected(error))?;
-        for run in &runs {
-            ctx.audit(run, false);
-        }
+        runs.iter().for_each(|run| ctx.audit(run, false));
         Ok(runs.into())
     }
 }
 
-/// Returns the columns of the run that a payload selects; `None` if it does not select the run. A single run is read
-/// with its details also for `errorMessage`, which says whether they are readable.
+/// Returns the columns of the run that the payload selects; `None` if it does not select the run. A single
+/// run is read with its details for `errorMessage` too, which reports whether they are readable.
 fn selected_run(ctx: &Context<'_>) -> Option<RunColumns> {
     let payload = ctx.look_ahead();
     let runs = [payload.field("run"), payload.field("runEdge").field("node")];
@@ -155,7 +157,7 @@ fn selected_run(ctx: &Context<'_>) -> Option<RunColumns> {
     Some(columns)
 }
 
-/// Returns the columns to read of a run that was written: the audit log needs those without details.
+/// Returns the columns of the written run to read. The audit log needs those without details.
 fn selected_columns(ctx: &Context<'_>) -> RunColumns {
     selected_run(ctx).unwrap_or(RunColumns::WithoutDetails)
 }

@@ -1,4 +1,4 @@
-//! What can be asked.
+//! The root fields of queries.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -7,109 +7,120 @@ use super::{
     context::ContextExt,
     fast_path::Fast,
     types::{
-        event::{SyncEventConnection, SyncEventFilter},
+        connection::Connection,
+        event::{SyncEvent, SyncEventFilter, list_events},
         id::{parse_uuid, parse_uuids},
         node::Node,
         pagination::PageArguments,
-        run::{SyncRun, SyncRunConnection, SyncRunFilter, SyncRunOrder},
+        run::{SyncRun, SyncRunFilter, SyncRunOrder, list_runs},
         viewer::Viewer,
     },
 };
 use crate::{auth::Scope, runs::Error};
 
-/// What can be asked of the ledger.
+/// The root of queries.
 #[derive(Debug)]
 pub(crate) struct Query;
 
-/// What can be asked of the ledger.
+/// The query root. All fields but `viewer` require the scope `read`.
 #[Object]
 impl Query {
-    /// The run, event or user with this id; null if there is none.
+    /// Returns the run, event or user with this id; null if there is none.
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The UUID.")] id: ID,
+        #[graphql(desc = "The UUID of the object.")] id: ID,
     ) -> Result<Option<Node>> {
         Ok(Node::find(ctx, parse_uuid("id", &id)?).await?)
     }
 
-    /// The runs, events or users with these ids, in their order; null for an id that nothing has. At most 100.
+    /// Returns the runs, events and users with these ids, in the order of the ids; null for an id that does
+    /// not exist.
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The UUIDs.")] ids: Vec<ID>,
+        #[graphql(desc = "The UUIDs of the objects, at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
-        let most = ctx.pages().most;
-        if ids.len() > most as usize {
+        let max = ctx.pages().most;
+        if ids.len() > max as usize {
             let count = ids.len();
-            return Err(
-                Error::BadInput(format!("{count} ids; ask for at most {most} at once")).into(),
-            );
+            return Err(Error::BadInput(format!("{count} ids; at most {max} are allowed")).into());
         }
         let ids = parse_uuids("ids", &ids)?;
-        let found = ids.into_iter().map(|id| Node::find(ctx, id));
-        Ok(futures_util::future::try_join_all(found).await?)
+        let nodes = ids.into_iter().map(|id| Node::find(ctx, id));
+        Ok(futures_util::future::try_join_all(nodes).await?)
     }
 
-    /// The run with this id; null if there is none.
+    /// Returns the run with this id; null if there is none.
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_run(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run's UUID.")] id: ID,
     ) -> Result<Option<Fast<SyncRun>>> {
-        let parts = SyncRun::parts(ctx, &[ctx.look_ahead()]);
-        let run = ctx.runs().find(parse_uuid("id", &id)?, &parts).await?;
-        Ok(run.map(|run| Fast(SyncRun::read(run, &parts))))
+        let selection = SyncRun::selection(ctx, &[ctx.look_ahead()]);
+        let run = ctx.runs().find(parse_uuid("id", &id)?, &selection).await?;
+        Ok(run.map(|run| Fast(SyncRun::from_loaded(run, &selection))))
     }
 
-    /// The runs that match. Newest first unless `orderBy` says otherwise. Pages of 25 by default, 100 at most.
-    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    /// Lists runs, newest first unless `orderBy` is given. Returns 25 runs by default and 100 at most.
+    #[expect(clippy::too_many_arguments, reason = "the schema's arguments")]
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_runs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which runs.")] filter: Option<SyncRunFilter>,
-        #[graphql(desc = "In which order.")] order_by: Option<SyncRunOrder>,
-        #[graphql(desc = "So many of the first.")] first: Option<i32>,
-        #[graphql(desc = "Only runs behind this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many of the last.")] last: Option<i32>,
-        #[graphql(desc = "Only runs before this cursor.")] before: Option<String>,
-    ) -> Result<Fast<SyncRunConnection>> {
+        #[graphql(desc = "Returns only runs that match the filter.")] filter: Option<SyncRunFilter>,
+        #[graphql(desc = "The order of the runs. Defaults to `startedAt`, newest first.")]
+        order_by: Option<SyncRunOrder>,
+        #[graphql(desc = "Returns the first n runs, 1 to 100. Not together with `last`.")]
+        first: Option<i32>,
+        #[graphql(
+            desc = "A cursor; returns runs after it. It must come from a list with the same `orderBy`."
+        )]
+        after: Option<String>,
+        #[graphql(desc = "Returns the last n runs, 1 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(
+            desc = "A cursor; returns runs before it. It must come from a list with the same `orderBy`."
+        )]
+        before: Option<String>,
+    ) -> Result<Fast<Connection<SyncRun>>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        let page = SyncRunConnection::read(ctx, filter, order_by, arguments);
-        Ok(Fast(page.await?))
+        Ok(Fast(list_runs(ctx, filter, order_by, arguments).await?))
     }
 
-    /// Events across runs, newest first. Pages of 25 by default, 100 at most.
+    /// Lists events of all runs, newest first. Returns 25 events by default and 100 at most.
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which events.")] filter: Option<SyncEventFilter>,
-        #[graphql(desc = "So many of the first.")] first: Option<i32>,
-        #[graphql(desc = "Only events behind this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many of the last.")] last: Option<i32>,
-        #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
-    ) -> Result<Fast<SyncEventConnection>> {
+        #[graphql(desc = "Returns only events that match the filter.")] filter: Option<
+            SyncEventFilter,
+        >,
+        #[graphql(desc = "Returns the first n events, 1 to 100. Not together with `last`.")]
+        first: Option<i32>,
+        #[graphql(desc = "A cursor; returns events after it.")] after: Option<String>,
+        #[graphql(desc = "Returns the last n events, 1 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "A cursor; returns events before it.")] before: Option<String>,
+    ) -> Result<Fast<Connection<SyncEvent>>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        let page = SyncEventConnection::across(ctx, filter, arguments);
-        Ok(Fast(page.await?))
+        Ok(Fast(list_events(ctx, filter, arguments).await?))
     }
 
-    /// Who is asking, and what they may do.
+    /// Returns the authenticated principal.
     async fn viewer(&self, ctx: &Context<'_>) -> Viewer {
         ctx.principal().clone().into()
     }

@@ -39,8 +39,7 @@ pub(crate) fn build(
 /// Returns the schema definition that `schema.graphql` holds.
 #[must_use]
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new().prefer_single_line_descriptions();
-    builder().finish().sdl_with_options(options)
+    builder().finish().sdl_with_options(SDLExportOptions::new())
 }
 
 /// Returns a builder of the schema without data and limits.

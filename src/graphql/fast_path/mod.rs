@@ -1,82 +1,73 @@
-//! Objects resolved in one pass.
+//! The fast path of response writing.
 //!
-//! The library makes a future of each field of each object and joins them all, which costs more than most
-//! fields do. Here a field that is plain, something the object has, is written as it is come to (see
-//! [`written`](super::written)); one that has to be looked up is looked up for all objects of a list at once;
-//! only the rest is resolved the library's way.
+//! async-graphql creates and joins a future for each field of each object, which costs more than most
+//! fields do. A type that implements [`FastFields`] lists its fields in one table: for each, the columns
+//! it needs, how it is resolved and what it costs. Scalars are written as JSON directly, nested objects
+//! too, and fields that need a lookup are resolved for a whole list at once. A field without an entry is
+//! resolved by async-graphql and is assumed to need all columns.
 
 mod batch_field;
+mod cost;
+mod field;
 mod selection_plan;
 
 use std::{borrow::Cow, collections::HashMap};
 
 use async_graphql::{
-    ContainerType, Context, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
-    parser::types::{Field, FragmentDefinition},
+    ContainerType, ContextSelectionSet, Lookahead, Name, OutputType, Positioned, SelectionField,
+    ServerResult, Value,
+    parser::types::{Field as SelectedField, FragmentDefinition},
     registry::Registry,
     resolver_utils::resolve_list,
 };
-use futures_util::{FutureExt, future::BoxFuture};
-use serde::Serialize;
 
-use super::response::json::write_json;
 pub(crate) use batch_field::BatchField;
+pub(crate) use cost::{FieldCost, Multiplier, ROW};
+pub(crate) use field::{Field, NestedWriter};
 pub(crate) use selection_plan::SelectionPlan;
 
-/// Bytes that a field takes, about.
-const FIELD: usize = 32;
+/// A type with a table of its fields.
+pub(crate) trait FastFields: ContainerType + OutputType + Sized + 'static {
+    /// Which part of a row a field needs; a greater value includes the smaller ones.
+    type Columns: Copy + Ord;
 
-/// A type of which some fields are not resolved the library's way.
-pub(crate) trait FastFields: ContainerType + OutputType + Sized {
-    /// How the field of this name is written, if it neither waits nor is an object itself.
-    fn plain(field: &str) -> Option<Write<Self>> {
-        let _ = field;
-        None
+    /// All columns.
+    const ALL_COLUMNS: Self::Columns;
+
+    /// The table.
+    const FIELDS: &'static [Field<Self>];
+
+    /// Returns the entry of a field.
+    fn field(name: &str) -> Option<&'static Field<Self>> {
+        Self::FIELDS.iter().find(|field| field.name == name)
     }
 
-    /// How a field is written that is made of objects which the object has, if these can be written.
-    fn inner<'a>(field: &'a Field, fragments: &'a Fragments) -> Option<WriteInner<'a, Self>> {
-        let _ = (field, fragments);
-        None
+    /// Returns the listed cost of a field.
+    fn cost(name: &str) -> Option<FieldCost> {
+        Self::field(name).map(|field| field.cost)
     }
 
-    /// How the field of this name is resolved of several objects at once.
-    fn together(field: &str) -> Option<BatchResolver<Self>> {
-        let _ = field;
-        None
+    /// Returns the columns that the selections on an object need, `None` if nothing is selected.
+    fn columns(selections: &[Lookahead<'_>]) -> Option<Self::Columns> {
+        let objects: Vec<_> = selections
+            .iter()
+            .flat_map(Lookahead::selection_fields)
+            .collect();
+        let fields = objects.iter().flat_map(SelectionField::selection_set);
+        let columns =
+            fields.map(|field| Self::field(field.name()).map_or(Self::ALL_COLUMNS, |f| f.columns));
+        columns.max()
     }
 }
-
-/// Writes a plain field of an object. The context is that of all objects, not of this one or its field.
-pub(crate) type Write<T> = fn(&T, &Context<'_>, &mut Vec<u8>);
-
-/// The same of a field that is made of objects.
-pub(crate) type WriteInner<'a, T> = Box<dyn Fn(&T, &Context<'_>, &mut Vec<u8>) + Send + Sync + 'a>;
-
-/// Resolves a field of objects: a value for each, in their order.
-pub(crate) type BatchResolver<T> =
-    for<'a> fn(&'a [T], &'a BatchField<'a>) -> BoxFuture<'a, ServerResult<Vec<Value>>>;
 
 /// The fragments of a document, by name.
 pub(crate) type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// Writes what a resolver answers that neither waits nor fails. (The library takes the context of all
-/// resolvers, and makes a result of what they answer.)
-pub(crate) fn put_resolved(
-    json: &mut Vec<u8>,
-    resolver: impl Future<Output = async_graphql::Result<impl Serialize>>,
-) {
-    match resolver.now_or_never() {
-        Some(Ok(value)) => write_json(json, value),
-        _ => unreachable!("a plain field waits, or fails"),
-    }
-}
-
-/// An object.
+/// An object that is resolved on the fast path.
 #[derive(Clone, Debug)]
 pub(crate) struct Fast<T>(pub(crate) T);
 
-/// A list of objects.
+/// A list of objects that is resolved on the fast path.
 #[derive(Debug)]
 pub(crate) struct FastList<'a, T>(pub(crate) &'a [T]);
 
@@ -92,12 +83,12 @@ impl<T: FastFields> OutputType for Fast<T> {
     async fn resolve(
         &self,
         ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
+        field: &Positioned<SelectedField>,
     ) -> ServerResult<Value> {
-        match SelectionPlan::of(ctx) {
-            Some(selected) => {
+        match SelectionPlan::of_context(ctx) {
+            Some(plan) => {
                 let objects = std::slice::from_ref(&self.0);
-                selected.resolve(ctx, field, objects, false).await
+                plan.resolve(ctx, objects, false).await
             }
             None => self.0.resolve(ctx, field).await,
         }
@@ -120,10 +111,10 @@ impl<T: FastFields> OutputType for FastList<'_, T> {
     async fn resolve(
         &self,
         ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
+        field: &Positioned<SelectedField>,
     ) -> ServerResult<Value> {
-        match SelectionPlan::of(ctx) {
-            Some(selected) => selected.resolve(ctx, field, self.0, true).await,
+        match SelectionPlan::of_context(ctx) {
+            Some(plan) => plan.resolve(ctx, self.0, true).await,
             None => resolve_list(ctx, field, self.0, Some(self.0.len())).await,
         }
     }

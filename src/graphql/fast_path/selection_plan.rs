@@ -1,75 +1,78 @@
-//! What is selected of objects, found out once for all of a list.
+//! How a selection on objects is resolved, planned once for all objects of a list.
 
 use async_graphql::{
-    Context, ContextSelectionSet, Name, Positioned, ServerResult, Value,
+    ContextSelectionSet, Error, Name, Positioned, ServerResult, Value,
     indexmap::IndexMap,
-    parser::types::{Field, Selection, SelectionSet},
+    parser::types::{Field as SelectedField, Selection, SelectionSet},
     resolver_utils::resolve_container,
 };
 use futures_util::future::{join_all, try_join_all};
 
 use super::{
-    BatchResolver, FIELD, FastFields, Fragments, Write, WriteInner,
-    batch_field::{BatchField, at},
+    FastFields, Fragments, NestedWriter,
+    batch_field::{BatchField, context_at},
+    field::{BatchResolver, Resolver},
 };
-use crate::graphql::response::json::{
-    Encoding, encoded_len, json_value, write_all, write_json, write_key, write_value,
+use crate::{
+    graphql::response::json::{Encoding, JsonWriter, encoded_len},
+    runs::Result,
 };
 
-/// What is selected of objects of one type.
+/// Estimated bytes of a scalar field.
+const FIELD_BYTES: usize = 32;
+
+/// A planned selection on objects of type `T`.
 pub(crate) struct SelectionPlan<'a, T> {
-    /// In the order in which they are answered.
+    /// By response key, in the order of the response.
     fields: IndexMap<&'a Name, FieldPlan<'a, T>>,
-    together: Vec<(&'a Positioned<Field>, BatchResolver<T>)>,
-    /// Those that are resolved the library's way.
-    apart: Vec<Positioned<Selection>>,
-    form: Encoding,
+    batches: Vec<(&'a Positioned<SelectedField>, BatchResolver<T>)>,
+    /// The fields that async-graphql resolves.
+    others: Vec<Positioned<Selection>>,
+    encoding: Encoding,
 }
 
-/// How a field is answered.
+/// How a field is resolved.
 enum FieldPlan<'a, T> {
-    Inline(Write<T>),
-    Inner(WriteInner<'a, T>),
-    TypeName,
-    /// The one of this number.
-    BatchResolver(usize),
-    Apart,
+    Scalar(fn(&T, &mut JsonWriter)),
+    Nested(NestedWriter<'a, T>),
+    /// Index into [`SelectionPlan::batches`].
+    Batch(usize),
+    AsyncGraphql,
 }
 
-/// What was not written of several objects but resolved before.
+/// Fields that were resolved before the objects are written.
 struct Resolved {
-    /// Of each field, what it is of each object; nothing where it failed.
-    together: Vec<Vec<Value>>,
-    /// Of each object the other fields; nothing if there are none.
-    apart: Vec<Value>,
+    /// For each batch, the values of all objects; empty if the batch failed.
+    batches: Vec<Vec<Value>>,
+    /// For each object, its fields that async-graphql resolved; empty if there are none.
+    others: Vec<Value>,
 }
 
 impl<'a, T: FastFields> SelectionPlan<'a, T> {
-    /// What is selected of the objects that are resolved in this context; none if it can only be told object
-    /// by object, as where fragments are on interfaces.
-    pub(crate) fn of(ctx: &ContextSelectionSet<'a>) -> Option<Self> {
-        let form = ctx.data_opt().copied().unwrap_or(Encoding::Tree);
-        Self::read(&ctx.item.node, &ctx.query_env.fragments, form)
+    /// Plans the selection of a context. Returns `None` if the selection depends on the object, as with
+    /// fragments on interfaces.
+    pub(super) fn of_context(ctx: &ContextSelectionSet<'a>) -> Option<Self> {
+        let encoding = ctx.data_opt().copied().unwrap_or(Encoding::Tree);
+        Self::plan(&ctx.item.node, &ctx.query_env.fragments, encoding)
     }
 
-    fn read(set: &'a SelectionSet, fragments: &'a Fragments, form: Encoding) -> Option<Self> {
-        let mut selected = Self {
+    /// Plans a selection whose fields are all held by the object. Returns `None` if one needs a lookup.
+    pub(crate) fn without_lookups(set: &'a SelectionSet, fragments: &'a Fragments) -> Option<Self> {
+        let plan = Self::plan(set, fragments, Encoding::Json)?;
+        (plan.batches.is_empty() && plan.others.is_empty()).then_some(plan)
+    }
+
+    fn plan(set: &'a SelectionSet, fragments: &'a Fragments, encoding: Encoding) -> Option<Self> {
+        let mut plan = Self {
             fields: IndexMap::with_capacity(set.items.len()),
-            together: Vec::new(),
-            apart: Vec::new(),
-            form,
+            batches: Vec::new(),
+            others: Vec::new(),
+            encoding,
         };
-        selected
-            .add(&T::type_name(), set, fragments)
-            .then_some(selected)
+        plan.add(&T::type_name(), set, fragments).then_some(plan)
     }
 
-    /// What is selected of objects that can be written as they are; none if they cannot.
-    pub(crate) fn plain(set: &'a SelectionSet, fragments: &'a Fragments) -> Option<Self> {
-        let selected = Self::read(set, fragments, Encoding::Json)?;
-        (selected.together.is_empty() && selected.apart.is_empty()).then_some(selected)
-    }
-
+    /// Adds a selection set; returns false if it cannot be planned.
     fn add(&mut self, ty: &str, set: &'a SelectionSet, fragments: &'a Fragments) -> bool {
         set.items.iter().all(|item| match &item.node {
             Selection::Field(field) => {
@@ -94,165 +97,171 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
     fn add_field(
         &mut self,
         item: &Positioned<Selection>,
-        field: &'a Positioned<Field>,
+        field: &'a Positioned<SelectedField>,
         fragments: &'a Fragments,
     ) {
         let key = &field.node.response_key().node;
-        let how = self.how(field, fragments);
-        if matches!(how, FieldPlan::Apart) {
-            self.apart.push(item.clone());
+        let plan = self.plan_field(field, fragments);
+        if matches!(plan, FieldPlan::AsyncGraphql) {
+            self.others.push(item.clone());
         }
-        // Under one name it is the same field; the library merges what is selected of it.
-        self.fields.entry(key).or_insert(how);
+        // A repeated response key is the same field; async-graphql merges its selections.
+        self.fields.entry(key).or_insert(plan);
     }
 
-    fn how(&mut self, field: &'a Positioned<Field>, fragments: &'a Fragments) -> FieldPlan<'a, T> {
-        let name = field.node.name.node.as_str();
+    fn plan_field(
+        &mut self,
+        field: &'a Positioned<SelectedField>,
+        fragments: &'a Fragments,
+    ) -> FieldPlan<'a, T> {
         if !field.node.directives.is_empty() {
-            return FieldPlan::Apart;
+            return FieldPlan::AsyncGraphql;
         }
-        if name == "__typename" {
-            return FieldPlan::TypeName;
-        }
-        if let Some(write) = T::plain(name) {
-            return FieldPlan::Inline(write);
-        }
-        if self.form == Encoding::Tree {
-            return FieldPlan::Apart;
-        }
-        if let Some(write) = T::inner(&field.node, fragments) {
-            return FieldPlan::Inner(write);
-        }
-        match T::together(name) {
-            Some(together) => {
-                self.together.push((field, together));
-                FieldPlan::BatchResolver(self.together.len() - 1)
+        let Some(entry) = T::field(&field.node.name.node) else {
+            return FieldPlan::AsyncGraphql;
+        };
+        match &entry.resolver {
+            Resolver::Scalar(write) => FieldPlan::Scalar(*write),
+            Resolver::Nested(plan) if self.encoding == Encoding::Json => {
+                plan(&field.node, fragments).map_or(FieldPlan::AsyncGraphql, FieldPlan::Nested)
             }
-            None => FieldPlan::Apart,
+            Resolver::Batch(resolve) if self.encoding == Encoding::Json => {
+                self.batches.push((field, *resolve));
+                FieldPlan::Batch(self.batches.len() - 1)
+            }
+            Resolver::Nested(_) | Resolver::Batch(_) | Resolver::AsyncGraphql => {
+                FieldPlan::AsyncGraphql
+            }
         }
     }
 
-    /// Writes an object that can be written as it is.
-    pub(crate) fn put(&self, json: &mut Vec<u8>, object: &T, ctx: &Context<'_>) {
-        self.put_with(json, object, ctx, |_| &Value::Null);
+    /// Writes an object of a plan [without lookups](Self::without_lookups).
+    pub(crate) fn write(&self, json: &mut JsonWriter, object: &T) {
+        self.write_with(json, object, |_, _| &Value::Null);
     }
 
-    /// Writes objects that can be written as they are.
-    pub(crate) fn put_list(&self, json: &mut Vec<u8>, objects: &[T], ctx: &Context<'_>) {
-        write_all(json, [b'[', b']'], objects, |json, object| {
-            self.put(json, object, ctx);
-        });
+    /// Writes a list of objects of a plan [without lookups](Self::without_lookups).
+    pub(crate) fn write_list(&self, json: &mut JsonWriter, objects: &[T]) {
+        json.list(objects, |json, object| self.write(json, object));
     }
 
-    /// Writes an object, of which `resolved` tells the fields that were resolved before.
-    fn put_with<'v>(
+    /// Writes an object; `resolved` returns the fields that were resolved before.
+    fn write_with<'v>(
         &self,
-        json: &mut Vec<u8>,
+        json: &mut JsonWriter,
         object: &T,
-        ctx: &Context<'_>,
-        resolved: impl Fn((&Name, &FieldPlan<'a, T>)) -> &'v Value,
+        resolved: impl Fn(&Name, &FieldPlan<'a, T>) -> &'v Value,
     ) {
-        write_all(json, [b'{', b'}'], &self.fields, |json, (key, how)| {
-            write_key(json, key);
-            if !how.put(json, object, ctx) {
-                write_value(json, resolved((key, how)));
+        json.object(&self.fields, |json, (key, plan)| {
+            json.key(key);
+            if !plan.write(json, object) {
+                json.value(resolved(key, plan));
             }
         });
     }
 
-    /// The map of an object's fields, without those that failed.
-    fn map(&self, object: &T, ctx: &Context<'_>, resolved: &Resolved, index: usize) -> Value {
+    /// Returns an object as a map, without the fields that failed.
+    fn tree(&self, object: &T, resolved: &Resolved, index: usize) -> Result<Value> {
         let mut fields = IndexMap::with_capacity(self.fields.len());
-        for (key, how) in &self.fields {
-            let mut json = Vec::new();
-            let value = if how.put(&mut json, object, ctx) {
-                Some(Value::Binary(json.into()))
+        for (key, plan) in &self.fields {
+            let mut json = JsonWriter::default();
+            let value = if plan.write(&mut json, object) {
+                Some(json.into_value()?)
             } else {
-                resolved.field(key, how, index).cloned()
+                resolved.field(key, plan, index).cloned()
             };
             if let Some(value) = value {
                 fields.insert((*key).clone(), value);
             }
         }
-        Value::Object(fields)
+        Ok(Value::Object(fields))
     }
 
-    /// Resolves what is selected of them.
-    pub(crate) async fn resolve(
+    /// Resolves the selection on objects.
+    pub(super) async fn resolve(
         mut self,
         ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
         objects: &[T],
         is_list: bool,
     ) -> ServerResult<Value> {
         let resolved = Resolved {
-            together: self.resolve_together(ctx, objects, is_list).await,
-            apart: self.resolve_apart(ctx, objects, is_list).await?,
+            batches: self.resolve_batches(ctx, objects, is_list).await,
+            others: self.resolve_others(ctx, objects, is_list).await?,
         };
-        let of_all = &ctx.with_field(field);
-        let indexed = objects.iter().enumerate();
-        if self.form == Encoding::Tree || has_failed(ctx) {
-            let mut maps =
-                indexed.map(|(index, object)| self.map(object, of_all, &resolved, index));
-            return Ok(if is_list {
-                Value::List(maps.collect())
-            } else {
-                maps.next().unwrap_or_default()
-            });
-        }
-        let put = |json: &mut Vec<u8>, (index, object)| {
-            self.put_with(json, object, of_all, |(key, how)| {
-                resolved.field(key, how, index).unwrap_or(&Value::Null)
-            });
+        // After a failure, nulls may have to propagate, which needs the tree.
+        let value = if self.encoding == Encoding::Tree || has_errors(ctx) {
+            self.trees(objects, &resolved, is_list)
+        } else {
+            self.json(objects, &resolved, is_list)
         };
-        let room = objects.len() * self.fields.len() * FIELD + resolved.bytes();
-        Ok(json_value(room, |json| {
-            if is_list {
-                write_all(json, [b'[', b']'], indexed, put);
-            } else {
-                indexed.for_each(|object| put(json, object));
-            }
-        }))
+        value.map_err(|error| Error::from(error).into_server_error(ctx.item.pos))
     }
 
-    async fn resolve_together(
+    fn trees(&self, objects: &[T], resolved: &Resolved, is_list: bool) -> Result<Value> {
+        let objects = objects.iter().enumerate();
+        let trees = objects.map(|(index, object)| self.tree(object, resolved, index));
+        let mut trees = trees.collect::<Result<Vec<_>>>()?;
+        Ok(if is_list {
+            Value::List(trees)
+        } else {
+            trees.pop().unwrap_or_default()
+        })
+    }
+
+    fn json(&self, objects: &[T], resolved: &Resolved, is_list: bool) -> Result<Value> {
+        let write = |json: &mut JsonWriter, (index, object)| {
+            self.write_with(json, object, |key, plan| {
+                resolved.field(key, plan, index).unwrap_or(&Value::Null)
+            });
+        };
+        let capacity = objects.len() * self.fields.len() * FIELD_BYTES + resolved.encoded_len();
+        let mut json = JsonWriter::with_capacity(capacity);
+        let mut objects = objects.iter().enumerate();
+        if is_list {
+            json.list(objects, write);
+        } else if let Some(object) = objects.next() {
+            write(&mut json, object);
+        }
+        json.into_value()
+    }
+
+    async fn resolve_batches(
         &self,
         ctx: &ContextSelectionSet<'_>,
         objects: &[T],
         is_list: bool,
     ) -> Vec<Vec<Value>> {
-        let fields = self.together.iter().map(async |(field, together)| {
+        let batches = self.batches.iter().map(async |(field, resolve)| {
             let field = BatchField {
                 objects: ctx,
                 field,
                 is_list,
             };
-            let resolved = together(objects, &field).await;
+            let resolved = resolve(objects, &field).await;
             resolved.unwrap_or_else(|error| {
-                (0..objects.len()).for_each(|index| field.fail(index, error.clone()));
+                (0..objects.len()).for_each(|index| field.add_error(index, error.clone()));
                 Vec::new()
             })
         });
-        join_all(fields).await
+        join_all(batches).await
     }
 
-    /// Of each object what is resolved the library's way; nothing if nothing is.
-    async fn resolve_apart(
+    async fn resolve_others(
         &mut self,
         ctx: &ContextSelectionSet<'_>,
         objects: &[T],
         is_list: bool,
     ) -> ServerResult<Vec<Value>> {
-        if self.apart.is_empty() {
+        if self.others.is_empty() {
             return Ok(Vec::new());
         }
-        let items = std::mem::take(&mut self.apart);
+        let items = std::mem::take(&mut self.others);
         let selection = &Positioned::new(SelectionSet { items }, ctx.item.pos);
         let resolved = objects
             .iter()
             .enumerate()
             .map(|(index, object)| async move {
-                let ctx = at(ctx, index, is_list);
+                let ctx = context_at(ctx, index, is_list);
                 resolve_container(&ctx.with_selection_set(selection), object).await
             });
         try_join_all(resolved).await
@@ -260,39 +269,37 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
 }
 
 impl<T: FastFields> FieldPlan<'_, T> {
-    /// Writes the field, unless it is one that has to be resolved before.
-    fn put(&self, json: &mut Vec<u8>, object: &T, ctx: &Context<'_>) -> bool {
+    /// Writes the field unless it was resolved before; returns whether it did.
+    fn write(&self, json: &mut JsonWriter, object: &T) -> bool {
         match self {
-            Self::Inline(write) => write(object, ctx, json),
-            Self::Inner(write) => write(object, ctx, json),
-            Self::TypeName => write_json(json, T::type_name()),
-            Self::BatchResolver(_) | Self::Apart => return false,
+            Self::Scalar(write) => write(object, json),
+            Self::Nested(write) => write(object, json),
+            Self::Batch(_) | Self::AsyncGraphql => return false,
         }
         true
     }
 }
 
 impl Resolved {
-    /// How many are written already.
-    fn bytes(&self) -> usize {
-        let values = self.together.iter().flatten();
-        values.map(encoded_len).sum()
+    /// Returns the bytes of the batches that are encoded already.
+    fn encoded_len(&self) -> usize {
+        self.batches.iter().flatten().map(encoded_len).sum()
     }
 
-    /// What was resolved of an object's field, unless it failed.
-    fn field<T>(&self, key: &Name, how: &FieldPlan<'_, T>, index: usize) -> Option<&Value> {
-        if let FieldPlan::BatchResolver(number) = how {
-            return self.together[*number].get(index);
+    /// Returns the value of an object's field, `None` if it failed.
+    fn field<T>(&self, key: &Name, plan: &FieldPlan<'_, T>, index: usize) -> Option<&Value> {
+        if let FieldPlan::Batch(number) = plan {
+            return self.batches[*number].get(index);
         }
-        match self.apart.get(index) {
+        match self.others.get(index) {
             Some(Value::Object(fields)) => fields.get(key),
             _ => None,
         }
     }
 }
 
-/// Whether something has failed: then the answer has to be looked into.
-fn has_failed(ctx: &ContextSelectionSet<'_>) -> bool {
+/// Returns whether any field of the operation has failed so far.
+fn has_errors(ctx: &ContextSelectionSet<'_>) -> bool {
     let errors = ctx.query_env.errors.lock();
     errors.is_ok_and(|errors| !errors.is_empty())
 }

@@ -11,6 +11,8 @@ use async_graphql::Value;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::runs::{Error, Result};
+
 /// How a resolved object is represented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -21,27 +23,136 @@ pub(crate) enum Encoding {
     Tree,
 }
 
-/// Returns the JSON that `write` produces as a value; `capacity` estimates its bytes.
-pub(crate) fn json_value(capacity: usize, write: impl FnOnce(&mut Vec<u8>)) -> Value {
-    let mut json = Vec::with_capacity(capacity);
-    write(&mut json);
-    Value::Binary(json.into())
+/// Writes JSON to a buffer.
+#[derive(Debug, Default)]
+pub(crate) struct JsonWriter {
+    json: Vec<u8>,
+    /// The first error of a value that could not be written.
+    error: Option<Error>,
+}
+
+impl JsonWriter {
+    /// Creates a writer with room for `capacity` bytes.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            json: Vec::with_capacity(capacity),
+            error: None,
+        }
+    }
+
+    /// Writes a serialisable value.
+    pub(crate) fn scalar(&mut self, value: impl Serialize) {
+        // Neither writing to a buffer nor serialising scalars, lists and maps with text keys can fail.
+        let _ = serde_json::to_writer(&mut self.json, &value);
+    }
+
+    /// Writes a serialisable value, or records the error and writes null in its place.
+    pub(crate) fn fallible(
+        &mut self,
+        value: std::result::Result<impl Serialize, impl Into<Error>>,
+    ) {
+        match value {
+            Ok(value) => self.scalar(value),
+            Err(error) => {
+                self.error.get_or_insert_with(|| error.into());
+                self.scalar(());
+            }
+        }
+    }
+
+    /// Writes a value that may contain encoded parts.
+    pub(crate) fn value(&mut self, value: &Value) {
+        match value {
+            Value::Binary(encoded) => self.json.extend_from_slice(encoded),
+            Value::List(items) => self.list(items, Self::value),
+            Value::Object(fields) => self.object(fields, |json, (key, value)| {
+                json.key(key);
+                json.value(value);
+            }),
+            scalar => self.scalar(scalar),
+        }
+    }
+
+    /// Writes a list whose items `write` writes.
+    pub(crate) fn list<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        write: impl FnMut(&mut Self, T),
+    ) {
+        self.enclosed([b'[', b']'], items, write);
+    }
+
+    /// Writes an object whose fields `write` writes, key and value.
+    pub(crate) fn object<T>(
+        &mut self,
+        fields: impl IntoIterator<Item = T>,
+        write: impl FnMut(&mut Self, T),
+    ) {
+        self.enclosed([b'{', b'}'], fields, write);
+    }
+
+    /// Writes the key of a field. GraphQL names need no escaping.
+    pub(crate) fn key(&mut self, name: &str) {
+        self.json.push(b'"');
+        self.json.extend_from_slice(name.as_bytes());
+        self.json.extend_from_slice(b"\":");
+    }
+
+    fn enclosed<T>(
+        &mut self,
+        [open, close]: [u8; 2],
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.json.push(open);
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.json.push(b',');
+            }
+            write(self, item);
+        }
+        self.json.push(close);
+    }
+
+    /// Returns the JSON as an encoded value.
+    ///
+    /// # Errors
+    /// Returns the error of the first value that could not be written.
+    pub(crate) fn into_value(self) -> Result<Value> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(Value::Binary(self.json.into())),
+        }
+    }
+
+    /// Returns the JSON as text.
+    pub(crate) fn into_text(self) -> String {
+        // JSON of texts, names and punctuation is valid UTF-8.
+        String::from_utf8(self.json)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
 }
 
 /// Returns the JSON that `write` produces for each item, as values that share one buffer; null for
 /// an item for which it writes nothing.
+///
+/// # Errors
+/// Returns the error of the first value that could not be written.
 pub(crate) fn json_values<T>(
     items: impl IntoIterator<Item = T>,
-    mut write: impl FnMut(&mut Vec<u8>, T),
-) -> Vec<Value> {
-    let mut json = Vec::new();
+    mut write: impl FnMut(&mut JsonWriter, T),
+) -> Result<Vec<Value>> {
+    let mut json = JsonWriter::default();
     let range = |item| {
-        let start = json.len();
+        let start = json.json.len();
         write(&mut json, item);
-        start..json.len()
+        start..json.json.len()
     };
     let ranges: Vec<_> = items.into_iter().map(range).collect();
-    let json = Bytes::from(json);
+    if let Some(error) = json.error {
+        return Err(error);
+    }
+    let json = Bytes::from(json.json);
     let value = |range: Range<usize>| {
         if range.is_empty() {
             Value::Null
@@ -49,28 +160,7 @@ pub(crate) fn json_values<T>(
             Value::Binary(json.slice(range))
         }
     };
-    ranges.into_iter().map(value).collect()
-}
-
-/// Writes a serialisable value.
-pub(crate) fn write_json(json: &mut Vec<u8>, value: impl Serialize) {
-    // Neither writing to a buffer nor serialising scalars, lists and maps with text keys can fail.
-    let _ = serde_json::to_writer(json, &value);
-}
-
-/// Writes a value that may contain encoded parts.
-pub(crate) fn write_value(json: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Binary(encoded) => json.extend_from_slice(encoded),
-        Value::List(items) => write_all(json, [b'[', b']'], items, |json, item| {
-            write_value(json, item);
-        }),
-        Value::Object(fields) => write_all(json, [b'{', b'}'], fields, |json, (key, value)| {
-            write_key(json, key);
-            write_value(json, value);
-        }),
-        scalar => write_json(json, scalar),
-    }
+    Ok(ranges.into_iter().map(value).collect())
 }
 
 /// Returns the bytes of the encoded parts of a value.
@@ -83,48 +173,24 @@ pub(crate) fn encoded_len(value: &Value) -> usize {
     }
 }
 
-/// Writes a list or an object whose items `write` writes.
-pub(crate) fn write_all<T>(
-    json: &mut Vec<u8>,
-    [open, close]: [u8; 2],
-    items: impl IntoIterator<Item = T>,
-    mut write: impl FnMut(&mut Vec<u8>, T),
-) {
-    json.push(open);
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            json.push(b',');
-        }
-        write(json, item);
-    }
-    json.push(close);
-}
-
-/// Writes the key of an object's field. GraphQL names need no escaping.
-pub(crate) fn write_key(json: &mut Vec<u8>, name: &str) {
-    json.push(b'"');
-    json.extend_from_slice(name.as_bytes());
-    json.extend_from_slice(b"\":");
-}
-
 #[cfg(test)]
 mod tests {
-    use async_graphql::value;
+    use async_graphql::{Name, value};
 
     use super::*;
 
     #[test]
     fn encoded_values_are_written_among_others() {
         let mut value = value!({"a": [null, 1, 0.5, true, "q\"\n"], "b": {}, "c": []});
+        let mut encoded = JsonWriter::default();
+        encoded.scalar([1, 2]);
         if let Value::Object(fields) = &mut value {
-            let encoded = json_value(0, |json| write_json(json, [1, 2]));
-            fields.insert(async_graphql::Name::new("d"), encoded);
+            fields.insert(Name::new("d"), encoded.into_value().unwrap());
         }
-        let mut json = Vec::new();
-        write_value(&mut json, &value);
-        let text = String::from_utf8(json).unwrap();
+        let mut json = JsonWriter::default();
+        json.value(&value);
         assert_eq!(
-            text,
+            json.into_text(),
             r#"{"a":[null,1,0.5,true,"q\"\n"],"b":{},"c":[],"d":[1,2]}"#
         );
     }

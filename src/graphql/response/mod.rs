@@ -1,4 +1,4 @@
-//! Serialisation of responses.
+//! Responses: their shape, and their serialisation.
 
 pub(crate) mod json;
 mod outcome;
@@ -6,7 +6,7 @@ mod shape;
 
 use async_graphql::Response;
 
-use json::{encoded_len, write_json, write_value};
+use json::{JsonWriter, encoded_len};
 
 pub use outcome::was_executed;
 pub(super) use {
@@ -21,33 +21,23 @@ const ENVELOPE_BYTES: usize = 512;
 /// entry if the request was not executed.
 #[must_use]
 pub fn write(response: &Response) -> String {
-    let mut json = Vec::with_capacity(ENVELOPE_BYTES + encoded_len(&response.data));
-    json.push(b'{');
-    if !response.errors.is_empty() {
-        json.extend_from_slice(b"\"errors\":");
-        write_json(&mut json, &response.errors);
-    }
-    if was_executed(response) {
-        if !response.errors.is_empty() {
-            json.push(b',');
+    let mut json = JsonWriter::with_capacity(ENVELOPE_BYTES + encoded_len(&response.data));
+    let errors = (!response.errors.is_empty()).then_some("errors");
+    let data = was_executed(response).then_some("data");
+    json.object(errors.into_iter().chain(data), |json, key| {
+        json.key(key);
+        match key {
+            "errors" => json.scalar(&response.errors),
+            _ => json.value(&response.data),
         }
-        json.extend_from_slice(b"\"data\":");
-        write_value(&mut json, &response.data);
-    }
-    json.push(b'}');
-    into_text(json)
+    });
+    json.into_text()
 }
 
 /// Serialises the errors of a response.
 #[must_use]
 pub fn write_errors(response: &Response) -> String {
-    let mut json = Vec::new();
-    write_json(&mut json, &response.errors);
-    into_text(json)
-}
-
-/// Converts JSON to text; it is valid UTF-8, since it consists of texts, names and punctuation.
-fn into_text(json: Vec<u8>) -> String {
-    String::from_utf8(json)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    let mut json = JsonWriter::default();
+    json.scalar(&response.errors);
+    json.into_text()
 }

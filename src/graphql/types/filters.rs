@@ -13,30 +13,30 @@ const MAX_SEARCH_CHARS: usize = 500;
 /// Bound to which seconds are clamped, about 10,000 years: no run takes longer.
 const MAX_SECONDS: f64 = 3e11;
 
-/// gte <= x < lt
+/// A range of time: all given bounds apply.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
 pub(crate) struct DateTimeRange {
-    /// At this instant or later.
+    /// At or after this time.
     pub(crate) gte: Option<DateTime>,
-    /// Before this instant.
+    /// Before this time.
     pub(crate) lt: Option<DateTime>,
 }
 
-/// gte <= x <= lte
+/// A range of integers: all given bounds apply.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
 pub(crate) struct IntRange {
-    /// So much or more.
+    /// Greater than or equal to this value.
     gte: Option<i32>,
-    /// So much or less.
+    /// Less than or equal to this value.
     lte: Option<i32>,
 }
 
-/// gte <= x <= lte
+/// A range of numbers: all given bounds apply.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
 pub(crate) struct FloatRange {
-    /// So much or more.
+    /// Greater than or equal to this value.
     gte: Option<f64>,
-    /// So much or less.
+    /// Less than or equal to this value.
     lte: Option<f64>,
 }
 

@@ -1,5 +1,6 @@
 //! The types of the schema, one folder or file each.
 
+pub(crate) mod connection;
 pub(crate) mod cursor;
 pub(crate) mod event;
 pub(crate) mod filters;
@@ -13,3 +14,44 @@ pub(crate) mod user;
 pub(crate) mod viewer;
 
 pub use pagination::PageLimits;
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::types::TypeKind;
+
+    use super::{
+        connection::Connection, event::SyncEvent, page_info::PageInfo, run::SyncRun, user::User,
+    };
+    use crate::graphql::{fast_path::FastFields, schema::sdl, schema_types::type_definitions};
+
+    /// Returns the listed fields and the fields of the schema, each sorted.
+    fn fields<T: FastFields>() -> (Vec<String>, Vec<String>) {
+        let mut listed: Vec<_> = T::FIELDS.iter().map(|field| field.name().into()).collect();
+        listed.sort();
+        let mut fields = vec!["__typename".to_owned()];
+        for (name, kind) in type_definitions(&sdl()) {
+            if let TypeKind::Object(object) = kind
+                && name == T::type_name()
+            {
+                let names = object.fields.into_iter();
+                fields.extend(names.map(|field| field.node.name.node.to_string()));
+            }
+        }
+        fields.sort();
+        (listed, fields)
+    }
+
+    #[test]
+    fn tables_list_all_fields_of_their_types() {
+        for (listed, fields) in [
+            fields::<SyncRun>(),
+            fields::<SyncEvent>(),
+            fields::<User>(),
+            fields::<PageInfo>(),
+            fields::<Connection<SyncRun>>(),
+            fields::<Connection<SyncEvent>>(),
+        ] {
+            assert_eq!(listed, fields);
+        }
+    }
+}

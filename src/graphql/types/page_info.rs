@@ -4,39 +4,46 @@ use async_graphql::SimpleObject;
 
 use crate::{
     db::keyset::PageRows,
-    graphql::{
-        fast_path::{FastFields, Write},
-        response::json::write_json,
-    },
+    graphql::fast_path::{FastFields, Field},
 };
 
-/// Where a page lies in its list.
+/// Information about pagination in a connection.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct PageInfo {
-    /// There are rows behind this page: read on with `first` and `after: endCursor`.
+    /// Whether there are items after this page. If so, request the next page with `first` and
+    /// `after: endCursor`.
     has_next_page: bool,
-    /// There are rows before this page: read back with `last` and `before: startCursor`.
+    /// Whether there are items before this page. If so, request the previous page with `last` and
+    /// `before: startCursor`.
     has_previous_page: bool,
-    /// Cursor of the page's first row; null on an empty page.
+    /// The cursor of the first item of the page; null if the page is empty.
     start_cursor: Option<String>,
-    /// Cursor of the page's last row; null on an empty page.
+    /// The cursor of the last item of the page; null if the page is empty.
     end_cursor: Option<String>,
 }
 
 impl FastFields for PageInfo {
-    fn plain(field: &str) -> Option<Write<Self>> {
-        Some(match field {
-            "hasNextPage" => |info, _, json| write_json(json, info.has_next_page),
-            "hasPreviousPage" => |info, _, json| write_json(json, info.has_previous_page),
-            "startCursor" => |info, _, json| write_json(json, &info.start_cursor),
-            "endCursor" => |info, _, json| write_json(json, &info.end_cursor),
-            _ => return None,
-        })
-    }
+    type Columns = ();
+
+    const ALL_COLUMNS: () = ();
+
+    const FIELDS: &'static [Field<Self>] = &[
+        Field::type_name(()),
+        Field::scalar("hasNextPage", (), |info, json| {
+            json.scalar(info.has_next_page)
+        }),
+        Field::scalar("hasPreviousPage", (), |info, json| {
+            json.scalar(info.has_previous_page)
+        }),
+        Field::scalar("startCursor", (), |info, json| {
+            json.scalar(&info.start_cursor)
+        }),
+        Field::scalar("endCursor", (), |info, json| json.scalar(&info.end_cursor)),
+    ];
 }
 
 impl PageInfo {
-    /// Tells where `rows` lie, whose cursors `cursor` makes.
+    /// Describes a page; `cursor` returns the cursor of an item.
     pub(crate) fn new<T>(rows: &PageRows<T>, cursor: impl Fn(&T) -> String) -> Self {
         Self {
             has_next_page: rows.has_next,

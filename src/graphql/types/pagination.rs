@@ -1,25 +1,19 @@
-//! Pages as clients ask for them.
+//! Arguments of connections.
 
-use async_graphql::{
-    Context, InputType, Lookahead, Name, ServerResult, Value, parser::types::Field,
-};
+use async_graphql::{Context, InputType, Lookahead, Name, ServerResult, Value};
 
-use super::{
-    cursor::{List, decode_position},
-    page_info::PageInfo,
-};
+use super::cursor::{List, decode_position};
 use crate::{
-    db::keyset::{PageRequest, PageRows},
-    graphql::fast_path::{FastFields, Fragments, SelectionPlan, WriteInner},
+    db::keyset::PageRequest,
     runs::{Error, Result},
 };
 
-/// How large a page may be.
+/// Bounds of the size of a page.
 #[derive(Clone, Copy, Debug)]
 pub struct PageLimits {
-    /// PageRows when the client does not say.
+    /// Rows if the client gives neither `first` nor `last`.
     pub default: u32,
-    /// PageRows at most.
+    /// The maximum of `first` and `last`.
     pub most: u32,
 }
 
@@ -32,7 +26,7 @@ impl Default for PageLimits {
     }
 }
 
-/// The four arguments of a connection.
+/// The pagination arguments of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct PageArguments {
     pub(crate) first: Option<i32>,
@@ -42,8 +36,8 @@ pub(crate) struct PageArguments {
 }
 
 impl PageArguments {
-    /// Those that a field is given.
-    pub(crate) fn of(ctx: &Context<'_>) -> ServerResult<Self> {
+    /// Reads the arguments of the field that is being resolved.
+    pub(crate) fn from_context(ctx: &Context<'_>) -> ServerResult<Self> {
         Ok(Self {
             first: ctx.param_value("first", None)?.1,
             after: ctx.param_value("after", None)?.1,
@@ -52,91 +46,73 @@ impl PageArguments {
         })
     }
 
-    /// Those that a field will be given, if they can be read.
-    pub(crate) fn ahead(arguments: &[(Name, Value)]) -> Option<Self> {
+    /// Reads the arguments of a field that will be resolved later; `None` if they are invalid.
+    pub(crate) fn from_selection(arguments: &[(Name, Value)]) -> Option<Self> {
         Some(Self {
-            first: argument(arguments, "first")?,
-            after: argument(arguments, "after")?,
-            last: argument(arguments, "last")?,
-            before: argument(arguments, "before")?,
+            first: parse_argument(arguments, "first")?,
+            after: parse_argument(arguments, "after")?,
+            last: parse_argument(arguments, "last")?,
+            before: parse_argument(arguments, "before")?,
         })
     }
 
-    /// The page that is asked for by a connection of which this is selected.
+    /// Converts the arguments to the page they request. `connection` is what is selected on the
+    /// connection.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`] if `first` and `last` are both given or out of bounds, and
+    /// [`Error::BadCursor`] if a cursor is not one of `list`.
     pub(crate) fn page(
         &self,
         list: List,
         limits: PageLimits,
-        selected: &Lookahead<'_>,
+        connection: &Lookahead<'_>,
     ) -> Result<PageRequest> {
-        let (name, size) = match (self.first, self.last) {
-            (Some(_), Some(_)) => {
-                return Err(Error::BadInput(
-                    "both first and last are given; ask for the first rows or for the last".into(),
-                ));
-            }
-            (size, None) => ("first", size),
-            (None, size) => ("last", size),
-        };
-        let limit = match size {
-            None => limits.default,
-            Some(size) => u32::try_from(size)
-                .ok()
-                .filter(|size| (1..=limits.most).contains(size))
-                .ok_or_else(|| {
-                    Error::BadInput(format!(
-                        "{name} is {size}; a page has 1 to {} rows",
-                        limits.most
-                    ))
-                })?,
-        };
         let position = |cursor: &Option<String>| {
-            cursor
-                .as_deref()
-                .map(|text| decode_position(list, text))
-                .transpose()
+            let cursor = cursor.as_deref();
+            cursor.map(|text| decode_position(list, text)).transpose()
         };
         Ok(PageRequest {
-            limit,
+            limit: self.limit(limits)?,
             after: position(&self.after)?,
             before: position(&self.before)?,
             from_end: self.last.is_some(),
-            fetch_extra: selected.field("pageInfo").exists(),
+            fetch_extra: connection.field("pageInfo").exists(),
+        })
+    }
+
+    fn limit(&self, limits: PageLimits) -> Result<u32> {
+        let (name, size) = match (self.first, self.last) {
+            (Some(_), Some(_)) => {
+                return Err(Error::BadInput(
+                    "both first and last are given; use first or last".into(),
+                ));
+            }
+            (Some(size), None) => ("first", size),
+            (None, Some(size)) => ("last", size),
+            (None, None) => return Ok(limits.default),
+        };
+        let size_in_bounds = u32::try_from(size)
+            .ok()
+            .filter(|size| (1..=limits.most).contains(size));
+        size_in_bounds.ok_or_else(|| {
+            let most = limits.most;
+            Error::BadInput(format!("{name} is {size}; a page has 1 to {most} rows"))
         })
     }
 }
 
-/// An argument that a field will be given, if it can be read.
-pub(crate) fn argument<T: InputType>(arguments: &[(Name, Value)], name: &str) -> Option<T> {
-    let given = arguments.iter().find(|(given, _)| given == name);
-    T::parse(given.map(|(_, value)| value.clone())).ok()
+/// Parses an argument of a field that will be resolved later; `None` if it is invalid.
+pub(crate) fn parse_argument<T: InputType>(arguments: &[(Name, Value)], name: &str) -> Option<T> {
+    let argument = arguments.iter().find(|(argument, _)| argument == name);
+    T::parse(argument.map(|(_, value)| value.clone())).ok()
 }
 
-/// How a field of a page is written, if it is made of what the page has: its rows, or where it lies.
-pub(crate) fn inner_of_page<'a, P: 'a, T: FastFields + 'a>(
-    field: &'a Field,
-    fragments: &'a Fragments,
-    rows: fn(&P) -> &PageRows<T>,
-    info: fn(&P) -> PageInfo,
-) -> Option<WriteInner<'a, P>> {
-    let set = &field.selection_set.node;
-    Some(match field.name.node.as_str() {
-        "nodes" => {
-            let nodes = SelectionPlan::plain(set, fragments)?;
-            Box::new(move |page, ctx, json| nodes.put_list(json, &rows(page).rows, ctx))
-        }
-        "pageInfo" => {
-            let selected = SelectionPlan::plain(set, fragments)?;
-            Box::new(move |page, ctx, json| selected.put(json, &info(page), ctx))
-        }
-        _ => return None,
-    })
-}
-
-/// How far `totalCount` counts.
-pub(crate) fn count_bound(up_to: i32) -> Result<u32> {
-    u32::try_from(up_to)
-        .ok()
-        .filter(|bound| *bound > 0)
-        .ok_or_else(|| Error::BadInput(format!("upTo is {up_to}; count up to 1 or more")))
+/// Parses the argument `upTo` of `totalCount`.
+///
+/// # Errors
+/// Returns [`Error::BadInput`] if it is less than 1.
+pub(crate) fn parse_count_bound(up_to: i32) -> Result<u32> {
+    let bound = u32::try_from(up_to).ok().filter(|bound| *bound > 0);
+    bound.ok_or_else(|| Error::BadInput(format!("upTo is {up_to}; it must be 1 or more")))
 }

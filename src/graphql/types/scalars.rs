@@ -1,23 +1,25 @@
-//! The contract's scalars.
+//! The scalars of the schema.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime as ChronoDateTime, Datelike, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
+use super::id::MAX_QUOTED_CHARS;
 use crate::clock::to_microseconds;
 
-/// An instant, RFC 3339. Answers are always UTC (`Z`), microsecond precision. An input without an offset is refused.
+/// The scalar `DateTime`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DateTime(pub(crate) ChronoDateTime<Utc>);
 
-/// An instant, RFC 3339. Answers are always UTC (`Z`), microsecond precision. An input without an offset is refused.
+/// An ISO 8601 date and time with an offset, as in RFC 3339. Output is always in UTC (`Z`) with
+/// microseconds, such as `2026-11-23T09:30:00.000000Z`. Input without an offset is rejected.
 #[Scalar(name = "DateTime")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else {
             return Err(InputValueError::expected_type(value));
         };
-        read_instant(text)
+        parse_date_time(text)
             .map(Self)
             .map_err(InputValueError::custom)
     }
@@ -39,23 +41,26 @@ impl Serialize for DateTime {
     }
 }
 
-/// Reads an instant, or tells what is wrong with it. In UTC it must have a year of four digits, as
-/// the answer will.
-pub(crate) fn read_instant(text: &str) -> Result<ChronoDateTime<Utc>, String> {
+/// Parses a date and time, rounded to microseconds. In UTC its year must have four digits, so that it
+/// can be written back.
+///
+/// # Errors
+/// Returns a message for the client if the text is malformed.
+pub(crate) fn parse_date_time(text: &str) -> Result<ChronoDateTime<Utc>, String> {
     let instant = ChronoDateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc());
     let instant = instant
         .ok()
         .filter(|instant| (0..=9999).contains(&instant.year()));
     instant.map(to_microseconds).ok_or_else(|| {
-        let text: String = text.chars().take(50).collect();
+        let text: String = text.chars().take(MAX_QUOTED_CHARS).collect();
         format!(
-            "`{text}` is not an instant of RFC 3339 with an offset, such as 2026-11-23T09:30:00Z or \
+            "`{text}` is not a date and time with an offset (RFC 3339), such as 2026-11-23T09:30:00Z or \
              2026-11-23T10:30:00+01:00"
         )
     })
 }
 
-/// A JSON object.
+/// The scalar `JSON`.
 #[derive(Clone, Debug)]
 pub(crate) struct Json(pub(crate) serde_json::Value);
 

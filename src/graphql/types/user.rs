@@ -1,13 +1,13 @@
-//! People who trigger runs.
+//! The `User` type.
 
 use async_graphql::{ID, Object};
 
 use crate::{
-    graphql::fast_path::{FastFields, Write, put_resolved},
+    graphql::fast_path::{FastFields, Field},
     runs,
 };
 
-/// A person who triggers runs.
+/// A person who can trigger runs.
 #[derive(Debug)]
 pub(crate) struct User(runs::User);
 
@@ -18,17 +18,19 @@ impl From<runs::User> for User {
 }
 
 impl FastFields for User {
-    fn plain(field: &str) -> Option<Write<Self>> {
-        Some(match field {
-            "id" => |user, ctx, json| put_resolved(json, user.id(ctx)),
-            "email" => |user, ctx, json| put_resolved(json, user.email(ctx)),
-            "fullName" => |user, ctx, json| put_resolved(json, user.full_name(ctx)),
-            _ => return None,
-        })
-    }
+    type Columns = ();
+
+    const ALL_COLUMNS: () = ();
+
+    const FIELDS: &'static [Field<Self>] = &[
+        Field::type_name(()),
+        Field::scalar("id", (), |user, json| json.scalar(user.0.id)),
+        Field::scalar("email", (), |user, json| json.scalar(&user.0.email)),
+        Field::scalar("fullName", (), |user, json| json.scalar(&user.0.full_name)),
+    ];
 }
 
-/// A person who triggers runs.
+/// A person who can trigger runs.
 #[Object]
 impl User {
     /// The user's UUID.
@@ -36,12 +38,12 @@ impl User {
         self.0.id.into()
     }
 
-    /// The e-mail address, unique among users.
+    /// The user's e-mail address, unique among users.
     async fn email(&self) -> &str {
         &self.0.email
     }
 
-    /// The name to show.
+    /// The user's display name.
     async fn full_name(&self) -> &str {
         &self.0.full_name
     }

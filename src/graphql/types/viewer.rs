@@ -1,23 +1,23 @@
-//! Who is asking, and what they may do.
+//! The `Viewer` type.
 
 use async_graphql::{Enum, Object};
 
 use super::user::User;
 use crate::auth::{Principal, PrincipalKind};
 
-/// Who is asking.
+/// The authenticated principal.
 #[derive(Debug)]
 pub(crate) struct Viewer(Principal);
 
-/// How somebody has said who they are.
+/// How a request is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "PrincipalKind")]
 pub(crate) enum ViewerKind {
-    /// Not at all.
+    /// The request carries no credentials.
     Anonymous,
-    /// By a token of the issuer's.
+    /// The request carries a token of the configured issuer.
     User,
-    /// By an API key.
+    /// The request carries an API key.
     ApiKey,
 }
 
@@ -27,20 +27,20 @@ impl From<Principal> for Viewer {
     }
 }
 
-/// Who is asking.
+/// The authenticated principal: who sends the request, and what they are authorized to do.
 #[Object]
 impl Viewer {
-    /// What they are called.
+    /// The principal's display name.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// How they have said who they are.
+    /// How the request is authenticated.
     async fn kind(&self) -> ViewerKind {
         self.0.kind.into()
     }
 
-    /// What they may do: `read`, `report`, `operate`, or `admin`, which is all of it.
+    /// The granted scopes: `read`, `report`, `operate` and `admin`. `admin` includes the others.
     async fn scopes(&self) -> Vec<String> {
         self.0
             .scopes
@@ -49,7 +49,7 @@ impl Viewer {
             .collect()
     }
 
-    /// The user they are, for one who came by a token.
+    /// The user that the token belongs to; null for API keys, anonymous requests and unknown users.
     async fn user(&self) -> Option<User> {
         self.0.user.clone().map(Into::into)
     }

@@ -12,9 +12,10 @@ use async_graphql::{
 use super::{
     arguments::{Arguments, ValueRef},
     document_stats::INTROSPECTION,
-    field_costs::{self, FieldCost, Multiplier, ROW, VALUES_PER_FIELD},
+    field_costs::{self, VALUES_PER_FIELD},
 };
 use crate::graphql::{
+    fast_path::{FieldCost, Multiplier, ROW},
     schema_types::{FieldTypes, named_type, root_type},
     types::PageLimits,
 };

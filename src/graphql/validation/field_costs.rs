@@ -1,8 +1,11 @@
-//! Costs of fields, in resolved fields of about 0.6 µs each. A field that reads the database or returns
-//! a list has an entry here; all others cost 1.
+//! Costs of fields, in resolved fields of about 0.6 µs each. Types on the fast path list the costs of
+//! their fields themselves; root fields, introspection and filters have an entry here.
 
-/// Cost of reading a row.
-pub(super) const ROW: u64 = 2;
+use crate::graphql::{
+    fast_path::{FastFields, FieldCost, Multiplier},
+    types::{connection::Connection, event::SyncEvent, run::SyncRun},
+};
+
 /// Argument values that cost as much as one field.
 pub(super) const VALUES_PER_FIELD: u64 = 4;
 /// Factor by which the costs of introspection fields overestimate: they are averages over the schema,
@@ -15,59 +18,30 @@ const COUNTED_ROWS_PER_FIELD: u64 = 50;
 /// Counted rows that contribute to the cost of a count; larger tables are not expected.
 const MAX_COUNTED_ROWS: i64 = 1_000_000;
 
-/// Cost of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FieldCost {
-    /// Cost of the field itself.
-    pub(super) base: u64,
-    /// How often its selection is resolved.
-    pub(super) multiplier: Multiplier,
-}
-
-/// The number of times a field's selection is resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Multiplier {
-    /// Lists in the selection have a page of rows; its size is `first` or `last` if the field is a
-    /// connection.
-    Page,
-    /// Lists in the selection have this many rows.
-    Rows(u64),
-    /// Lists in the selection have a row for each item of this list in the argument `input`.
-    Input(&'static str),
-    /// The field is a list with a row for each item of this argument.
-    Argument(&'static str),
-    /// The field is a list of this average length.
-    Average(u64),
-    /// One in this many parts of the selection is not null.
-    Fraction(u64),
-    /// The field counts rows, up to its argument `upTo`.
-    Count,
-}
-
-impl Multiplier {
-    /// Returns whether it is the length of the field's own list, which the parent field does not determine.
-    pub(super) fn is_own_length(self) -> bool {
-        matches!(self, Self::Argument(_) | Self::Average(_))
-    }
-}
-
 /// Returns the cost of a field of the type `parent`.
 pub(super) fn field_cost(parent: &str, field: &str) -> FieldCost {
+    let listed = match parent {
+        "SyncRun" => SyncRun::cost(field),
+        "SyncEvent" => SyncEvent::cost(field),
+        "SyncRunConnection" => Connection::<SyncRun>::cost(field),
+        "SyncEventConnection" => Connection::<SyncEvent>::cost(field),
+        _ => None,
+    };
+    listed.unwrap_or_else(|| unlisted_cost(parent, field))
+}
+
+fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
     let (base, multiplier) = match (parent, field) {
         ("Query", "syncRuns" | "syncEvents" | "syncRun") => (STATEMENT, Multiplier::Page),
         // One statement each for runs, events and users.
         ("Query", "node") => (3 * STATEMENT, Multiplier::Page),
         ("Query", "nodes") => (3 * STATEMENT, Multiplier::Argument("ids")),
-        ("SyncRun", "events") => (5, Multiplier::Page),
-        // Batched by a data loader.
-        ("SyncRun", "triggeredBy") | ("SyncEvent", "run") => (1 + ROW, Multiplier::Page),
-        ("SyncRunConnection" | "SyncEventConnection", "totalCount") => (1, Multiplier::Count),
         ("Mutation", "addSyncEvents") => (2 * STATEMENT, Multiplier::Input("events")),
         ("Mutation", "cancelActiveSyncRuns") => (2 * STATEMENT, Multiplier::Rows(100)),
         ("Mutation" | "Subscription", _) => (2 * STATEMENT, Multiplier::Page),
         ("Query", "__schema" | "__type") => (1, Multiplier::Fraction(INTROSPECTION_OVERESTIMATE)),
         _ if parent.starts_with("__") => (1, introspection_length(field)),
-        _ => (1, Multiplier::Page),
+        _ => return FieldCost::SCALAR,
     };
     FieldCost { base, multiplier }
 }

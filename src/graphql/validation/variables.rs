@@ -14,7 +14,7 @@ use async_graphql::{
 use crate::graphql::{
     error::{ErrorCode, request_error},
     schema_types::type_definitions,
-    types::scalars::read_instant,
+    types::scalars::parse_date_time,
 };
 
 /// The input object types and enums of the schema.
@@ -147,7 +147,7 @@ fn scalar(value: &Value, name: &str) -> Result<(), String> {
         | ("Boolean", Value::Boolean(_)) => true,
         ("ID", Value::Number(number)) => number.is_i64(),
         ("DateTime", Value::String(text)) => {
-            return read_instant(text)
+            return parse_date_time(text)
                 .map(drop)
                 .map_err(|problem| format!(": {problem}"));
         }

@@ -1,16 +1,16 @@
-//! Events, as they are added.
+//! Added events, as a subscription delivers them.
 
 use async_graphql::SimpleObject;
 
-use super::SyncEvent;
+use super::sync_event::SyncEvent;
 use crate::{events::Event, feed::EventCursor, graphql::types::cursor::encode_added_events};
 
-/// A committed event of a run.
+/// An event that was added to a run.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct SyncEventAdded {
-    /// Where to resume: pass it as `after`.
+    /// The cursor of this event. Pass it as `after` to resume the subscription after this event.
     cursor: String,
-    /// The event.
+    /// The added event.
     event: SyncEvent,
 }
 

@@ -1,4 +1,4 @@
-//! Which events.
+//! The filter of a list of events.
 
 use async_graphql::{ID, InputObject};
 
@@ -8,21 +8,25 @@ use crate::{
     runs::Result,
 };
 
-/// All given fields must hold. A list means any of its values; an empty list matches nothing; null or absent means not filtered.
+/// A filter of events. An event must match all given fields; a field that is absent or null matches every
+/// event. A list matches any of its values, at most 1,000; an empty list matches no event.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(crate) struct SyncEventFilter {
-    /// Of any of these runs.
+    /// Matches events of one of these runs, given by UUID.
     run_id: Option<Vec<ID>>,
-    /// Of any of these types.
+    /// Matches events of one of these types.
     event_type: Option<Vec<String>>,
-    /// Happened in this time.
+    /// Matches events that happened in this range.
     timestamp: Option<DateTimeRange>,
-    /// Case-insensitive part of the message.
+    /// Matches events whose message contains this text, ignoring case. At most 500 characters.
     message_contains: Option<String>,
 }
 
 impl SyncEventFilter {
-    /// The filter as the domain knows it.
+    /// Converts the input to the domain's filter.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if a value is invalid.
     pub(crate) fn parse(self) -> Result<EventFilter> {
         let timestamp = self.timestamp.unwrap_or_default();
         Ok(EventFilter {

@@ -1,4 +1,4 @@
-//! What is handed in about events.
+//! Inputs of mutations that add events.
 
 use async_graphql::{ID, InputObject};
 use uuid::Uuid;
@@ -15,15 +15,16 @@ use crate::{
 /// An event to add.
 #[derive(Debug, InputObject)]
 pub(crate) struct SyncEventInput {
-    /// The worker's own UUID makes the call safe to repeat; without one the server picks one of version 7.
+    /// The event's UUID. If given, the mutation can be retried safely; otherwise the server generates a UUID
+    /// of version 7.
     id: Option<ID>,
-    /// An open set, such as `start`, `chunk`, `error`; at most 50 characters.
+    /// The type of the event, such as `start`, `chunk` or `error`. At most 50 characters.
     event_type: String,
-    /// What happened, for people.
+    /// A description of what happened.
     message: String,
-    /// When it happened; now, unless given.
+    /// When the event happened. Defaults to the current time.
     timestamp: Option<DateTime>,
-    /// A JSON object of at most 64 KiB.
+    /// Additional data: a JSON object of at most 64 KiB.
     details: Option<Json>,
 }
 
@@ -39,33 +40,39 @@ impl SyncEventInput {
     }
 }
 
-/// An event to add to a run.
+/// Input of `addSyncEvent`.
 #[derive(Debug, InputObject)]
 pub(crate) struct AddSyncEventInput {
-    /// The run, ended or not.
+    /// The run's UUID. The run may be open or have ended.
     run_id: ID,
-    /// The event.
+    /// The event to add.
     event: SyncEventInput,
 }
 
 impl AddSyncEventInput {
-    /// The run, and the event as the domain knows it.
+    /// Converts the input to the run's id and a command.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed.
     pub(crate) fn parse(self) -> Result<(Uuid, NewEvent)> {
         Ok((parse_uuid("runId", &self.run_id)?, self.event.parse()?))
     }
 }
 
-/// Events to add to a run. At most 1000 events; all are stored or none is.
+/// Input of `addSyncEvents`.
 #[derive(Debug, InputObject)]
 pub(crate) struct AddSyncEventsInput {
-    /// The run, ended or not.
+    /// The run's UUID. The run may be open or have ended.
     run_id: ID,
-    /// The events, in the order they happened.
+    /// The events to add, at most 1,000, in the order they happened.
     events: Vec<SyncEventInput>,
 }
 
 impl AddSyncEventsInput {
-    /// The run, and the events as the domain knows them.
+    /// Converts the input to the run's id and commands.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed.
     pub(crate) fn parse(self) -> Result<(Uuid, Vec<NewEvent>)> {
         let events = self.events.into_iter().map(SyncEventInput::parse);
         Ok((

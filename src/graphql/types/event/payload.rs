@@ -1,34 +1,39 @@
-//! What comes back of a call that adds events.
+//! Payloads of mutations that add events.
 
-use async_graphql::{ComplexObject, Context, SimpleObject};
+use async_graphql::{ComplexObject, Context, Result, SimpleObject};
 use uuid::Uuid;
 
-use super::{SyncEvent, connection::SyncEventEdge};
+use super::sync_event::SyncEvent;
 use crate::{
     events::AddedEvents,
-    graphql::{context::ContextExt, fast_path::Fast, types::run::SyncRun},
+    graphql::{
+        context::ContextExt,
+        fast_path::Fast,
+        types::{connection::Edge, run::SyncRun},
+    },
     runs::Run,
 };
 
-/// The event that was added.
+/// Return type of the `addSyncEvent` mutation.
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub(crate) struct AddSyncEventPayload {
-    /// The event.
+    /// The added event.
     event: Fast<SyncEvent>,
-    /// True when this exact event had been stored before.
+    /// Whether the event already existed: the same call was executed before, and this one changed
+    /// nothing.
     replayed: bool,
     #[graphql(skip)]
     run: Option<Run>,
 }
 
-/// The events that were added.
+/// Return type of the `addSyncEvents` mutation.
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub(crate) struct AddSyncEventsPayload {
-    /// The events, in the order they were given.
+    /// The added events, in the order of the input.
     events: Vec<SyncEvent>,
-    /// How many of the events had been stored before.
+    /// The number of events that already existed.
     replayed_count: usize,
     #[graphql(skip)]
     run_id: Uuid,
@@ -37,10 +42,10 @@ pub(crate) struct AddSyncEventsPayload {
 }
 
 impl AddSyncEventPayload {
-    /// An event as stored now, or before.
+    /// Creates the payload of one added event.
     pub(crate) fn new(mut added: AddedEvents) -> Self {
         let event = added.events.pop();
-        let event = event.unwrap_or_else(|| unreachable!("one was added"));
+        let event = event.unwrap_or_else(|| unreachable!("one event was added"));
         Self {
             event: Fast(event.into()),
             replayed: added.replayed == 1,
@@ -50,7 +55,7 @@ impl AddSyncEventPayload {
 }
 
 impl AddSyncEventsPayload {
-    /// The events of this run as stored now, or before.
+    /// Creates the payload of events that were added to a run.
     pub(crate) fn new(run_id: Uuid, added: AddedEvents) -> Self {
         Self {
             events: added.events.into_iter().map(SyncEvent::from).collect(),
@@ -63,31 +68,27 @@ impl AddSyncEventsPayload {
 
 #[ComplexObject]
 impl AddSyncEventPayload {
-    /// The event with its place in a list.
-    async fn event_edge(&self) -> SyncEventEdge {
-        self.event.0.0.clone().into()
+    /// The added event as an edge of a list of events.
+    async fn event_edge(&self) -> Edge<SyncEvent> {
+        Edge::new(self.event.0.clone(), ())
     }
 
-    /// The run it was added to.
-    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Fast<SyncRun>> {
-        read_with(ctx, self.run.as_ref(), self.event.0.0.sync_id).await
+    /// The run that the event was added to.
+    async fn run(&self, ctx: &Context<'_>) -> Result<Fast<SyncRun>> {
+        run_or_load(ctx, self.run.as_ref(), self.event.0.0.sync_id).await
     }
 }
 
 #[ComplexObject]
 impl AddSyncEventsPayload {
-    /// The run they were added to.
-    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Fast<SyncRun>> {
-        read_with(ctx, self.run.as_ref(), self.run_id).await
+    /// The run that the events were added to.
+    async fn run(&self, ctx: &Context<'_>) -> Result<Fast<SyncRun>> {
+        run_or_load(ctx, self.run.as_ref(), self.run_id).await
     }
 }
 
-/// The run that was read with its events, or that has to be read now.
-async fn read_with(
-    ctx: &Context<'_>,
-    run: Option<&Run>,
-    id: Uuid,
-) -> async_graphql::Result<Fast<SyncRun>> {
+/// Returns the run that was read with its events, or loads it.
+async fn run_or_load(ctx: &Context<'_>, run: Option<&Run>, id: Uuid) -> Result<Fast<SyncRun>> {
     let run = match run {
         Some(run) => run.clone(),
         None => ctx.runs().get(id).await?,

@@ -1,15 +1,14 @@
 //! The `SyncEvent` type.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, Result};
 
 use crate::{
     events::Event,
     graphql::{
         context::ContextExt,
-        fast_path::{Fast, FastFields, Write, put_resolved},
-        response::json::write_json,
+        fast_path::{Fast, FastFields, Field, FieldCost, ROW},
         types::{
-            run::{SyncRun, loaded},
+            run::SyncRun,
             scalars::{DateTime, Json},
         },
     },
@@ -26,56 +25,85 @@ impl From<Event> for SyncEvent {
     }
 }
 
+/// The columns that a field of an event needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum EventColumns {
+    /// All but the details.
+    WithoutDetails,
+    /// All.
+    All,
+}
+
 impl FastFields for SyncEvent {
-    fn plain(field: &str) -> Option<Write<Self>> {
-        Some(match field {
-            "id" => |event, ctx, json| put_resolved(json, event.id(ctx)),
-            "eventType" => |event, ctx, json| put_resolved(json, event.event_type(ctx)),
-            "timestamp" => |event, ctx, json| put_resolved(json, event.timestamp(ctx)),
-            "message" => |event, ctx, json| put_resolved(json, event.message(ctx)),
-            "details" => |event, _, json| write_json(json, loaded(&event.0.details)),
-            _ => return None,
-        })
-    }
+    type Columns = EventColumns;
+
+    const ALL_COLUMNS: EventColumns = EventColumns::All;
+
+    const FIELDS: &'static [Field<Self>] = &[
+        Field::type_name(EventColumns::WithoutDetails),
+        Field::scalar("id", EventColumns::WithoutDetails, |event, json| {
+            json.scalar(event.0.id)
+        }),
+        Field::scalar("eventType", EventColumns::WithoutDetails, |event, json| {
+            json.scalar(&event.0.event_type);
+        }),
+        Field::scalar("timestamp", EventColumns::WithoutDetails, |event, json| {
+            json.scalar(DateTime(event.0.timestamp));
+        }),
+        Field::scalar("message", EventColumns::WithoutDetails, |event, json| {
+            json.scalar(&event.0.message);
+        }),
+        Field::scalar("details", EventColumns::All, |event, json| {
+            json.fallible(event.0.details.json());
+        }),
+        Field::single(
+            "run",
+            EventColumns::WithoutDetails,
+            FieldCost::page(1 + ROW),
+        ),
+    ];
 }
 
 /// Something that happened during a run.
 #[Object]
 impl SyncEvent {
-    /// The event's UUID. A worker may choose it.
+    /// The event's UUID, chosen by the worker or by the server.
     pub(crate) async fn id(&self) -> ID {
         self.0.id.into()
     }
 
-    /// An open set, such as `start`, `chunk`, `error`; at most 50 characters.
+    /// The type of the event, chosen by the worker, such as `start`, `chunk` or `error`. At most 50
+    /// characters.
     async fn event_type(&self) -> &str {
         &self.0.event_type
     }
 
-    /// When it happened, by the worker's clock.
+    /// When the event happened, by the worker's clock.
     async fn timestamp(&self) -> DateTime {
         DateTime(self.0.timestamp)
     }
 
-    /// What happened, for people.
+    /// A description of what happened.
     async fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What else the worker said of it.
-    async fn details(&self) -> Option<Json> {
-        loaded(&self.0.details).cloned().map(Json)
+    /// Additional data reported by the worker, at most 64 KiB; null if none was reported.
+    async fn details(&self) -> Result<Option<Json>> {
+        Ok(self
+            .0
+            .details
+            .json()
+            .map_err(Error::from)?
+            .cloned()
+            .map(Json))
     }
 
-    /// The run it belongs to.
-    async fn run(&self, ctx: &Context<'_>) -> async_graphql::Result<Fast<SyncRun>> {
-        run_of(ctx, self.0.sync_id).await
+    /// The run that the event belongs to.
+    async fn run(&self, ctx: &Context<'_>) -> Result<Fast<SyncRun>> {
+        let id = self.0.sync_id;
+        let run = ctx.loaders().run(id).await?;
+        let run = run.ok_or(Error::NotFound { what: "run", id })?;
+        Ok(Fast(run.into()))
     }
-}
-
-/// The run with this id, which an event refers to.
-async fn run_of(ctx: &Context<'_>, id: uuid::Uuid) -> async_graphql::Result<Fast<SyncRun>> {
-    let run = ctx.loaders().run(id).await?;
-    let run = run.ok_or(Error::NotFound { what: "run", id })?;
-    Ok(Fast(run.into()))
 }

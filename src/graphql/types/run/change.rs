@@ -1,70 +1,74 @@
-//! Changes of runs, as they happen.
+//! Changes of runs, as a subscription delivers them.
 
 use async_graphql::{Enum, Object};
 
-use super::{SyncRun, SyncStatus, from_stored};
+use super::{
+    enums::{SyncStatus, from_stored},
+    sync_run::SyncRun,
+};
 use crate::{
     feed::RunChange,
     graphql::types::{cursor::encode_changes, scalars::DateTime},
 };
 
-/// What changed of a run.
+/// The kind of a change of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "entity::SyncChangeKind")]
 pub(crate) enum SyncChangeKind {
-    /// The run is new.
+    /// The run was created.
     Created,
-    /// Its status changed.
+    /// The run's status changed.
     Status,
-    /// Anything else of it changed, such as its counts.
+    /// Another field of the run changed, such as a counter.
     Progress,
 }
 
-/// A committed change of a run.
+/// A change of a run.
 #[derive(Debug)]
 pub(crate) struct SyncRunChange(RunChange);
 
 impl From<RunChange> for SyncRunChange {
-    fn from(delivery: RunChange) -> Self {
-        Self(delivery)
+    fn from(change: RunChange) -> Self {
+        Self(change)
     }
 }
 
 /// A committed change of a run.
 #[Object]
 impl SyncRunChange {
-    /// Where to resume: pass it as `after`.
+    /// The cursor of this change. Pass it as `after` to resume the subscription after this change.
     async fn cursor(&self) -> String {
         encode_changes(&self.0.change.cursor)
     }
 
-    /// What changed.
+    /// The kind of the change.
     async fn kind(&self) -> SyncChangeKind {
         self.0.change.kind().into()
     }
 
-    /// When it changed.
+    /// When the run changed, by the database's clock.
     async fn changed_at(&self) -> DateTime {
         DateTime(self.0.change.row.changed_at)
     }
 
-    /// The status before. Null for CREATED.
+    /// The status before the change; null if the kind is CREATED.
     async fn previous_status(&self) -> Option<SyncStatus> {
         let status = self.0.change.row.previous_status.as_deref();
         status.map(from_stored)
     }
 
-    /// The status this change led to.
+    /// The status after the change.
     async fn status(&self) -> SyncStatus {
         from_stored(&self.0.change.row.status)
     }
 
-    /// False when the run has left the filter by this change: take it out of the list.
+    /// Whether the run matches the subscription's filter after the change. If false, the run matched
+    /// before: remove it from the list.
     async fn matches_filter(&self) -> bool {
         self.0.matches_filter
     }
 
-    /// The run as it is now.
+    /// The run in its current state, which may be newer than this change.
     async fn run(&self) -> SyncRun {
         self.0.change.run.as_ref().clone().into()
     }

@@ -1,134 +1,68 @@
-//! Pages of runs.
+//! Lists of runs.
 
-use async_graphql::{Context, Object, SimpleObject, parser::types::Field};
+use async_graphql::{Context, Result};
 
-use super::{SyncRun, SyncRunFilter, SyncRunOrder};
+use super::{filter::SyncRunFilter, order::SyncRunOrder, sync_run::SyncRun};
 use crate::{
-    db::keyset::PageRows,
     feed::FeedCursor,
     graphql::{
         context::{ContextExt, feed_cursor_if_selected},
-        fast_path::{Fast, FastFields, FastList, Fragments, WriteInner},
-        types::cursor::{List, encode_changes, encode_position},
-        types::page_info::PageInfo,
-        types::pagination::{PageArguments, count_bound, inner_of_page},
+        types::{
+            connection::{Connection, Listed},
+            cursor::{List, encode_changes, encode_position},
+            pagination::PageArguments,
+        },
     },
     runs::{RunOrder, RunOrderField, filter::RunFilter},
 };
 
-/// A page of runs.
-#[derive(Debug)]
-pub(crate) struct SyncRunConnection {
-    rows: PageRows<SyncRun>,
-    filter: RunFilter,
-    field: RunOrderField,
-    feed_cursor: Option<FeedCursor>,
-}
+impl Listed for SyncRun {
+    const CONNECTION: &'static str = "SyncRunConnection";
+    const EDGE: &'static str = "SyncRunEdge";
 
-/// A run and its feed_cursor in the list.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct SyncRunEdge {
-    /// The run's feed_cursor, for `after` and `before`.
-    cursor: String,
-    /// The run.
-    node: Fast<SyncRun>,
-}
+    type Order = RunOrderField;
+    type List = RunFilter;
 
-impl SyncRunEdge {
-    /// `run` in a list ordered by `field`.
-    pub(crate) fn new(run: SyncRun, field: RunOrderField) -> Self {
-        Self {
-            cursor: cursor(&run, field),
-            node: Fast(run),
-        }
+    fn cursor(&self, order: RunOrderField) -> String {
+        encode_position(List::Runs(order), order.position(&self.run))
+    }
+
+    async fn count(ctx: &Context<'_>, filter: &RunFilter, bound: u32) -> Result<u32> {
+        let runs = ctx.runs();
+        Ok(runs.count(filter, bound, ctx.scan_budget()).await?)
+    }
+
+    fn encode_feed_cursor(cursor: FeedCursor) -> String {
+        encode_changes(&cursor)
     }
 }
 
-fn cursor(run: &SyncRun, field: RunOrderField) -> String {
-    encode_position(List::Runs(field), field.position(&run.run))
-}
-
-impl SyncRunConnection {
-    /// Reads a page.
-    pub(crate) async fn read(
-        ctx: &Context<'_>,
-        filter: Option<SyncRunFilter>,
-        order: Option<SyncRunOrder>,
-        arguments: PageArguments,
-    ) -> async_graphql::Result<Self> {
-        let filter = filter.unwrap_or_default().parse()?;
-        let order = RunOrder::from(order.unwrap_or_default());
-        let selected = ctx.look_ahead();
-        let page = arguments.page(List::Runs(order.field), ctx.pages(), &selected)?;
-        let nodes = [
-            selected.field("nodes"),
-            selected.field("edges").field("node"),
-        ];
-        let parts = SyncRun::parts(ctx, &nodes);
-        let feed_cursor = feed_cursor_if_selected(ctx).await?;
-        let rows = ctx
-            .runs()
-            .list(&filter, order, &page, &parts, ctx.scan_budget())
-            .await?;
-        let field = order.field;
-        Ok(Self {
-            rows: rows.map(|read| SyncRun::read(read, &parts)),
-            filter,
-            field,
-            feed_cursor,
-        })
-    }
-}
-
-impl FastFields for SyncRunConnection {
-    fn inner<'a>(field: &'a Field, fragments: &'a Fragments) -> Option<WriteInner<'a, Self>> {
-        inner_of_page(field, fragments, |page: &Self| &page.rows, Self::info)
-    }
-}
-
-impl SyncRunConnection {
-    fn info(&self) -> PageInfo {
-        PageInfo::new(&self.rows, |run| cursor(run, self.field))
-    }
-}
-
-/// A page of runs.
-#[Object]
-impl SyncRunConnection {
-    /// The runs with their places in the list.
-    async fn edges(&self) -> Vec<SyncRunEdge> {
-        let edge = |run: &SyncRun| SyncRunEdge::new(run.clone(), self.field);
-        self.rows.rows.iter().map(edge).collect()
-    }
-
-    /// The runs alone.
-    async fn nodes(&self) -> FastList<'_, SyncRun> {
-        FastList(&self.rows.rows)
-    }
-
-    /// Where the page lies in its list.
-    async fn page_info(&self) -> PageInfo {
-        self.info()
-    }
-
-    /// How many runs match. Counted only when selected, and never past `upTo`: an answer equal to `upTo` means that many or more.
-    async fn total_count(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(default = 10000, desc = "How far to count, 1 or more.")] up_to: i32,
-    ) -> async_graphql::Result<u32> {
-        let bound = count_bound(up_to)?;
-        Ok(ctx
-            .runs()
-            .count(&self.filter, bound, ctx.scan_budget())
-            .await?)
-    }
-
-    /// The position in the change feed at which this page was read: pass it to `syncRunChanged(after:)` and nothing falls between list and live view.
-    async fn feed_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
-        match &self.feed_cursor {
-            Some(feed_cursor) => Ok(encode_changes(feed_cursor)),
-            None => Ok(encode_changes(&ctx.loaders().feed_cursor().await?)),
-        }
-    }
+/// Lists a page of runs.
+pub(crate) async fn list_runs(
+    ctx: &Context<'_>,
+    filter: Option<SyncRunFilter>,
+    order: Option<SyncRunOrder>,
+    arguments: PageArguments,
+) -> Result<Connection<SyncRun>> {
+    let filter = filter.unwrap_or_default().parse()?;
+    let order = RunOrder::from(order.unwrap_or_default());
+    let connection = ctx.look_ahead();
+    let page = arguments.page(List::Runs(order.field), ctx.pages(), &connection)?;
+    let nodes = [
+        connection.field("nodes"),
+        connection.field("edges").field("node"),
+    ];
+    let selection = SyncRun::selection(ctx, &nodes);
+    let feed_cursor = feed_cursor_if_selected(ctx).await?;
+    let runs = ctx.runs();
+    let rows = runs.list(&filter, order, &page, &selection, ctx.scan_budget());
+    let rows = rows.await?;
+    Ok(Connection {
+        rows: rows
+            .map(|loaded| SyncRun::from_loaded(loaded, &selection))
+            .into(),
+        order: order.field,
+        list: filter,
+        feed_cursor,
+    })
 }

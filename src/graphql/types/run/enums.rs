@@ -1,8 +1,7 @@
-//! The stored words as enums of the API.
+//! Enums of runs.
 //!
-//! Each has one value more than the column has words: another writer may store a text that none of
-//! them is, and the row that holds it must not take its page down. `errorMessage` then says which
-//! text it is.
+//! Each stored enum has the additional value `UNKNOWN`: another writer may store a text that this server
+//! does not know, and such a row must not fail the page it is on. `errorMessage` then quotes the text.
 
 use std::str::FromStr;
 
@@ -12,37 +11,38 @@ use strum::{AsRefStr, EnumString};
 
 use crate::runs::{Error, Result, filter::EnumFilter};
 
-/// What a run synchronises.
+/// The type of the records that a run transfers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString, Serialize)]
 #[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "UPPERCASE")]
-pub enum SyncEntityType {
-    /// Items for sale.
+pub(crate) enum SyncEntityType {
+    /// Products.
     Product,
-    /// Sizes and weights.
+    /// Product dimensions and weights.
     Measurement,
-    /// Quantities on hand.
+    /// Stock levels.
     Stock,
-    /// Price lists.
+    /// Prices.
     Pricing,
-    /// Makers of items.
+    /// Manufacturers.
     Manufacturer,
-    /// Buyers.
+    /// Customers.
     Customer,
-    /// Sales.
+    /// Orders.
     Order,
     /// Vehicle fitment data of the Auto Care Association.
     Autocare,
-    /// The stored text is none of the above; `errorMessage` says which it is. Filters may ask for it.
+    /// The stored entity type is not known to this server; `errorMessage` quotes it. Valid in filters, not
+    /// in other input.
     #[default]
     Unknown,
 }
 
-/// The system a run reads from.
+/// The system that a run transfers records from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString, Serialize)]
 #[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "UPPERCASE")]
-pub enum SyncSource {
+pub(crate) enum SyncSource {
     /// The AS/400.
     #[graphql(name = "AS400")]
     As400,
@@ -52,46 +52,48 @@ pub enum SyncSource {
     Api,
     /// A file.
     File,
-    /// Anything else outside.
+    /// Another external system.
     External,
-    /// The stored text is none of the above; `errorMessage` says which it is. Filters may ask for it.
+    /// The stored source is not known to this server; `errorMessage` quotes it. Valid in filters, not in
+    /// other input.
     #[default]
     Unknown,
 }
 
-/// Where a run stands.
+/// The status of a run. An open run is PENDING or RUNNING; a run that has ended keeps its status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum, AsRefStr, EnumString, Serialize)]
 #[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "UPPERCASE")]
-pub enum SyncStatus {
-    /// Announced, not started.
+pub(crate) enum SyncStatus {
+    /// Created but not started.
     Pending,
-    /// Under way.
+    /// Started and not ended.
     Running,
-    /// Ended well.
+    /// Ended successfully.
     Completed,
-    /// Ended badly.
+    /// Ended with an error.
     Failed,
-    /// Ended by a person.
+    /// Cancelled by a person or an application.
     Cancelled,
-    /// The stored text is none of the above; `errorMessage` says which it is. Filters may ask for it.
+    /// The stored status is not known to this server; `errorMessage` quotes it. Valid in filters, not in
+    /// other input.
     #[default]
     Unknown,
 }
 
-/// The statuses a run can be completed with.
+/// The statuses that a run can end with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum SyncOutcome {
-    /// Ended well.
+pub(crate) enum SyncOutcome {
+    /// Ended successfully.
     Completed,
-    /// Ended badly.
+    /// Ended with an error.
     Failed,
-    /// Ended by a person.
+    /// Cancelled by a person or an application.
     Cancelled,
 }
 
-/// The stored text as a value.
-pub(crate) fn from_stored<W: FromStr + Default>(text: &str) -> W {
+/// Returns the value of a stored text, `UNKNOWN` if there is none.
+pub(crate) fn from_stored<E: FromStr + Default>(text: &str) -> E {
     text.parse().unwrap_or_default()
 }
 
@@ -105,19 +107,21 @@ impl From<SyncOutcome> for entity::SyncStatus {
     }
 }
 
-/// The word that a client gave as `name`, to be stored or compared with.
-pub(crate) fn parse_enum<W: FromStr>(name: &str, value: impl AsRef<str>) -> Result<W> {
+/// Converts the value of the input field `name` to the domain's enum.
+///
+/// # Errors
+/// Returns [`Error::BadInput`] if it is `UNKNOWN`.
+pub(crate) fn parse_enum<E: FromStr>(name: &str, value: impl AsRef<str>) -> Result<E> {
     value.as_ref().parse().map_err(|_| {
         Error::BadInput(format!(
-            "{name} is UNKNOWN, which only describes texts that other writers stored; give one of \
-             the other values"
+            "{name} is UNKNOWN, which is not valid here; use one of the other values"
         ))
     })
 }
 
-/// The words that a client filters by.
-pub(crate) fn enum_filter<W: FromStr, V: AsRef<str>>(values: &[V]) -> EnumFilter<W> {
-    let known: Vec<W> = values
+/// Converts the values of a filter. `UNKNOWN` matches every stored text that is not in the enum.
+pub(crate) fn enum_filter<E: FromStr, V: AsRef<str>>(values: &[V]) -> EnumFilter<E> {
+    let known: Vec<E> = values
         .iter()
         .filter_map(|value| value.as_ref().parse().ok())
         .collect();

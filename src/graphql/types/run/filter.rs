@@ -20,34 +20,37 @@ const MAX_DEPTH: usize = 8;
 /// Filters in one argument, the outermost included.
 const MAX_FILTERS: usize = 100;
 
-/// All given fields must hold. A list means any of its values (a single value may be written without brackets); an empty list matches nothing; null or absent means not filtered.
+/// A filter of runs. A run must match all given fields; a field that is absent or null matches every run.
+/// A list matches any of its values, at most 1,000; a single value may be given without brackets, and an
+/// empty list matches no run.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(crate) struct SyncRunFilter {
-    /// Any of these ids.
+    /// Matches runs with one of these UUIDs.
     id: Option<Vec<ID>>,
-    /// Any of these statuses.
+    /// Matches runs with one of these statuses.
     status: Option<Vec<SyncStatus>>,
-    /// Any of these sources.
+    /// Matches runs from one of these sources.
     source: Option<Vec<SyncSource>>,
-    /// Any of these entity types.
+    /// Matches runs of one of these entity types.
     entity_type: Option<Vec<SyncEntityType>>,
-    /// Triggered by any of these users.
+    /// Matches runs that were triggered by one of these users, given by UUID.
     triggered_by_id: Option<Vec<ID>>,
-    /// Began in this time.
+    /// Matches runs that started in this range.
     started_at: Option<DateTimeRange>,
-    /// Ended in this time.
+    /// Matches runs that ended in this range. Open runs match no range.
     completed_at: Option<DateTimeRange>,
-    /// Took so many seconds; open runs match no range.
+    /// Matches runs whose duration in seconds is in this range. Open runs match no range.
     duration_seconds: Option<FloatRange>,
-    /// Read so many records.
+    /// Matches runs whose number of records read is in this range.
     records_processed: Option<IntRange>,
-    /// Failed to take over so many records.
+    /// Matches runs whose number of failed records is in this range.
     records_failed: Option<IntRange>,
-    /// Case-insensitive part of the error message.
+    /// Matches runs whose error message contains this text, ignoring case. At most 500 characters.
     error_contains: Option<String>,
-    /// Any of these filters must hold.
+    /// Matches runs that match at least one of these filters. At most 100 filters in total, nested at most 8
+    /// levels deep.
     any_of: Option<Vec<SyncRunFilter>>,
-    /// This filter must not hold.
+    /// Matches runs that do not match this filter.
     not: Option<Box<SyncRunFilter>>,
 }
 

@@ -1,4 +1,6 @@
-//! What is handed in about a run.
+//! Inputs of mutations of runs.
+
+use std::str::FromStr;
 
 use async_graphql::{ID, InputObject};
 use uuid::Uuid;
@@ -15,30 +17,35 @@ use crate::{
     },
 };
 
-/// A run to create.
+/// Input of `createSyncRun`.
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateSyncRunInput {
-    /// The worker's own UUID makes the call safe to repeat; without one the server picks one of version 7.
+    /// The run's UUID. If given, the mutation can be retried safely; otherwise the server generates a UUID
+    /// of version 7.
     id: Option<ID>,
-    /// What is synchronised.
+    /// The type of the records that the run transfers.
     entity_type: SyncEntityType,
-    /// The system it is read from.
+    /// The system that the records come from.
     source: SyncSource,
-    /// PENDING or RUNNING.
+    /// The initial status: PENDING, the default, or RUNNING.
     #[graphql(default_with = "SyncStatus::Pending")]
     status: SyncStatus,
-    /// When the worker began; now, unless given.
+    /// When the run started. Defaults to the current time.
     started_at: Option<DateTime>,
-    /// How many records the worker expects.
+    /// The number of records that the worker expects to read.
     records_expected: Option<i32>,
-    /// The user who started it.
+    /// The UUID of the user who triggered the run. Defaults to the authenticated user. Naming another user
+    /// requires the scope `operate`.
     triggered_by_id: Option<ID>,
-    /// A JSON object of at most 64 KiB.
+    /// Additional data: a JSON object of at most 64 KiB.
     details: Option<Json>,
 }
 
 impl CreateSyncRunInput {
-    /// The input as the domain knows it.
+    /// Converts the input to a command.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed or an enum is `UNKNOWN`.
     pub(crate) fn parse(self) -> Result<NewRun> {
         let id = |name, id: Option<ID>| id.map(|id| parse_uuid(name, &id)).transpose();
         Ok(NewRun {
@@ -54,17 +61,17 @@ impl CreateSyncRunInput {
     }
 }
 
-/// Totals so far, not increments. Absent means unchanged.
+/// The counters of a run: totals so far, not increments. A counter that is absent or null is unchanged.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
 #[expect(clippy::struct_field_names, reason = "the contract's")]
 pub(crate) struct SyncCountsInput {
-    /// Records read.
+    /// The number of records read so far.
     records_processed: Option<i32>,
-    /// Records made in the target.
+    /// The number of records created in the target system so far.
     records_created: Option<i32>,
-    /// Records altered in the target.
+    /// The number of records updated in the target system so far.
     records_updated: Option<i32>,
-    /// Records that could not be taken over.
+    /// The number of records that could not be transferred so far.
     records_failed: Option<i32>,
 }
 
@@ -79,21 +86,25 @@ impl From<SyncCountsInput> for Counts {
     }
 }
 
-/// How far an open run has come.
+/// Input of `reportSyncProgress`.
 #[derive(Debug, InputObject)]
 pub(crate) struct ReportSyncProgressInput {
-    /// The run.
+    /// The run's UUID.
     run_id: ID,
-    /// Totals so far. A total never falls: of reports that overtake one another the highest stands.
+    /// The counters so far. A counter never decreases: if reports arrive out of order, the highest value is
+    /// kept.
     counts: Option<SyncCountsInput>,
-    /// How many records the worker expects.
+    /// The number of records that the worker expects to read. Unchanged if absent or null.
     records_expected: Option<i32>,
-    /// Merged, key by key, into the run's details.
+    /// Additional data: a JSON object of at most 64 KiB, merged into the run's details key by key.
     details: Option<Json>,
 }
 
 impl ReportSyncProgressInput {
-    /// The run, and the input as the domain knows it.
+    /// Converts the input to the run's id and a command.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if the id is malformed.
     pub(crate) fn parse(self) -> Result<(Uuid, Progress)> {
         let progress = Progress {
             counts: self.counts.unwrap_or_default().into(),
@@ -104,26 +115,29 @@ impl ReportSyncProgressInput {
     }
 }
 
-/// How a run ended.
+/// Input of `completeSyncRun`.
 #[derive(Debug, InputObject)]
 pub(crate) struct CompleteSyncRunInput {
-    /// The run.
+    /// The run's UUID.
     run_id: ID,
-    /// What it ended with.
+    /// The final status. COMPLETED by default.
     #[graphql(default_with = "SyncOutcome::Completed")]
     status: SyncOutcome,
-    /// Final totals.
+    /// The final counters.
     counts: Option<SyncCountsInput>,
-    /// When it ended; now, unless given. Not before the run's startedAt.
+    /// When the run ended, not before its `startedAt`. Defaults to the current time.
     completed_at: Option<DateTime>,
-    /// Why it failed.
+    /// Why the run failed.
     error_message: Option<String>,
-    /// Merged, key by key, into the run's details.
+    /// Additional data: a JSON object of at most 64 KiB, merged into the run's details key by key.
     details: Option<Json>,
 }
 
 impl CompleteSyncRunInput {
-    /// The run, and the input as the domain knows it.
+    /// Converts the input to the run's id and a command.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if the id is malformed.
     pub(crate) fn parse(self) -> Result<(Uuid, Outcome)> {
         let outcome = Outcome {
             status: self.status.into(),
@@ -136,17 +150,20 @@ impl CompleteSyncRunInput {
     }
 }
 
-/// A run to cancel.
+/// Input of `cancelSyncRun`.
 #[derive(Debug, InputObject)]
 pub(crate) struct CancelSyncRunInput {
-    /// The run.
+    /// The run's UUID.
     run_id: ID,
-    /// Why; becomes the run's errorMessage.
+    /// Why the run is cancelled. Stored as its `errorMessage`.
     reason: Option<String>,
 }
 
 impl CancelSyncRunInput {
-    /// The run, and the input as the domain knows it.
+    /// Converts the input to the run's id and a command.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if the id is malformed.
     pub(crate) fn parse(self) -> Result<(Uuid, Outcome)> {
         Ok((
             parse_uuid("runId", &self.run_id)?,
@@ -155,36 +172,39 @@ impl CancelSyncRunInput {
     }
 }
 
-/// Open runs to cancel.
+/// Input of `cancelActiveSyncRuns`. Every open run is cancelled if neither `entityType` nor `source` is
+/// given.
 #[derive(Debug, InputObject)]
 pub(crate) struct CancelActiveSyncRunsInput {
-    /// Of any of these entity types; of all, unless given.
-    pub(crate) entity_type: Option<Vec<SyncEntityType>>,
-    /// From any of these sources; from all, unless given.
-    pub(crate) source: Option<Vec<SyncSource>>,
-    /// Why; becomes the runs' errorMessage.
-    pub(crate) reason: Option<String>,
+    /// Cancels only runs of these entity types. All entity types if absent or null.
+    entity_type: Option<Vec<SyncEntityType>>,
+    /// Cancels only runs of these sources. All sources if absent or null.
+    source: Option<Vec<SyncSource>>,
+    /// Why the runs are cancelled. Stored as their `errorMessage`.
+    reason: Option<String>,
 }
 
 impl CancelActiveSyncRunsInput {
-    /// Returns the runs to cancel and the reason.
+    /// Converts the input to a command.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an enum is `UNKNOWN`.
     pub(crate) fn parse(self) -> Result<CancelActive> {
-        let types = self.entity_type.map(|types| {
-            types
-                .into_iter()
-                .map(|value| parse_enum("entityType", value))
-                .collect::<Result<_>>()
-        });
-        let sources = self.source.map(|sources| {
-            sources
-                .into_iter()
-                .map(|value| parse_enum("source", value))
-                .collect::<Result<_>>()
-        });
         Ok(CancelActive {
-            entity_types: types.transpose()?,
-            sources: sources.transpose()?,
+            entity_types: parse_enums("entityType", self.entity_type)?,
+            sources: parse_enums("source", self.source)?,
             reason: self.reason,
         })
     }
+}
+
+fn parse_enums<E: FromStr>(
+    name: &str,
+    values: Option<Vec<impl AsRef<str>>>,
+) -> Result<Option<Vec<E>>> {
+    let parse = |values: Vec<_>| {
+        let values = values.into_iter();
+        values.map(|value| parse_enum(name, value)).collect()
+    };
+    values.map(parse).transpose()
 }

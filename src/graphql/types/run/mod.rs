@@ -1,16 +1,18 @@
-//! Runs: the type, its connection, filter and order, and the inputs and payloads of its mutations.
+//! Runs: the type with its table of fields, its lists, and the inputs and payloads of its mutations.
 
 mod change;
 mod connection;
 mod enums;
+mod fields;
 mod filter;
 mod input;
 mod order;
 mod payload;
 mod sync_run;
+mod values;
 
 pub(crate) use change::{SyncChangeKind, SyncRunChange};
-pub(crate) use connection::SyncRunConnection;
+pub(crate) use connection::list_runs;
 pub(crate) use enums::{SyncStatus, from_stored};
 pub(crate) use filter::SyncRunFilter;
 pub(crate) use input::{
@@ -22,4 +24,4 @@ pub(crate) use payload::{
     CancelActiveSyncRunsPayload, CancelSyncRunPayload, CompleteSyncRunPayload,
     CreateSyncRunPayload, ReportSyncProgressPayload, StartSyncRunPayload,
 };
-pub(crate) use sync_run::{SyncRun, loaded};
+pub(crate) use sync_run::SyncRun;

@@ -4,38 +4,39 @@ use async_graphql::{Enum, InputObject};
 
 use crate::runs::{RunOrder, RunOrderField};
 
-/// What a list of runs can be ordered by.
+/// The fields by which runs can be ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "RunOrderField")]
 pub(crate) enum SyncRunOrderField {
-    /// When they began.
+    /// Order runs by `startedAt`.
     StartedAt,
-    /// When they ended; open runs come last.
+    /// Order runs by `completedAt`. Open runs come last in both directions.
     CompletedAt,
-    /// How long they took; open runs come last.
+    /// Order runs by `durationSeconds`. Open runs come last in both directions.
     Duration,
-    /// How many records were read.
+    /// Order runs by `recordsProcessed`.
     RecordsProcessed,
-    /// How many records could not be taken over.
+    /// Order runs by `recordsFailed`.
     RecordsFailed,
 }
 
-/// Which way a list runs.
+/// The direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(crate) enum OrderDirection {
-    /// Smallest, or oldest, first.
+    /// Ascending: smallest or oldest first.
     Asc,
-    /// Largest, or newest, first.
+    /// Descending: largest or newest first.
     Desc,
 }
 
-/// How a list of runs is ordered. Ties are broken by id. Runs without a value come last in both directions.
+/// The order of a list of runs. Runs with the same value are ordered by id; runs without a value come
+/// last in both directions.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub(crate) struct SyncRunOrder {
-    /// By what.
+    /// The field to order by. STARTED_AT by default.
     #[graphql(default_with = "SyncRunOrderField::StartedAt")]
     field: SyncRunOrderField,
-    /// Which way.
+    /// The direction of the order. DESC by default.
     #[graphql(default_with = "OrderDirection::Desc")]
     direction: OrderDirection,
 }

@@ -1,86 +1,86 @@
-//! What comes back of a call that changes a run.
+//! Payloads of mutations of runs.
 
 use async_graphql::{ComplexObject, SimpleObject};
 
-use super::{SyncRun, connection::SyncRunEdge};
+use super::sync_run::SyncRun;
 use crate::{
-    graphql::fast_path::Fast,
+    graphql::{fast_path::Fast, types::connection::Edge},
     runs::{Run, RunOrderField, WriteResult},
 };
 
-/// The run that was created.
+/// Return type of the `createSyncRun` mutation.
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub(crate) struct CreateSyncRunPayload {
-    /// The run.
+    /// The created run.
     run: Fast<SyncRun>,
-    /// True when this exact call had been made before.
+    /// Whether the run already existed: the same call was executed before, and this one changed nothing.
     replayed: bool,
 }
 
 #[ComplexObject]
 impl CreateSyncRunPayload {
-    /// The run with its place in a list by start.
-    async fn run_edge(&self) -> SyncRunEdge {
-        SyncRunEdge::new(self.run.0.clone(), RunOrderField::StartedAt)
+    /// The created run as an edge of a list that is ordered by STARTED_AT.
+    async fn run_edge(&self) -> Edge<SyncRun> {
+        Edge::new(self.run.0.clone(), RunOrderField::StartedAt)
     }
 }
 
-/// The run that was started.
+/// Return type of the `startSyncRun` mutation.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct StartSyncRunPayload {
-    /// The run.
+    /// The started run.
     run: Fast<SyncRun>,
-    /// True when the run was running before.
+    /// Whether the run was already running: this call changed nothing.
     replayed: bool,
 }
 
-/// The run whose progress was noted.
+/// Return type of the `reportSyncProgress` mutation.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct ReportSyncProgressPayload {
-    /// The run.
+    /// The updated run.
     run: Fast<SyncRun>,
 }
 
-/// The run that was completed.
+/// Return type of the `completeSyncRun` mutation.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct CompleteSyncRunPayload {
-    /// The run.
+    /// The completed run.
     run: Fast<SyncRun>,
-    /// True when the run had ended before, and just so.
+    /// Whether the run had already ended with the same outcome: this call changed nothing.
     replayed: bool,
 }
 
-/// The run that was cancelled.
+/// Return type of the `cancelSyncRun` mutation.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct CancelSyncRunPayload {
-    /// The run.
+    /// The cancelled run.
     run: Fast<SyncRun>,
-    /// True when the run had been cancelled before, and just so.
+    /// Whether the run had already been cancelled for the same reason: this call changed nothing.
     replayed: bool,
 }
 
-/// The runs that were cancelled.
+/// Return type of the `cancelActiveSyncRuns` mutation.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct CancelActiveSyncRunsPayload {
-    /// The runs that were open until now, oldest first.
+    /// The runs that were cancelled by this call, oldest first.
     runs: Vec<SyncRun>,
 }
 
 impl From<WriteResult> for CreateSyncRunPayload {
-    fn from(written: WriteResult) -> Self {
+    fn from(result: WriteResult) -> Self {
         Self {
-            run: Fast(written.run.into()),
-            replayed: written.replayed,
+            run: Fast(result.run.into()),
+            replayed: result.replayed,
         }
     }
 }
 
 impl From<WriteResult> for StartSyncRunPayload {
-    fn from(written: WriteResult) -> Self {
+    fn from(result: WriteResult) -> Self {
         Self {
-            run: Fast(written.run.into()),
-            replayed: written.replayed,
+            run: Fast(result.run.into()),
+            replayed: result.replayed,
         }
     }
 }
@@ -94,19 +94,19 @@ impl From<Run> for ReportSyncProgressPayload {
 }
 
 impl From<WriteResult> for CompleteSyncRunPayload {
-    fn from(written: WriteResult) -> Self {
+    fn from(result: WriteResult) -> Self {
         Self {
-            run: Fast(written.run.into()),
-            replayed: written.replayed,
+            run: Fast(result.run.into()),
+            replayed: result.replayed,
         }
     }
 }
 
 impl From<WriteResult> for CancelSyncRunPayload {
-    fn from(written: WriteResult) -> Self {
+    fn from(result: WriteResult) -> Self {
         Self {
-            run: Fast(written.run.into()),
-            replayed: written.replayed,
+            run: Fast(result.run.into()),
+            replayed: result.replayed,
         }
     }
 }

@@ -1,0 +1,75 @@
+//! Values of a run that are derived from its row. Resolvers and the table of fields both call these.
+
+use entity::Details;
+
+use crate::{
+    graphql::types::scalars::DateTime,
+    runs::{Run, status},
+};
+
+fn has_ended(run: &Run) -> bool {
+    run.status().is_ok_and(status::has_ended)
+}
+
+/// Returns when the run ended, `None` if it is open.
+pub(super) fn completed_at(run: &Run) -> Option<DateTime> {
+    // Rows from before adoption may have ended without a completion time. The latest known time is
+    // the best estimate.
+    let latest = || run.updated_at.unwrap_or(run.started_at);
+    has_ended(run).then(|| DateTime(run.completed_at.unwrap_or_else(latest)))
+}
+
+/// Returns when the run last changed. Rows from before adoption have no such time until they change.
+pub(super) fn updated_at(run: &Run) -> DateTime {
+    let latest = run.updated_at.or(run.completed_at);
+    DateTime(latest.unwrap_or(run.started_at))
+}
+
+/// Returns the duration in seconds, `None` if the run is open.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact for 285 years of microseconds"
+)]
+pub(super) fn duration_seconds(run: &Run) -> Option<f64> {
+    let micros = run.duration_micros().filter(|_| has_ended(run))?;
+    Some(micros as f64 / 1e6)
+}
+
+/// Returns the fraction of the expected records that has been processed, `None` if it is unknown.
+pub(super) fn progress(run: &Run) -> Option<f64> {
+    let expected = run.records_expected?;
+    if expected <= 0 {
+        // Nothing was expected, so everything is done.
+        return Some(1.0);
+    }
+    let fraction = f64::from(run.records_processed) / f64::from(expected);
+    Some(fraction.clamp(0.0, 1.0))
+}
+
+/// Returns the error message, preceded by a sentence for each stored value that cannot be read.
+pub(super) fn error_message(run: &Run) -> Option<String> {
+    match (unreadable_values(run), run.error_message.clone()) {
+        (Some(unreadable), Some(message)) => Some(format!("{unreadable} {message}")),
+        (unreadable, message) => unreadable.or(message),
+    }
+}
+
+fn unreadable_values(run: &Run) -> Option<String> {
+    let enums = [
+        run.status().err(),
+        run.source().err(),
+        run.entity_type().err(),
+    ];
+    let enums = enums.into_iter().flatten().map(|unknown| {
+        let (column, text) = (unknown.column, unknown.text);
+        format!("The stored {column} is `{text}`, which this server does not know.")
+    });
+    let details = match &run.details {
+        Details::Unreadable(reason) => {
+            Some(format!("The stored details cannot be read: {reason}."))
+        }
+        _ => None,
+    };
+    let sentences: Vec<String> = enums.chain(details).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
