@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::Context;
 
-use super::{live::FeedRange, loaders::Loaders, types::PageLimits};
+use super::{live::FeedRange, loaders::Loaders, types::pagination::PageLimits};
 use crate::{
     auth::Principal,
     db::ScanBudget,

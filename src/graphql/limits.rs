@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{types::PageLimits, validation::DocumentLimits};
+use super::{types::pagination::PageLimits, validation::limits::DocumentLimits};
 
 /// Limits on operations.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! Work that is finished once it has begun.
+//! Work that must finish once it has begun.
 
 use std::{
     pin::Pin,
@@ -8,7 +8,9 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 
-/// A future that goes on in a task of its own when nobody waits for it any longer.
+/// A future that continues in a task of its own if it is dropped before it completes. Unlike
+/// `tokio::spawn(future).await`, it runs in the caller's task as long as it is polled, which saves a
+/// task and a wake-up per mutation and batch.
 pub(crate) struct SpawnOnDrop<T: Send + 'static>(Option<BoxFuture<'static, T>>);
 
 impl<T: Send + 'static> SpawnOnDrop<T> {
@@ -21,9 +23,9 @@ impl<T: Send + 'static> Future for SpawnOnDrop<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        // Taken out, so that nothing of it goes on if it panics.
+        // Taken out, so that a future that panics is not spawned.
         let Some(mut work) = self.0.take() else {
-            // As any future that is asked again.
+            // Polled after completion.
             return Poll::Pending;
         };
         let polled = work.as_mut().poll(cx);
@@ -36,7 +38,7 @@ impl<T: Send + 'static> Future for SpawnOnDrop<T> {
 
 impl<T: Send + 'static> Drop for SpawnOnDrop<T> {
     fn drop(&mut self) {
-        // There is no runtime any more when the process ends.
+        // There is no runtime when the process exits.
         if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(work);
         }
@@ -52,22 +54,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_nobody_waits_for_any_longer_is_finished() {
-        let (go, gone) = oneshot::channel();
-        let (finished, end) = oneshot::channel();
+    async fn a_dropped_future_finishes() {
+        let (start, started) = oneshot::channel();
+        let (finish, finished) = oneshot::channel();
         let mut work = SpawnOnDrop::new(async move {
-            gone.await.unwrap();
-            finished.send("finished").unwrap();
+            started.await.unwrap();
+            finish.send("finished").unwrap();
         });
-        let waited = time::timeout(Duration::from_millis(1), &mut work).await;
-        assert!(waited.is_err());
+        let output = time::timeout(Duration::from_millis(1), &mut work).await;
+        assert!(output.is_err());
         drop(work);
-        go.send(()).unwrap();
-        assert_eq!(end.await, Ok("finished"));
+        start.send(()).unwrap();
+        assert_eq!(finished.await, Ok("finished"));
     }
 
     #[tokio::test]
-    async fn what_is_waited_for_is_answered() {
+    async fn an_awaited_future_returns_its_output() {
         assert_eq!(SpawnOnDrop::new(async { 7 }).await, 7);
     }
 }

@@ -1,10 +1,52 @@
-//! Entries of a table of fields.
+//! The table of the fields of a type.
 
-use async_graphql::{ServerResult, Value, parser::types::Field as SelectedField};
+use std::collections::HashMap;
+
+use async_graphql::{
+    ContainerType, Lookahead, Name, OutputType, Positioned, SelectionField, ServerResult, Value,
+    parser::types::{Field as SelectedField, FragmentDefinition},
+};
 use futures_util::future::BoxFuture;
 
-use super::{BatchField, FastFields, FieldCost, Fragments};
+use super::{batch_field::BatchField, cost::FieldCost};
 use crate::graphql::response::json::JsonWriter;
+
+/// A type with a table of its fields.
+pub(crate) trait FastFields: ContainerType + OutputType + Sized + 'static {
+    /// Which part of a row a field needs; a greater value includes the smaller ones.
+    type Columns: Copy + Ord;
+
+    /// All columns.
+    const ALL_COLUMNS: Self::Columns;
+
+    /// The table.
+    const FIELDS: &'static [Field<Self>];
+
+    /// Returns the entry of a field.
+    fn field(name: &str) -> Option<&'static Field<Self>> {
+        Self::FIELDS.iter().find(|field| field.name == name)
+    }
+
+    /// Returns the listed cost of a field.
+    fn cost(name: &str) -> Option<FieldCost> {
+        Self::field(name).map(|field| field.cost)
+    }
+
+    /// Returns the columns that the selections on an object need, `None` if nothing is selected.
+    fn columns(selections: &[Lookahead<'_>]) -> Option<Self::Columns> {
+        let objects: Vec<_> = selections
+            .iter()
+            .flat_map(Lookahead::selection_fields)
+            .collect();
+        let fields = objects.iter().flat_map(SelectionField::selection_set);
+        let columns =
+            fields.map(|field| Self::field(field.name()).map_or(Self::ALL_COLUMNS, |f| f.columns));
+        columns.max()
+    }
+}
+
+/// The fragments of a document, by name.
+pub(crate) type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
 /// A field of `T`.
 pub(crate) struct Field<T: FastFields> {

@@ -9,9 +9,8 @@ use async_graphql::{
 use futures_util::future::{join_all, try_join_all};
 
 use super::{
-    FastFields, Fragments, NestedWriter,
     batch_field::{BatchField, context_at},
-    field::{BatchResolver, Resolver},
+    field::{BatchResolver, FastFields, Fragments, NestedWriter, Resolver},
 };
 use crate::{
     graphql::response::json::{Encoding, JsonWriter, encoded_len},

@@ -1,5 +1,5 @@
-//! Cursors as clients hold them: opaque text with a checksum, so that one cut short, altered or
-//! made for another list is told from a good one.
+//! Encoding of cursors: opaque text with a checksum, so that a cursor that is truncated, altered or of
+//! another list is rejected.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, Datelike};
@@ -11,7 +11,7 @@ use crate::{
     runs::{Error, Result, RunOrderField},
 };
 
-/// What a cursor points into; its first byte.
+/// The list that a cursor belongs to, encoded in its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
     /// A list of runs in this order.
@@ -20,12 +20,12 @@ pub(crate) enum List {
     Events,
 }
 
-const CHANGES: u8 = 0;
-const ADDED_EVENTS: u8 = 7;
-/// The longest list of open transactions that a place in the feed may hold.
-const LONGEST: usize = 64 * 1024;
-const BAD: &str = "this cursor is not one of this list: pass on a cursor as an answer gave it, \
-    with the same orderBy";
+const CHANGES_TAG: u8 = 0;
+const ADDED_EVENTS_TAG: u8 = 7;
+/// Bytes of an encoded cursor. A position in the feed lists the transactions that were open.
+const MAX_BYTES: usize = 64 * 1024;
+const BAD_CURSOR: &str = "this cursor does not belong to this list: pass a cursor unchanged, with the \
+    same orderBy";
 
 impl List {
     fn tag(self) -> u8 {
@@ -39,7 +39,7 @@ impl List {
         }
     }
 
-    /// Whether a row of this list may have this value: a checksum is no seal.
+    /// Returns whether a row of this list can have this value. The checksum does not prevent forgery.
     fn allows(self, value: Option<i64>) -> bool {
         const TEN_THOUSAND_YEARS: i64 = 10_000 * 366 * 86_400 * 1_000_000;
         let is_instant = |micros| {
@@ -61,49 +61,58 @@ impl List {
     }
 }
 
-/// A position in `list` as text.
+/// Encodes a position in `list`.
 pub(crate) fn encode_position(list: List, position: Position) -> String {
     encode(list.tag(), &(position.value, position.id.as_bytes()))
 }
 
-/// The position that `text` holds, if it is one in `list`.
+/// Decodes a position in `list`.
+///
+/// # Errors
+/// Returns [`Error::BadCursor`] if the cursor is malformed or belongs to another list.
 pub(crate) fn decode_position(list: List, text: &str) -> Result<Position> {
     let (value, id): (Option<i64>, [u8; 16]) = decode(list.tag(), text)?;
     if !list.allows(value) {
-        return Err(Error::BadCursor(BAD));
+        return Err(Error::BadCursor(BAD_CURSOR));
     }
     let id = uuid::Uuid::from_bytes(id);
     Ok(Position { value, id })
 }
 
-/// A place in the feed of changes as text.
+/// Encodes a position in the feed of changes.
 pub(crate) fn encode_changes(cursor: &FeedCursor) -> String {
-    encode(CHANGES, cursor)
+    encode(CHANGES_TAG, cursor)
 }
 
-/// The place in the feed of changes that `text` holds.
+/// Decodes a position in the feed of changes.
+///
+/// # Errors
+/// Returns [`Error::BadCursor`] if the cursor is malformed or belongs to a list.
 pub(crate) fn decode_changes(text: &str) -> Result<FeedCursor> {
-    decode(CHANGES, text)
+    decode(CHANGES_TAG, text)
 }
 
-/// A place in the feed of a run's events as text.
+/// Encodes a position in the feed of a run's events.
 pub(crate) fn encode_added_events(cursor: &EventCursor) -> String {
-    encode(ADDED_EVENTS, cursor)
+    encode(ADDED_EVENTS_TAG, cursor)
 }
 
-/// The place in the feed of a run's events that `text` holds.
+/// Decodes a position in the feed of a run's events.
+///
+/// # Errors
+/// Returns [`Error::BadCursor`] if the cursor is malformed or belongs to another list.
 pub(crate) fn decode_added_events(text: &str) -> Result<EventCursor> {
-    let cursor = decode(ADDED_EVENTS, text)?;
+    let cursor = decode(ADDED_EVENTS_TAG, text)?;
     match cursor {
         EventCursor::Adopted(micros, _) if !List::Events.allows(Some(micros)) => {
-            Err(Error::BadCursor(BAD))
+            Err(Error::BadCursor(BAD_CURSOR))
         }
         cursor => Ok(cursor),
     }
 }
 
 fn encode(tag: u8, content: &impl Serialize) -> String {
-    // Writing whole numbers and bytes to memory cannot fail.
+    // Serialising integers and bytes to memory cannot fail.
     let content = postcard::to_allocvec(content).unwrap_or_default();
     let mut bytes = vec![tag];
     bytes.extend(content);
@@ -113,7 +122,7 @@ fn encode(tag: u8, content: &impl Serialize) -> String {
 
 fn decode<T: DeserializeOwned>(tag: u8, text: &str) -> Result<T> {
     let decode = || {
-        if text.len() > LONGEST {
+        if text.len() > MAX_BYTES {
             return None;
         }
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -123,7 +132,7 @@ fn decode<T: DeserializeOwned>(tag: u8, text: &str) -> Result<T> {
         let (value, rest) = postcard::take_from_bytes(content).ok()?;
         (sound && *first == tag && rest.is_empty()).then_some(value)
     };
-    decode().ok_or(Error::BadCursor(BAD))
+    decode().ok_or(Error::BadCursor(BAD_CURSOR))
 }
 
 #[cfg(test)]
@@ -135,7 +144,7 @@ mod tests {
     const STARTED_AT: List = List::Runs(RunOrderField::StartedAt);
 
     #[test]
-    fn a_cursor_is_read_back_as_it_was_written() {
+    fn an_encoded_cursor_decodes_to_its_position() {
         let position = Position {
             value: Some(1_790_000_000_123_456),
             id: Uuid::from_u128(7),
@@ -145,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_another_list_is_refused() {
+    fn a_cursor_of_another_list_is_rejected() {
         let text = encode_position(
             STARTED_AT,
             Position {
@@ -159,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_with_any_character_altered_or_missing_is_refused() {
+    fn an_altered_or_truncated_cursor_is_rejected() {
         let text = encode_position(
             STARTED_AT,
             Position {
@@ -177,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_no_row_of_the_list_can_have_is_refused() {
+    fn a_value_that_no_row_can_have_is_rejected() {
         let forged = |list, value| {
             encode_position(
                 list,

@@ -8,7 +8,7 @@ mod document_stats;
 mod field_costs;
 mod field_merging;
 mod lexer;
-mod limits;
+pub(super) mod limits;
 mod operation;
 #[cfg(test)]
 mod tests;
