@@ -47,14 +47,6 @@ pub struct Config {
     )]
     pub allow_origin: Vec<Origin>,
 
-    /// Flags of authentication.
-    #[command(flatten)]
-    pub auth: AuthArgs,
-
-    /// Flags of limits.
-    #[command(flatten)]
-    pub limits: LimitArgs,
-
     /// How long changes are kept for subscriptions that resume from a cursor; at least one minute
     #[arg(
         long,
@@ -74,6 +66,14 @@ pub struct Config {
         value_name = "FORMAT"
     )]
     log_format: Option<LogFormat>,
+
+    /// Flags of authentication.
+    #[command(flatten)]
+    pub auth: AuthArgs,
+
+    /// Flags of limits.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 fn retention(text: &str) -> Result<Duration, String> {
