@@ -89,7 +89,7 @@ impl DatabaseClient {
         }
     }
 
-    /// Returns the process id of PostgreSQL's postmaster; None for SQLite.
+    /// Returns the process id of PostgreSQL's postmaster; `None` for SQLite.
     ///
     /// # Errors
     /// Fails if PostgreSQL does not run on this machine.

@@ -126,7 +126,7 @@ struct Instance {
 struct Query {
     name: String,
     text: String,
-    /// The order in which the page is in the middle; None if it is the first or the last.
+    /// The order in which the page is in the middle; `None` if it is the first or the last.
     middle_of: Option<&'static str>,
 }
 

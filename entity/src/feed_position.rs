@@ -1,4 +1,4 @@
-//! Commit positions recorded at regular intervals, which tell how old a change is.
+//! Commit positions recorded at regular intervals, from which the age of a change is known.
 
 use sea_orm::entity::prelude::*;
 

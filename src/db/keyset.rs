@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// The position of a row in a list: a decoded cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
-    /// Value of the ordering expression, timestamps and durations in microseconds; None if it is NULL.
+    /// Value of the ordering expression, timestamps and durations in microseconds; `None` if it is NULL.
     pub value: Option<i64>,
     /// Id of the row, which breaks ties.
     pub id: Uuid,

@@ -11,9 +11,10 @@ use tracing::{info, warn};
 use super::{
     Database,
     error::{ConnectError, Failure, classify},
-    postgres::SEARCH_PATH,
 };
 
+/// The schemas of the tables on PostgreSQL, as connections search them.
+pub(super) const SEARCH_PATH: &str = "sync_history,user";
 /// Key of the advisory lock that serialises servers starting at the same time: the bytes of `syncledg`.
 const LOCK_KEY: i64 = 0x7379_6e63_6c65_6467;
 /// Shorter than PostgreSQL's deadlock timeout of one second: a migration gives up before a worker could become the

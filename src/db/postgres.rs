@@ -12,12 +12,10 @@ use super::{
     StatementPool, StatementTimeouts,
     connect::{open, pool_options},
     error::ConnectError,
-    migrate,
+    migrate::{self, SEARCH_PATH},
     slow_query::{self, SlowQueryPool},
 };
 
-/// Schemas that are searched for tables named without one.
-pub(super) const SEARCH_PATH: &str = "sync_history,user";
 /// How long a statement waits for a row that another transaction has locked.
 const LOCK_TIMEOUT: &str = "3s";
 /// Connections idle for longer are checked before use.

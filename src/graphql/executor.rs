@@ -54,12 +54,13 @@ impl Executor {
             suggestions: false,
             ..limits
         };
+        let validator = Validator::new(&schema::sdl(), limits.documents, limits.pages);
         Self {
             schema: schema(limits, ValidationMode::Strict),
             schema_without_suggestions: schema(without_suggestions, ValidationMode::Strict),
             schema_fast: schema(without_suggestions, ValidationMode::Fast),
             live: Arc::new(live),
-            validator: Arc::new(Validator::new(limits)),
+            validator: Arc::new(validator),
             operation_timeout: limits.operation_time,
         }
     }

@@ -62,7 +62,7 @@ async fn read_to_end(mut connection: TcpStream, filler: Option<u8>) -> String {
     }
 }
 
-/// Reads the status line and headers of the next response; None if the connection is closed.
+/// Reads the status line and headers of the next response; `None` if the connection is closed.
 async fn read_head(connection: &mut TcpStream) -> Option<String> {
     let mut received = Vec::new();
     while !received.ends_with(b"\r\n\r\n") {

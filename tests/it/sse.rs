@@ -37,7 +37,7 @@ impl Events {
         }
     }
 
-    /// Receives the next event; None if the stream has ended.
+    /// Receives the next event; `None` if the stream has ended.
     async fn next(&mut self) -> Option<Event> {
         while !self.text.contains("\n\n") {
             let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk());

@@ -71,7 +71,7 @@ impl ChangeSequence {
         u32::try_from(since).unwrap_or(u32::MAX).max(1)
     }
 
-    /// Returns the number of the change that a message is about; None if it is about none of the sequence. The
+    /// Returns the number of the change that a message is about; `None` if it is about none of the sequence. The
     /// kind identifies it, because the message holds the current state of the run.
     pub(crate) fn find(&self, message: &[u8]) -> Option<usize> {
         let number = self.run_id.find(message)? + ID_PREFIX;

@@ -54,7 +54,7 @@ pub(crate) struct Field<T: FastFields> {
     pub(super) name: &'static str,
     /// The columns it needs.
     pub(super) columns: T::Columns,
-    /// What it costs.
+    /// The cost of the field, counted in resolved fields.
     pub(super) cost: FieldCost,
     /// How it is resolved.
     pub(super) resolver: Resolver<T>,

@@ -2,7 +2,7 @@
 //!
 //! async-graphql creates and joins a future for each field of each object, which costs more than most
 //! fields do. A type that implements [`FastFields`] lists its fields in one table: for each, the columns
-//! it needs, how it is resolved and what it costs. Scalars are written as JSON directly, nested objects
+//! it needs, how it is resolved, and its cost. Scalars are written as JSON directly, nested objects
 //! too, and fields that need a lookup are resolved for a whole list at once. A field without an entry is
 //! resolved by async-graphql and is assumed to need all columns.
 

@@ -18,10 +18,7 @@ use std::sync::Arc;
 
 use async_graphql::{Request, ServerError, Variables, parser::types::OperationType};
 
-use super::{
-    limits::GraphqlLimits, response::Shape, schema::sdl, schema_types::FieldTypes,
-    types::PageLimits,
-};
+use super::{response::Shape, schema_types::FieldTypes, types::PageLimits};
 use arguments::Arguments;
 use document_cache::DocumentCache;
 use limits::check_limit;
@@ -50,13 +47,13 @@ pub(super) struct Validated {
 }
 
 impl Validator {
-    pub(super) fn new(limits: GraphqlLimits) -> Self {
-        let sdl = sdl();
+    /// Creates a validator for the schema that `sdl` defines.
+    pub(super) fn new(sdl: &str, document_limits: DocumentLimits, page_limits: PageLimits) -> Self {
         Self {
-            fields: FieldTypes::from_sdl(&sdl),
-            inputs: InputTypes::from_sdl(&sdl),
-            document_limits: limits.documents,
-            page_limits: limits.pages,
+            fields: FieldTypes::from_sdl(sdl),
+            inputs: InputTypes::from_sdl(sdl),
+            document_limits,
+            page_limits,
             cache: DocumentCache::default(),
         }
     }

@@ -61,7 +61,7 @@ impl Process {
         assert!(status.unwrap().success());
     }
 
-    /// Waits until the process exits; returns its exit code, None if a signal killed it.
+    /// Waits until the process exits; returns its exit code, `None` if a signal killed it.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         let deadline = Instant::now() + Duration::from_secs(30);
         while Instant::now() < deadline {

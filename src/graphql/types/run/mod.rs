@@ -3,7 +3,6 @@
 mod change;
 mod connection;
 mod enums;
-mod fields;
 mod filter;
 mod input;
 mod order;

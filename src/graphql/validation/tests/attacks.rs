@@ -6,11 +6,21 @@ use std::time::{Duration, Instant};
 use async_graphql::{Request, Variables};
 use serde_json::{Value, json};
 
-use crate::graphql::{GraphqlLimits, schema::builder, validation::Validator};
+use crate::graphql::{
+    GraphqlLimits,
+    schema::{builder, sdl},
+    validation::Validator,
+};
+
+/// Returns a validator with the default limits.
+pub(super) fn validator() -> Validator {
+    let limits = GraphqlLimits::default();
+    Validator::new(&sdl(), limits.documents, limits.pages)
+}
 
 /// Returns the cost of a request, or the message with which it is rejected.
 pub(super) fn validate(query: &str, variables: Value) -> Result<u32, String> {
-    let validator = Validator::new(GraphqlLimits::default());
+    let validator = validator();
     let variables = Variables::from_json(variables);
     let start = Instant::now();
     let result = validator.validate(&mut Request::new(query), &variables);

@@ -5,8 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_graphql::{Request, Variables};
 use serde_json::json;
 
-use super::attacks::{cost, nested, print_timing, rejection, validate};
-use crate::graphql::{GraphqlLimits, validation::Validator};
+use super::attacks::{cost, nested, print_timing, rejection, validate, validator};
 
 /// An introspection query that selects the fields of all types, nested `times` times.
 fn introspection(times: usize) -> String {
@@ -137,7 +136,7 @@ fn documented_operations_and_the_introspection_query_are_cheap() {
 
 #[test]
 fn a_cached_document_is_validated_with_the_variables_of_each_request() {
-    let validator = Validator::new(GraphqlLimits::default());
+    let validator = validator();
     let query =
         "query($f: SyncRunFilter, $n: Int) { syncRuns(filter: $f, first: $n) { nodes { id } } }";
     let check = |variables| {
@@ -159,7 +158,7 @@ fn a_cached_document_is_validated_with_the_variables_of_each_request() {
 
 #[test]
 fn the_operation_name_selects_the_operation_of_a_cached_document() {
-    let validator = Validator::new(GraphqlLimits::default());
+    let validator = validator();
     let operation = |name: Option<&str>| {
         let mut request = Request::new("mutation a { startSyncRun(runId: 1) { replayed } }");
         request.operation_name = name.map(str::to_owned);
