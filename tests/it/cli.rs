@@ -53,7 +53,7 @@ fn invalid_settings_print_an_error_and_exit_with_failure() {
         (vec!["--log-format", "xml"], "[possible values: text, json]"),
         (
             vec!["--allow-origin", "*"],
-            "would let every site that somebody visits",
+            "would let every website that a user visits",
         ),
         (
             vec!["--allow-origin", "https://a.example,b.example"],

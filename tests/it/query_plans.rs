@@ -126,10 +126,12 @@ async fn rows_of_page(connection: &DatabaseConnection, statement: &str) -> u64 {
         return limited_rows(&plan[0]["Plan"]);
     }
     let rows = execute(statement.to_owned()).await;
-    let nested = rows.iter().filter_map(|row| {
-        let json: String = row.try_get_by_index(0).ok()?;
-        let events: Vec<Value> = serde_json::from_str(&json).ok()?;
-        Some(events.len())
+    let nested = rows.iter().flat_map(|row| {
+        row.column_names().into_iter().filter_map(|column| {
+            let json: String = row.try_get("", &column).ok()?;
+            let events: Vec<Value> = serde_json::from_str(&json).ok()?;
+            Some(events.len())
+        })
     });
     nested.max().unwrap_or_default().max(rows.len()) as u64
 }

@@ -103,8 +103,9 @@ impl TestServer {
         let recorded = Arc::clone(&statements);
         database.observe_statements(move |info| {
             let statement = info.statement.to_string();
-            // Both run in the background, at any time: notifications after a write, and key reloads.
-            if !statement.contains("pg_notify") && !statement.contains("sync_key") {
+            // These run in the background, at any time: notifications, key reloads and retention.
+            let background = ["pg_notify", "sync_key", "sync_feed"];
+            if !background.iter().any(|name| statement.contains(name)) {
                 recorded.lock().unwrap().push(statement);
             }
         });
