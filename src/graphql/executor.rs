@@ -45,7 +45,7 @@ impl Executor {
     /// Creates an executor over the runs of a database.
     #[must_use]
     pub fn new(runs: Runs, feed: ChangeFeed, limits: GraphqlLimits) -> Self {
-        let loaders = Loaders::new(runs.clone(), feed.clone());
+        let loaders = Loaders::new(&runs, feed.clone());
         let live = LiveSubscriptions::new(feed.clone(), limits.catch_up_time);
         let schema = move |limits, mode| {
             schema::build(runs.clone(), feed.clone(), loaders.clone(), &limits, mode)

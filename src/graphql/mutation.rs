@@ -140,7 +140,9 @@ impl Mutation {
         let cancel = input.parse()?;
         let runs = ctx.runs().cancel_active(&cancel, &ctx.write_scope()).await;
         let runs = runs.map_err(|error| ctx.rejected(error))?;
-        runs.iter().for_each(|run| ctx.audit(run, false));
+        for run in &runs {
+            ctx.audit(run, false);
+        }
         Ok(runs.into())
     }
 }

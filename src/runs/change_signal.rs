@@ -27,7 +27,7 @@ impl ChangeSubscriber {
     /// Returns once a change has been committed since the last call. Never returns again once every signal is dropped.
     pub(crate) async fn notified(&mut self) {
         if self.0.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

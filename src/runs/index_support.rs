@@ -12,7 +12,7 @@ use super::{
     filter::{EnumFilter, RunFilter},
 };
 
-/// Lists that are union_all into one, at most: each is read a page deep.
+/// Lists combined into one, at most: each is read to the depth of the page.
 const MAX_LISTS: usize = 8;
 
 impl RunFilter {

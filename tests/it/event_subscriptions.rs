@@ -12,7 +12,7 @@ async fn add(server: &TestServer, run: &str, messages: &[&str]) {
         .iter()
         .map(|message| json!({"eventType": "chunk", "message": message}))
         .collect();
-    server.add_events(&run, json!(events)).await;
+    server.add_events(run, json!(events)).await;
 }
 
 fn messages(added: &[(String, Value)]) -> Vec<&str> {

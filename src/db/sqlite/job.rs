@@ -26,7 +26,7 @@ pub(super) trait Job: Send {
 }
 
 pub(super) struct Write<F, T, E> {
-    write: Option<F>,
+    run: Option<F>,
     result: Option<Reply<T, E>>,
     caller: oneshot::Sender<Reply<T, E>>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Write<F, T, E> {
 impl<F, T, E> Write<F, T, E> {
     pub(super) fn new(write: F, caller: oneshot::Sender<Reply<T, E>>) -> Self {
         Self {
-            write: Some(write),
+            run: Some(write),
             result: None,
             caller,
         }
@@ -53,7 +53,7 @@ where
 
     fn execute<'a>(&'a mut self, savepoint: &'a DatabaseTransaction) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            if let Some(write) = self.write.take() {
+            if let Some(write) = self.run.take() {
                 // The closure itself may panic too, before it returns a future.
                 let result = AssertUnwindSafe(async { write(savepoint).await });
                 self.result = Some(result.catch_unwind().await);

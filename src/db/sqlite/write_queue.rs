@@ -100,7 +100,7 @@ async fn run(
             }
             () = closing.cancelled(), if !jobs.is_closed() => jobs.close(),
         }
-        let mut waiting = VecDeque::from_iter(received.drain(..));
+        let mut waiting: VecDeque<_> = received.drain(..).collect();
         while !waiting.is_empty() {
             // Jobs catch their own panics; should anything else panic, the next jobs are still executed.
             let batch = AssertUnwindSafe(execute_batch(&writer, &mut waiting));

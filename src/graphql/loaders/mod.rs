@@ -48,12 +48,12 @@ struct UserKey(Uuid);
 struct FeedCursorKey;
 
 impl Loaders {
-    pub(crate) fn new(runs: Runs, feed: ChangeFeed) -> Self {
-        let events = Events::new(&runs);
+    pub(crate) fn new(runs: &Runs, feed: ChangeFeed) -> Self {
+        let events = Events::new(runs);
         Self(Arc::new(Batchers {
-            runs: Batcher::new(&runs),
+            runs: Batcher::new(runs),
             events: Batcher::new(&events),
-            users: Batcher::new(&runs),
+            users: Batcher::new(runs),
             feed_cursor: Batcher::new(&feed),
             event_pages: IndexedOrScan::new(&events),
             event_counts: IndexedOrScan::new(&events),

@@ -30,13 +30,13 @@ impl FastFields for PageInfo {
     const FIELDS: &'static [Field<Self>] = &[
         Field::type_name(()),
         Field::scalar("hasNextPage", (), |info, json| {
-            json.scalar(info.has_next_page)
+            json.scalar(info.has_next_page);
         }),
         Field::scalar("hasPreviousPage", (), |info, json| {
-            json.scalar(info.has_previous_page)
+            json.scalar(info.has_previous_page);
         }),
         Field::scalar("startCursor", (), |info, json| {
-            json.scalar(&info.start_cursor)
+            json.scalar(&info.start_cursor);
         }),
         Field::scalar("endCursor", (), |info, json| json.scalar(&info.end_cursor)),
     ];

@@ -123,8 +123,10 @@ impl Notifier {
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .connect_lazy_with(options.connect_options().as_ref().clone());
-        let mut listener = PgListener::connect_with(&pool).await.map_err(error)?;
-        listener.listen(CHANNEL).await.map_err(error)?;
+        let mut listener = PgListener::connect_with(&pool)
+            .await
+            .map_err(|e| error(&e))?;
+        listener.listen(CHANNEL).await.map_err(|e| error(&e))?;
         Ok(Notifications(listener))
     }
 }
@@ -139,11 +141,11 @@ impl Notifications {
     /// # Errors
     /// Returns an error if the database is unavailable.
     pub(crate) async fn next(&mut self) -> Result<Option<String>, DbErr> {
-        let notification = self.0.try_recv().await.map_err(error)?;
+        let notification = self.0.try_recv().await.map_err(|e| error(&e))?;
         Ok(notification.map(|notification| notification.payload().to_owned()))
     }
 }
 
-fn error(error: sqlx::Error) -> DbErr {
+fn error(error: &sqlx::Error) -> DbErr {
     DbErr::Custom(error.to_string())
 }

@@ -42,7 +42,7 @@ impl FastFields for SyncEvent {
     const FIELDS: &'static [Field<Self>] = &[
         Field::type_name(EventColumns::WithoutDetails),
         Field::scalar("id", EventColumns::WithoutDetails, |event, json| {
-            json.scalar(event.0.id)
+            json.scalar(event.0.id);
         }),
         Field::scalar("eventType", EventColumns::WithoutDetails, |event, json| {
             json.scalar(&event.0.event_type);
@@ -89,14 +89,13 @@ impl SyncEvent {
     }
 
     /// Additional data reported by the worker, at most 64 KiB; null if none was reported.
+    #[expect(
+        clippy::unused_async,
+        reason = "async-graphql requires async resolvers"
+    )]
     async fn details(&self) -> Result<Option<Json>> {
-        Ok(self
-            .0
-            .details
-            .json()
-            .map_err(Error::from)?
-            .cloned()
-            .map(Json))
+        let details = self.0.details.json().map_err(Error::from)?;
+        Ok(details.cloned().map(Json))
     }
 
     /// The run that the event belongs to.

@@ -33,7 +33,7 @@ pub(crate) enum OrderDirection {
 /// last in both directions.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub(crate) struct SyncRunOrder {
-    /// The field to order by. STARTED_AT by default.
+    /// The field to order by. `STARTED_AT` by default.
     #[graphql(default_with = "SyncRunOrderField::StartedAt")]
     field: SyncRunOrderField,
     /// The direction of the order. DESC by default.

@@ -20,7 +20,7 @@ pub(crate) struct CreateSyncRunPayload {
 
 #[ComplexObject]
 impl CreateSyncRunPayload {
-    /// The created run as an edge of a list that is ordered by STARTED_AT.
+    /// The created run as an edge of a list that is ordered by `STARTED_AT`.
     async fn run_edge(&self) -> Edge<SyncRun> {
         Edge::new(self.run.0.clone(), RunOrderField::StartedAt)
     }

@@ -151,7 +151,7 @@ impl FastFields for SyncRun {
             json.scalar(run.run.triggered_by_id);
         }),
         Field::scalar("version", WithoutDetails, |run, json| {
-            json.scalar(run.run.version)
+            json.scalar(run.run.version);
         }),
         Field::batch(
             "events",
@@ -274,14 +274,13 @@ impl SyncRun {
     }
 
     /// Additional data reported by the worker, at most 64 KiB per report; null if none was reported.
+    #[expect(
+        clippy::unused_async,
+        reason = "async-graphql requires async resolvers"
+    )]
     async fn details(&self) -> Result<Option<Json>> {
-        Ok(self
-            .run
-            .details
-            .json()
-            .map_err(Error::from)?
-            .cloned()
-            .map(Json))
+        let details = self.run.details.json().map_err(Error::from)?;
+        Ok(details.cloned().map(Json))
     }
 
     /// The user who triggered the run; null if no user did, or the user no longer exists.
