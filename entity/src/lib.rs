@@ -13,8 +13,10 @@ pub mod event;
 pub mod feed;
 pub mod feed_position;
 mod json_column;
+mod row_reader;
 pub mod run;
 pub mod user;
 
 pub use enums::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownValue};
 pub use json_column::{Details, DetailsNotLoaded};
+pub use row_reader::RowReader;

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use sea_orm::entity::prelude::*;
+use sea_orm::{QueryResult, entity::prelude::*};
 
-use crate::Details;
 use crate::enums::{SyncEntityType, SyncSource, SyncStatus, UnknownValue, parse};
+use crate::{Details, RowReader};
 
 /// A run as stored. The table also has the column `sync_duration`, which other applications read; the
 /// server computes durations from the timestamps instead.
@@ -53,6 +53,38 @@ pub struct Model {
 }
 
 impl Model {
+    /// Decodes a row that starts with the table's columns in the order above; without `details` if they were not
+    /// selected.
+    ///
+    /// # Errors
+    /// Returns an error if a column is missing or holds a value of another type.
+    pub fn from_row(row: &QueryResult, with_details: bool) -> Result<Self, DbErr> {
+        let mut columns = RowReader::new(row);
+        Ok(Self {
+            id: columns.read()?,
+            entity_type: columns.read()?,
+            source: columns.read()?,
+            status: columns.read()?,
+            started_at: columns.read()?,
+            completed_at: columns.read()?,
+            records_processed: columns.read()?,
+            records_created: columns.read()?,
+            records_updated: columns.read()?,
+            records_failed: columns.read()?,
+            triggered_by_id: columns.read()?,
+            error_message: columns.read()?,
+            details: if with_details {
+                columns.read_checked()?
+            } else {
+                Details::NotLoaded
+            },
+            version: columns.read()?,
+            updated_at: columns.read()?,
+            records_expected: columns.read()?,
+            creation_digest: columns.read()?,
+        })
+    }
+
     /// Returns the entity type.
     ///
     /// # Errors

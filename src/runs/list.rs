@@ -75,7 +75,10 @@ impl Runs {
         let keyset = self.keyset(order);
         let query = self.store.query(is_indexed, budget, async |pool| {
             let read = async |runs| {
-                let mut runs = self.store.read_runs(pool, runs, &relations).await?;
+                let mut runs = self
+                    .store
+                    .read_runs(pool, runs, selection.columns, &relations)
+                    .await?;
                 sort(&mut runs, order, page);
                 Ok(runs)
             };

@@ -64,7 +64,10 @@ impl Runs {
         select.and_where(run::Column::Id.eq(id));
         let relations = selection.relations(&self.store);
         let pool = self.store.read();
-        let mut runs = self.store.read_runs(pool, select, &relations).await?;
+        let mut runs = self
+            .store
+            .read_runs(pool, select, selection.columns, &relations)
+            .await?;
         Ok(runs.pop())
     }
 

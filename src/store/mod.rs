@@ -91,18 +91,19 @@ impl Store {
         read::read_run(self.read(), id, columns).await
     }
 
-    /// Reads the runs that `runs` selects, and what belongs to them, in no particular order.
+    /// Reads the runs that `runs` selects with these columns, and what belongs to them, in no particular order.
     pub(crate) async fn read_runs(
         &self,
         connection: &impl ConnectionTrait,
         runs: SelectStatement,
+        columns: RunColumns,
         relations: &RunRelations,
     ) -> Result<Vec<LoadedRun>, DbErr> {
         if !relations.user && relations.events.is_none() {
             let rows = read::query_all(connection, &runs).await?;
             return rows
                 .iter()
-                .map(|row| read::decode_run(row, false))
+                .map(|row| read::decode_run(row, columns, false))
                 .collect();
         }
         let mut select = read::with_relations(runs, relations.user);
@@ -114,7 +115,7 @@ impl Store {
         }
         let rows = read::query_all(connection, &select).await?;
         let runs = rows.iter().map(|row| {
-            let mut loaded = read::decode_run(row, relations.user)?;
+            let mut loaded = read::decode_run(row, columns, relations.user)?;
             if let Some(EventPage { spec, .. }) = &relations.events {
                 let events = match &self.database {
                     Database::Postgres(_) => postgres::decode_event_page(row, loaded.run.id, *spec),

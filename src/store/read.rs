@@ -92,7 +92,8 @@ pub(super) async fn read_run(
     let select = select_runs(columns)
         .and_where(run::Column::Id.eq(id))
         .take();
-    Ok(read_all(connection, &select).await?.pop())
+    let rows = query_all(connection, &select).await?;
+    rows.first().map(|row| columns.decode(row)).transpose()
 }
 
 /// Counts the rows of a table that match a condition, up to `limit`.
@@ -152,9 +153,13 @@ pub(super) fn with_relations(runs: SelectStatement, user: bool) -> SelectStateme
 }
 
 /// Decodes a run, and its user if that was selected.
-pub(super) fn decode_run(row: &QueryResult, user: bool) -> Result<LoadedRun, DbErr> {
+pub(super) fn decode_run(
+    row: &QueryResult,
+    columns: RunColumns,
+    user: bool,
+) -> Result<LoadedRun, DbErr> {
     Ok(LoadedRun {
-        run: run::Model::from_query_result(row, "")?,
+        run: columns.decode(row)?,
         user: if user {
             user::Model::from_query_result_optional(row, USER_PREFIX)?
         } else {

@@ -1,7 +1,7 @@
 //! What statements receive and return.
 
 use entity::{SyncSource, event::Model as Event, run, run::Model as Run, user::Model as User};
-use sea_orm::{Iterable, sea_query::Condition};
+use sea_orm::{DbErr, Iterable, QueryResult, sea_query::Condition};
 use uuid::Uuid;
 
 use crate::db::keyset::{PageRequest, PageRows};
@@ -20,6 +20,11 @@ impl RunColumns {
     pub(super) fn columns(self) -> impl Iterator<Item = run::Column> {
         run::Column::iter()
             .filter(move |column| self == Self::All || !matches!(column, run::Column::Details))
+    }
+
+    /// Decodes a row that starts with these columns.
+    pub(super) fn decode(self, row: &QueryResult) -> Result<Run, DbErr> {
+        Run::from_row(row, self == Self::All)
     }
 }
 

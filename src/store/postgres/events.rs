@@ -8,10 +8,7 @@ use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{
     Asterisk, Condition, Expr, ExprTrait, JoinType, Query, SelectStatement, Value,
 };
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, RuntimeErr,
-    Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr, Statement};
 use sqlx::{Decode, Row, Type, postgres::PgRow};
 use uuid::Uuid;
 
@@ -257,27 +254,46 @@ fn insert_events(batch: &EventBatch, on_conflict: &str, columns: &str) -> Statem
     let mut values = values.map_or_else(Vec::new, |values| values.0);
     let first = values.len() + 1;
     let [ids, types, timestamps, messages, details] = [0, 1, 2, 3, 4].map(|index| first + index);
-    values.extend(arrays(&batch.events));
+    // A single row takes PostgreSQL less time than arrays of one value.
+    let source = if let [event] = batch.events.as_slice() {
+        values.extend(row(event));
+        format!(
+            "(VALUES (${ids}::uuid, ${types}::text, ${timestamps}::timestamptz, ${messages}::text, \
+                ${details}::text))"
+        )
+    } else {
+        values.extend(arrays(&batch.events));
+        format!(
+            "unnest(${ids}::uuid[], ${types}::text[], ${timestamps}::timestamptz[], ${messages}::text[], \
+                ${details}::text[])"
+        )
+    };
     // Joining a single run keeps the order of the events.
     let sql = format!(
         "WITH run AS ({run}), added AS (\
             INSERT INTO sync_event (sync_id, id, event_type, \"timestamp\", message, details) \
             SELECT run.id, event.id, type, at, event.message, nullif(event.details, '')::json \
-            FROM run, unnest(${ids}::uuid[], ${types}::text[], ${timestamps}::timestamptz[], \
-                ${messages}::text[], ${details}::text[]) AS event (id, type, at, message, details) \
+            FROM run, {source} AS event (id, type, at, message, details) \
             {on_conflict}) \
         SELECT {columns} FROM run"
     );
     Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
 }
 
-/// Returns a column of values for each column of the events.
+/// Returns the values of an event.
+fn row(event: &event::Model) -> [Value; 5] {
+    [
+        event.id.into(),
+        event.event_type.as_str().into(),
+        event.timestamp.into(),
+        event.message.as_str().into(),
+        details(event).into(),
+    ]
+}
+
+/// Returns an array of values for each column of the events.
 fn arrays(events: &[event::Model]) -> [Value; 5] {
     let texts = |text: fn(&event::Model) -> String| events.iter().map(text).collect::<Vec<_>>();
-    let details = |event: &event::Model| match &event.details {
-        Details::Json(json) => json.to_string(),
-        Details::NotLoaded | Details::Null | Details::Unreadable(_) => String::new(),
-    };
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
     let timestamps: Vec<_> = events.iter().map(|event| event.timestamp).collect();
     [
@@ -289,7 +305,14 @@ fn arrays(events: &[event::Model]) -> [Value; 5] {
     ]
 }
 
+/// Returns the details as text; empty if there are none.
+fn details(event: &event::Model) -> String {
+    match &event.details {
+        Details::Json(json) => json.to_string(),
+        Details::NotLoaded | Details::Null | Details::Unreadable(_) => String::new(),
+    }
+}
+
 fn decode_run(batch: &EventBatch, row: &QueryResult) -> Result<Option<run::Model>, DbErr> {
-    let run = batch.run.map(|_| run::Model::from_query_result(row, ""));
-    run.transpose()
+    batch.run.map(|columns| columns.decode(row)).transpose()
 }

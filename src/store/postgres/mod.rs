@@ -12,9 +12,7 @@ use sea_orm::sea_query::extension::postgres::PgExpr;
 use sea_orm::sea_query::{
     Expr, ExprTrait, LockType, OnConflict, Query, ReturningClause, SelectStatement, UpdateStatement,
 };
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryTrait, StatementBuilder,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait, StatementBuilder};
 use serde_json::{Map, Value as Json};
 
 use super::RunColumns;
@@ -54,7 +52,7 @@ pub(super) async fn insert_run(
         .on_conflict(OnConflict::column(run::Column::Id).do_nothing().to_owned())
         .into_query();
     insert.returning(returning(columns));
-    Ok(write_runs(database, &insert).await?.pop())
+    Ok(write_runs(database, &insert, columns).await?.pop())
 }
 
 /// Executes an update of one run, and returns the run if it was updated. `details` are merged into those of the run.
@@ -68,7 +66,7 @@ pub(super) async fn update_run(
         update.value(run::Column::Details, merged(details));
     }
     update.returning(returning(columns));
-    Ok(write_runs(database, &update).await?.pop())
+    Ok(write_runs(database, &update, columns).await?.pop())
 }
 
 /// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs.
@@ -82,18 +80,17 @@ pub(super) async fn update_runs(
     update
         .and_where(Expr::col(run::Column::Id).in_subquery(ids))
         .returning(returning(RunColumns::All));
-    write_runs(database, &update).await
+    write_runs(database, &update, RunColumns::All).await
 }
 
 async fn write_runs(
     database: &Postgres,
     statement: &impl StatementBuilder,
+    columns: RunColumns,
 ) -> Result<Vec<run::Model>, DbErr> {
     let statement = DbBackend::Postgres.build(statement);
     let rows = database.write().query_all_raw(statement).await?;
-    rows.iter()
-        .map(|row| run::Model::from_query_result(row, ""))
-        .collect()
+    rows.iter().map(|row| columns.decode(row)).collect()
 }
 
 fn returning(columns: RunColumns) -> ReturningClause {

@@ -20,8 +20,7 @@ use crate::{
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents, RunColumns,
         read::{
-            self, COUNT, RUN, event_order, events_of_run, page_of_events, read_all, read_by_ids,
-            select_runs,
+            self, COUNT, RUN, event_order, events_of_run, page_of_events, read_by_ids, select_runs,
         },
     },
 };
@@ -192,14 +191,17 @@ async fn add_missing<E: From<DbErr>>(
     batch: EventBatch,
     verify: impl FnOnce(&[event::Model]) -> Result<(), E>,
 ) -> Result<Option<InsertedEvents>, E> {
-    let mut run = select_runs(batch.run.unwrap_or(RunColumns::WithoutDetails));
+    let columns = batch.run.unwrap_or(RunColumns::WithoutDetails);
+    let mut run = select_runs(columns);
     run.and_where(run::Column::Id.eq(batch.run_id));
     if let Some(sources) = &batch.allowed_sources {
         run.and_where(run::Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
     }
-    let Some(run) = read_all::<run::Model>(connection, &run).await?.pop() else {
+    let rows = read::query_all(connection, &run).await?;
+    let Some(row) = rows.first() else {
         return Ok(None);
     };
+    let run = columns.decode(row)?;
     let ids: Vec<Uuid> = batch.events.iter().map(|event| event.id).collect();
     let rows = batch.events.into_iter().map(event::ActiveModel::from);
     let insert = event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
