@@ -12,6 +12,17 @@ use crate::{
     store::EventBatch,
 };
 
+/// The result of a call that adds an event.
+#[derive(Clone, Debug)]
+pub struct AddedEvent {
+    /// The event as stored.
+    pub event: Event,
+    /// Whether it had been stored before.
+    pub replayed: bool,
+    /// The selected columns of the run; `None` if none were selected.
+    pub run: Option<Run>,
+}
+
 /// The result of a call that adds events.
 #[derive(Clone, Debug)]
 pub struct AddedEvents {
@@ -34,8 +45,13 @@ impl Events {
         new: NewEvent,
         scope: &WriteScope,
         run: Option<RunColumns>,
-    ) -> Result<AddedEvents> {
-        self.add_many(run_id, vec![new], scope, run).await
+    ) -> Result<AddedEvent> {
+        let mut added = self.add_many(run_id, vec![new], scope, run).await?;
+        Ok(AddedEvent {
+            event: added.events.pop().ok_or(DbErr::RecordNotInserted)?,
+            replayed: added.replayed > 0,
+            run: added.run,
+        })
     }
 
     /// Adds events to a run, all or none, whether or not the run has ended, and returns the selected columns of the run.

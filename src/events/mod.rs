@@ -8,7 +8,7 @@ mod list_by_run;
 
 use std::sync::Arc;
 
-pub use add::AddedEvents;
+pub use add::{AddedEvent, AddedEvents};
 pub use entity::event::Model as Event;
 pub use list::event_position;
 pub use list_by_run::{EventQuery, RunEventKey};

@@ -43,7 +43,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The UUIDs of the objects, at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
-        let max = ctx.pages().most;
+        let max = ctx.pages().max;
         if ids.len() > max as usize {
             let count = ids.len();
             return Err(Error::BadInput(format!("{count} ids; at most {max} are allowed")).into());

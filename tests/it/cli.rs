@@ -57,7 +57,7 @@ fn invalid_settings_print_an_error_and_exit_with_failure() {
         ),
         (
             vec!["--allow-origin", "https://a.example,b.example"],
-            "begins with http:// or https://",
+            "starts with http:// or https://",
         ),
         (vec!["dance"], "unrecognized subcommand"),
     ] {

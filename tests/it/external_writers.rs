@@ -363,8 +363,10 @@ async fn a_locked_row_delays_neither_readers_nor_probes_on_postgres() {
         let waiting = "SELECT 1 FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock' OFFSET 1";
         let waiting = Statement::from_string(DbBackend::Postgres, waiting);
+        // Within its transaction, the worker would see the same state of pg_stat_activity each time.
+        let observer = server.external_connection().await;
         wait_until("several updates wait for the lock", async || {
-            let row = worker.query_one_raw(waiting.clone()).await.unwrap();
+            let row = observer.query_one_raw(waiting.clone()).await.unwrap();
             row.is_some()
         })
         .await;

@@ -252,7 +252,7 @@ async fn malformed_request_bodies_are_rejected() {
     huge.extend(vec![b'x'; 1024 * 1024]);
     huge.extend(b"\"}}");
     let cases: [(Vec<u8>, u16, &str); 8] = [
-        (b"{".to_vec(), 400, "not JSON"),
+        (b"{".to_vec(), 400, "not valid JSON"),
         (b"\"text\"".to_vec(), 400, "JSON object"),
         (
             b"[{\"query\": \"{ __typename }\"}]".to_vec(),

@@ -94,7 +94,7 @@ async fn a_statement_that_writes_enforces_the_allowed_sources(database: Database
         .await;
     assert_eq!(added.unwrap().run.unwrap().source, "api");
     let replayed = events.add(run_id, event("one"), &scope, None).await;
-    assert_eq!(replayed.unwrap().replayed, 1);
+    assert!(replayed.unwrap().replayed);
     // Of a source that no key can be bound to.
     set_source("tape").await;
     let replayed = events.add(run_id, event("one"), &scope, None).await;

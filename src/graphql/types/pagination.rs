@@ -14,14 +14,14 @@ pub struct PageLimits {
     /// Rows if the client gives neither `first` nor `last`.
     pub default: u32,
     /// The maximum of `first` and `last`.
-    pub most: u32,
+    pub max: u32,
 }
 
 impl Default for PageLimits {
     fn default() -> Self {
         Self {
             default: 25,
-            most: 100,
+            max: 100,
         }
     }
 }
@@ -94,10 +94,10 @@ impl PageArguments {
         };
         let size_in_bounds = u32::try_from(size)
             .ok()
-            .filter(|size| (1..=limits.most).contains(size));
+            .filter(|size| (1..=limits.max).contains(size));
         size_in_bounds.ok_or_else(|| {
-            let most = limits.most;
-            Error::BadInput(format!("{name} is {size}; a page has 1 to {most} rows"))
+            let max = limits.max;
+            Error::BadInput(format!("{name} is {size}; a page has 1 to {max} rows"))
         })
     }
 }

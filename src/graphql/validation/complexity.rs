@@ -140,7 +140,7 @@ impl<'a> CostVisitor<'a, '_> {
                 let list = argument(field, list);
                 let count = list.map_or(0, |list| self.arguments.length(list)) as u64;
                 // Longer lists are rejected by the resolver.
-                let count = count.min(self.pages.most.into());
+                let count = count.min(self.pages.max.into());
                 count.saturating_mul(all.saturating_add(ROW))
             }
             Multiplier::Average(count) => count.saturating_mul(all),
@@ -157,9 +157,9 @@ impl<'a> CostVisitor<'a, '_> {
         let sizes = ["first", "last"].into_iter();
         let sizes = sizes.filter_map(|name| self.arguments.integer(argument(field, name)?));
         let size = sizes.max().map_or(self.pages.default, |size| {
-            u32::try_from(size).unwrap_or(self.pages.most)
+            u32::try_from(size).unwrap_or(self.pages.max)
         });
-        size.min(self.pages.most).into()
+        size.min(self.pages.max).into()
     }
 
     /// Returns the length of a list in the argument `input`.

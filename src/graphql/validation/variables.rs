@@ -264,7 +264,7 @@ mod tests {
             (
                 "$f: Filter",
                 json!({"f": {"name": "x", "range": {"lt": "2026-11-23"}}}),
-                "$f.range.lt: `2026-11-23` is not an instant",
+                "$f.range.lt: `2026-11-23` is not a date and time",
             ),
         ] {
             let problem = validated(definitions, variables).unwrap_err();

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::sync_event::SyncEvent;
 use crate::{
-    events::AddedEvents,
+    events::{AddedEvent, AddedEvents},
     graphql::{
         context::ContextExt,
         fast_path::Fast,
@@ -43,12 +43,10 @@ pub(crate) struct AddSyncEventsPayload {
 
 impl AddSyncEventPayload {
     /// Creates the payload of one added event.
-    pub(crate) fn new(mut added: AddedEvents) -> Self {
-        let event = added.events.pop();
-        let event = event.unwrap_or_else(|| unreachable!("one event was added"));
+    pub(crate) fn new(added: AddedEvent) -> Self {
         Self {
-            event: Fast(event.into()),
-            replayed: added.replayed == 1,
+            event: Fast(added.event.into()),
+            replayed: added.replayed,
             run: added.run,
         }
     }
