@@ -257,7 +257,7 @@ async fn malformed_request_bodies_are_rejected() {
         (
             b"[{\"query\": \"{ __typename }\"}]".to_vec(),
             400,
-            "batches",
+            "batching is not supported",
         ),
         (b"{}".to_vec(), 400, "`query`"),
         (br#"{"query": 5}"#.to_vec(), 400, "`query`"),
