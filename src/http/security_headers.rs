@@ -31,7 +31,7 @@ const MANDATORY: [(HeaderName, &str); 4] = [
 ];
 
 /// Adds the headers to a response.
-pub(super) async fn add(mut response: Response) -> Response {
+pub(super) fn add(mut response: Response) -> Response {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return response;
     }

@@ -26,7 +26,7 @@ use axum::{
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::warn;
 
-use super::request::REQUEST_ID;
+use super::{request::REQUEST_ID, security_headers};
 use origin::Host;
 
 pub use origin::{InvalidOrigin, Origin};
@@ -136,16 +136,17 @@ pub(super) fn cors(policy: Arc<OriginPolicy>) -> CorsLayer {
         .vary([header::ORIGIN])
 }
 
-/// Middleware that rejects requests for another host.
+/// Middleware that rejects requests for another host, and adds the security headers to every response.
 pub(super) async fn check_host(
     State(policy): State<Arc<OriginPolicy>>,
     request: Request,
     next: Next,
 ) -> Response {
-    match policy.check_host(&request) {
+    let response = match policy.check_host(&request) {
         Ok(()) => next.run(request).await,
         Err(rejection) => reject(rejection),
-    }
+    };
+    security_headers::add(response)
 }
 
 /// Middleware that rejects requests from other origins. Only `/graphql` needs it: all other paths are the
