@@ -104,7 +104,7 @@ impl TestServer {
         database.observe_statements(move |info| {
             let statement = info.statement.to_string();
             // These run in the background, at any time: notifications, key reloads and retention.
-            let background = ["pg_notify", "sync_key", "sync_feed"];
+            let background = ["pg_notify", "sync_key", "sync_feed", "sync_moment"];
             if !background.iter().any(|name| statement.contains(name)) {
                 recorded.lock().unwrap().push(statement);
             }
