@@ -86,7 +86,7 @@ impl<DB: Database> PinnedConnections<DB> {
             }
             // The others have been idle for longer still.
             Some(latest) if now - latest.last_used >= MAX_IDLE => self.release_all(),
-            // Before the pool is asked for a connection, which may be this one.
+            // Before the pool hands out a connection, which may be this one.
             Some(latest) => drop(latest),
             None => {}
         }

@@ -1,4 +1,4 @@
-//! Commit positions: how each database tells what had been committed by a point in time.
+//! Commit positions: what had been committed by a point in time, as each database represents it.
 
 use std::{fmt, str::FromStr};
 

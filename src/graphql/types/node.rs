@@ -24,7 +24,7 @@ pub(crate) enum Node {
 
 impl Node {
     /// Finds a run, event or user by id. The three lookups run concurrently, since an id does not
-    /// tell its type.
+    /// reveal its type.
     pub(crate) async fn find(ctx: &Context<'_>, id: Uuid) -> Result<Option<Self>> {
         let loaders = ctx.loaders();
         let (run, event, user) =

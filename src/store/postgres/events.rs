@@ -32,7 +32,7 @@ const TYPES: &str = "event_types";
 const TIMESTAMPS: &str = "event_timestamps";
 const MESSAGES: &str = "event_messages";
 const DETAILS: &str = "event_details";
-/// The column that holds the position of a run among those that were asked for.
+/// The column that holds the position of a run among the requested ones.
 const POSITION: &str = "position";
 
 /// Joins the page of events of each run of a select.

@@ -65,8 +65,8 @@ pub(in crate::store) async fn clock(connection: &impl ConnectionTrait) -> Result
     query_one(connection, sql).await?.try_get("", "now")
 }
 
-/// Transaction ids have a meaning only in the cluster that gave them; the database tells two copies in one
-/// cluster apart.
+/// Transaction ids have a meaning only in the cluster that assigned them; the database name distinguishes two copies in one
+/// cluster.
 pub(in crate::store) async fn origin(connection: &impl ConnectionTrait) -> Result<String, DbErr> {
     let sql = "SELECT system_identifier::text || ' ' || pg_database.oid AS origin
         FROM pg_control_system(), pg_database WHERE datname = current_database()";

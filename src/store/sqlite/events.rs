@@ -27,7 +27,7 @@ use crate::{
 
 /// The column that holds the events of a run: a JSON array of arrays, since SQLite has no arrays.
 const EVENTS: &str = "events";
-/// The column that holds the position of a run among those that were asked for.
+/// The column that holds the position of a run among the requested ones.
 const POSITION: &str = "position";
 
 /// Adds the page of events of each run to a select of runs.
