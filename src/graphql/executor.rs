@@ -2,7 +2,10 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use async_graphql::{Request, Response, ServerError, ValidationMode, parser::types::OperationType};
+use async_graphql::{
+    Name, Request, Response, ServerError, Value, indexmap::IndexMap, parser::types::OperationType,
+};
+use bytes::Bytes;
 use futures_util::{FutureExt, Stream};
 use tokio::time;
 use tracing::warn;
@@ -13,7 +16,7 @@ use super::{
     live::{LiveSubscriptions, Output},
     loaders::Loaders,
     request::PreparedRequest,
-    response::{complete, panicked, was_executed},
+    response::{complete, panicked},
     schema::{self, AppSchema},
     spawn_on_drop::SpawnOnDrop,
     validation::{Validated, Validator},
@@ -32,13 +35,11 @@ const MAX_AUDIT_REASON: usize = 200;
 #[derive(Clone)]
 pub struct Executor {
     schema: AppSchema,
-    /// Its error messages suggest no names, which would disclose parts of the schema.
-    schema_without_suggestions: AppSchema,
-    /// Skips async-graphql's validation, for documents that have been executed before.
-    schema_fast: AppSchema,
     live: Arc<LiveSubscriptions>,
     validator: Arc<Validator>,
     operation_timeout: Duration,
+    /// Whether error messages suggest similar names.
+    suggestions: bool,
 }
 
 impl Executor {
@@ -47,25 +48,16 @@ impl Executor {
     pub fn new(runs: Runs, feed: ChangeFeed, limits: GraphqlLimits) -> Self {
         let loaders = Loaders::new(&runs, feed.clone());
         let live = LiveSubscriptions::new(feed.clone(), limits.catch_up_time);
-        let schema = move |limits, mode| {
-            schema::build(runs.clone(), feed.clone(), loaders.clone(), &limits, mode)
-        };
-        let without_suggestions = GraphqlLimits {
-            suggestions: false,
-            ..limits
-        };
-        let validator = Validator::new(&schema::sdl(), limits.documents, limits.pages);
         Self {
-            schema: schema(limits, ValidationMode::Strict),
-            schema_without_suggestions: schema(without_suggestions, ValidationMode::Strict),
-            schema_fast: schema(without_suggestions, ValidationMode::Fast),
+            schema: schema::build(runs, feed, loaders, &limits),
             live: Arc::new(live),
-            validator: Arc::new(validator),
+            validator: Arc::new(Validator::new(&limits)),
             operation_timeout: limits.operation_time,
+            suggestions: limits.suggestions,
         }
     }
 
-    /// Validates a request as far as possible without executing it.
+    /// Validates a request. Error messages suggest names of the schema only to those who may read.
     ///
     /// # Errors
     /// Returns the response to a request that is not valid.
@@ -75,28 +67,21 @@ impl Executor {
         principal: &Arc<Principal>,
         request_id: &str,
     ) -> Result<PreparedRequest, Box<Response>> {
-        let variables = std::mem::take(&mut request.variables);
-        let validated = self.validator.validate(&mut request, &variables);
-        request.variables = variables;
+        let suggest = self.suggestions && principal.has_scope(Scope::Read);
+        let validated = self.validator.validate(&mut request, suggest);
         let Validated {
-            operation,
-            cost,
             document,
-        } = validated.map_err(|error| Box::new(reject(error, principal, request_id)))?;
-        let schema = if principal.has_scope(Scope::Read) {
-            &self.schema
-        } else {
-            &self.schema_without_suggestions
-        };
+            cost,
+            introspection,
+        } = validated.map_err(|errors| Box::new(reject(errors, principal, request_id)))?;
         Ok(PreparedRequest {
             request: request
                 .data(Arc::clone(principal))
-                .data(document.encoding)
                 .data(ScanBudget::default()),
             principal: Arc::clone(principal),
+            operation: document.operation_type,
             document,
-            schema: schema.clone(),
-            operation,
+            introspection,
             cost,
         })
     }
@@ -105,13 +90,8 @@ impl Executor {
     ///
     /// Parts of the response are serialised already: only [`write`](super::write) can serialise it.
     pub async fn execute(&self, prepared: PreparedRequest, request_id: &str) -> Response {
-        let is_mutation = prepared.operation == Some(OperationType::Mutation);
-        let schema = if prepared.document.has_executed() {
-            self.schema_fast.clone()
-        } else {
-            prepared.schema.clone()
-        };
-        let execution = execute(schema, prepared, request_id.to_owned());
+        let is_mutation = prepared.operation == OperationType::Mutation;
+        let execution = execute(self.schema.clone(), prepared, request_id.to_owned());
         let execution = async {
             if is_mutation {
                 // A mutation runs to completion, even if the client disconnects.
@@ -137,28 +117,41 @@ impl Executor {
         last: Option<String>,
         request_id: String,
     ) -> impl Stream<Item = Output> + Send + use<> {
-        self.live.subscribe(prepared, request_id, last)
+        self.live
+            .subscribe(self.schema.clone(), prepared, request_id, last)
     }
 }
 
 /// Logs a rejected request, and returns the response to it.
-fn reject(error: ServerError, principal: &Principal, request_id: &str) -> Response {
-    let reason: String = error.message.chars().take(MAX_AUDIT_REASON).collect();
+fn reject(errors: Vec<ServerError>, principal: &Principal, request_id: &str) -> Response {
+    let first = errors.first().map_or("", |error| error.message.as_str());
+    let reason: String = first.chars().take(MAX_AUDIT_REASON).collect();
     warn!(target: "audit", actor = principal.id, reason, "request rejected");
-    sanitize(Response::from_errors(vec![error]), request_id)
+    sanitize(Response::from_errors(errors), request_id)
 }
 
 async fn execute(schema: AppSchema, prepared: PreparedRequest, request_id: String) -> Response {
     // A panic of a resolver is logged, and does not close the connection.
     let execution = AssertUnwindSafe(schema.execute(prepared.request)).catch_unwind();
     match execution.await {
-        Ok(response) => {
-            let document = prepared.document;
-            if was_executed(&response) {
-                document.mark_executed();
-            }
-            complete(response, &document.shape, &request_id)
+        Ok(mut response) => {
+            insert_introspection(&mut response, prepared.introspection);
+            complete(response, &prepared.document.shape, &request_id)
         }
         Err(_) => panicked(&request_id),
+    }
+}
+
+/// Adds the results of introspection to the data of a query.
+fn insert_introspection(response: &mut Response, results: Vec<(String, Bytes)>) {
+    if results.is_empty() {
+        return;
+    }
+    if response.data == Value::Null {
+        response.data = Value::Object(IndexMap::new());
+    }
+    if let Value::Object(fields) = &mut response.data {
+        let results = results.into_iter();
+        fields.extend(results.map(|(key, json)| (Name::new(key), Value::Binary(json))));
     }
 }

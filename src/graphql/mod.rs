@@ -19,7 +19,6 @@ mod query;
 mod request;
 mod response;
 mod schema;
-mod schema_types;
 mod spawn_on_drop;
 mod subscription;
 mod types;

@@ -74,13 +74,13 @@ impl Query {
         #[graphql(desc = "Returns only runs that match the filter.")] filter: Option<SyncRunFilter>,
         #[graphql(desc = "The order of the runs. Defaults to `startedAt`, newest first.")]
         order_by: Option<SyncRunOrder>,
-        #[graphql(desc = "Returns the first n runs, 1 to 100. Not together with `last`.")]
+        #[graphql(desc = "Returns the first n runs, 0 to 100. Not together with `last`.")]
         first: Option<i32>,
         #[graphql(
             desc = "A cursor; returns runs after it. It must come from a list with the same `orderBy`."
         )]
         after: Option<String>,
-        #[graphql(desc = "Returns the last n runs, 1 to 100. Not together with `first`.")]
+        #[graphql(desc = "Returns the last n runs, 0 to 100. Not together with `first`.")]
         last: Option<i32>,
         #[graphql(
             desc = "A cursor; returns runs before it. It must come from a list with the same `orderBy`."
@@ -104,10 +104,10 @@ impl Query {
         #[graphql(desc = "Returns only events that match the filter.")] filter: Option<
             SyncEventFilter,
         >,
-        #[graphql(desc = "Returns the first n events, 1 to 100. Not together with `last`.")]
+        #[graphql(desc = "Returns the first n events, 0 to 100. Not together with `last`.")]
         first: Option<i32>,
         #[graphql(desc = "A cursor; returns events after it.")] after: Option<String>,
-        #[graphql(desc = "Returns the last n events, 1 to 100. Not together with `first`.")]
+        #[graphql(desc = "Returns the last n events, 0 to 100. Not together with `first`.")]
         last: Option<i32>,
         #[graphql(desc = "A cursor; returns events before it.")] before: Option<String>,
     ) -> Result<Fast<Connection<SyncEvent>>> {

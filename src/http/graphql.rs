@@ -82,7 +82,7 @@ async fn try_execute(
         let stream = sse::execute(state, prepared, principal, slot, last_event_id, request_id);
         return Ok(stream.await);
     }
-    if prepared.operation == Some(OperationType::Subscription) {
+    if prepared.operation == OperationType::Subscription {
         return Err(Rejection::Request(RequestError::new(
             StatusCode::BAD_REQUEST,
             "subscriptions require a WebSocket with the subprotocol graphql-transport-ws, or a \
@@ -114,7 +114,7 @@ async fn prepare(
     };
     let prepared = state.graphql.prepare(request, principal, request_id);
     let prepared = prepared.map_err(Rejection::Validation)?;
-    if is_get && prepared.operation == Some(OperationType::Mutation) {
+    if is_get && prepared.operation == OperationType::Mutation {
         return Err(Rejection::Request(RequestError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "mutations must be sent by POST",

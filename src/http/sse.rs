@@ -40,7 +40,7 @@ pub(super) async fn execute(
     last_event_id: Option<String>,
     request_id: &str,
 ) -> Response {
-    if prepared.operation != Some(OperationType::Subscription) {
+    if prepared.operation != OperationType::Subscription {
         return single(&state.graphql.execute(prepared, request_id).await);
     }
     let request_id = request_id.to_owned();

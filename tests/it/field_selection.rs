@@ -194,7 +194,7 @@ async fn a_failing_field_in_a_list_reports_one_error_per_object(database: Databa
     let (server, run) = server_with_run(database).await;
     server.create_stock_run().await;
     let query = "{ good: syncRuns { nodes { id } } run: syncRun(id: \"ID\") { id }
-        bad: syncRun(id: \"ID\") { id events(first: 0) { nodes { id } } } }";
+        bad: syncRun(id: \"ID\") { id events(first: -1) { nodes { id } } } }";
     let response = server.execute(&query.replace("ID", &run), json!({})).await;
     assert_eq!(response["data"]["bad"], Value::Null);
     assert_eq!(response["data"]["run"]["id"], json!(run));
@@ -204,7 +204,7 @@ async fn a_failing_field_in_a_list_reports_one_error_per_object(database: Databa
     );
     assert_eq!(response["errors"][0]["path"], json!(["bad", "events"]));
 
-    let list = "{ syncRuns { nodes { id failing: events(first: 0) { nodes { id } } } } }";
+    let list = "{ syncRuns { nodes { id failing: events(first: -1) { nodes { id } } } } }";
     let response = server.execute(list, json!({})).await;
     assert_eq!(response["data"], Value::Null);
     let errors = response["errors"].as_array().unwrap();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use async_graphql::{
     ContextSelectionSet, Error, OutputType, Positioned, ServerResult, Value,
-    parser::types::Field as SelectedField, registry::Registry, resolver_utils::resolve_list,
+    parser::types::Field as SelectedField, registry::Registry,
 };
 use futures_util::future::join_all;
 
@@ -35,15 +35,12 @@ impl<T: FastFields> OutputType for Fast<T> {
     async fn resolve(
         &self,
         ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<SelectedField>,
+        _: &Positioned<SelectedField>,
     ) -> ServerResult<Value> {
-        match SelectionPlan::of_context(ctx) {
-            Some(plan) => {
-                let objects = std::slice::from_ref(&self.0);
-                plan.resolve(ctx, objects, false).await
-            }
-            None => self.0.resolve(ctx, field).await,
-        }
+        let objects = std::slice::from_ref(&self.0);
+        SelectionPlan::new(&ctx.item.node)
+            .resolve(ctx, objects, false)
+            .await
     }
 }
 
@@ -63,12 +60,11 @@ impl<T: FastFields> OutputType for FastList<'_, T> {
     async fn resolve(
         &self,
         ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<SelectedField>,
+        _: &Positioned<SelectedField>,
     ) -> ServerResult<Value> {
-        match SelectionPlan::of_context(ctx) {
-            Some(plan) => plan.resolve(ctx, self.0, true).await,
-            None => resolve_list(ctx, field, self.0, Some(self.0.len())).await,
-        }
+        SelectionPlan::new(&ctx.item.node)
+            .resolve(ctx, self.0, true)
+            .await
     }
 }
 
@@ -78,9 +74,8 @@ impl BatchField<'_> {
         &self,
         values: Vec<Option<T>>,
     ) -> ServerResult<Vec<Value>> {
-        let fragments = &self.objects.query_env.fragments;
         let set = &self.field.node.selection_set.node;
-        if let Some(plan) = SelectionPlan::without_lookups(set, fragments) {
+        if let Some(plan) = SelectionPlan::without_lookups(set) {
             let values = json_values(values, |json, value| {
                 if let Some(value) = value {
                     plan.write(json, &value);

@@ -1,10 +1,8 @@
 //! The table of the fields of a type.
 
-use std::collections::HashMap;
-
 use async_graphql::{
-    ContainerType, Lookahead, Name, OutputType, Positioned, SelectionField, ServerResult, Value,
-    parser::types::{Field as SelectedField, FragmentDefinition},
+    ContainerType, Lookahead, OutputType, SelectionField, ServerResult, Value,
+    parser::types::Field as SelectedField,
 };
 use futures_util::future::BoxFuture;
 
@@ -45,9 +43,6 @@ pub(crate) trait FastFields: ContainerType + OutputType + Sized + 'static {
     }
 }
 
-/// The fragments of a document, by name.
-pub(crate) type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
-
 /// A field of `T`.
 pub(crate) struct Field<T: FastFields> {
     /// Its name in the schema.
@@ -74,8 +69,7 @@ pub(super) enum Resolver<T> {
 
 /// Plans how the selected nested objects are written; `None` if a field of theirs cannot be written
 /// without a lookup.
-pub(super) type PlanNested<T> =
-    for<'a> fn(&'a SelectedField, &'a Fragments) -> Option<NestedWriter<'a, T>>;
+pub(super) type PlanNested<T> = for<'a> fn(&'a SelectedField) -> Option<NestedWriter<'a, T>>;
 
 /// Writes the nested objects of one object.
 pub(crate) type NestedWriter<'a, T> = Box<dyn Fn(&T, &mut JsonWriter) + Send + Sync + 'a>;

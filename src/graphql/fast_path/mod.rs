@@ -15,5 +15,5 @@ mod selection_plan;
 pub(crate) use batch_field::BatchField;
 pub(crate) use cost::{FieldCost, Multiplier, ROW};
 pub(crate) use fast::{Fast, FastList};
-pub(crate) use field::{FastFields, Field, Fragments, NestedWriter};
+pub(crate) use field::{FastFields, Field, NestedWriter};
 pub(crate) use selection_plan::SelectionPlan;

@@ -10,10 +10,13 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::{
     batch_field::{BatchField, context_at},
-    field::{BatchResolver, FastFields, Fragments, NestedWriter, Resolver},
+    field::{BatchResolver, FastFields, NestedWriter, Resolver},
 };
 use crate::{
-    graphql::response::json::{Encoding, JsonWriter, encoded_len},
+    graphql::response::{
+        HIDDEN_KEY,
+        json::{JsonWriter, encoded_len},
+    },
     runs::Result,
 };
 
@@ -27,7 +30,6 @@ pub(crate) struct SelectionPlan<'a, T> {
     batches: Vec<(&'a Positioned<SelectedField>, BatchResolver<T>)>,
     /// The fields that async-graphql resolves.
     others: Vec<Positioned<Selection>>,
-    encoding: Encoding,
 }
 
 /// How a field is resolved.
@@ -48,89 +50,53 @@ struct Resolved {
 }
 
 impl<'a, T: FastFields> SelectionPlan<'a, T> {
-    /// Plans the selection of a context. Returns `None` if the selection depends on the object, as with
-    /// fragments on interfaces.
-    pub(super) fn of_context(ctx: &ContextSelectionSet<'a>) -> Option<Self> {
-        let encoding = ctx.data_opt().copied().unwrap_or(Encoding::Tree);
-        Self::plan(&ctx.item.node, &ctx.query_env.fragments, encoding)
-    }
-
-    /// Plans a selection whose fields are all held by the object. Returns `None` if one needs a lookup.
-    pub(crate) fn without_lookups(set: &'a SelectionSet, fragments: &'a Fragments) -> Option<Self> {
-        let plan = Self::plan(set, fragments, Encoding::Json)?;
-        (plan.batches.is_empty() && plan.others.is_empty()).then_some(plan)
-    }
-
-    fn plan(set: &'a SelectionSet, fragments: &'a Fragments, encoding: Encoding) -> Option<Self> {
+    /// Plans a selection, which is normalised and so selects fields only.
+    pub(super) fn new(set: &'a SelectionSet) -> Self {
         let mut plan = Self {
             fields: IndexMap::with_capacity(set.items.len()),
             batches: Vec::new(),
             others: Vec::new(),
-            encoding,
         };
-        plan.add(&T::type_name(), set, fragments).then_some(plan)
+        for item in &set.items {
+            if let Selection::Field(field) = &item.node {
+                plan.add_field(item, field);
+            }
+        }
+        plan
     }
 
-    /// Adds a selection set; returns false if it cannot be planned.
-    fn add(&mut self, ty: &str, set: &'a SelectionSet, fragments: &'a Fragments) -> bool {
-        set.items.iter().all(|item| match &item.node {
-            Selection::Field(field) => {
-                self.add_field(item, field, fragments);
-                true
-            }
-            Selection::InlineFragment(inline) => {
-                let condition = inline.node.type_condition.as_ref();
-                condition.is_none_or(|condition| condition.node.on.node == ty)
-                    && self.add(ty, &inline.node.selection_set.node, fragments)
-            }
-            Selection::FragmentSpread(spread) => {
-                let fragment = fragments.get(&spread.node.fragment_name.node);
-                fragment.is_some_and(|fragment| {
-                    fragment.node.type_condition.node.on.node == ty
-                        && self.add(ty, &fragment.node.selection_set.node, fragments)
-                })
-            }
-        })
+    /// Plans a selection whose fields are all held by the object. Returns `None` if one needs a lookup.
+    pub(crate) fn without_lookups(set: &'a SelectionSet) -> Option<Self> {
+        let plan = Self::new(set);
+        (plan.batches.is_empty() && plan.others.is_empty()).then_some(plan)
     }
 
-    fn add_field(
-        &mut self,
-        item: &Positioned<Selection>,
-        field: &'a Positioned<SelectedField>,
-        fragments: &'a Fragments,
-    ) {
+    fn add_field(&mut self, item: &Positioned<Selection>, field: &'a Positioned<SelectedField>) {
         let key = &field.node.response_key().node;
-        let plan = self.plan_field(field, fragments);
+        if key == HIDDEN_KEY {
+            return;
+        }
+        let plan = self.plan_field(field);
         if matches!(plan, FieldPlan::AsyncGraphql) {
             self.others.push(item.clone());
         }
-        // A repeated response key is the same field; async-graphql merges its selections.
-        self.fields.entry(key).or_insert(plan);
+        self.fields.insert(key, plan);
     }
 
-    fn plan_field(
-        &mut self,
-        field: &'a Positioned<SelectedField>,
-        fragments: &'a Fragments,
-    ) -> FieldPlan<'a, T> {
-        if !field.node.directives.is_empty() {
-            return FieldPlan::AsyncGraphql;
-        }
+    fn plan_field(&mut self, field: &'a Positioned<SelectedField>) -> FieldPlan<'a, T> {
         let Some(entry) = T::field(&field.node.name.node) else {
             return FieldPlan::AsyncGraphql;
         };
         match &entry.resolver {
             Resolver::Scalar(write) => FieldPlan::Scalar(*write),
-            Resolver::Nested(plan) if self.encoding == Encoding::Json => {
-                plan(&field.node, fragments).map_or(FieldPlan::AsyncGraphql, FieldPlan::Nested)
+            Resolver::Nested(plan) => {
+                plan(&field.node).map_or(FieldPlan::AsyncGraphql, FieldPlan::Nested)
             }
-            Resolver::Batch(resolve) if self.encoding == Encoding::Json => {
+            Resolver::Batch(resolve) => {
                 self.batches.push((field, *resolve));
                 FieldPlan::Batch(self.batches.len() - 1)
             }
-            Resolver::Nested(_) | Resolver::Batch(_) | Resolver::AsyncGraphql => {
-                FieldPlan::AsyncGraphql
-            }
+            Resolver::AsyncGraphql => FieldPlan::AsyncGraphql,
         }
     }
 
@@ -188,7 +154,7 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
             others: self.resolve_others(ctx, objects, is_list).await?,
         };
         // After a failure, nulls may have to propagate, which needs the tree.
-        let value = if self.encoding == Encoding::Tree || has_errors(ctx) {
+        let value = if has_errors(ctx) {
             self.trees(objects, &resolved, is_list)
         } else {
             self.json(objects, &resolved, is_list)

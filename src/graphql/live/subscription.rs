@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     feed::{ChangeFeed, TailPosition},
-    graphql::request::PreparedRequest,
+    graphql::{request::PreparedRequest, schema::AppSchema},
 };
 
 /// Time before a failed attempt is repeated.
@@ -46,14 +46,14 @@ impl LiveSubscriptions {
     /// Executes a subscription. A `cursor` replaces the argument `after` of the request.
     pub(in crate::graphql) fn subscribe(
         self: &Arc<Self>,
+        schema: AppSchema,
         prepared: PreparedRequest,
         request_id: String,
         cursor: Option<String>,
     ) -> impl Stream<Item = Output> + Send + use<> {
         let live = Arc::clone(self);
-        let request = SharedRequest::new(prepared, request_id);
+        let request = SharedRequest::new(schema, prepared, request_id);
         stream! {
-            let Some(request) = request else { return };
             let mut client = Client {
                 live,
                 request: Arc::new(request),

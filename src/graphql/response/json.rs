@@ -13,16 +13,6 @@ use serde::Serialize;
 
 use crate::runs::{Error, Result};
 
-/// How a resolved object is represented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    /// As JSON.
-    Json,
-    /// As a tree of values, because async-graphql merges an object that is selected several times under
-    /// one response key.
-    Tree,
-}
-
 /// Writes JSON to a buffer.
 #[derive(Debug, Default)]
 pub(crate) struct JsonWriter {

@@ -1,211 +1,221 @@
 //! Order and null propagation of response fields, as the GraphQL specification requires.
 //!
-//! async-graphql returns fields in the order in which they were resolved, and omits a field that failed,
-//! whatever its type. The specification requires the order of the request, and replaces the nearest
-//! nullable ancestor of a failed non-null field by null. A [`Shape`] describes the response to a
-//! document; it is derived before execution and applied to each response.
+//! async-graphql returns fields in the order in which they were resolved, omits a field that failed,
+//! whatever its type, and returns null for an object of which all fields failed. The specification
+//! requires the order of the request, and replaces the nearest nullable ancestor of a failed non-null
+//! field by null. A [`Shape`] describes the response to a normalised operation; it is derived before
+//! execution and applied to each response.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use async_graphql::{
-    Name, PathSegment, Response, Value,
-    indexmap::IndexMap,
-    parser::types::{
-        BaseType, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type,
-    },
+use apollo_compiler::{
+    Schema,
+    ast::Type,
+    executable::{Selection, SelectionSet},
+    schema::ExtendedType,
 };
+use async_graphql::{Name, PathSegment, Response, Value, indexmap::IndexMap};
 
-use crate::graphql::schema_types::{FieldTypes, named_type, root_type};
+/// The response key of fields that are selected for execution only. No alias can have this name.
+pub(in crate::graphql) const HIDDEN_KEY: &str = "";
+
+/// The shape of a response.
+#[derive(Debug)]
+pub(in crate::graphql) struct Shape(Object);
 
 /// The fields of a response object, in order.
-#[derive(Debug, Default)]
-pub(in crate::graphql) struct Shape(IndexMap<Name, Field>);
+type Object = IndexMap<Name, Field>;
 
 /// A response field.
 #[derive(Debug)]
 struct Field {
-    /// `None` for fields of introspection types, which the SDL does not define.
-    ty: Option<Type>,
-    /// The shape of the object, or of each object in the list.
-    shape: Shape,
-    /// Several selections are merged into the object.
-    is_merged: bool,
+    ty: Type,
+    value: Composite,
 }
 
-impl Field {
-    fn sort(&self, value: &mut Value) {
-        if !self.shape.0.is_empty() {
-            self.shape.sort(value);
-        }
-    }
+/// The value of a field, or of each item if it is a list.
+#[derive(Debug)]
+enum Composite {
+    Leaf,
+    Object(Object),
+    /// An object of one of several types. It has the name of its type under [`HIDDEN_KEY`].
+    Abstract(HashMap<String, Object>),
 }
-
-/// A selection set with the name of its type.
-type TypedSelection<'a> = (&'a SelectionSet, &'a str);
 
 impl Shape {
-    /// Derives the shape of the response to an operation of `document`; empty if there is no operation.
-    pub(in crate::graphql) fn new(
-        document: &ExecutableDocument,
-        operation: Option<&OperationDefinition>,
-        types: &FieldTypes,
-    ) -> Self {
-        let Some(operation) = operation else {
-            return Self::default();
-        };
-        let selection = (&operation.selection_set.node, root_type(operation.ty));
-        Self::merged(document, types, vec![selection])
-    }
-
-    /// Merges several selections of one object. Each fragment is visited once.
-    fn merged<'a>(
-        document: &'a ExecutableDocument,
-        types: &'a FieldTypes,
-        selections: Vec<TypedSelection<'a>>,
-    ) -> Self {
-        let mut fields: IndexMap<Name, (Option<&Type>, Vec<TypedSelection<'a>>)> = IndexMap::new();
-        let mut seen = HashSet::new();
-        // A stack: the first item comes last.
-        let mut pending: Vec<_> = selections.into_iter().rev().flat_map(items).collect();
-        while let Some((selection, parent)) = pending.pop() {
-            match selection {
-                Selection::Field(field) => {
-                    let ty = types.get(parent, &field.node.name.node);
-                    let key = field.node.response_key().node.clone();
-                    let inner = (&field.node.selection_set.node, ty.map_or("", named_type));
-                    fields.entry(key).or_insert((ty, Vec::new())).1.push(inner);
-                }
-                Selection::InlineFragment(fragment) => {
-                    let condition = fragment.node.type_condition.as_ref();
-                    let on = condition.map_or(parent, |condition| condition.node.on.node.as_str());
-                    pending.extend(items((&fragment.node.selection_set.node, on)));
-                }
-                Selection::FragmentSpread(spread) => {
-                    let name = &spread.node.fragment_name.node;
-                    if let Some(fragment) = document.fragments.get(name)
-                        && seen.insert(name)
-                    {
-                        let on = fragment.node.type_condition.node.on.node.as_str();
-                        pending.extend(items((&fragment.node.selection_set.node, on)));
-                    }
-                }
-            }
-        }
-        let fields = fields.into_iter().map(|(key, (ty, selections))| {
-            let several = selections.len() > 1;
-            let shape = Self::merged(document, types, selections);
-            let is_merged = several && !shape.0.is_empty() || shape.is_merged();
-            let ty = ty.cloned();
-            let field = Field {
-                ty,
-                shape,
-                is_merged,
-            };
-            (key, field)
-        });
-        Self(fields.collect())
-    }
-
-    /// Returns whether several selections are merged into any object of the response.
-    pub(in crate::graphql) fn is_merged(&self) -> bool {
-        self.0.values().any(|field| field.is_merged)
+    /// Derives the shape of the response to a normalised operation.
+    pub(in crate::graphql) fn new(set: &SelectionSet, schema: &Schema) -> Self {
+        Self(object(set, schema))
     }
 
     /// Orders the fields of a response, and propagates the nulls of failed fields.
     pub(in crate::graphql) fn apply(&self, response: &mut Response) {
-        // async-graphql returns null if all fields failed or were skipped.
-        if response.data == Value::Null {
-            response.data = Value::Object(IndexMap::new());
+        let Response { data, errors, .. } = response;
+        if *data == Value::Null {
+            // All fields failed or are answered by introspection.
+            *data = Value::Object(IndexMap::new());
         }
-        for error in &response.errors {
-            if !error.path.is_empty() && self.nullify(&mut response.data, &error.path) {
-                response.data = Value::Null;
-            }
+        let failed = || errors.iter().map(|error| &error.path[..]);
+        failed().for_each(|path| restore_in(&self.0, data, path));
+        if failed().any(|path| nullify_in(&self.0, data, path)) {
+            *data = Value::Null;
         }
-        self.sort(&mut response.data);
+        sort_object(&self.0, data);
     }
+}
 
-    /// Sets the failed field at `path` to null. Returns true if the object itself must become null.
-    fn nullify(&self, object: &mut Value, path: &[PathSegment]) -> bool {
-        let (Value::Object(fields), [PathSegment::Field(key), rest @ ..]) = (object, path) else {
-            return false;
+fn object(set: &SelectionSet, schema: &Schema) -> Object {
+    let fields = set
+        .fields()
+        .filter(|field| field.response_key() != HIDDEN_KEY);
+    let fields = fields.map(|field| {
+        let field_shape = Field {
+            ty: field.definition.ty.clone(),
+            value: composite(&field.selection_set, schema),
         };
-        let Some(field) = self.0.get(key.as_str()) else {
-            return false;
-        };
-        let is_null = match fields.get_mut(key.as_str()) {
-            None | Some(Value::Null) => true,
-            Some(value) => field.shape.nullify_value(value, field.ty.as_ref(), rest),
-        };
-        if is_null && is_nullable(field.ty.as_ref()) {
-            fields.insert(Name::new(key), Value::Null);
-            return false;
-        }
-        is_null
-    }
+        (Name::new(field.response_key()), field_shape)
+    });
+    fields.collect()
+}
 
-    /// Does the same in a field's value, an object or a list of objects of this shape.
-    fn nullify_value(&self, value: &mut Value, ty: Option<&Type>, path: &[PathSegment]) -> bool {
-        match (value, path) {
-            (Value::List(items), [PathSegment::Index(index), rest @ ..]) => {
-                let inner = ty.and_then(|ty| match &ty.base {
-                    BaseType::List(inner) => Some(inner.as_ref()),
-                    BaseType::Named(_) => None,
+fn composite(set: &SelectionSet, schema: &Schema) -> Composite {
+    match schema.types.get(&set.ty) {
+        Some(ExtendedType::Object(_)) => Composite::Object(object(set, schema)),
+        Some(ExtendedType::Interface(_) | ExtendedType::Union(_)) => {
+            let types = set
+                .selections
+                .iter()
+                .filter_map(|selection| match selection {
+                    Selection::InlineFragment(fragment) => {
+                        let set = &fragment.selection_set;
+                        Some((set.ty.to_string(), object(set, schema)))
+                    }
+                    _ => None,
                 });
-                let Some(item) = items.get_mut(*index) else {
-                    return true;
-                };
-                let is_null = *item == Value::Null || self.nullify_value(item, inner, rest);
-                if is_null && is_nullable(inner) {
-                    *item = Value::Null;
-                    return false;
-                }
-                is_null
-            }
-            (value, path) => self.nullify(value, path),
+            Composite::Abstract(types.collect())
+        }
+        _ => Composite::Leaf,
+    }
+}
+
+impl Composite {
+    /// Returns the shape of an object; `None` if it is not one, or is encoded already.
+    fn object_of(&self, value: &Value) -> Option<&Object> {
+        match self {
+            Self::Leaf => None,
+            Self::Object(object) => Some(object),
+            Self::Abstract(types) => match value {
+                Value::Object(fields) => match fields.get(HIDDEN_KEY) {
+                    Some(Value::String(name)) => types.get(name),
+                    _ => None,
+                },
+                _ => None,
+            },
         }
     }
 
     /// Sorts the fields of an object, or of all objects in a list.
     fn sort(&self, value: &mut Value) {
-        match value {
-            Value::List(items) => items.iter_mut().for_each(|item| self.sort(item)),
-            Value::Object(fields) => {
-                if fields.keys().eq(self.0.keys()) {
-                    // The common case needs no lookups.
-                    for (field, value) in self.0.values().zip(fields.values_mut()) {
-                        field.sort(value);
-                    }
-                } else {
-                    let index = |key: &Name| self.0.get_index_of(key);
-                    fields.sort_by(|one, _, other, _| index(one).cmp(&index(other)));
-                    for (key, value) in fields {
-                        if let Some(field) = self.0.get(key) {
-                            field.sort(value);
-                        }
-                    }
+        if let Value::List(items) = value {
+            for item in items {
+                self.sort(item);
+            }
+        } else if let Some(object) = self.object_of(value) {
+            sort_object(object, value);
+        }
+    }
+
+    /// Restores what async-graphql omits on the path to a failed field.
+    fn restore(&self, value: &mut Value, path: &[PathSegment]) {
+        match (value, path) {
+            (Value::List(items), [PathSegment::Index(index), rest @ ..]) => {
+                if let Some(item) = items.get_mut(*index) {
+                    self.restore(item, rest);
                 }
             }
-            _ => {}
+            (value, path) => {
+                if let Some(object) = self.object_of(value) {
+                    restore_in(object, value, path);
+                }
+            }
+        }
+    }
+
+    /// Sets the nearest nullable ancestor of the failed field at `path` to null, in a value of the type
+    /// `ty`. Returns true if that is the value itself or an ancestor of it.
+    fn nullify(&self, value: &mut Value, ty: &Type, path: &[PathSegment]) -> bool {
+        match (value, path) {
+            (Value::Null, _) | (_, []) => true,
+            (Value::List(items), [PathSegment::Index(index), rest @ ..]) => {
+                let inner = ty.item_type();
+                let Some(item) = items.get_mut(*index) else {
+                    return true;
+                };
+                let is_null = self.nullify(item, inner, rest);
+                if is_null {
+                    *item = Value::Null;
+                }
+                is_null && inner.is_non_null()
+            }
+            (value, path) => match self.object_of(value) {
+                Some(object) => nullify_in(object, value, path),
+                None => false,
+            },
         }
     }
 }
 
-/// Returns the items of a selection in reverse order.
-fn items((selection, on): TypedSelection<'_>) -> impl Iterator<Item = (&Selection, &str)> {
-    selection
-        .items
-        .iter()
-        .rev()
-        .map(move |item| (&item.node, on))
+/// Restores the failed field at `path`, and its object if all fields of it failed.
+fn restore_in(object: &Object, value: &mut Value, path: &[PathSegment]) {
+    let [PathSegment::Field(key), rest @ ..] = path else {
+        return;
+    };
+    if *value == Value::Null {
+        *value = Value::Object(IndexMap::new());
+    }
+    if let (Value::Object(fields), Some(field)) = (value, object.get(key.as_str())) {
+        let value = fields.entry(Name::new(key)).or_insert(Value::Null);
+        field.value.restore(value, rest);
+    }
 }
 
-fn is_nullable(ty: Option<&Type>) -> bool {
-    ty.is_none_or(|ty| ty.nullable)
+/// Sets the nearest nullable ancestor of the failed field at `path` to null. Returns true if that is the
+/// object itself or an ancestor of it.
+fn nullify_in(object: &Object, value: &mut Value, path: &[PathSegment]) -> bool {
+    let (Value::Object(fields), [PathSegment::Field(key), rest @ ..]) = (value, path) else {
+        return false;
+    };
+    let (Some(field), Some(value)) = (object.get(key.as_str()), fields.get_mut(key.as_str()))
+    else {
+        return false;
+    };
+    let is_null = field.value.nullify(value, &field.ty, rest);
+    if is_null {
+        *value = Value::Null;
+    }
+    is_null && field.ty.is_non_null()
+}
+
+/// Sorts the fields of an object, and removes the hidden one.
+fn sort_object(object: &Object, value: &mut Value) {
+    let Value::Object(fields) = value else {
+        return;
+    };
+    fields.shift_remove(HIDDEN_KEY);
+    if !fields.keys().eq(object.keys()) {
+        let index = |key: &Name| object.get_index_of(key);
+        fields.sort_by(|one, _, other, _| index(one).cmp(&index(other)));
+    }
+    for (key, value) in fields {
+        if let Some(field) = object.get(key) {
+            field.value.sort(value);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use apollo_compiler::ExecutableDocument;
     use async_graphql::{Pos, ServerError, value};
 
     use super::*;
@@ -215,7 +225,8 @@ mod tests {
 
     /// Applies the shape of `query` to `data`, with errors at the paths `failed`.
     fn shaped(query: &str, data: Value, failed: &[&str]) -> Value {
-        let document = async_graphql::parser::parse_query(query).unwrap();
+        let schema = Schema::parse_and_validate(SCHEMA, "schema").unwrap();
+        let document = ExecutableDocument::parse_and_validate(&schema, query, "query").unwrap();
         let mut response = Response::new(data);
         response.errors = failed
             .iter()
@@ -227,16 +238,14 @@ mod tests {
                 ServerError::new("failed", Some(Pos::default())).with_path(segments.collect())
             })
             .collect();
-        let (_, operation) = document.operations.iter().next().unwrap();
-        let types = FieldTypes::from_sdl(SCHEMA);
-        Shape::new(&document, Some(&operation.node), &types).apply(&mut response);
+        let operation = document.operations.get(None).unwrap();
+        Shape::new(&operation.selection_set, &schema).apply(&mut response);
         response.data
     }
 
     #[test]
     fn fields_have_the_order_of_the_request() {
-        let query = "query { b: run { ...F id } a: run { id ... on Run { name } } }
-            fragment F on Run { name me { name id } }";
+        let query = "query { b: run { name me { name id } id } a: run { id name } }";
         let data = value!({
             "a": {"name": "x", "id": 1},
             "b": {"id": 1, "me": {"id": 2, "name": "y"}, "name": "x"},

@@ -13,8 +13,7 @@ use crate::{
     graphql::{
         context::ContextExt,
         fast_path::{
-            Fast, FastFields, FastList, Field, FieldCost, Fragments, Multiplier, NestedWriter,
-            SelectionPlan,
+            Fast, FastFields, FastList, Field, FieldCost, Multiplier, NestedWriter, SelectionPlan,
         },
     },
 };
@@ -108,21 +107,15 @@ impl<T: Listed> FastFields for Connection<T> {
     ];
 }
 
-fn plan_nodes<'a, T: Listed>(
-    field: &'a Selected,
-    fragments: &'a Fragments,
-) -> Option<NestedWriter<'a, Connection<T>>> {
-    let plan = SelectionPlan::without_lookups(&field.selection_set.node, fragments)?;
+fn plan_nodes<T: Listed>(field: &Selected) -> Option<NestedWriter<'_, Connection<T>>> {
+    let plan = SelectionPlan::without_lookups(&field.selection_set.node)?;
     Some(Box::new(move |page, json| {
         plan.write_list(json, &page.rows.rows);
     }))
 }
 
-fn plan_page_info<'a, T: Listed>(
-    field: &'a Selected,
-    fragments: &'a Fragments,
-) -> Option<NestedWriter<'a, Connection<T>>> {
-    let plan = SelectionPlan::without_lookups(&field.selection_set.node, fragments)?;
+fn plan_page_info<T: Listed>(field: &Selected) -> Option<NestedWriter<'_, Connection<T>>> {
+    let plan = SelectionPlan::without_lookups(&field.selection_set.node)?;
     Some(Box::new(move |page, json| plan.write(json, &page.info())))
 }
 

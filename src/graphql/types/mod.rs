@@ -17,26 +17,19 @@ pub use pagination::PageLimits;
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::types::TypeKind;
-
     use super::{
         connection::Connection, event::SyncEvent, page_info::PageInfo, run::SyncRun, user::User,
     };
-    use crate::graphql::{fast_path::FastFields, schema::sdl, schema_types::type_definitions};
+    use crate::graphql::{fast_path::FastFields, schema};
 
     /// Returns the listed fields and the fields of the schema, each sorted.
     fn fields<T: FastFields>() -> (Vec<String>, Vec<String>) {
         let mut listed: Vec<_> = T::FIELDS.iter().map(|field| field.name().into()).collect();
         listed.sort();
         let mut fields = vec!["__typename".to_owned()];
-        for (name, kind) in type_definitions(&sdl()) {
-            if let TypeKind::Object(object) = kind
-                && name == T::type_name()
-            {
-                let names = object.fields.into_iter();
-                fields.extend(names.map(|field| field.node.name.node.to_string()));
-            }
-        }
+        let schema = schema::parsed();
+        let object = schema.get_object(&T::type_name()).unwrap();
+        fields.extend(object.fields.keys().map(ToString::to_string));
         fields.sort();
         (listed, fields)
     }

@@ -92,12 +92,10 @@ impl PageArguments {
             (None, Some(size)) => ("last", size),
             (None, None) => return Ok(limits.default),
         };
-        let size_in_bounds = u32::try_from(size)
-            .ok()
-            .filter(|size| (1..=limits.max).contains(size));
+        let size_in_bounds = u32::try_from(size).ok().filter(|size| *size <= limits.max);
         size_in_bounds.ok_or_else(|| {
             let max = limits.max;
-            Error::BadInput(format!("{name} is {size}; a page has 1 to {max} rows"))
+            Error::BadInput(format!("{name} is {size}; a page has 0 to {max} rows"))
         })
     }
 }

@@ -1,48 +1,52 @@
 //! Cost of an operation, estimated from the schema and the arguments before execution.
 
-use std::collections::HashMap;
-
-use async_graphql::{
-    Name,
-    parser::types::{
-        BaseType, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet, Type,
-    },
+use apollo_compiler::{
+    ast::Type,
+    executable::{Field, Operation, Selection, SelectionSet},
 };
+use async_graphql::Variables;
 
 use super::{
-    arguments::{Arguments, ValueRef},
-    document_stats::INTROSPECTION,
     field_costs::{self, VALUES_PER_FIELD},
+    values::ValueRef,
 };
 use crate::graphql::{
     fast_path::{FieldCost, Multiplier, ROW},
-    schema_types::{FieldTypes, named_type, root_type},
+    response::HIDDEN_KEY,
     types::PageLimits,
 };
 
 /// The default of `totalCount(upTo:)`.
 const DEFAULT_COUNT: i64 = 10_000;
 
-/// Returns the cost of an operation in resolved fields. The document must be free of fragment cycles.
-pub(super) fn cost<'a>(
-    operation: &'a OperationDefinition,
-    document: &'a ExecutableDocument,
-    types: &'a FieldTypes,
-    arguments: &mut Arguments<'a>,
-    pages: PageLimits,
-) -> u64 {
-    let mut visitor = CostVisitor {
-        document,
-        types,
-        arguments,
-        pages,
-        fragments: HashMap::new(),
-    };
-    let selection = &operation.selection_set.node;
-    visitor.selection(selection, root_type(operation.ty)).once
+/// What an operation takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Complexity {
+    /// Cost in resolved fields.
+    pub(super) cost: u64,
+    /// Values in arguments. The value of a variable counts at each use.
+    pub(super) values: usize,
 }
 
-/// Cost of a selection. `@skip` and `@include` are ignored.
+/// Returns the complexity of a normalised operation with these variables.
+pub(super) fn complexity(
+    operation: &Operation,
+    variables: &Variables,
+    pages: PageLimits,
+) -> Complexity {
+    let mut visitor = Visitor {
+        variables,
+        pages,
+        values: 0,
+    };
+    let cost = visitor.selection(&operation.selection_set).once;
+    Complexity {
+        cost,
+        values: visitor.values,
+    }
+}
+
+/// Cost of a selection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cost {
     /// Cost incurred once.
@@ -51,57 +55,50 @@ struct Cost {
     per_row: u64,
 }
 
-struct CostVisitor<'a, 'g> {
-    document: &'a ExecutableDocument,
-    types: &'a FieldTypes,
-    arguments: &'g mut Arguments<'a>,
+struct Visitor<'a> {
+    variables: &'a Variables,
     pages: PageLimits,
-    /// The cost of a fragment does not depend on where it is spread.
-    fragments: HashMap<&'a Name, Cost>,
+    values: usize,
 }
 
-impl<'a> CostVisitor<'a, '_> {
-    fn selection(&mut self, selection: &'a SelectionSet, parent: &'a str) -> Cost {
+impl<'a> Visitor<'a> {
+    fn selection(&mut self, set: &'a SelectionSet) -> Cost {
         let mut sum = Cost::default();
-        for item in &selection.items {
-            let cost = match &item.node {
-                Selection::Field(field) => self.field(&field.node, parent),
-                Selection::InlineFragment(inline) => {
-                    let condition = inline.node.type_condition.as_ref();
-                    let on = condition.map_or(parent, |condition| &condition.node.on.node);
-                    self.selection(&inline.node.selection_set.node, on)
+        let mut most = Cost::default();
+        for selection in &set.selections {
+            match selection {
+                Selection::Field(field) => {
+                    let cost = self.field(field, &set.ty);
+                    sum.once = sum.once.saturating_add(cost.once);
+                    sum.per_row = sum.per_row.saturating_add(cost.per_row);
                 }
-                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node),
-            };
-            sum.once = sum.once.saturating_add(cost.once);
-            sum.per_row = sum.per_row.saturating_add(cost.per_row);
+                // An object has one of the types.
+                Selection::InlineFragment(fragment) => {
+                    let cost = self.selection(&fragment.selection_set);
+                    most.once = most.once.max(cost.once);
+                    most.per_row = most.per_row.max(cost.per_row);
+                }
+                // A normalised operation has none.
+                Selection::FragmentSpread(_) => {}
+            }
         }
-        sum
+        Cost {
+            once: sum.once.saturating_add(most.once),
+            per_row: sum.per_row.saturating_add(most.per_row),
+        }
     }
 
-    fn fragment(&mut self, name: &'a Name) -> Cost {
-        if let Some(cost) = self.fragments.get(name) {
-            return *cost;
+    fn field(&mut self, field: &'a Field, parent: &str) -> Cost {
+        if field.response_key() == HIDDEN_KEY {
+            return Cost::default();
         }
-        let cost = self.document.fragments.get(name).map(|fragment| {
-            let on = &fragment.node.type_condition.node.on.node;
-            self.selection(&fragment.node.selection_set.node, on)
-        });
-        let cost = cost.unwrap_or_default();
-        self.fragments.insert(name, cost);
-        cost
-    }
-
-    fn field(&mut self, field: &'a Field, parent: &'a str) -> Cost {
-        let name = field.name.node.as_str();
-        let ty = self.types.get(parent, name);
-        let on = ty.map_or(INTROSPECTION, named_type);
-        let FieldCost { base, multiplier } = field_costs::field_cost(parent, name);
-        let selection = self.selection(&field.selection_set.node, on);
-        let selection = self.multiply(field, selection, multiplier, on.ends_with("Connection"));
+        let FieldCost { base, multiplier } = field_costs::field_cost(parent, &field.name);
+        let selection = self.selection(&field.selection_set);
+        let is_connection = field.selection_set.ty.ends_with("Connection");
+        let selection = self.multiply(field, selection, multiplier, is_connection);
         let arguments = self.argument_costs(field, parent);
         let cost = base.saturating_add(selection).saturating_add(arguments);
-        if ty.is_some_and(is_list) && !multiplier.is_own_length() {
+        if is_list(&field.definition.ty) && !multiplier.is_own_length() {
             Cost {
                 once: 0,
                 per_row: cost,
@@ -137,8 +134,7 @@ impl<'a> CostVisitor<'a, '_> {
                 per_row.saturating_add(2 * ROW),
             ),
             Multiplier::Argument(list) => {
-                let list = argument(field, list);
-                let count = list.map_or(0, |list| self.arguments.length(list)) as u64;
+                let count = self.argument(field, list).map_or(0, ValueRef::length) as u64;
                 // Longer lists are rejected by the resolver.
                 let count = count.min(self.pages.max.into());
                 count.saturating_mul(all.saturating_add(ROW))
@@ -146,7 +142,7 @@ impl<'a> CostVisitor<'a, '_> {
             Multiplier::Average(count) => count.saturating_mul(all),
             Multiplier::Fraction(divisor) => all / divisor,
             Multiplier::Count => {
-                let up_to = argument(field, "upTo").and_then(|value| self.arguments.integer(value));
+                let up_to = self.argument(field, "upTo").and_then(ValueRef::integer);
                 field_costs::count_cost(up_to.unwrap_or(DEFAULT_COUNT))
             }
         }
@@ -155,7 +151,7 @@ impl<'a> CostVisitor<'a, '_> {
     /// Returns the page size. The resolver rejects sizes out of range.
     fn page_size(&self, field: &'a Field) -> u64 {
         let sizes = ["first", "last"].into_iter();
-        let sizes = sizes.filter_map(|name| self.arguments.integer(argument(field, name)?));
+        let sizes = sizes.filter_map(|name| self.argument(field, name)?.integer());
         let size = sizes.max().map_or(self.pages.default, |size| {
             u32::try_from(size).unwrap_or(self.pages.max)
         });
@@ -164,39 +160,43 @@ impl<'a> CostVisitor<'a, '_> {
 
     /// Returns the length of a list in the argument `input`.
     fn input_length(&self, field: &'a Field, list: &str) -> u64 {
-        let input = argument(field, "input").map(|input| self.arguments.fields(input));
+        let input = self.argument(field, "input");
+        let input = input.map(|input| input.fields(self.variables));
         let mut fields = input.unwrap_or_default().into_iter();
         let list = fields.find(|(name, _)| *name == list);
-        list.map_or(0, |(_, list)| self.arguments.length(list)) as u64
+        list.map_or(0, |(_, list)| list.length()) as u64
     }
 
     fn argument_costs(&mut self, field: &'a Field, parent: &str) -> u64 {
         let mut cost = 0_u64;
-        for (name, value) in &field.arguments {
-            let (values, _) = self.arguments.size(&value.node);
+        for argument in &field.arguments {
+            let Some(value) = ValueRef::resolve(&argument.value, self.variables) else {
+                continue;
+            };
+            let values = value.size(self.variables);
+            self.values = self.values.saturating_add(values);
             cost = cost.saturating_add(values as u64 / VALUES_PER_FIELD);
-            if name.node == "filter" {
-                cost =
-                    cost.saturating_add(self.filter_cost(ValueRef::Literal(&value.node), parent));
+            if argument.name == "filter" {
+                cost = cost.saturating_add(self.filter_cost(value, parent));
             }
         }
         cost
     }
 
     fn filter_cost(&self, filter: ValueRef<'a>, parent: &str) -> u64 {
-        let fields = self.arguments.fields(filter).into_iter();
+        let fields = filter.fields(self.variables).into_iter();
         let costs = fields.map(|(name, value)| {
             field_costs::filter_cost(parent, name) + self.filter_cost(value, parent)
         });
         costs.fold(0, u64::saturating_add)
     }
-}
 
-fn argument<'a>(field: &'a Field, name: &str) -> Option<ValueRef<'a>> {
-    let value = field.get_argument(name)?;
-    Some(ValueRef::Literal(&value.node))
+    fn argument(&self, field: &'a Field, name: &str) -> Option<ValueRef<'a>> {
+        let argument = field.specified_argument_by_name(name)?;
+        ValueRef::resolve(argument, self.variables)
+    }
 }
 
 fn is_list(ty: &Type) -> bool {
-    matches!(ty.base, BaseType::List(_))
+    matches!(ty, Type::List(_) | Type::NonNullList(_))
 }

@@ -1,106 +1,181 @@
-//! Cache of prepared documents. Clients send few documents, with changing variables; parsing and
-//! validating one takes longer than executing most.
+//! Caches of documents. Clients send few documents, with changing variables; validating one takes
+//! longer than executing most.
 
 use std::{
-    num::NonZeroUsize,
+    collections::HashSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc,
+        atomic::{AtomicU64, Ordering},
     },
 };
 
+use apollo_compiler::{Name, executable::Operation};
 use async_graphql::{
-    Request, Variables,
-    parser::types::{ExecutableDocument, OperationDefinition},
+    Value, Variables,
+    parser::types::{ExecutableDocument, OperationType, SelectionSet},
 };
-use lru::LruCache;
+use quick_cache::{Weighter, sync::Cache};
 
-use super::{
-    arguments, document_stats::DocumentStats, limits::DocumentLimits, operation::select_operation,
-};
-use crate::graphql::response::{Shape, json::Encoding};
+use super::{document::Document, normalize::condition_variables};
+use crate::graphql::response::Shape;
 
-/// Documents in the cache. A parsed document takes up to about 50 times the memory of its text.
-const MAX_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(128).unwrap();
-/// Bytes of a cached document's text. Longer ones are mostly generated with their values as literals,
-/// and are seldom sent twice.
-const MAX_TEXT: usize = 4 * 1024;
+/// Memory of each cache in bytes.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// Estimated number of cached documents.
+const ESTIMATED_DOCUMENTS: usize = 1000;
+/// Memory of a valid document per byte of its text, as measured with short names.
+const BYTES_PER_TEXT_BYTE: u64 = 60;
+/// Memory of a field or an argument value of a prepared document.
+const BYTES_PER_FIELD: u64 = 1500;
+/// Memory of an entry besides.
+const BYTES_PER_ENTRY: u64 = 2000;
 
-/// A parsed and validated document.
+/// An operation that is ready to be executed.
 #[derive(Debug)]
 pub(in crate::graphql) struct PreparedDocument {
-    pub(in crate::graphql) parsed: ExecutableDocument,
+    /// The document that async-graphql executes.
+    pub(in crate::graphql) executable: ExecutableDocument,
     pub(in crate::graphql) shape: Shape,
-    pub(in crate::graphql) encoding: Encoding,
-    stats: DocumentStats,
-    has_executed: AtomicBool,
+    pub(in crate::graphql) operation_type: OperationType,
+    /// The normalised operation.
+    pub(super) operation: Operation,
+    /// Fields and argument values.
+    pub(super) size: usize,
 }
 
 impl PreparedDocument {
-    pub(super) fn new(parsed: ExecutableDocument, stats: DocumentStats, shape: Shape) -> Self {
-        let encoding = if shape.is_merged() {
-            Encoding::Tree
-        } else {
-            Encoding::Json
-        };
-        Self {
-            parsed,
-            shape,
-            encoding,
-            stats,
-            has_executed: AtomicBool::new(false),
-        }
+    /// Returns the text of the normalised operation. Operations with the same text have the same
+    /// responses to the same variables.
+    pub(in crate::graphql) fn text(&self) -> String {
+        self.operation.serialize().no_indent().to_string()
     }
 
-    /// Returns the operation that a request selects, or `None` if there is no such operation.
-    pub(super) fn operation(&self, request: &Request) -> Option<&OperationDefinition> {
-        select_operation(&self.parsed, request.operation_name.as_deref())
-    }
-
-    /// Returns whether the document has been executed, and so need not be validated again.
-    pub(in crate::graphql) fn has_executed(&self) -> bool {
-        self.has_executed.load(Ordering::Relaxed)
-    }
-
-    /// Records that the document has been executed.
-    pub(in crate::graphql) fn mark_executed(&self) {
-        self.has_executed.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns whether the document stays within the limits with these variables. Only the number of
-    /// values depends on them; this is an upper bound of it.
-    pub(super) fn is_within_limits(&self, variables: &Variables, limits: &DocumentLimits) -> bool {
-        let values: usize = variables.values().map(arguments::size).sum();
-        let used = values.saturating_mul(self.stats.variable_uses);
-        used.saturating_add(self.stats.values) <= limits.values
+    /// Returns the root selection of the executable operation.
+    pub(in crate::graphql) fn root_selection(&self) -> Option<&SelectionSet> {
+        let (_, operation) = self.executable.operations.iter().next()?;
+        Some(&operation.node.selection_set.node)
     }
 }
 
-/// The documents used last, by their text. Holds only documents of a single operation.
-pub(super) struct DocumentCache(Mutex<LruCache<String, Arc<PreparedDocument>>>);
+/// Identifies a prepared document.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct PreparedKey {
+    /// Number of the document.
+    document: u64,
+    operation: Option<Name>,
+    /// For each declared variable, what the normalised operation depends on.
+    variables: Vec<Dependency>,
+}
+
+/// What a normalised operation depends on in a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Dependency {
+    /// Nothing, since it has a value.
+    Given,
+    /// That it has none.
+    Omitted,
+    /// The value of a condition; `None` is null.
+    Condition(Option<bool>),
+}
+
+/// A valid document in the cache.
+pub(super) struct CachedDocument {
+    pub(super) document: Document,
+    /// Distinguishes documents in the keys of prepared ones.
+    number: u64,
+    /// Variables in `@skip` and `@include`.
+    conditions: HashSet<Name>,
+}
+
+impl CachedDocument {
+    fn key(&self, operation: &Operation, variables: &Variables) -> PreparedKey {
+        let dependency = |name: &Name| match variables.get(name.as_str()) {
+            None => Dependency::Omitted,
+            Some(Value::Boolean(value)) if self.conditions.contains(name) => {
+                Dependency::Condition(Some(*value))
+            }
+            Some(_) if self.conditions.contains(name) => Dependency::Condition(None),
+            Some(_) => Dependency::Given,
+        };
+        let names = operation.variables.iter().map(|variable| &variable.name);
+        PreparedKey {
+            document: self.number,
+            operation: operation.name.clone(),
+            variables: names.map(dependency).collect(),
+        }
+    }
+}
+
+/// The documents used last, by text, and their operations as prepared for execution.
+pub(super) struct DocumentCache {
+    documents: Cache<String, Arc<CachedDocument>, Weight>,
+    prepared: Cache<PreparedKey, Arc<PreparedDocument>, Weight>,
+    next_number: AtomicU64,
+}
 
 impl Default for DocumentCache {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(MAX_DOCUMENTS)))
+        Self {
+            documents: Cache::with_weighter(ESTIMATED_DOCUMENTS, MAX_BYTES, Weight),
+            prepared: Cache::with_weighter(ESTIMATED_DOCUMENTS, MAX_BYTES, Weight),
+            next_number: AtomicU64::default(),
+        }
     }
 }
 
 impl DocumentCache {
-    /// Returns the document of a request, or `None` if it is not cached or has no operation of the
-    /// requested name.
-    pub(super) fn get(&self, request: &Request) -> Option<Arc<PreparedDocument>> {
-        let cached = self.lock().get(&request.query).map(Arc::clone)?;
-        cached.operation(request).is_some().then_some(cached)
-    }
-
-    /// Caches a document, unless its text is too long or it has several operations.
-    pub(super) fn insert(&self, text: &str, document: &Arc<PreparedDocument>) {
-        if text.len() <= MAX_TEXT && document.parsed.operations.iter().count() == 1 {
-            self.lock().put(text.to_owned(), Arc::clone(document));
+    /// Returns the document of a text, which `parse` creates if it is not cached.
+    pub(super) fn document<E>(
+        &self,
+        text: &str,
+        parse: impl FnOnce() -> Result<Document, E>,
+    ) -> Result<Arc<CachedDocument>, E> {
+        if let Some(cached) = self.documents.get(text) {
+            return Ok(cached);
         }
+        let document = parse()?;
+        let document = Arc::new(CachedDocument {
+            number: self.next_number.fetch_add(1, Ordering::Relaxed),
+            conditions: condition_variables(&document.valid),
+            document,
+        });
+        self.documents
+            .insert(text.to_owned(), Arc::clone(&document));
+        Ok(document)
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<String, Arc<PreparedDocument>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns an operation as prepared for execution with these variables; `prepare` prepares it if it
+    /// is not cached.
+    pub(super) fn prepared<E>(
+        &self,
+        document: &CachedDocument,
+        operation: &Operation,
+        variables: &Variables,
+        prepare: impl FnOnce() -> Result<PreparedDocument, E>,
+    ) -> Result<Arc<PreparedDocument>, E> {
+        let key = document.key(operation, variables);
+        if let Some(cached) = self.prepared.get(&key) {
+            return Ok(cached);
+        }
+        let prepared = Arc::new(prepare()?);
+        self.prepared.insert(key, Arc::clone(&prepared));
+        Ok(prepared)
+    }
+}
+
+/// Estimates the memory of an entry in bytes.
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<String, Arc<CachedDocument>> for Weight {
+    fn weight(&self, text: &String, _: &Arc<CachedDocument>) -> u64 {
+        BYTES_PER_ENTRY + text.len() as u64 * BYTES_PER_TEXT_BYTE
+    }
+}
+
+impl Weighter<PreparedKey, Arc<PreparedDocument>> for Weight {
+    fn weight(&self, key: &PreparedKey, prepared: &Arc<PreparedDocument>) -> u64 {
+        let parts = key.variables.len() + prepared.size;
+        BYTES_PER_ENTRY + parts as u64 * BYTES_PER_FIELD
     }
 }

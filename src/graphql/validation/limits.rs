@@ -7,19 +7,18 @@ use crate::graphql::error::{ErrorCode, request_error};
 /// Limits on a document. "Expanded" counts the content of a fragment at each of its spreads.
 ///
 /// The defaults leave room for typical clients and for the introspection query of GraphQL IDEs, and keep
-/// async-graphql's processing of a document below about 20 ms.
+/// the validation of a document below about 20 ms.
 #[derive(Clone, Copy, Debug)]
 pub struct DocumentLimits {
     /// Length of the text in bytes. Large values belong in variables, which only the maximum body size
     /// limits.
     pub bytes: usize,
-    /// Lexical tokens, comments included. 1,000 short events as literals are 8,000 tokens.
+    /// Lexical tokens, estimated as a third of the tokens together with whitespace, commas and comments.
+    /// 1,000 short events as literals are 8,000 tokens.
     pub tokens: usize,
-    /// Length of a name in bytes. async-graphql compares each unknown name with all known ones.
-    pub name_bytes: usize,
     /// Nesting depth of brackets of any kind.
     pub nesting: usize,
-    /// Operations. async-graphql validates each together with all fragments that it spreads.
+    /// Operations. Each is validated together with all fragments that it spreads.
     pub operations: usize,
     /// Fragment definitions.
     pub fragments: usize,
@@ -39,13 +38,9 @@ pub struct DocumentLimits {
     pub directives: usize,
     /// Arguments of one field or directive. The schema uses at most 6.
     pub arguments: usize,
-    /// Fields that the schema does not define. async-graphql compares each with all known ones.
-    pub unknown_fields: usize,
     /// Values in arguments. The value of a variable counts at each use, and every 64 bytes of a string
     /// count as another value.
     pub values: usize,
-    /// Fields compared to find those that merge into one response field.
-    pub merges: usize,
     /// Cost of an operation in resolved fields, of about 0.6 µs each.
     pub cost: u32,
 }
@@ -55,7 +50,6 @@ impl Default for DocumentLimits {
         Self {
             bytes: 128 * 1024,
             tokens: 10_000,
-            name_bytes: 100,
             nesting: 64,
             operations: 20,
             fragments: 100,
@@ -67,9 +61,7 @@ impl Default for DocumentLimits {
             aliases: 100,
             directives: 50,
             arguments: 20,
-            unknown_fields: 20,
             values: 100_000,
-            merges: 50_000,
             cost: 50_000,
         }
     }

@@ -1,116 +1,148 @@
-//! Request validation, run before execution.
+//! Validation of requests, and their preparation for execution.
+//!
+//! A document is parsed and validated by apollo-compiler as the specification defines (`document`), and
+//! its size is limited (`stats`). Variables are coerced (`variables`). The selected operation is
+//! normalised (`normalize`), so that async-graphql executes it correctly, and converted for it
+//! (`convert`). Introspection is executed here (`introspection`). Valid documents and normalised
+//! operations are cached (`document_cache`).
 
-mod arguments;
 mod complexity;
+mod convert;
 mod document;
 mod document_cache;
-mod document_stats;
 mod field_costs;
-mod field_merging;
-mod lexer;
+mod input;
+mod introspection;
 pub(super) mod limits;
-mod operation;
+mod literals;
+mod locations;
+mod normalize;
+mod stats;
+mod suggestions;
 #[cfg(test)]
 mod tests;
+mod values;
 mod variables;
 
 use std::sync::Arc;
 
-use async_graphql::{Request, ServerError, Variables, parser::types::OperationType};
+use apollo_compiler::{Schema, executable::Operation, validation::Valid};
+use async_graphql::{Request, ServerError, Variables};
+use bytes::Bytes;
 
-use super::{response::Shape, schema_types::FieldTypes, types::PageLimits};
-use arguments::Arguments;
+use super::{limits::GraphqlLimits, response::Shape, schema, types::PageLimits};
+use complexity::{Complexity, complexity};
+use document::Document;
 use document_cache::DocumentCache;
+use introspection::Introspection;
 use limits::check_limit;
-use variables::InputTypes;
+use normalize::Normalizer;
 
+pub(super) use document_cache::PreparedDocument;
 pub use limits::DocumentLimits;
-pub(super) use {document_cache::PreparedDocument, operation::select_operation};
 
 /// Validates requests against the schema and the limits.
 pub(super) struct Validator {
-    fields: FieldTypes,
-    inputs: InputTypes,
+    schema: Valid<Schema>,
+    introspection: Introspection,
     document_limits: DocumentLimits,
     page_limits: PageLimits,
     cache: DocumentCache,
 }
 
-/// The properties of a valid request.
+/// A valid request. Its document and variables have been set for execution.
 #[derive(Debug)]
 pub(super) struct Validated {
-    /// `None` if the request does not identify an operation.
-    pub(super) operation: Option<OperationType>,
+    pub(super) document: Arc<PreparedDocument>,
     /// Cost in resolved fields.
     pub(super) cost: u32,
-    pub(super) document: Arc<PreparedDocument>,
+    /// The results of introspection by response key, as JSON.
+    pub(super) introspection: Vec<(String, Bytes)>,
 }
 
 impl Validator {
-    /// Creates a validator for the schema that `sdl` defines.
-    pub(super) fn new(sdl: &str, document_limits: DocumentLimits, page_limits: PageLimits) -> Self {
+    /// Creates a validator for the schema of the API.
+    pub(super) fn new(limits: &GraphqlLimits) -> Self {
+        let schema = schema::parsed();
         Self {
-            fields: FieldTypes::from_sdl(sdl),
-            inputs: InputTypes::from_sdl(sdl),
-            document_limits,
-            page_limits,
+            introspection: Introspection::new(&schema, limits.introspection),
+            schema,
+            document_limits: limits.documents,
+            page_limits: limits.pages,
             cache: DocumentCache::default(),
         }
     }
 
-    /// Validates a request, and sets its parsed document. `variables` are its variables, which a
-    /// caller takes out of it, since parsing borrows the request.
-    ///
-    /// The order matters: each step relies on the limits that the steps before it enforce.
+    /// Validates a request, and sets the document and the variables that async-graphql executes. Error
+    /// messages suggest similar names if `suggest` is true.
     pub(super) fn validate(
         &self,
         request: &mut Request,
-        variables: &Variables,
-    ) -> Result<Validated, ServerError> {
-        let document = match self.cache.get(request) {
-            Some(cached) if cached.is_within_limits(variables, &self.document_limits) => cached,
-            _ => self.prepare_document(request, variables)?,
-        };
-        let operation = document.operation(request);
-        let mut cost = 0;
-        if let Some(operation) = operation {
-            self.inputs.validate(operation, variables)?;
-            let mut arguments = Arguments::new(Some(operation), variables);
-            cost = complexity::cost(
-                operation,
-                &document.parsed,
-                &self.fields,
-                &mut arguments,
-                self.page_limits,
-            );
-        }
-        let count = usize::try_from(cost).unwrap_or(usize::MAX);
-        let what = "fields to resolve, or equivalent work";
-        check_limit(self.document_limits.cost as usize, count, what, None)?;
-        request.set_parsed_query(document.parsed.clone());
+        suggest: bool,
+    ) -> Result<Validated, Vec<ServerError>> {
+        let text = std::mem::take(&mut request.query);
+        let cached = self.cache.document(&text, || {
+            Document::parse(&text, &self.schema, &self.document_limits, suggest)
+        })?;
+        let one = |error| vec![error];
+        let name = request.operation_name.take();
+        let operation = cached.document.operation(name.as_deref()).map_err(one)?;
+        let given = std::mem::take(&mut request.variables);
+        let locations = &cached.document.locations;
+        let variables =
+            variables::coerce(operation, given, &self.schema, locations).map_err(one)?;
+        let prepared = self.cache.prepared(&cached, operation, &variables, || {
+            self.prepare(&cached.document, operation, &variables)
+        });
+        let document = prepared.map_err(one)?;
+        let cost = self.check_complexity(&document, &variables).map_err(one)?;
+        let introspection =
+            self.introspection
+                .execute(&self.schema, &document.operation, &variables, locations);
+        request.variables = variables;
+        request.set_parsed_query(document.executable.clone());
         Ok(Validated {
-            operation: operation.map(|operation| operation.ty),
-            cost: u32::try_from(cost).unwrap_or(u32::MAX),
             document,
+            cost,
+            introspection: introspection.map_err(one)?,
         })
     }
 
-    /// Parses a document, checks it against the limits, and caches it.
-    fn prepare_document(
+    /// Normalises an operation and converts it for execution.
+    fn prepare(
         &self,
-        request: &mut Request,
+        document: &Document,
+        operation: &Operation,
         variables: &Variables,
-    ) -> Result<Arc<PreparedDocument>, ServerError> {
-        lexer::validate(&request.query, &self.document_limits)?;
-        let name = request.operation_name.clone();
-        let parsed = request.parsed_query()?;
-        let operation = select_operation(parsed, name.as_deref());
-        let mut arguments = Arguments::new(operation, variables);
-        let stats =
-            document::validate(parsed, &self.fields, &mut arguments, &self.document_limits)?;
-        let shape = Shape::new(parsed, operation, &self.fields);
-        let document = Arc::new(PreparedDocument::new(parsed.clone(), stats, shape));
-        self.cache.insert(&request.query, &document);
-        Ok(document)
+    ) -> Result<PreparedDocument, ServerError> {
+        let normalizer = Normalizer {
+            schema: &self.schema,
+            document: &document.valid,
+            locations: &document.locations,
+            variables,
+        };
+        let operation = normalizer.operation(operation)?;
+        Ok(PreparedDocument {
+            executable: convert::convert(&operation, &document.locations),
+            shape: Shape::new(&operation.selection_set, &self.schema),
+            operation_type: convert::operation_type(operation.operation_type),
+            size: stats::size(&operation.selection_set),
+            operation,
+        })
+    }
+
+    fn check_complexity(
+        &self,
+        document: &PreparedDocument,
+        variables: &Variables,
+    ) -> Result<u32, ServerError> {
+        let Complexity { cost, values } =
+            complexity(&document.operation, variables, self.page_limits);
+        let limits = &self.document_limits;
+        check_limit(limits.values, values, "values in arguments", None)?;
+        let count = usize::try_from(cost).unwrap_or(usize::MAX);
+        let what = "fields to resolve, or equivalent work";
+        check_limit(limits.cost as usize, count, what, None)?;
+        Ok(u32::try_from(cost).unwrap_or(u32::MAX))
     }
 }

@@ -138,7 +138,7 @@ impl Operation {
             let _ = &slot;
             output
         };
-        if prepared.operation == Some(OperationType::Subscription) {
+        if prepared.operation == OperationType::Subscription {
             let request_id = self.request_id.clone();
             let output = state.graphql.subscribe(prepared, None, request_id);
             return self.follow(output).map(hold_slot).boxed();

@@ -307,10 +307,10 @@ impl SyncRun {
     async fn events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Returns the first n events, 1 to 100. Not together with `last`.")]
+        #[graphql(desc = "Returns the first n events, 0 to 100. Not together with `last`.")]
         first: Option<i32>,
         #[graphql(desc = "A cursor; returns events after it.")] after: Option<String>,
-        #[graphql(desc = "Returns the last n events, 1 to 100. Not together with `first`.")]
+        #[graphql(desc = "Returns the last n events, 0 to 100. Not together with `first`.")]
         last: Option<i32>,
         #[graphql(desc = "A cursor; returns events before it.")] before: Option<String>,
         #[graphql(desc = "Returns only events that match the filter.")] filter: Option<

@@ -1,0 +1,128 @@
+//! Introspection, executed by apollo-compiler on the schema's SDL.
+
+use apollo_compiler::{
+    ExecutableDocument, Name, Node, Schema,
+    collections::HashMap,
+    executable::{Field, Operation, Selection, SelectionSet},
+    introspection::partial_execute,
+    response::{JsonMap, JsonValue},
+    schema::Implementers,
+    validation::Valid,
+};
+use async_graphql::{ServerError, Variables};
+use bytes::Bytes;
+
+use super::{convert::is_introspection, locations::Locations};
+use crate::graphql::{
+    error::{ErrorCode, request_error},
+    response::HIDDEN_KEY,
+};
+
+/// The field of `__Type` that apollo-compiler does not execute.
+const IS_ONE_OF: &str = "isOneOf";
+
+/// Executes the fields `__schema` and `__type` of operations.
+pub(super) struct Introspection {
+    implementers: HashMap<Name, Implementers>,
+    is_enabled: bool,
+}
+
+impl Introspection {
+    pub(super) fn new(schema: &Schema, is_enabled: bool) -> Self {
+        Self {
+            implementers: schema.implementers_map(),
+            is_enabled,
+        }
+    }
+
+    /// Returns the introspection fields of a normalised operation by response key, as JSON.
+    pub(super) fn execute(
+        &self,
+        schema: &Valid<Schema>,
+        operation: &Operation,
+        variables: &Variables,
+        locations: &Locations,
+    ) -> Result<Vec<(String, Bytes)>, ServerError> {
+        let fields = || {
+            operation
+                .selection_set
+                .fields()
+                .filter(|field| is_introspection(field))
+        };
+        let Some(first) = fields().next() else {
+            return Ok(Vec::new());
+        };
+        let error = |message: String| {
+            let pos = locations.pos(first.location());
+            request_error(ErrorCode::BadInput, message, pos)
+        };
+        if !self.is_enabled {
+            return Err(error("introspection is disabled".to_owned()));
+        }
+        let variables = serde_json::to_vec(variables)
+            .and_then(|json| serde_json::from_slice::<JsonMap>(&json))
+            .map_err(|problem| error(problem.to_string()))?;
+        let mut executable = operation.clone();
+        replace_is_one_of(&mut executable.selection_set);
+        let response = partial_execute(
+            schema,
+            &self.implementers,
+            Valid::assume_valid_ref(&ExecutableDocument::new()),
+            &executable,
+            Valid::assume_valid_ref(&variables),
+        );
+        let response = response.map_err(|problem| error(problem.message().to_string()))?;
+        let mut data = response.data.unwrap_or_default();
+        let results = fields().filter_map(|field| {
+            let key = field.response_key().as_str();
+            let value = data.get_mut(key)?;
+            complete(value, &field.selection_set);
+            Some((key.to_owned(), serde_json::to_vec(value).ok()?.into()))
+        });
+        Ok(results.collect())
+    }
+}
+
+/// Replaces `isOneOf` by `kind` under the same response key.
+fn replace_is_one_of(set: &mut SelectionSet) {
+    for selection in &mut set.selections {
+        if let Selection::Field(field) = selection {
+            let field = Node::make_mut(field);
+            if is_one_of(field) {
+                field.alias = Some(field.response_key().clone());
+                field.name = Name::new_unchecked("kind");
+            }
+            replace_is_one_of(&mut field.selection_set);
+        }
+    }
+}
+
+fn is_one_of(field: &Field) -> bool {
+    field.name == IS_ONE_OF
+}
+
+/// Removes hidden fields from a result, and sets `isOneOf`: input objects are none, others have null.
+fn complete(value: &mut JsonValue, set: &SelectionSet) {
+    match value {
+        JsonValue::Array(items) => items.iter_mut().for_each(|item| complete(item, set)),
+        JsonValue::Object(object) => {
+            object.remove(HIDDEN_KEY);
+            for field in set.fields() {
+                let Some(value) = object.get_mut(field.response_key().as_str()) else {
+                    continue;
+                };
+                if is_one_of(field) {
+                    let is_input_object = value.as_str() == Some("INPUT_OBJECT");
+                    *value = if is_input_object {
+                        false.into()
+                    } else {
+                        JsonValue::Null
+                    };
+                } else {
+                    complete(value, &field.selection_set);
+                }
+            }
+        }
+        _ => {}
+    }
+}
