@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     graphql::response::{
-        HIDDEN_KEY,
+        FAILED_KEY, HIDDEN_KEY,
         json::{JsonWriter, encoded_len},
     },
     runs::Result,
@@ -30,6 +30,8 @@ pub(crate) struct SelectionPlan<'a, T> {
     batches: Vec<(&'a Positioned<SelectedField>, BatchResolver<T>)>,
     /// The fields that async-graphql resolves.
     others: Vec<Positioned<Selection>>,
+    /// The fields could not be collected.
+    has_failed: bool,
 }
 
 /// How a field is resolved.
@@ -56,6 +58,7 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
             fields: IndexMap::with_capacity(set.items.len()),
             batches: Vec::new(),
             others: Vec::new(),
+            has_failed: false,
         };
         for item in &set.items {
             if let Selection::Field(field) = &item.node {
@@ -68,7 +71,8 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
     /// Plans a selection whose fields are all held by the object. Returns `None` if one needs a lookup.
     pub(crate) fn without_lookups(set: &'a SelectionSet) -> Option<Self> {
         let plan = Self::new(set);
-        (plan.batches.is_empty() && plan.others.is_empty()).then_some(plan)
+        let has_lookups = !plan.batches.is_empty() || !plan.others.is_empty();
+        (!has_lookups && !plan.has_failed).then_some(plan)
     }
 
     fn add_field(&mut self, item: &Positioned<Selection>, field: &'a Positioned<SelectedField>) {
@@ -76,6 +80,7 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
         if key == HIDDEN_KEY {
             return;
         }
+        self.has_failed |= key == FAILED_KEY;
         let plan = self.plan_field(field);
         if matches!(plan, FieldPlan::AsyncGraphql) {
             self.others.push(item.clone());
@@ -153,8 +158,9 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
             batches: self.resolve_batches(ctx, objects, is_list).await,
             others: self.resolve_others(ctx, objects, is_list).await?,
         };
-        // After a failure, nulls may have to propagate, which needs the tree.
-        let value = if has_errors(ctx) {
+        // After a failure, nulls may have to propagate, and fields resolved by async-graphql may have
+        // to be sorted, which needs the tree.
+        let value = if self.has_failed || !resolved.others.is_empty() || has_errors(ctx) {
             self.trees(objects, &resolved, is_list)
         } else {
             self.json(objects, &resolved, is_list)

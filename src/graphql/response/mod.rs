@@ -11,7 +11,7 @@ use json::{JsonWriter, encoded_len};
 pub use outcome::was_executed;
 pub(super) use {
     outcome::{complete, panicked},
-    shape::{HIDDEN_KEY, Shape},
+    shape::{FAILED_KEY, HIDDEN_KEY, Shape},
 };
 
 /// Estimated bytes of a response beyond its encoded values.

@@ -14,14 +14,23 @@ use apollo_compiler::{
     executable::{Selection, SelectionSet},
     schema::ExtendedType,
 };
-use async_graphql::{Name, PathSegment, Response, Value, indexmap::IndexMap};
+use async_graphql::{Name, PathSegment, Response, ServerError, Value, indexmap::IndexMap};
+
+use crate::graphql::error::{ErrorCode, request_error};
 
 /// The response key of fields that are selected for execution only. No alias can have this name.
 pub(in crate::graphql) const HIDDEN_KEY: &str = "";
 
+/// The response key that marks an object whose fields could not be collected.
+pub(in crate::graphql) const FAILED_KEY: &str = "!";
+
 /// The shape of a response.
 #[derive(Debug)]
-pub(in crate::graphql) struct Shape(Object);
+pub(in crate::graphql) struct Shape {
+    root: Object,
+    /// Whether an object may have [`FAILED_KEY`].
+    may_fail: bool,
+}
 
 /// The fields of a response object, in order.
 type Object = IndexMap<Name, Field>;
@@ -45,7 +54,10 @@ enum Composite {
 impl Shape {
     /// Derives the shape of the response to a normalised operation.
     pub(in crate::graphql) fn new(set: &SelectionSet, schema: &Schema) -> Self {
-        Self(object(set, schema))
+        Self {
+            root: object(set, schema),
+            may_fail: selects(set, FAILED_KEY),
+        }
     }
 
     /// Orders the fields of a response, and propagates the nulls of failed fields.
@@ -55,19 +67,22 @@ impl Shape {
             // All fields failed or are answered by introspection.
             *data = Value::Object(IndexMap::new());
         }
+        if self.may_fail {
+            find_failed(data, &mut Vec::new(), errors);
+        }
         let failed = || errors.iter().map(|error| &error.path[..]);
-        failed().for_each(|path| restore_in(&self.0, data, path));
-        if failed().any(|path| nullify_in(&self.0, data, path)) {
+        failed().for_each(|path| restore_in(&self.root, data, path));
+        if failed().any(|path| nullify_in(&self.root, data, path)) {
             *data = Value::Null;
         }
-        sort_object(&self.0, data);
+        sort_object(&self.root, data);
     }
 }
 
 fn object(set: &SelectionSet, schema: &Schema) -> Object {
     let fields = set
         .fields()
-        .filter(|field| field.response_key() != HIDDEN_KEY);
+        .filter(|field| !matches!(field.response_key().as_str(), HIDDEN_KEY | FAILED_KEY));
     let fields = fields.map(|field| {
         let field_shape = Field {
             ty: field.definition.ty.clone(),
@@ -76,6 +91,43 @@ fn object(set: &SelectionSet, schema: &Schema) -> Object {
         (Name::new(field.response_key()), field_shape)
     });
     fields.collect()
+}
+
+/// Returns whether a normalised selection has a response key.
+fn selects(set: &SelectionSet, key: &str) -> bool {
+    set.selections.iter().any(|selection| match selection {
+        Selection::Field(field) => {
+            field.response_key() == key || selects(&field.selection_set, key)
+        }
+        Selection::InlineFragment(fragment) => selects(&fragment.selection_set, key),
+        Selection::FragmentSpread(_) => false,
+    })
+}
+
+/// Adds an error for each object with [`FAILED_KEY`].
+fn find_failed(value: &Value, path: &mut Vec<PathSegment>, errors: &mut Vec<ServerError>) {
+    match value {
+        Value::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(PathSegment::Index(index));
+                find_failed(item, path, errors);
+                path.pop();
+            }
+        }
+        Value::Object(fields) if fields.contains_key(FAILED_KEY) => {
+            let message = "a condition of @skip or @include is null; expected Boolean!";
+            let error = request_error(ErrorCode::BadInput, message, None);
+            errors.push(error.with_path(path.clone()));
+        }
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                path.push(PathSegment::Field(key.to_string()));
+                find_failed(value, path, errors);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
 }
 
 fn composite(set: &SelectionSet, schema: &Schema) -> Composite {
@@ -216,7 +268,7 @@ fn sort_object(object: &Object, value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use apollo_compiler::ExecutableDocument;
-    use async_graphql::{Pos, ServerError, value};
+    use async_graphql::{Pos, value};
 
     use super::*;
 

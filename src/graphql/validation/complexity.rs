@@ -12,7 +12,7 @@ use super::{
 };
 use crate::graphql::{
     fast_path::{FieldCost, Multiplier, ROW},
-    response::HIDDEN_KEY,
+    response::{FAILED_KEY, HIDDEN_KEY},
     types::PageLimits,
 };
 
@@ -89,7 +89,7 @@ impl<'a> Visitor<'a> {
     }
 
     fn field(&mut self, field: &'a Field, parent: &str) -> Cost {
-        if field.response_key() == HIDDEN_KEY {
+        if matches!(field.response_key().as_str(), HIDDEN_KEY | FAILED_KEY) {
             return Cost::default();
         }
         let FieldCost { base, multiplier } = field_costs::field_cost(parent, &field.name);

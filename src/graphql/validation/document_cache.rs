@@ -146,20 +146,20 @@ impl DocumentCache {
 
     /// Returns an operation as prepared for execution with these variables; `prepare` prepares it if it
     /// is not cached.
-    pub(super) fn prepared<E>(
+    pub(super) fn prepared(
         &self,
         document: &CachedDocument,
         operation: &Operation,
         variables: &Variables,
-        prepare: impl FnOnce() -> Result<PreparedDocument, E>,
-    ) -> Result<Arc<PreparedDocument>, E> {
+        prepare: impl FnOnce() -> PreparedDocument,
+    ) -> Arc<PreparedDocument> {
         let key = document.key(operation, variables);
         if let Some(cached) = self.prepared.get(&key) {
-            return Ok(cached);
+            return cached;
         }
-        let prepared = Arc::new(prepare()?);
+        let prepared = Arc::new(prepare());
         self.prepared.insert(key, Arc::clone(&prepared));
-        Ok(prepared)
+        prepared
     }
 }
 

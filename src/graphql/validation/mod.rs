@@ -6,6 +6,7 @@
 //! (`convert`). Introspection is executed here (`introspection`). Valid documents and normalised
 //! operations are cached (`document_cache`).
 
+mod commas;
 mod complexity;
 mod convert;
 mod document;
@@ -91,10 +92,9 @@ impl Validator {
         let locations = &cached.document.locations;
         let variables =
             variables::coerce(operation, given, &self.schema, locations).map_err(one)?;
-        let prepared = self.cache.prepared(&cached, operation, &variables, || {
+        let document = self.cache.prepared(&cached, operation, &variables, || {
             self.prepare(&cached.document, operation, &variables)
         });
-        let document = prepared.map_err(one)?;
         let cost = self.check_complexity(&document, &variables).map_err(one)?;
         let introspection =
             self.introspection
@@ -114,21 +114,20 @@ impl Validator {
         document: &Document,
         operation: &Operation,
         variables: &Variables,
-    ) -> Result<PreparedDocument, ServerError> {
+    ) -> PreparedDocument {
         let normalizer = Normalizer {
             schema: &self.schema,
             document: &document.valid,
-            locations: &document.locations,
             variables,
         };
-        let operation = normalizer.operation(operation)?;
-        Ok(PreparedDocument {
+        let operation = normalizer.operation(operation);
+        PreparedDocument {
             executable: convert::convert(&operation, &document.locations),
             shape: Shape::new(&operation.selection_set, &self.schema),
             operation_type: convert::operation_type(operation.operation_type),
             size: stats::size(&operation.selection_set),
             operation,
-        })
+        }
     }
 
     fn check_complexity(

@@ -10,6 +10,8 @@
 //! - Arguments and input fields whose value is an omitted variable are left out.
 //! - An object without selected fields, and each object of an abstract type, selects `__typename` under
 //!   [`HIDDEN_KEY`], which is removed from the response.
+//! - An object whose fields cannot be collected, since a condition is null, selects `__typename` under
+//!   [`FAILED_KEY`], for which the response gets an error.
 
 use std::collections::HashSet;
 
@@ -20,43 +22,39 @@ use apollo_compiler::{
     executable::{DirectiveList, Field, InlineFragment, Operation, Selection, SelectionSet},
     schema::ExtendedType,
 };
-use async_graphql::{ServerError, Value as VariableValue, Variables};
+use async_graphql::{Value as VariableValue, Variables};
 
-use super::locations::Locations;
-use crate::graphql::{
-    error::{ErrorCode, request_error},
-    response::HIDDEN_KEY,
-};
+use crate::graphql::response::{FAILED_KEY, HIDDEN_KEY};
 
 /// Normalises operations of a document.
 pub(super) struct Normalizer<'a> {
     pub(super) schema: &'a Schema,
     pub(super) document: &'a ExecutableDocument,
-    pub(super) locations: &'a Locations,
     /// The coerced variables. Only the values of those in directives matter, and which are omitted.
     pub(super) variables: &'a Variables,
 }
 
-type Result<T> = std::result::Result<T, ServerError>;
+/// A condition of `@skip` or `@include` is null.
+struct NullCondition;
 
 /// The fields selected under each response key, in the order of the response.
 type Grouped<'a> = IndexMap<&'a Name, Vec<&'a Node<Field>>>;
 
 impl<'a> Normalizer<'a> {
     /// Normalises an operation of the document.
-    pub(super) fn operation(&self, operation: &'a Operation) -> Result<Operation> {
+    pub(super) fn operation(&self, operation: &'a Operation) -> Operation {
         let set = &operation.selection_set;
-        Ok(Operation {
+        Operation {
             operation_type: operation.operation_type,
             name: None,
             variables: operation.variables.clone(),
             directives: DirectiveList::default(),
-            selection_set: self.object(&set.ty, &[set], false)?,
-        })
+            selection_set: self.object(&set.ty, &[set], false),
+        }
     }
 
     /// Merges selections on a composite type.
-    fn composite(&self, ty: &Name, sets: &[&'a SelectionSet]) -> Result<SelectionSet> {
+    fn composite(&self, ty: &Name, sets: &[&'a SelectionSet]) -> SelectionSet {
         let is_abstract = matches!(
             self.schema.types.get(ty),
             Some(ExtendedType::Interface(_) | ExtendedType::Union(_))
@@ -68,11 +66,11 @@ impl<'a> Normalizer<'a> {
         for (name, definition) in &self.schema.types {
             if definition.is_object() && self.schema.is_subtype(ty, name) {
                 let mut fragment = InlineFragment::with_type_condition(name.clone());
-                fragment.selection_set = self.object(name, sets, true)?;
+                fragment.selection_set = self.object(name, sets, true);
                 merged.push(fragment);
             }
         }
-        Ok(merged)
+        merged
     }
 
     /// Merges selections on an object type. Selects the hidden key if there are no fields, or if
@@ -82,20 +80,20 @@ impl<'a> Normalizer<'a> {
         ty: &Name,
         sets: &[&'a SelectionSet],
         is_hidden_selected: bool,
-    ) -> Result<SelectionSet> {
+    ) -> SelectionSet {
         let mut grouped = Grouped::default();
         let mut visited = HashSet::new();
-        for set in sets {
-            self.collect(ty, set, &mut visited, &mut grouped)?;
-        }
+        let mut sets = sets.iter();
+        let collected = sets.try_for_each(|set| self.collect(ty, set, &mut visited, &mut grouped));
         let mut merged = SelectionSet::new(ty.clone());
         if grouped.is_empty() || is_hidden_selected {
-            merged.extend(hidden_field(ty, self.schema));
+            merged.extend(type_name_field(HIDDEN_KEY, ty, self.schema));
         }
-        for fields in grouped.values() {
-            merged.extend(self.field(ty, fields)?);
+        match collected {
+            Ok(()) => merged.extend(grouped.values().filter_map(|fields| self.field(ty, fields))),
+            Err(NullCondition) => merged.extend(type_name_field(FAILED_KEY, ty, self.schema)),
         }
-        Ok(merged)
+        merged
     }
 
     /// Collects the fields that apply to an object type, as the specification's `CollectFields` does.
@@ -105,7 +103,7 @@ impl<'a> Normalizer<'a> {
         set: &'a SelectionSet,
         visited: &mut HashSet<&'a Name>,
         grouped: &mut Grouped<'a>,
-    ) -> Result<()> {
+    ) -> Result<(), NullCondition> {
         for selection in &set.selections {
             if !self.is_included(selection.directives())? {
                 continue;
@@ -136,14 +134,10 @@ impl<'a> Normalizer<'a> {
     }
 
     /// Merges the selections of one response key; `None` if the schema has no such field.
-    fn field(&self, ty: &Name, fields: &[&'a Node<Field>]) -> Result<Option<Node<Field>>> {
-        let Some(first) = fields.first() else {
-            return Ok(None);
-        };
+    fn field(&self, ty: &Name, fields: &[&'a Node<Field>]) -> Option<Node<Field>> {
+        let first = fields.first()?;
         // A field selected through an interface is executed as the field of the object type.
-        let Ok(definition) = self.schema.type_field(ty, &first.name) else {
-            return Ok(None);
-        };
+        let definition = self.schema.type_field(ty, &first.name).ok()?;
         let inner = definition.ty.inner_named_type();
         let sets: Vec<_> = fields.iter().map(|field| &field.selection_set).collect();
         let is_leaf = self
@@ -154,20 +148,20 @@ impl<'a> Normalizer<'a> {
         let selection_set = if is_leaf {
             SelectionSet::new(inner.clone())
         } else {
-            self.composite(inner, &sets)?
+            self.composite(inner, &sets)
         };
-        Ok(Some(first.same_location(Field {
+        Some(first.same_location(Field {
             definition: definition.node.clone(),
             alias: first.alias.clone(),
             name: first.name.clone(),
             arguments: self.arguments(&first.arguments),
             directives: DirectiveList::default(),
             selection_set,
-        })))
+        }))
     }
 
     /// Evaluates `@skip` and `@include`.
-    fn is_included(&self, directives: &DirectiveList) -> Result<bool> {
+    fn is_included(&self, directives: &DirectiveList) -> Result<bool, NullCondition> {
         for (name, excluded) in [("skip", true), ("include", false)] {
             let Some(directive) = directives.get(name) else {
                 continue;
@@ -180,14 +174,8 @@ impl<'a> Normalizer<'a> {
                 },
                 value => value.to_bool(),
             });
-            match condition {
-                Some(condition) if condition == excluded => return Ok(false),
-                Some(_) => {}
-                None => {
-                    let message = format!("the argument `if` of @{name} must not be null");
-                    let pos = self.locations.pos(directive.location());
-                    return Err(request_error(ErrorCode::BadInput, message, pos));
-                }
+            if condition.ok_or(NullCondition)? == excluded {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -226,11 +214,12 @@ impl<'a> Normalizer<'a> {
     }
 }
 
-fn hidden_field(ty: &Name, schema: &Schema) -> Option<Node<Field>> {
+/// Selects `__typename` under a response key.
+fn type_name_field(key: &str, ty: &Name, schema: &Schema) -> Option<Node<Field>> {
     let definition = schema.type_field(ty, "__typename").ok()?;
     Some(Node::new(Field {
         definition: definition.node.clone(),
-        alias: Some(Name::new_unchecked(HIDDEN_KEY)),
+        alias: Some(Name::new_unchecked(key)),
         name: definition.name.clone(),
         arguments: Vec::new(),
         directives: DirectiveList::default(),
