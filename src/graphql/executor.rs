@@ -5,7 +5,6 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use async_graphql::{
     Name, Request, Response, ServerError, Value, indexmap::IndexMap, parser::types::OperationType,
 };
-use bytes::Bytes;
 use futures_util::{FutureExt, Stream};
 use tokio::time;
 use tracing::warn;
@@ -19,7 +18,7 @@ use super::{
     response::{complete, panicked},
     schema::{self, AppSchema},
     spawn_on_drop::SpawnOnDrop,
-    validation::{Validated, Validator},
+    validation::{IntrospectionResults, Validated, Validator},
 };
 use crate::{
     auth::{Principal, Scope},
@@ -142,16 +141,17 @@ async fn execute(schema: AppSchema, prepared: PreparedRequest, request_id: Strin
     }
 }
 
-/// Adds the results of introspection to the data of a query.
-fn insert_introspection(response: &mut Response, results: Vec<(String, Bytes)>) {
-    if results.is_empty() {
+/// Adds the results of introspection to the response to a query.
+fn insert_introspection(response: &mut Response, results: IntrospectionResults) {
+    response.errors.extend(results.errors);
+    if results.data.is_empty() {
         return;
     }
     if response.data == Value::Null {
         response.data = Value::Object(IndexMap::new());
     }
     if let Value::Object(fields) = &mut response.data {
-        let results = results.into_iter();
-        fields.extend(results.map(|(key, json)| (Name::new(key), Value::Binary(json))));
+        let results = results.data.into_iter();
+        fields.extend(results.map(|(key, value)| (Name::new(key), value)));
     }
 }

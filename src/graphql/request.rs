@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use async_graphql::{Request, parser::types::OperationType};
-use bytes::Bytes;
 
-use super::validation::PreparedDocument;
+use super::validation::{IntrospectionResults, PreparedDocument};
 use crate::auth::Principal;
 
 /// A request that passed validation and can be executed.
@@ -13,8 +12,7 @@ pub struct PreparedRequest {
     pub(super) request: Request,
     pub(super) principal: Arc<Principal>,
     pub(super) document: Arc<PreparedDocument>,
-    /// The results of introspection by response key, as JSON.
-    pub(super) introspection: Vec<(String, Bytes)>,
+    pub(super) introspection: IntrospectionResults,
     /// The type of the operation.
     pub operation: OperationType,
     /// Cost in resolved fields; of a subscription, the cost of its start and one response.

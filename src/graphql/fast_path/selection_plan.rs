@@ -158,9 +158,9 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
             batches: self.resolve_batches(ctx, objects, is_list).await,
             others: self.resolve_others(ctx, objects, is_list).await?,
         };
-        // After a failure, nulls may have to propagate, and fields resolved by async-graphql may have
-        // to be sorted, which needs the tree.
-        let value = if self.has_failed || !resolved.others.is_empty() || has_errors(ctx) {
+        // After a failure, nulls may have to propagate, which needs the tree; and fields that
+        // async-graphql resolved may have to be sorted.
+        let value = if self.has_failed || resolved.has_trees() || has_errors(ctx) {
             self.trees(objects, &resolved, is_list)
         } else {
             self.json(objects, &resolved, is_list)
@@ -252,6 +252,16 @@ impl<T: FastFields> FieldPlan<'_, T> {
 }
 
 impl Resolved {
+    /// Returns whether a field is not encoded.
+    fn has_trees(&self) -> bool {
+        let is_tree = |value: &Value| matches!(value, Value::Object(_) | Value::List(_));
+        let fields = |object: &Value| match object {
+            Value::Object(fields) => fields.values().any(is_tree),
+            _ => false,
+        };
+        self.batches.iter().flatten().any(is_tree) || self.others.iter().any(fields)
+    }
+
     /// Returns the bytes of the batches that are encoded already.
     fn encoded_len(&self) -> usize {
         self.batches.iter().flatten().map(encoded_len).sum()

@@ -15,6 +15,7 @@ use apollo_compiler::{
     schema::ExtendedType,
 };
 use async_graphql::{Name, PathSegment, Response, ServerError, Value, indexmap::IndexMap};
+use bytes::Bytes;
 
 use crate::graphql::error::{ErrorCode, request_error};
 
@@ -69,6 +70,11 @@ impl Shape {
         }
         if self.may_fail {
             find_failed(data, &mut Vec::new(), errors);
+        }
+        if errors.iter().any(|error| error.path.is_empty()) {
+            // The root has failed. This is not [`Value::Null`], which stands for a rejected request.
+            *data = Value::Binary(Bytes::from_static(b"null"));
+            return;
         }
         let failed = || errors.iter().map(|error| &error.path[..]);
         failed().for_each(|path| restore_in(&self.root, data, path));

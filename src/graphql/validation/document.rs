@@ -12,11 +12,12 @@ use apollo_compiler::{
 use async_graphql::ServerError;
 
 use super::{
-    commas,
     limits::{DocumentLimits, check_limit},
     literals,
     locations::Locations,
-    stats, suggestions,
+    spelling, stats, suggestions,
+    tokens::{Token, tokens, without_commas},
+    variable_positions,
 };
 use crate::graphql::error::{ErrorCode, request_error};
 
@@ -24,8 +25,6 @@ use crate::graphql::error::{ErrorCode, request_error};
 const SOURCE_NAME: &str = "query";
 /// Errors in the response to one document.
 const MAX_ERRORS: usize = 10;
-/// Tokens of apollo-compiler per token of the limit: it counts whitespace and commas too.
-const TOKENS_WITH_WHITESPACE: usize = 3;
 
 /// A valid document.
 #[derive(Debug)]
@@ -60,13 +59,20 @@ impl Document {
             .to_executable(schema)
             .map_err(|error| report(&error.errors))?;
         literals::check(&document, schema, &locations)?;
-        let valid = document
-            .validate(schema)
-            .or_else(|error| {
-                subscribes_to_one_field(error.partial, &error.errors).ok_or(error.errors)
-            })
-            .map_err(|errors| report(&errors))?;
-        Ok(Self { valid, locations })
+        let validated = match spelling::keep(&ast, text) {
+            Some(spelled) => spelled.to_executable_validate(schema),
+            None => document.clone().validate(schema),
+        };
+        if let Err(error) = validated
+            && !subscribes_to_one_field(&document, &error.errors)
+        {
+            return Err(report(&error.errors));
+        }
+        variable_positions::check(&document, schema, &locations).map_err(one)?;
+        Ok(Self {
+            valid: Valid::assume_valid(document),
+            locations,
+        })
     }
 
     /// Returns the operation that a request selects by `name`.
@@ -87,17 +93,14 @@ impl Document {
     }
 }
 
-/// Accepts a document whose only error is that a subscription selects its root field several times, with
-/// the same arguments. apollo-compiler counts selections before they are merged.
-fn subscribes_to_one_field(
-    document: ExecutableDocument,
-    errors: &DiagnosticList,
-) -> Option<Valid<ExecutableDocument>> {
+/// Returns whether the only error is that a subscription selects its root field several times, with the
+/// same arguments. apollo-compiler counts selections before they are merged.
+fn subscribes_to_one_field(document: &ExecutableDocument, errors: &DiagnosticList) -> bool {
     let is_count = |error: &DiagnosticData| {
         error.unstable_error_name() == Some("SubscriptionUsesMultipleFields")
     };
     let selects_one = |operation: &Operation| {
-        let fields = operation.root_fields(&document);
+        let fields = operation.root_fields(document);
         let keys: HashSet<_> = fields.map(|field| field.response_key()).collect();
         keys.len() == 1
     };
@@ -105,10 +108,8 @@ fn subscribes_to_one_field(
         .operations
         .iter()
         .filter(|one| one.is_subscription());
-    let is_valid = subscriptions.all(|operation| selects_one(operation))
-        && errors.iter().all(|diagnostic| is_count(diagnostic.error));
-    drop(subscriptions);
-    is_valid.then(|| Valid::assume_valid(document))
+    subscriptions.all(|operation| selects_one(operation))
+        && errors.iter().all(|diagnostic| is_count(diagnostic.error))
 }
 
 fn one(error: ServerError) -> Vec<ServerError> {
@@ -120,44 +121,56 @@ fn parse(
     limits: &DocumentLimits,
     locations: &Locations,
 ) -> Result<ast::Document, Vec<ServerError>> {
-    let mut parser = Parser::new()
-        .recursion_limit(limits.nesting)
-        .token_limit(limits.tokens * TOKENS_WITH_WHITESPACE);
-    let parsed = parser.parse_ast(commas::to_spaces(text), SOURCE_NAME);
-    for (reached, max, counted_per_one, what) in [
-        (
-            parser.tokens_reached(),
-            limits.tokens,
-            TOKENS_WITH_WHITESPACE,
-            "tokens",
-        ),
-        (
-            parser.recursion_reached(),
-            limits.nesting,
-            1,
-            "levels of brackets",
-        ),
-    ] {
-        if reached > max * counted_per_one {
-            let message = format!("the document has more than {max} {what}");
-            return Err(one(request_error(
-                ErrorCode::QueryTooComplex,
-                message,
-                None,
-            )));
-        }
+    let count = tokens(text).count();
+    check_limit(limits.tokens, count, "tokens in the document", None).map_err(one)?;
+    let mut parser = Parser::new().recursion_limit(limits.nesting);
+    let parsed = parser.parse_ast(without_commas(text), SOURCE_NAME);
+    if parser.recursion_reached() > limits.nesting {
+        let message = format!(
+            "the document has more than {} levels of brackets",
+            limits.nesting
+        );
+        return Err(one(request_error(
+            ErrorCode::QueryTooComplex,
+            message,
+            None,
+        )));
     }
-    parsed.map_err(|error| {
+    let document = parsed.map_err(|error| {
         // What follows the first syntax error is a guess of the parser.
         let first = error.errors.iter().next();
         let pos = first
             .as_ref()
             .and_then(|first| locations.pos(first.error.location()));
         let message = first.map_or_else(
-            || "the document cannot be parsed".to_owned(),
+            || "syntax error".to_owned(),
             |first| first.error.to_string(),
         );
-        vec![request_error(ErrorCode::BadInput, message, pos)]
+        one(request_error(ErrorCode::BadInput, message, pos))
+    })?;
+    match unparsed_token(text, &document.to_string()) {
+        None => Ok(document),
+        Some(token) => {
+            let message = format!("syntax error: unexpected `{}`", token.text);
+            let pos = locations.pos_at(token.offset);
+            Err(one(request_error(ErrorCode::BadInput, message, pos)))
+        }
+    }
+}
+
+/// Returns the first token of a text that the parser dropped, given the text of its syntax tree.
+fn unparsed_token<'a>(text: &'a str, parsed: &str) -> Option<Token<'a>> {
+    let mut parsed = without_shorthand(parsed);
+    without_shorthand(text)
+        .find(|token| !parsed.next().is_some_and(|parsed| parsed.is_like(*token)))
+}
+
+/// Returns the tokens of a document without the keyword `query` where it may be left out.
+fn without_shorthand(text: &str) -> impl Iterator<Item = Token<'_>> {
+    let mut following = tokens(text).skip(1);
+    tokens(text).filter(move |token| {
+        let next = following.next();
+        token.text != "query" || next.is_none_or(|next| next.text != "{")
     })
 }
 

@@ -5,21 +5,25 @@ use apollo_compiler::{
     collections::HashMap,
     executable::{Field, Operation, Selection, SelectionSet},
     introspection::partial_execute,
-    response::{JsonMap, JsonValue},
+    response::{GraphQLError, JsonMap, JsonValue, ResponseDataPathSegment},
     schema::Implementers,
     validation::Valid,
 };
-use async_graphql::{ServerError, Variables};
-use bytes::Bytes;
+use async_graphql::{PathSegment, Pos, ServerError, Value, Variables};
 
 use super::{convert::is_introspection, locations::Locations};
-use crate::graphql::{
-    error::{ErrorCode, request_error},
-    response::HIDDEN_KEY,
-};
+use crate::graphql::error::{ErrorCode, request_error};
 
 /// The field of `__Type` that apollo-compiler does not execute.
 const IS_ONE_OF: &str = "isOneOf";
+
+/// The results of introspection.
+#[derive(Debug, Default)]
+pub(in crate::graphql) struct Results {
+    /// By response key.
+    pub(in crate::graphql) data: Vec<(String, Value)>,
+    pub(in crate::graphql) errors: Vec<ServerError>,
+}
 
 /// Executes the fields `__schema` and `__type` of operations.
 pub(super) struct Introspection {
@@ -42,7 +46,7 @@ impl Introspection {
         operation: &Operation,
         variables: &Variables,
         locations: &Locations,
-    ) -> Result<Vec<(String, Bytes)>, ServerError> {
+    ) -> Result<Results, ServerError> {
         let fields = || {
             operation
                 .selection_set
@@ -50,7 +54,7 @@ impl Introspection {
                 .filter(|field| is_introspection(field))
         };
         let Some(first) = fields().next() else {
-            return Ok(Vec::new());
+            return Ok(Results::default());
         };
         let error = |message: String| {
             let pos = locations.pos(first.location());
@@ -63,7 +67,7 @@ impl Introspection {
             .and_then(|json| serde_json::from_slice::<JsonMap>(&json))
             .map_err(|problem| error(problem.to_string()))?;
         let mut executable = operation.clone();
-        replace_is_one_of(&mut executable.selection_set);
+        replace_is_one_of(&mut executable.selection_set, schema);
         let response = partial_execute(
             schema,
             &self.implementers,
@@ -76,23 +80,43 @@ impl Introspection {
         let results = fields().filter_map(|field| {
             let key = field.response_key().as_str();
             let value = data.get_mut(key)?;
-            complete(value, &field.selection_set);
-            Some((key.to_owned(), serde_json::to_vec(value).ok()?.into()))
+            set_is_one_of(value, &field.selection_set);
+            let value = Value::from_json(serde_json::to_value(value).ok()?).ok()?;
+            Some((key.to_owned(), value))
         });
-        Ok(results.collect())
+        Ok(Results {
+            data: results.collect(),
+            errors: response.errors.into_iter().map(field_error).collect(),
+        })
     }
 }
 
+/// Converts the error of an introspection field.
+fn field_error(error: GraphQLError) -> ServerError {
+    let path = error.path.into_iter().map(|segment| match segment {
+        ResponseDataPathSegment::Field(name) => PathSegment::Field(name.to_string()),
+        ResponseDataPathSegment::ListIndex(index) => PathSegment::Index(index),
+    });
+    let pos = error.locations.first().map(|location| Pos {
+        line: location.line,
+        column: location.column,
+    });
+    request_error(ErrorCode::BadInput, error.message, pos).with_path(path.collect())
+}
+
 /// Replaces `isOneOf` by `kind` under the same response key.
-fn replace_is_one_of(set: &mut SelectionSet) {
+fn replace_is_one_of(set: &mut SelectionSet, schema: &Schema) {
     for selection in &mut set.selections {
         if let Selection::Field(field) = selection {
             let field = Node::make_mut(field);
             if is_one_of(field) {
                 field.alias = Some(field.response_key().clone());
-                field.name = Name::new_unchecked("kind");
+                if let Ok(kind) = schema.type_field("__Type", "kind") {
+                    field.name = kind.name.clone();
+                    field.definition = kind.node.clone();
+                }
             }
-            replace_is_one_of(&mut field.selection_set);
+            replace_is_one_of(&mut field.selection_set, schema);
         }
     }
 }
@@ -101,12 +125,12 @@ fn is_one_of(field: &Field) -> bool {
     field.name == IS_ONE_OF
 }
 
-/// Removes hidden fields from a result, and sets `isOneOf`: input objects are none, others have null.
-fn complete(value: &mut JsonValue, set: &SelectionSet) {
+/// Sets `isOneOf` in a result, which holds `kind` in its place: it is false for input objects, and null
+/// for others.
+fn set_is_one_of(value: &mut JsonValue, set: &SelectionSet) {
     match value {
-        JsonValue::Array(items) => items.iter_mut().for_each(|item| complete(item, set)),
+        JsonValue::Array(items) => items.iter_mut().for_each(|item| set_is_one_of(item, set)),
         JsonValue::Object(object) => {
-            object.remove(HIDDEN_KEY);
             for field in set.fields() {
                 let Some(value) = object.get_mut(field.response_key().as_str()) else {
                     continue;
@@ -119,7 +143,7 @@ fn complete(value: &mut JsonValue, set: &SelectionSet) {
                         JsonValue::Null
                     };
                 } else {
-                    complete(value, &field.selection_set);
+                    set_is_one_of(value, &field.selection_set);
                 }
             }
         }

@@ -13,8 +13,7 @@ pub struct DocumentLimits {
     /// Length of the text in bytes. Large values belong in variables, which only the maximum body size
     /// limits.
     pub bytes: usize,
-    /// Lexical tokens, estimated as a third of the tokens together with whitespace, commas and comments.
-    /// 1,000 short events as literals are 8,000 tokens.
+    /// Lexical tokens. 1,000 short events as literals are 8,000 tokens.
     pub tokens: usize,
     /// Nesting depth of brackets of any kind.
     pub nesting: usize,

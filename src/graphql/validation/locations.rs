@@ -23,7 +23,11 @@ impl Locations {
     /// Returns the position of the start of a span. Lines and columns count from 1, columns in
     /// characters.
     pub(super) fn pos(&self, span: Option<SourceSpan>) -> Option<Pos> {
-        let offset = span?.offset();
+        self.pos_at(span?.offset())
+    }
+
+    /// Returns the position of a byte.
+    pub(super) fn pos_at(&self, offset: usize) -> Option<Pos> {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = *self.lines.get(line.checked_sub(1)?)?;
         let column = self.text.get(start..offset)?.chars().count() + 1;

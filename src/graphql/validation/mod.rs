@@ -6,7 +6,6 @@
 //! (`convert`). Introspection is executed here (`introspection`). Valid documents and normalised
 //! operations are cached (`document_cache`).
 
-mod commas;
 mod complexity;
 mod convert;
 mod document;
@@ -18,18 +17,20 @@ pub(super) mod limits;
 mod literals;
 mod locations;
 mod normalize;
+mod spelling;
 mod stats;
 mod suggestions;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod values;
+mod variable_positions;
 mod variables;
 
 use std::sync::Arc;
 
 use apollo_compiler::{Schema, executable::Operation, validation::Valid};
 use async_graphql::{Request, ServerError, Variables};
-use bytes::Bytes;
 
 use super::{limits::GraphqlLimits, response::Shape, schema, types::PageLimits};
 use complexity::{Complexity, complexity};
@@ -39,8 +40,8 @@ use introspection::Introspection;
 use limits::check_limit;
 use normalize::Normalizer;
 
-pub(super) use document_cache::PreparedDocument;
 pub use limits::DocumentLimits;
+pub(super) use {document_cache::PreparedDocument, introspection::Results as IntrospectionResults};
 
 /// Validates requests against the schema and the limits.
 pub(super) struct Validator {
@@ -57,8 +58,7 @@ pub(super) struct Validated {
     pub(super) document: Arc<PreparedDocument>,
     /// Cost in resolved fields.
     pub(super) cost: u32,
-    /// The results of introspection by response key, as JSON.
-    pub(super) introspection: Vec<(String, Bytes)>,
+    pub(super) introspection: introspection::Results,
 }
 
 impl Validator {

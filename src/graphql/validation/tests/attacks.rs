@@ -159,10 +159,7 @@ fn attack_by_repetition_is_rejected() {
     let declared = repeated(101, |n| format!("$v{n}: Int "));
     let operations = repeated(21, |n| format!("query q{n} {{ a }} "));
     for (text, expected) in [
-        (
-            format!("{{ {} }}", "a:b ".repeat(10_000)),
-            "more than 10000 tokens",
-        ),
+        (format!("{{ {} }}", "a:b ".repeat(10_000)), "30002 tokens"),
         (format!("{{ syncRuns {{ {aliases} }} }}"), "101 aliases"),
         (
             format!("{{ {} }}", "__typename ".repeat(21)),
