@@ -15,7 +15,7 @@ use super::{
     limits::{DocumentLimits, check_limit},
     literals,
     locations::Locations,
-    spelling, stats, suggestions,
+    spelling, stats, suggestions, syntax,
     tokens::{Token, tokens, without_commas},
     variable_positions,
 };
@@ -139,19 +139,20 @@ fn parse(
     let document = parsed.map_err(|error| {
         // What follows the first syntax error is a guess of the parser.
         let first = error.errors.iter().next();
-        let pos = first
-            .as_ref()
-            .and_then(|first| locations.pos(first.error.location()));
-        let message = first.map_or_else(
-            || "syntax error".to_owned(),
-            |first| first.error.to_string(),
-        );
-        one(request_error(ErrorCode::BadInput, message, pos))
+        let location = first.as_ref().and_then(|first| first.error.location());
+        let offset = location.map_or(0, |location| location.offset());
+        let problem = first.map_or_else(String::new, |first| first.error.to_string());
+        let message = syntax::message(&problem, text, offset, locations);
+        one(request_error(
+            ErrorCode::BadInput,
+            message,
+            locations.pos_at(offset),
+        ))
     })?;
     match unparsed_token(text, &document.to_string()) {
         None => Ok(document),
         Some(token) => {
-            let message = format!("syntax error: unexpected `{}`", token.text);
+            let message = syntax::unexpected(Some(token), text, locations);
             let pos = locations.pos_at(token.offset);
             Err(one(request_error(ErrorCode::BadInput, message, pos)))
         }

@@ -1,14 +1,14 @@
-//! Validation of literals in arguments and defaults.
+//! Validation of literals in arguments and defaults, and of fields without the selection they need.
 //!
-//! apollo-compiler checks literals too. This check names the field of an input object that is wrong,
-//! knows the custom scalars, and rejects fields that are given twice.
+//! apollo-compiler checks both too. This check names the field of an input object or selection that is
+//! wrong, knows the custom scalars, and rejects input fields that are given twice.
 
 use std::collections::HashSet;
 
 use apollo_compiler::{
     ExecutableDocument, Node, Schema,
     ast::{Argument, InputValueDefinition, Type, Value},
-    executable::{DirectiveList, Selection, SelectionSet},
+    executable::{DirectiveList, Field, Selection, SelectionSet},
     schema::{ExtendedType, InputObjectType},
 };
 use async_graphql::ServerError;
@@ -68,6 +68,7 @@ impl Checker<'_> {
                 Selection::Field(field) => {
                     self.directives(&field.directives);
                     self.arguments(&field.arguments, &field.definition.arguments);
+                    self.selection_of(field);
                     self.selections(&field.selection_set);
                 }
                 Selection::InlineFragment(fragment) => {
@@ -76,6 +77,19 @@ impl Checker<'_> {
                 }
                 Selection::FragmentSpread(spread) => self.directives(&spread.directives),
             }
+        }
+    }
+
+    /// Checks that the selection of a field is not missing.
+    fn selection_of(&mut self, field: &Node<Field>) {
+        let ty = field.definition.ty.inner_named_type();
+        let is_leaf = self.schema.types.get(ty).is_none_or(ExtendedType::is_leaf);
+        if !is_leaf && field.selection_set.is_empty() {
+            let name = &field.name;
+            let message = format!("select fields of {ty}, as in `{name} {{ __typename }}`");
+            let pos = self.locations.pos(field.location());
+            self.errors
+                .push(request_error(ErrorCode::BadInput, message, pos));
         }
     }
 

@@ -20,6 +20,7 @@ mod normalize;
 mod spelling;
 mod stats;
 mod suggestions;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod tokens;

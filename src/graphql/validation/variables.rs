@@ -73,6 +73,7 @@ fn coerce_value(value: &mut Value, ty: &Type, schema: &Schema) -> Result<(), Pro
             Some(ExtendedType::Enum(ty)) => match value {
                 // JSON has no enums: the value is a string.
                 Value::String(name) if ty.values.contains_key(name.as_str()) => Ok(()),
+                Value::String(name) => Err(Problem::not_in_enum(name, ty)),
                 value => Err(Problem::not_in_enum(value, ty)),
             },
             Some(ExtendedType::InputObject(ty)) => match value {
