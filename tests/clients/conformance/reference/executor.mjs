@@ -85,7 +85,8 @@ export class ReferenceExecutor {
    * may or may not all be reported if one of them is not nullable.
    */
   async failingPaths({ query, variables, operationName }, root) {
-    const request = { schema: this.nullableSchema, document: parse(query), variableValues: variables, operationName }
+    const document = withoutSchema(parse(query))
+    const request = { schema: this.nullableSchema, document, variableValues: variables, operationName }
     const { errors = [] } = await execute({ ...request, rootValue: root })
     return errors.map(error => error.path)
   }
@@ -97,6 +98,11 @@ async function subscribe(request) {
   } catch (error) {
     return { errors: [new GraphQLError(error.message)] }
   }
+}
+
+/** Removes the field `__schema`, which is never nullable. */
+function withoutSchema(document) {
+  return visit(document, { Field: field => (field.name.value === '__schema' ? null : undefined) })
 }
 
 /** Makes the types of all output fields nullable. */

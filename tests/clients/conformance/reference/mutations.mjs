@@ -5,29 +5,24 @@ import { InputError, parseId, sortRuns } from './lists.mjs'
 import { Objects } from './queries.mjs'
 import { ServerChosen } from './scalars.mjs'
 
-const ANY_ID = new ServerChosen(/^[0-9a-f-]{36}$/)
+/** Stands for the current time in comparisons: the times in documents are long before or after it. */
+const NOW = '2050-01-01T00:00:00.000000Z'
+
+/** Ids of version 7 begin with the time. */
+const ANY_ID = new ServerChosen(/^[0-9a-f-]{36}$/, '01')
 const ANY_CURSOR = new ServerChosen(/^[\w-]+$/)
 const ANY_NUMBER = new ServerChosen(/^\d+(\.\d+)?(e-?\d+)?$/)
 
-/** Stands for the current time in comparisons: the times in documents are long before or after it. */
-const NOW = '2050-01-01T00:00:00.000000Z'
 const ENDED = ['COMPLETED', 'FAILED', 'CANCELLED']
 const COUNTS = ['recordsProcessed', 'recordsCreated', 'recordsUpdated', 'recordsFailed']
 const MAX_EVENT_TYPE = 50
 
-/** The current time of the server: later than that of any call before. */
-class CurrentTime extends ServerChosen {
-  static #calls = 0
+let calls = 0
 
-  constructor() {
-    super(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
-    this.comparable = NOW.replace('000000', String(CurrentTime.#calls++ % 1_000_000).padStart(6, '0'))
-  }
-
-  /** Returns a time for comparisons. */
-  toString() {
-    return this.comparable
-  }
+/** Returns the current time of the server: later than that of any call before. */
+function currentTime() {
+  const comparable = NOW.replace('000000', String(calls++ % 1_000_000).padStart(6, '0'))
+  return new ServerChosen(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/, comparable)
 }
 
 /** Executes mutations over a snapshot. */
@@ -82,7 +77,7 @@ export class MutationRoot {
 
   addSyncEvents = ({ input }) => {
     parseId(input.runId)
-    const now = new CurrentTime()
+    const now = currentTime()
     const given = input.events.map(event => validateEvent(event, now))
     const run = this.#run(input.runId)
     const events = given.map(event => ({ ...event, runId: run.id }))
@@ -179,9 +174,9 @@ function newRun({ id, entityType, source, status, startedAt, recordsExpected, tr
       entityType,
       source,
       status,
-      startedAt: startedAt ?? new CurrentTime(),
+      startedAt: startedAt ?? currentTime(),
       completedAt: null,
-      updatedAt: new CurrentTime(),
+      updatedAt: currentTime(),
     },
     ...{ durationSeconds: null, recordsExpected: recordsExpected ?? null, errorMessage: null },
     ...{ details: written(details ?? null), triggeredById, version: 1, creation },
@@ -199,13 +194,13 @@ function creationOf({ entityType, source, status, startedAt, recordsExpected, tr
 function change(run, changes) {
   const isChanged = Object.entries(changes).some(([name, value]) => text(run[name]) !== text(value))
   if (!isChanged) return
-  Object.assign(run, changes, { version: run.version + 1, updatedAt: new CurrentTime() })
+  Object.assign(run, changes, { version: run.version + 1, updatedAt: currentTime() })
   run.progress = progress(run)
 }
 
 function end(run, { status, counts, errorMessage, details }, completedAt) {
   const isAhead = typeof run.startedAt === 'string' && run.startedAt > NOW
-  const endedAt = completedAt ?? (isAhead ? run.startedAt : new CurrentTime())
+  const endedAt = completedAt ?? (isAhead ? run.startedAt : currentTime())
   const isKnown = typeof endedAt === 'string' && typeof run.startedAt === 'string'
   const changes = {
     status,

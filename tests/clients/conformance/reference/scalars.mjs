@@ -5,13 +5,18 @@ import { WrittenNumber } from '../json.mjs'
 
 /** Stands for a value that the server chooses, such as the current time. */
 export class ServerChosen {
-  /** `pattern` describes the text or number. */
-  constructor(pattern) {
+  /** `pattern` describes the text or number; `comparable` is a text that is ordered as the value. */
+  constructor(pattern, comparable = '') {
     this.pattern = pattern
+    this.comparable = comparable
   }
 
   matches(value) {
     return this.pattern.test(value instanceof WrittenNumber ? value.text : value)
+  }
+
+  toString() {
+    return this.comparable
   }
 }
 
