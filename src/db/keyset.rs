@@ -4,7 +4,9 @@
 //! directions. A list therefore consists of two sections, and an index supports each of them in either direction.
 
 use sea_orm::DbErr;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Order as SqlOrder, SelectStatement};
+use sea_orm::sea_query::{
+    Condition, Expr, ExprTrait, IntoCondition, Order as SqlOrder, SelectStatement,
+};
 use uuid::Uuid;
 
 /// The position of a row in a list: a decoded cursor.
@@ -115,8 +117,10 @@ impl KeysetOrder {
     /// Restricts `select` to `page`, for a list whose expression is never NULL.
     #[must_use]
     pub fn select(&self, select: SelectStatement, page: &PageRequest) -> SelectStatement {
-        self.select_section(select, page, Section::Valued, page.fetch_limit())
-            .unwrap_or_else(|| unreachable!("a position without a value in a list without NULL"))
+        // No row of such a list follows a position without a value.
+        let never = || Expr::val(1).eq(2).into_condition();
+        let bounds = self.bounds(page, Section::Valued).unwrap_or_else(never);
+        self.restrict(select, bounds, page, page.fetch_limit())
     }
 
     /// Reads `page` of the rows that `select` matches. `read` executes a select and returns its rows in order; it is
@@ -133,11 +137,11 @@ impl KeysetOrder {
     where
         Reading: Future<Output = Result<Vec<T>, DbErr>>,
     {
-        let mut sections = if self.nullable {
-            vec![Section::Valued, Section::Null]
-        } else {
-            vec![Section::Valued]
-        };
+        if !self.nullable {
+            let rows = read(self.select(select, page)).await?;
+            return Ok(PageRows::from_read(rows, page));
+        }
+        let mut sections = [Section::Valued, Section::Null];
         if page.from_end {
             sections.reverse();
         }
@@ -148,22 +152,17 @@ impl KeysetOrder {
             if missing == 0 {
                 break;
             }
-            if let Some(select) = self.select_section(select.clone(), page, section, missing) {
+            if let Some(bounds) = self.bounds(page, section) {
+                let select = self.restrict(select.clone(), bounds, page, missing);
                 rows.extend(read(select).await?);
             }
         }
         Ok(PageRows::from_read(rows, page))
     }
 
-    /// Restricts `select` to the part of a page that lies in one section, in the direction of the page. Returns None
-    /// if the bounds of the page exclude the section.
-    fn select_section(
-        &self,
-        mut select: SelectStatement,
-        page: &PageRequest,
-        section: Section,
-        limit: u64,
-    ) -> Option<SelectStatement> {
+    /// Returns the condition for the rows of a section that lie within the bounds of a page; `None` if the bounds
+    /// exclude the section.
+    fn bounds(&self, page: &PageRequest, section: Section) -> Option<Condition> {
         let mut condition = Condition::all();
         if self.nullable {
             condition = condition.add(match section {
@@ -198,6 +197,17 @@ impl KeysetOrder {
                 (Section::Null, Some(_)) | (Section::Valued, None) => {}
             }
         }
+        Some(condition)
+    }
+
+    /// Restricts `select` to the first rows that match a condition, in the direction of a page.
+    fn restrict(
+        &self,
+        mut select: SelectStatement,
+        condition: Condition,
+        page: &PageRequest,
+        limit: u64,
+    ) -> SelectStatement {
         let order = if self.descending == page.from_end {
             SqlOrder::Asc
         } else {
@@ -209,7 +219,7 @@ impl KeysetOrder {
             .cond_where(condition)
             .order_by_expr(self.by.clone(), order.clone())
             .order_by_expr(self.id.clone(), order)
-            .limit(limit);
-        Some(select)
+            .limit(limit)
+            .take()
     }
 }

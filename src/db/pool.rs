@@ -90,7 +90,9 @@ impl<DB: Database> PinnedConnections<DB> {
             Some(latest) => drop(latest),
             None => {}
         }
-        let connection = self.pool.acquire().await.map_err(|error| match error {
+        // Boxed, since it would make up most of the future of every statement.
+        let acquired = Box::pin(self.pool.acquire()).await;
+        let connection = acquired.map_err(|error| match error {
             sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
             sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
             error => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),

@@ -31,7 +31,8 @@ pub(super) async fn handle(State(state): State<Arc<AppState>>, request: Request)
             let (parts, _) = request.into_parts();
             websocket::upgrade(parts, state).await
         }
-        Method::GET | Method::POST => execute(&state, request).await,
+        // Boxed, since axum moves the handler's future several times, and this one has several kilobytes.
+        Method::GET | Method::POST => Box::pin(execute(&state, request)).await,
         _ => {
             let allow = [(header::ALLOW, HeaderValue::from_static("GET, POST"))];
             (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()

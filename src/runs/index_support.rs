@@ -68,6 +68,15 @@ impl RunFilter {
     /// Splits the filter into disjoint filters with a single value each, which together match the same runs; `None`
     /// if it is such a filter already.
     pub(super) fn split_by_value(&self) -> Option<Vec<Self>> {
+        let numbers = [
+            self.status.as_ref().map(|values| values.known.len()),
+            self.source.as_ref().map(|values| values.known.len()),
+            self.entity_type.as_ref().map(|values| values.known.len()),
+            self.triggered_by_id.as_ref().map(Vec::len),
+        ];
+        if self.id.is_some() || numbers.into_iter().flatten().all(|number| number == 1) {
+            return None;
+        }
         let mut all = vec![self.clone()];
         all = split(all, self.status.as_ref(), |filter, value| {
             filter.status = Some(value);
@@ -91,7 +100,7 @@ impl RunFilter {
                 .flat_map(|id| all.iter().map(move |filter| with(id, filter)))
                 .collect();
         }
-        (self.id.is_none() && all.len() != 1).then_some(all)
+        (all.len() != 1).then_some(all)
     }
 }
 

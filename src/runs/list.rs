@@ -1,5 +1,7 @@
 //! Pages and counts of runs.
 
+use std::cmp::Reverse;
+
 use entity::run::{self, Column};
 use sea_orm::sea_query::{Expr, SelectStatement};
 use strum::VariantArray;
@@ -141,11 +143,14 @@ impl Runs {
 
 /// Sorts the runs of a page in the direction in which the page is read: a join does not keep their order.
 fn sort(runs: &mut [LoadedRun], order: RunOrder, page: &PageRequest) {
-    runs.sort_unstable_by_key(|loaded| {
+    let key = |loaded: &LoadedRun| {
         let position = order.field.position(&loaded.run);
         (position.value, position.id)
-    });
-    if order.descending != page.from_end {
-        runs.reverse();
+    };
+    // Without a join they are in order, and none is moved.
+    if order.descending == page.from_end {
+        runs.sort_unstable_by_key(key);
+    } else {
+        runs.sort_unstable_by_key(|loaded| Reverse(key(loaded)));
     }
 }

@@ -26,7 +26,7 @@ const USER_PREFIX: &str = "user_";
 /// Returns a select of these columns of all runs.
 pub(crate) fn select_runs(columns: RunColumns) -> SelectStatement {
     Query::select()
-        .columns(columns.columns())
+        .expr(columns.list())
         .from(run::Entity)
         .take()
 }

@@ -1,7 +1,12 @@
 //! What statements receive and return.
 
+use std::sync::LazyLock;
+
 use entity::{SyncSource, event::Model as Event, run, run::Model as Run, user::Model as User};
-use sea_orm::{DbErr, Iterable, QueryResult, sea_query::Condition};
+use sea_orm::{
+    DbErr, IdenStatic, Iterable, QueryResult,
+    sea_query::{Condition, Expr},
+};
 use uuid::Uuid;
 
 use crate::db::keyset::{PageRequest, PageRows};
@@ -16,10 +21,23 @@ pub enum RunColumns {
 }
 
 impl RunColumns {
-    /// Returns the columns.
-    pub(super) fn columns(self) -> impl Iterator<Item = run::Column> {
-        run::Column::iter()
-            .filter(move |column| self == Self::All || !matches!(column, run::Column::Details))
+    /// Returns the list of these columns in SQL. It is rendered once, since rendering 17 columns takes longer than
+    /// all else that a select consists of.
+    pub(super) fn list(self) -> Expr {
+        static LISTS: LazyLock<[String; 2]> =
+            LazyLock::new(|| [RunColumns::WithoutDetails, RunColumns::All].map(RunColumns::render));
+        let [without_details, all] = &*LISTS;
+        Expr::cust(match self {
+            Self::WithoutDetails => without_details.as_str(),
+            Self::All => all.as_str(),
+        })
+    }
+
+    fn render(self) -> String {
+        let columns = run::Column::iter()
+            .filter(|column| self == Self::All || !matches!(column, run::Column::Details))
+            .map(|column| format!("\"{}\"", column.as_str()));
+        columns.collect::<Vec<_>>().join(", ")
     }
 
     /// Decodes a row that starts with these columns.

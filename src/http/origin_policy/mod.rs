@@ -26,7 +26,7 @@ use axum::{
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::warn;
 
-use super::{request::REQUEST_ID, security_headers};
+use super::{GRAPHQL_PATH, request::REQUEST_ID, security_headers};
 use origin::Host;
 
 pub use origin::{InvalidOrigin, Origin};
@@ -64,6 +64,16 @@ impl OriginPolicy {
 
     fn allows(&self, origin: &HeaderValue) -> bool {
         parse(origin).is_some_and(|origin| self.allowed.contains(&origin))
+    }
+
+    /// Checks the origin only on `/graphql`: all other paths are the same for everyone and contain no data.
+    fn check(&self, request: &Request) -> Result<RequestSource, Rejection> {
+        self.check_host(request)?;
+        if request.uri().path() == GRAPHQL_PATH {
+            self.check_origin(request)
+        } else {
+            Ok(RequestSource::SameOrigin)
+        }
     }
 
     fn check_host(&self, request: &Request) -> Result<(), Rejection> {
@@ -136,27 +146,14 @@ pub(super) fn cors(policy: Arc<OriginPolicy>) -> CorsLayer {
         .vary([header::ORIGIN])
 }
 
-/// Middleware that rejects requests for another host, and adds the security headers to every response.
-pub(super) async fn check_host(
+/// Middleware that rejects requests for another host, rejects requests of other origins to `/graphql`, and adds the
+/// security headers to every response.
+pub(super) async fn enforce(
     State(policy): State<Arc<OriginPolicy>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let response = match policy.check_host(&request) {
-        Ok(()) => next.run(request).await,
-        Err(rejection) => reject(rejection),
-    };
-    security_headers::add(response)
-}
-
-/// Middleware that rejects requests from other origins. Only `/graphql` needs it: all other paths are the
-/// same for everyone and contain no data.
-pub(super) async fn check_origin(
-    State(policy): State<Arc<OriginPolicy>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match policy.check_origin(&request) {
+    let response = match policy.check(&request) {
         Ok(RequestSource::SameOrigin) => next.run(request).await,
         Ok(RequestSource::CrossOrigin) => {
             let mut response = next.run(request).await;
@@ -165,13 +162,9 @@ pub(super) async fn check_origin(
             headers.insert("cross-origin-resource-policy", cross_origin);
             response
         }
-        Err(rejection) => {
-            let mut response = reject(rejection);
-            let headers = response.headers_mut();
-            headers.insert(header::VARY, HeaderValue::from_static("origin"));
-            response
-        }
-    }
+        Err(rejection) => reject(rejection),
+    };
+    security_headers::add(response)
 }
 
 fn forbidden(message: impl Into<String>) -> Rejection {
@@ -180,7 +173,12 @@ fn forbidden(message: impl Into<String>) -> Rejection {
 
 fn reject(rejection: Rejection) -> Response {
     warn!(target: "audit", reason = rejection.1.trim_end(), "rejected: origin policy");
-    rejection.into_response()
+    let mut response = rejection.into_response();
+    if response.status() == StatusCode::FORBIDDEN {
+        let headers = response.headers_mut();
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+    response
 }
 
 /// Parses an `Origin` header. Returns `None` if it is malformed or opaque.

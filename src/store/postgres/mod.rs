@@ -94,7 +94,7 @@ async fn write_runs(
 }
 
 fn returning(columns: RunColumns) -> ReturningClause {
-    Query::returning().columns(columns.columns())
+    Query::returning().expr(columns.list())
 }
 
 /// Returns the details of a run with these keys set. Other writers store JSON `null` where there are none.
