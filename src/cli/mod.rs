@@ -47,7 +47,7 @@ impl Cli {
             Command::Serve => serve::run(&self.config).await,
             Command::Migrate => {
                 let database = db::connect(&self.config.database_url).await?;
-                info!(database = ?database.backend(), "the database is up to date");
+                info!(database = database.name(), "the database is up to date");
                 Ok(())
             }
             Command::Schema => Ok(output::print(&graphql::sdl())?),

@@ -24,7 +24,7 @@ mod slow_query;
 mod sqlite;
 
 use futures_util::future::BoxFuture;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, metric};
+use sea_orm::{DatabaseTransaction, DbErr, metric};
 
 pub use connect::{StatementTimeouts, connect, connect_with};
 pub use error::ConnectError;
@@ -149,26 +149,6 @@ impl Database {
         match self {
             Self::Postgres(postgres) => postgres.slow_queries(),
             Self::Sqlite(sqlite) => sqlite.slow_queries(),
-        }
-    }
-}
-
-/// Entry points that go once the domain matches on [`Database`] instead.
-impl Database {
-    /// Returns the kind of database.
-    #[must_use]
-    pub fn backend(&self) -> DbBackend {
-        self.read().get_database_backend()
-    }
-
-    /// Begins a transaction of its own.
-    ///
-    /// # Errors
-    /// Returns an error if the database is unreachable, or if SQLite stays locked by another process.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        match self {
-            Self::Postgres(postgres) => postgres.begin().await,
-            Self::Sqlite(sqlite) => sqlite.begin().await,
         }
     }
 }

@@ -101,14 +101,10 @@ impl Postgres {
         F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<T, E>>,
         E: From<DbErr>,
     {
-        let transaction = self.begin().await?;
+        let transaction = self.transactions.begin().await?;
         let value = write(&transaction).await?;
         transaction.commit().await?;
         Ok(value)
-    }
-
-    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.transactions.begin().await
     }
 
     /// Uses the read connections, which accept writes too: contention among writers is no reason to report the

@@ -49,7 +49,7 @@ impl ChangeLog {
 
     /// Returns the current commit position.
     pub(super) async fn commit_position(&self) -> Result<CommitPosition, DbErr> {
-        store::commit_position(self.database.read()).await
+        store::commit_position(&self.database, self.database.read()).await
     }
 
     /// Returns the cursor after everything committed by `position`.

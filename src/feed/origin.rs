@@ -23,10 +23,14 @@ pub(super) struct FeedOrigin {
 
 /// Returns the identity of the feed; starts the feed anew if its rows come from another origin.
 pub(super) async fn find(database: &Database) -> Result<FeedOrigin, DbErr> {
-    let origin = store::origin(database.read()).await?;
+    let origin = store::origin(database).await?;
     let mut state = state(database.read()).await?;
     if state.home.as_ref() != Some(&origin) {
-        state.moved_seq = set_origin(database, &origin).await?;
+        let (owned, origin) = (database.clone(), origin.clone());
+        let set = database.transaction(move |transaction| {
+            Box::pin(async move { set_origin(&owned, transaction, &origin).await })
+        });
+        state.moved_seq = set.await?;
     }
     Ok(FeedOrigin {
         feed: Uuid::new_v5(&state.id, origin.as_bytes()),
@@ -42,25 +46,27 @@ pub(super) async fn state(connection: &impl ConnectionTrait) -> Result<feed::Mod
 
 /// Stores the origin, unless another server has stored it meanwhile. Returns the highest `seq` of an event
 /// that was written elsewhere.
-async fn set_origin(database: &Database, origin: &str) -> Result<i64, DbErr> {
-    let transaction = database.begin().await?;
+async fn set_origin(
+    database: &Database,
+    transaction: &DatabaseTransaction,
+    origin: &str,
+) -> Result<i64, DbErr> {
     let state = feed::Entity::find()
         .lock_exclusive()
-        .one(&transaction)
+        .one(transaction)
         .await?
         .ok_or_else(is_empty)?;
     let mut moved_seq = state.moved_seq;
     if state.home.is_some_and(|home| home != origin) {
         warn!("this database was moved here: the change feed starts anew");
-        moved_seq = store::lock_events(&transaction).await?;
-        clear(&transaction).await?;
+        moved_seq = store::lock_events(database, transaction).await?;
+        clear(transaction).await?;
     }
     feed::Entity::update_many()
         .col_expr(feed::Column::Home, Expr::value(origin))
         .col_expr(feed::Column::MovedSeq, Expr::value(moved_seq))
-        .exec(&transaction)
+        .exec(transaction)
         .await?;
-    transaction.commit().await?;
     Ok(moved_seq)
 }
 

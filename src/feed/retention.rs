@@ -55,30 +55,41 @@ async fn prune_batch(
     retention: Duration,
     interval: Duration,
 ) -> Result<u64, DbErr> {
-    let transaction = database.begin().await?;
-    let state = feed::Entity::find()
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .one(&transaction)
-        .await?;
-    let Some(state) = state else {
-        transaction.rollback().await?;
-        return Ok(0);
-    };
-    let now = store::clock(&transaction).await?;
-    record_position(&transaction, now, interval).await?;
-    let pruned = match expired_position(&transaction, now - retention.as_secs_f64()).await? {
-        Some(position) => delete_changes(&transaction, &position, &state).await?,
-        None => 0,
-    };
-    transaction.commit().await?;
+    let owned = database.clone();
+    let pruned = database.transaction(move |transaction| {
+        Box::pin(async move { prune(&owned, transaction, retention, interval).await })
+    });
+    let pruned = pruned.await?;
     if pruned > 0 {
         debug!(pruned, "pruned old changes");
     }
     Ok(pruned)
 }
 
+async fn prune(
+    database: &Database,
+    transaction: &DatabaseTransaction,
+    retention: Duration,
+    interval: Duration,
+) -> Result<u64, DbErr> {
+    let state = feed::Entity::find()
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .one(transaction)
+        .await?;
+    let Some(state) = state else {
+        return Ok(0);
+    };
+    let now = store::clock(database, transaction).await?;
+    record_position(database, transaction, now, interval).await?;
+    match expired_position(transaction, now - retention.as_secs_f64()).await? {
+        Some(position) => delete_changes(transaction, &position, &state).await,
+        None => Ok(0),
+    }
+}
+
 /// Records the commit position, unless one was recorded within half of `interval`.
 async fn record_position(
+    database: &Database,
     transaction: &DatabaseTransaction,
     now: f64,
     interval: Duration,
@@ -90,9 +101,10 @@ async fn record_position(
     if latest.is_some_and(|latest| latest.taken_at > now - interval.as_secs_f64() / 2.0) {
         return Ok(());
     }
+    let position = store::commit_position(database, transaction).await?;
     let position = feed_position::ActiveModel {
         taken_at: Set(now),
-        head: Set(store::commit_position(transaction).await?.to_string()),
+        head: Set(position.to_string()),
     };
     feed_position::Entity::insert(position)
         .exec_without_returning(transaction)

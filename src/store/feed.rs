@@ -2,8 +2,7 @@
 
 use entity::change;
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect, Select,
-    sea_query::Expr,
+    ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select, sea_query::Expr,
 };
 
 use super::{CommitPosition, postgres, sqlite};
@@ -22,11 +21,12 @@ pub(crate) enum FeedTable {
 
 /// Returns the current commit position, as seen by `connection`.
 pub(crate) async fn commit_position(
+    database: &Database,
     connection: &impl ConnectionTrait,
 ) -> Result<CommitPosition, DbErr> {
-    match connection.get_database_backend() {
-        DbBackend::Postgres => postgres::feed::commit_position(connection).await,
-        _ => sqlite::feed::commit_position(connection).await,
+    match database {
+        Database::Postgres(_) => postgres::feed::commit_position(connection).await,
+        Database::Sqlite(_) => sqlite::feed::commit_position(connection).await,
     }
 }
 
@@ -82,30 +82,36 @@ pub(crate) fn is_adopted_event(database: &Database, moved_seq: i64) -> Option<Ex
 }
 
 /// Returns the time by the database's clock, in seconds since 1970.
-pub(crate) async fn clock(connection: &impl ConnectionTrait) -> Result<f64, DbErr> {
-    match connection.get_database_backend() {
-        DbBackend::Postgres => postgres::feed::clock(connection).await,
-        _ => sqlite::feed::clock(connection).await,
+pub(crate) async fn clock(
+    database: &Database,
+    connection: &impl ConnectionTrait,
+) -> Result<f64, DbErr> {
+    match database {
+        Database::Postgres(_) => postgres::feed::clock(connection).await,
+        Database::Sqlite(_) => sqlite::feed::clock(connection).await,
     }
 }
 
 /// Returns a text that identifies where this database is, so that a copy of it elsewhere has another one.
-pub(crate) async fn origin(connection: &impl ConnectionTrait) -> Result<String, DbErr> {
-    match connection.get_database_backend() {
-        DbBackend::Postgres => postgres::feed::origin(connection).await,
+pub(crate) async fn origin(database: &Database) -> Result<String, DbErr> {
+    match database {
+        Database::Postgres(_) => postgres::feed::origin(database.read()).await,
         // Positions on SQLite keep their meaning in a copy of the file.
-        _ => Ok(String::new()),
+        Database::Sqlite(_) => Ok(String::new()),
     }
 }
 
 /// Locks `sync_event` until the end of the transaction, and returns the highest `seq` given to an event.
 /// Waits for open transactions, so that each event has either this `seq` or a lower one, or is written
 /// later.
-pub(crate) async fn lock_events(transaction: &impl ConnectionTrait) -> Result<i64, DbErr> {
-    match transaction.get_database_backend() {
-        DbBackend::Postgres => postgres::feed::lock_events(transaction).await,
+pub(crate) async fn lock_events(
+    database: &Database,
+    transaction: &impl ConnectionTrait,
+) -> Result<i64, DbErr> {
+    match database {
+        Database::Postgres(_) => postgres::feed::lock_events(transaction).await,
         // A writing transaction holds the lock already.
-        _ => sqlite::feed::last_event(transaction).await,
+        Database::Sqlite(_) => sqlite::feed::last_event(transaction).await,
     }
 }
 

@@ -103,14 +103,10 @@ impl Sqlite {
         self.write_queue.execute(write).await
     }
 
-    /// Begins a transaction that bypasses the queue.
-    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        begin_immediate(self.writer.pool()).await
-    }
-
     /// Takes the write lock, which a read-only file refuses, and releases it again.
     pub(super) async fn probe_write(&self) -> Result<(), DbErr> {
-        self.begin().await?.rollback().await
+        let transaction = begin_immediate(self.writer.pool()).await?;
+        transaction.rollback().await
     }
 
     pub(super) fn observe_statements<F>(&mut self, observe: F)
