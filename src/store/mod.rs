@@ -13,7 +13,7 @@ mod types;
 
 use entity::{event::Model as Event, run, run::Model as Run};
 use sea_orm::sea_query::{Condition, Expr, SelectStatement, UpdateStatement};
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
@@ -117,11 +117,7 @@ impl Store {
         let runs = rows.iter().map(|row| {
             let mut loaded = read::decode_run(row, columns, relations.user)?;
             if let Some(EventPage { spec, .. }) = &relations.events {
-                let events = match &self.database {
-                    Database::Postgres(_) => postgres::decode_event_page(row, loaded.run.id, *spec),
-                    Database::Sqlite(_) => sqlite::decode_event_page(row, loaded.run.id, *spec),
-                };
-                loaded.events = Some(events?);
+                loaded.events = Some(self.decode_event_page(row, loaded.run.id, *spec)?);
             }
             Ok(loaded)
         });
@@ -135,9 +131,28 @@ impl Store {
         run_ids: &[Uuid],
         page: &EventPage,
     ) -> Result<Vec<(usize, PageRows<Event>)>, DbErr> {
+        let rows = match &self.database {
+            Database::Postgres(_) => postgres::read_event_pages(connection, run_ids, page).await?,
+            Database::Sqlite(_) => sqlite::read_event_pages(connection, run_ids, page).await?,
+        };
+        let pages = rows.iter().map(|row| {
+            let position = read::position(row)?;
+            let run_id = run_ids.get(position).copied().unwrap_or_default();
+            Ok((position, self.decode_event_page(row, run_id, page.spec)?))
+        });
+        pages.collect()
+    }
+
+    /// Decodes the page of events that a row holds.
+    fn decode_event_page(
+        &self,
+        row: &QueryResult,
+        run_id: Uuid,
+        spec: EventPageSpec,
+    ) -> Result<PageRows<Event>, DbErr> {
         match &self.database {
-            Database::Postgres(_) => postgres::read_event_pages(connection, run_ids, page).await,
-            Database::Sqlite(_) => sqlite::read_event_pages(connection, run_ids, page).await,
+            Database::Postgres(_) => postgres::decode_event_page(row, run_id, spec),
+            Database::Sqlite(_) => sqlite::decode_event_page(row, run_id, spec),
         }
     }
 
@@ -149,14 +164,18 @@ impl Store {
         condition: &Condition,
         limit: u32,
     ) -> Result<Vec<(usize, u32)>, DbErr> {
-        match &self.database {
+        let rows = match &self.database {
             Database::Postgres(_) => {
-                postgres::count_events(connection, run_ids, condition, limit).await
+                postgres::count_events(connection, run_ids, condition, limit).await?
             }
             Database::Sqlite(_) => {
-                sqlite::count_events(connection, run_ids, condition, limit).await
+                sqlite::count_events(connection, run_ids, condition, limit).await?
             }
-        }
+        };
+        let counts = rows
+            .iter()
+            .map(|row| Ok((read::position(row)?, read::decode_count(row, limit)?)));
+        counts.collect()
     }
 
     /// Inserts a run, and returns it; `None` if its ID is taken.

@@ -111,8 +111,7 @@ pub(crate) async fn count<E: EntityTrait>(
         .take();
     let count = count_all(rows);
     let rows = query_all(connection, &count).await?;
-    let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get("", COUNT))?;
-    Ok(u32::try_from(count).unwrap_or(limit))
+    rows.first().map_or(Ok(0), |row| decode_count(row, limit))
 }
 
 /// The column that holds a count.
@@ -124,6 +123,21 @@ pub(super) fn count_all(rows: SelectStatement) -> SelectStatement {
         .expr_as(Func::count(Expr::col(Asterisk)), COUNT)
         .from_subquery(rows, "counted")
         .take()
+}
+
+/// Decodes a count of up to `limit` rows.
+pub(super) fn decode_count(row: &QueryResult, limit: u32) -> Result<u32, DbErr> {
+    let count: i64 = row.try_get("", COUNT)?;
+    Ok(u32::try_from(count).unwrap_or(limit))
+}
+
+/// The column that holds the position of a run among the requested ones.
+pub(super) const POSITION: &str = "position";
+
+/// Decodes the position of a run among the requested ones.
+pub(super) fn position(row: &QueryResult) -> Result<usize, DbErr> {
+    let position: i64 = row.try_get("", POSITION)?;
+    usize::try_from(position).map_err(|error| DbErr::Type(error.to_string()))
 }
 
 /// Returns the select of the events of one run that match a condition.

@@ -20,7 +20,7 @@ use crate::{
     },
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents,
-        read::{self, COUNT, RUN, events_of_run, page_of_events, read_by_ids, select_runs},
+        read::{self, POSITION, RUN, events_of_run, page_of_events, read_by_ids, select_runs},
     },
 };
 
@@ -32,8 +32,6 @@ const TYPES: &str = "event_types";
 const TIMESTAMPS: &str = "event_timestamps";
 const MESSAGES: &str = "event_messages";
 const DETAILS: &str = "event_details";
-/// The column that holds the position of a run among the requested ones.
-const POSITION: &str = "position";
 
 /// Joins the page of events of each run of a select.
 pub(in crate::store) fn join_event_page(select: &mut SelectStatement, page: &EventPage) {
@@ -46,37 +44,26 @@ pub(in crate::store) fn join_event_page(select: &mut SelectStatement, page: &Eve
     );
 }
 
-/// Reads a page of events for each of these runs, together with the position of the run.
+/// Reads a page of events for each of these runs, as a row with the position of the run.
 pub(in crate::store) async fn read_event_pages(
     connection: &impl ConnectionTrait,
     run_ids: &[Uuid],
     page: &EventPage,
-) -> Result<Vec<(usize, PageRows<event::Model>)>, DbErr> {
+) -> Result<Vec<QueryResult>, DbErr> {
     let events = aggregate(page, Expr::col((RUN, run::Column::Id)));
-    let rows = read_per_run(connection, run_ids, &events).await?;
-    let pages = rows.iter().map(|row| {
-        let position = position(row)?;
-        let run_id = run_ids.get(position).copied().unwrap_or_default();
-        Ok((position, decode_event_page(row, run_id, page.spec)?))
-    });
-    pages.collect()
+    read_per_run(connection, run_ids, &events).await
 }
 
-/// Counts the matching events of each of these runs, up to `limit`.
+/// Counts the matching events of each of these runs, up to `limit`, as a row with the position of the run.
 pub(in crate::store) async fn count_events(
     connection: &impl ConnectionTrait,
     run_ids: &[Uuid],
     condition: &Condition,
     limit: u32,
-) -> Result<Vec<(usize, u32)>, DbErr> {
+) -> Result<Vec<QueryResult>, DbErr> {
     let mut events = events_of_run(condition, Expr::col((RUN, run::Column::Id)));
     events.column(event::Column::Id).limit(limit.into());
-    let rows = read_per_run(connection, run_ids, &read::count_all(events)).await?;
-    let counts = rows.iter().map(|row| {
-        let count: i64 = row.try_get("", COUNT)?;
-        Ok((position(row)?, u32::try_from(count).unwrap_or(limit)))
-    });
-    counts.collect()
+    read_per_run(connection, run_ids, &read::count_all(events)).await
 }
 
 /// Returns the select that aggregates a page of the events of one run to a single row.
@@ -117,18 +104,13 @@ async fn read_per_run(
     let mut values = values.map_or_else(Vec::new, |values| values.0);
     values.push(run_ids.to_vec().into());
     let sql = format!(
-        "SELECT run.position - 1 AS position, events.* \
+        "SELECT run.position - 1 AS {POSITION}, events.* \
          FROM unnest(${}::uuid[]) WITH ORDINALITY AS run (id, position) \
          CROSS JOIN LATERAL ({sql}) AS events",
         values.len()
     );
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
     connection.query_all_raw(statement).await
-}
-
-fn position(row: &QueryResult) -> Result<usize, DbErr> {
-    let position: i64 = row.try_get("", POSITION)?;
-    usize::try_from(position).map_err(|error| DbErr::Type(error.to_string()))
 }
 
 /// Decodes the page of events that a row holds.

@@ -20,15 +20,14 @@ use crate::{
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents, RunColumns,
         read::{
-            self, COUNT, RUN, event_order, events_of_run, page_of_events, read_by_ids, select_runs,
+            self, COUNT, POSITION, RUN, event_order, events_of_run, page_of_events, read_by_ids,
+            select_runs,
         },
     },
 };
 
 /// The column that holds the events of a run: a JSON array of arrays, since SQLite has no arrays.
 const EVENTS: &str = "events";
-/// The column that holds the position of a run among the requested ones.
-const POSITION: &str = "position";
 
 /// Adds the page of events of each run to a select of runs.
 pub(in crate::store) fn select_event_page(select: &mut SelectStatement, page: &EventPage) {
@@ -37,38 +36,27 @@ pub(in crate::store) fn select_event_page(select: &mut SelectStatement, page: &E
     select.expr_as(Expr::SubQuery(None, Box::new(events)), EVENTS);
 }
 
-/// Reads a page of events for each of these runs, together with the position of the run.
+/// Reads a page of events for each of these runs, as a row with the position of the run.
 pub(in crate::store) async fn read_event_pages(
     connection: &impl ConnectionTrait,
     run_ids: &[Uuid],
     page: &EventPage,
-) -> Result<Vec<(usize, PageRows<event::Model>)>, DbErr> {
+) -> Result<Vec<QueryResult>, DbErr> {
     let events = aggregate(page, listed_run_id());
-    let rows = read_per_run(connection, run_ids, &events, EVENTS).await?;
-    let pages = rows.iter().map(|row| {
-        let position = position(row)?;
-        let run_id = run_ids.get(position).copied().unwrap_or_default();
-        Ok((position, decode_event_page(row, run_id, page.spec)?))
-    });
-    pages.collect()
+    read_per_run(connection, run_ids, &events, EVENTS).await
 }
 
-/// Counts the matching events of each of these runs, up to `limit`.
+/// Counts the matching events of each of these runs, up to `limit`, as a row with the position of the run.
 pub(in crate::store) async fn count_events(
     connection: &impl ConnectionTrait,
     run_ids: &[Uuid],
     condition: &Condition,
     limit: u32,
-) -> Result<Vec<(usize, u32)>, DbErr> {
+) -> Result<Vec<QueryResult>, DbErr> {
     let mut events = events_of_run(condition, listed_run_id());
     events.column(event::Column::Id).limit(limit.into());
     let count = read::count_all(events);
-    let rows = read_per_run(connection, run_ids, &count, COUNT).await?;
-    let counts = rows.iter().map(|row| {
-        let count: i64 = row.try_get("", COUNT)?;
-        Ok((position(row)?, u32::try_from(count).unwrap_or(limit)))
-    });
-    counts.collect()
+    read_per_run(connection, run_ids, &count, COUNT).await
 }
 
 /// Returns the select that aggregates a page of the events of one run to a single value. A blob that another writer
@@ -121,11 +109,6 @@ async fn read_per_run(
     let sql = format!("SELECT run.key AS {POSITION}, ({sql}) AS {column} FROM json_each(?) AS run");
     let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
     connection.query_all_raw(statement).await
-}
-
-fn position(row: &QueryResult) -> Result<usize, DbErr> {
-    let position: i64 = row.try_get("", POSITION)?;
-    usize::try_from(position).map_err(|error| DbErr::Type(error.to_string()))
 }
 
 /// An event in the JSON that [`aggregate`] returns.
