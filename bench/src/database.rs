@@ -3,15 +3,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use reqwest::Url;
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, PgPool, SqlitePool, postgres::PgConnectOptions,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
-
-use crate::requests::now;
 
 /// A new, empty database that belongs to one run of a benchmark.
 #[derive(Debug)]
@@ -161,6 +159,15 @@ impl DatabaseClient {
         }
         Ok(())
     }
+}
+
+/// Returns the current time in microseconds, the precision of the database.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the baseline reads the clock for each write, as the server does"
+)]
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
 }
 
 #[cfg(test)]

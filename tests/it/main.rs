@@ -1,10 +1,9 @@
 //! Integration tests: the real router over a real database of the test's own, on SQLite and
 //! PostgreSQL. One file per subject.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::indexing_slicing,
-    missing_docs
+    reason = "a test fails by panicking"
 )]
 
 mod support;

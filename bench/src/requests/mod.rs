@@ -7,7 +7,6 @@ mod verify;
 pub(crate) mod workload;
 
 use anyhow::Result;
-use chrono::{DateTime, SubsecRound, Utc};
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -110,15 +109,6 @@ async fn measure(mut runner: Runner, options: &Options, report: &mut Report) -> 
         }
     }
     runner.stop().await
-}
-
-/// Returns the current time in microseconds, the precision of the database.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the baseline reads the clock for each write, as the server does"
-)]
-pub(crate) fn now() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(6)
 }
 
 fn add_rows(report: &mut Report, workload: Workload, connections: usize, rounds: &[[Cost; 2]]) {

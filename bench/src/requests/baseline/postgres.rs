@@ -11,13 +11,13 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    super::now,
     JsonResult,
     model::{
         AddEvent, AddEvents, ById, Complete, Create, Deep, List, Nested, NestedRun, Run, RunEvent,
         RunRow, User, WriteResponse, WriteRow,
     },
 };
+use crate::database::now;
 
 /// Connections of each pool, as in the server.
 const CONNECTIONS: u32 = 10;

@@ -12,13 +12,13 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    super::now,
     JsonResult,
     model::{
         AddEvent, AddEvents, ById, Complete, Create, Deep, List, Nested, NestedRun, Run, RunRow,
         User, WriteResponse, WriteRow,
     },
 };
+use crate::database::now;
 
 /// Upper limit of connections that read; as in the server, one per processor and at least two.
 const MAX_READERS: usize = 4;

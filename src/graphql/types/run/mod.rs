@@ -8,6 +8,8 @@ mod input;
 mod order;
 mod payload;
 mod sync_run;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub(crate) use change::{SyncChangeKind, SyncRunChange};
