@@ -15,7 +15,7 @@ pub(super) trait Job: Send {
     fn is_cancelled(&self) -> bool;
 
     /// Executes the write and keeps its result.
-    fn execute<'a>(&'a mut self, savepoint: &'a DatabaseTransaction) -> BoxFuture<'a, ()>;
+    fn execute<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> BoxFuture<'a, ()>;
 
     /// Returns whether the write ended with an error or a panic.
     fn has_failed(&self) -> bool;
@@ -51,11 +51,11 @@ where
         self.caller.is_closed()
     }
 
-    fn execute<'a>(&'a mut self, savepoint: &'a DatabaseTransaction) -> BoxFuture<'a, ()> {
+    fn execute<'a>(&'a mut self, transaction: &'a DatabaseTransaction) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             if let Some(write) = self.run.take() {
                 // The closure itself may panic too, before it returns a future.
-                let result = AssertUnwindSafe(async { write(savepoint).await });
+                let result = AssertUnwindSafe(async { write(transaction).await });
                 self.result = Some(result.catch_unwind().await);
             }
         })

@@ -8,13 +8,16 @@ pub(super) mod feed;
 
 use entity::{Details, run};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, UpdateStatement};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait, Statement,
+    StatementBuilder,
+};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::{
     RunColumns,
-    read::{read_by_ids, read_run},
+    read::{read_by_ids, read_run, select_runs},
 };
 use crate::db::Sqlite;
 pub(super) use events::{
@@ -44,12 +47,7 @@ pub(super) async fn insert_run(
         .into_query();
     database
         .transaction(move |connection| {
-            Box::pin(async move {
-                match connection.execute(&insert).await?.rows_affected() {
-                    0 => Ok(None),
-                    _ => read_run(connection, id, columns).await,
-                }
-            })
+            Box::pin(async move { write_run(connection, &insert, id, columns).await })
         })
         .await
 }
@@ -68,13 +66,32 @@ pub(super) async fn update_run(
                 if let Some(details) = details {
                     update.value(run::Column::Details, merged(connection, id, details).await?);
                 }
-                match connection.execute(&update).await?.rows_affected() {
-                    0 => Ok(None),
-                    _ => read_run(connection, id, columns).await,
-                }
+                write_run(connection, &update, id, columns).await
             })
         })
         .await
+}
+
+/// Executes a statement that writes one run, and returns the run if it was written. Both statements are sent to SQLite's
+/// thread together.
+async fn write_run(
+    connection: &impl ConnectionTrait,
+    write: &impl StatementBuilder,
+    id: Uuid,
+    columns: RunColumns,
+) -> Result<Option<run::Model>, DbErr> {
+    let read = select_runs(columns)
+        .and_where(run::Column::Id.eq(id))
+        // Does not count the changes of triggers.
+        .and_where(Expr::cust("changes() > 0"))
+        .take();
+    let write = DbBackend::Sqlite.build(write);
+    let read = DbBackend::Sqlite.build(&read);
+    let sql = format!("{}; {}", write.sql, read.sql);
+    let values = [write.values, read.values].into_iter().flatten().flatten();
+    let both = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
+    let rows = connection.query_all_raw(both).await?;
+    rows.first().map(|row| columns.decode(row)).transpose()
 }
 
 /// Returns the details of a run with these keys set. SQLite has no function that merges two objects key by key:
