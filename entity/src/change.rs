@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::enums::{SyncChangeKind, SyncStatus, UnknownValue, parse};
+use crate::{FromRow, RowReader};
 
 /// A change as stored. On PostgreSQL the table also has the column `xid`, the ID of the writing
 /// transaction, which only the change feed reads.
@@ -63,6 +64,28 @@ impl Model {
     /// Returns [`UnknownValue`] if the stored text is no [`SyncStatus`].
     pub fn status(&self) -> Result<SyncStatus, UnknownValue> {
         parse("status", &self.status)
+    }
+}
+
+impl FromRow for Model {
+    fn read(columns: &mut RowReader<'_>) -> Result<Self, DbErr> {
+        Ok(Self {
+            seq: columns.long("seq")?,
+            run_id: columns.uuid("run_id")?,
+            kind: columns.text("kind")?,
+            previous_status: columns.optional_text("previous_status")?,
+            status: columns.text("status")?,
+            version: columns.integer("version")?,
+            changed_at: columns.instant("changed_at")?,
+            completed_at: columns.optional_instant("completed_at")?,
+            records_processed: columns.integer("records_processed")?,
+            records_failed: columns.integer("records_failed")?,
+            error_message: columns.optional_text("error_message")?,
+            previous_completed_at: columns.optional_instant("previous_completed_at")?,
+            previous_records_processed: columns.optional_integer("previous_records_processed")?,
+            previous_records_failed: columns.optional_integer("previous_records_failed")?,
+            previous_error_message: columns.optional_text("previous_error_message")?,
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
-use crate::Details;
+use crate::{Details, FromRow, RowReader};
 
 /// An event as stored. Events are immutable.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -25,6 +25,19 @@ pub struct Model {
     /// A JSON object; other writers also store JSON `null`.
     #[sea_orm(nullable)]
     pub details: Details,
+}
+
+impl FromRow for Model {
+    fn read(columns: &mut RowReader<'_>) -> Result<Self, DbErr> {
+        Ok(Self {
+            id: columns.uuid("id")?,
+            sync_id: columns.uuid("sync_id")?,
+            event_type: columns.text("event_type")?,
+            timestamp: columns.instant("timestamp")?,
+            message: columns.text("message")?,
+            details: columns.details()?,
+        })
+    }
 }
 
 /// Formats the event for logs: `event 0197… of run 0197…: [chunk] Chunk 1/4 imported`.

@@ -78,10 +78,10 @@ impl TryGetable for Details {
     fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
         let details = if let Some(row) = row.try_as_pg_row() {
             let value = row.try_get_raw(index.as_sqlx_postgres_index());
-            value.map(|value| from_postgres(&value))
+            value.map(Self::from)
         } else if let Some(row) = row.try_as_sqlite_row() {
             let value = row.try_get_raw(index.as_sqlx_sqlite_index());
-            value.map(from_sqlite)
+            value.map(Self::from)
         } else {
             Ok(Self::NotLoaded)
         };
@@ -93,26 +93,30 @@ impl TryGetable for Details {
     }
 }
 
-fn from_postgres(value: &PgValueRef<'_>) -> Details {
-    if value.is_null() {
-        return Details::Null;
+impl From<PgValueRef<'_>> for Details {
+    fn from(value: PgValueRef<'_>) -> Self {
+        if value.is_null() {
+            return Self::Null;
+        }
+        let bytes = value.as_bytes().unwrap_or_default();
+        // The binary format of jsonb starts with a version byte.
+        let text = if value.type_info().name() == "JSONB" {
+            bytes.get(1..).unwrap_or_default()
+        } else {
+            bytes
+        };
+        Self::parse(text)
     }
-    let bytes = value.as_bytes().unwrap_or_default();
-    // The binary format of jsonb starts with a version byte.
-    let text = if value.type_info().name() == "JSONB" {
-        bytes.get(1..).unwrap_or_default()
-    } else {
-        bytes
-    };
-    Details::parse(text)
 }
 
-fn from_sqlite(value: SqliteValueRef<'_>) -> Details {
-    if value.is_null() {
-        return Details::Null;
+impl From<SqliteValueRef<'_>> for Details {
+    fn from(value: SqliteValueRef<'_>) -> Self {
+        if value.is_null() {
+            return Self::Null;
+        }
+        let text = <&[u8] as Decode<Sqlite>>::decode(value).unwrap_or_default();
+        Self::parse(text)
     }
-    let text = <&[u8] as Decode<Sqlite>>::decode(value).unwrap_or_default();
-    Details::parse(text)
 }
 
 impl ValueType for Details {

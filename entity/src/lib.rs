@@ -12,11 +12,13 @@ mod enums;
 pub mod event;
 pub mod feed;
 pub mod feed_position;
+pub mod instant;
 mod json_column;
 mod row_reader;
 pub mod run;
+mod stored;
 pub mod user;
 
 pub use enums::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownValue};
 pub use json_column::{Details, DetailsNotLoaded};
-pub use row_reader::RowReader;
+pub use row_reader::{FromRow, RowReader, UnreadableValue};

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use sea_orm::{QueryResult, entity::prelude::*};
+use sea_orm::entity::prelude::*;
 
 use crate::enums::{SyncEntityType, SyncSource, SyncStatus, UnknownValue, parse};
-use crate::{Details, RowReader};
+use crate::{Details, FromRow, RowReader, UnreadableValue};
 
 /// A run as stored. The table also has the column `sync_duration`, which other applications read; the
 /// server computes durations from the timestamps instead.
@@ -23,7 +23,7 @@ pub struct Model {
     pub status: String,
     /// Start time by the worker's clock.
     pub started_at: DateTimeUtc,
-    /// End time; set if and only if the run has ended.
+    /// End time, which another writer may store before the run has ended.
     pub completed_at: Option<DateTimeUtc>,
     /// Number of records read so far.
     pub records_processed: i32,
@@ -50,38 +50,40 @@ pub struct Model {
     /// Digest (a version 5 UUID) of the call that created the run. It distinguishes a repeated call from
     /// a different run with the same ID. NULL in runs of other writers.
     pub creation_digest: Option<Uuid>,
+    /// The stored values that the fields above cannot represent: those fields hold the nearest value.
+    #[sea_orm(ignore)]
+    pub unreadable: Vec<UnreadableValue>,
 }
 
 impl Model {
-    /// Decodes a row that starts with the table's columns in the order above; without `details` if they were not
-    /// selected.
+    /// Reads the table's columns in the order above; without `details` if they were not selected.
     ///
     /// # Errors
-    /// Returns an error if a column is missing or holds a value of another type.
-    pub fn from_row(row: &QueryResult, with_details: bool) -> Result<Self, DbErr> {
-        let mut columns = RowReader::new(row);
+    /// Returns an error if a column is missing.
+    pub fn read_columns(columns: &mut RowReader<'_>, with_details: bool) -> Result<Self, DbErr> {
         Ok(Self {
-            id: columns.read()?,
-            entity_type: columns.read()?,
-            source: columns.read()?,
-            status: columns.read()?,
-            started_at: columns.read()?,
-            completed_at: columns.read()?,
-            records_processed: columns.read()?,
-            records_created: columns.read()?,
-            records_updated: columns.read()?,
-            records_failed: columns.read()?,
-            triggered_by_id: columns.read()?,
-            error_message: columns.read()?,
+            id: columns.uuid("id")?,
+            entity_type: columns.text("entity_type")?,
+            source: columns.text("source")?,
+            status: columns.text("status")?,
+            started_at: columns.instant("started_at")?,
+            completed_at: columns.optional_instant("completed_at")?,
+            records_processed: columns.integer("records_processed")?,
+            records_created: columns.integer("records_created")?,
+            records_updated: columns.integer("records_updated")?,
+            records_failed: columns.integer("records_failed")?,
+            triggered_by_id: columns.optional_uuid("triggered_by_id")?,
+            error_message: columns.optional_text("error_message")?,
             details: if with_details {
-                columns.read_checked()?
+                columns.details()?
             } else {
                 Details::NotLoaded
             },
-            version: columns.read()?,
-            updated_at: columns.read()?,
-            records_expected: columns.read()?,
-            creation_digest: columns.read()?,
+            version: columns.integer("version")?,
+            updated_at: columns.optional_instant("updated_at")?,
+            records_expected: columns.optional_integer("records_expected")?,
+            creation_digest: columns.optional_uuid("creation_digest")?,
+            unreadable: columns.take_unreadable(),
         })
     }
 
@@ -109,11 +111,17 @@ impl Model {
         parse("status", &self.status)
     }
 
-    /// Returns the microseconds from start to end, at least 0; `None` if the run has no end time.
+    /// Returns whether a column holds a value that its field does not represent.
     #[must_use]
-    pub fn duration_micros(&self) -> Option<i64> {
-        let micros = (self.completed_at? - self.started_at).num_microseconds()?;
-        Some(micros.max(0))
+    pub fn is_unreadable(&self, column: Column) -> bool {
+        let name = column.as_str();
+        self.unreadable.iter().any(|value| value.column == name)
+    }
+}
+
+impl FromRow for Model {
+    fn read(columns: &mut RowReader<'_>) -> Result<Self, DbErr> {
+        Self::read_columns(columns, true)
     }
 }
 

@@ -24,6 +24,9 @@ mod m20261123_000006_keys;
 mod m20261124_000007_pairs;
 mod m20261126_000008_untouched_indexes;
 mod m20261127_000009_ascending;
+mod m20261128_000010_checks;
+mod m20261128_000011_stored_completion;
+mod m20261128_000012_ended_indexes;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -42,6 +45,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_pairs::Migration),
             Box::new(m20261126_000008_untouched_indexes::Migration),
             Box::new(m20261127_000009_ascending::Migration),
+            Box::new(m20261128_000010_checks::Migration),
+            Box::new(m20261128_000011_stored_completion::Migration),
+            Box::new(m20261128_000012_ended_indexes::Migration),
         ]
     }
 }

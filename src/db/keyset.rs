@@ -5,17 +5,36 @@
 
 use sea_orm::DbErr;
 use sea_orm::sea_query::{
-    Condition, Expr, ExprTrait, IntoCondition, Order as SqlOrder, SelectStatement,
+    Condition, Expr, ExprTrait, IntoCondition, Order as SqlOrder, Query, SelectStatement,
+    SubQueryStatement, TableRef,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The position of a row in a list: a decoded cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
-    /// Value of the ordering expression, timestamps and durations in microseconds; `None` if it is NULL.
-    pub value: Option<i64>,
+    /// Value of the ordering expression.
+    pub value: PositionValue,
     /// Id of the row, which breaks ties.
     pub id: Uuid,
+}
+
+/// The value of the ordering expression at a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PositionValue {
+    /// NULL.
+    Null,
+    /// A number; timestamps and durations are in microseconds.
+    Exact(i64),
+    /// A value that a cursor cannot represent: it is looked up in the row with the position's id.
+    Stored,
+}
+
+impl From<Option<i64>> for PositionValue {
+    fn from(value: Option<i64>) -> Self {
+        value.map_or(Self::Null, Self::Exact)
+    }
 }
 
 /// A request for a page of a list.
@@ -94,6 +113,8 @@ impl<T> PageRows<T> {
 /// The order of a list.
 #[derive(Clone, Debug)]
 pub struct KeysetOrder {
+    /// The table of the listed rows.
+    pub table: TableRef,
     /// The ordering expression, as in its index.
     pub by: Expr,
     /// The id column, which breaks ties.
@@ -102,7 +123,7 @@ pub struct KeysetOrder {
     pub nullable: bool,
     /// Largest value first.
     pub descending: bool,
-    /// Converts the value of a [`Position`] to an operand that can be compared with the expression.
+    /// Converts an exact value of a [`Position`] to an operand that can be compared with the expression.
     pub operand: fn(i64) -> Expr,
 }
 
@@ -174,16 +195,16 @@ impl KeysetOrder {
             let Some(bound) = bound else { continue };
             let greater = is_after != self.descending;
             match (section, bound.value) {
-                (Section::Valued, Some(value)) => {
+                (Section::Valued, PositionValue::Exact(_) | PositionValue::Stored) => {
                     let row = Expr::tuple([self.by.clone(), self.id.clone()]);
-                    let position = Expr::tuple([(self.operand)(value), Expr::val(bound.id)]);
+                    let position = Expr::tuple([self.value(bound), Expr::val(bound.id)]);
                     condition = condition.add(if greater {
                         row.gt(position)
                     } else {
                         row.lt(position)
                     });
                 }
-                (Section::Null, None) => {
+                (Section::Null, PositionValue::Null) => {
                     let id = self.id.clone();
                     condition = condition.add(if greater {
                         id.gt(bound.id)
@@ -192,9 +213,11 @@ impl KeysetOrder {
                     });
                 }
                 // Rows without a value come last, after every row that has one.
-                (Section::Null, Some(_)) if !is_after => return None,
-                (Section::Valued, None) if is_after => return None,
-                (Section::Null, Some(_)) | (Section::Valued, None) => {}
+                (Section::Null, PositionValue::Exact(_) | PositionValue::Stored) if !is_after => {
+                    return None;
+                }
+                (Section::Valued, PositionValue::Null) if is_after => return None,
+                _ => {}
             }
         }
         Some(condition)
@@ -221,5 +244,18 @@ impl KeysetOrder {
             .order_by_expr(self.id.clone(), order)
             .limit(limit)
             .take()
+    }
+
+    /// Returns the value of the ordering expression at a position.
+    fn value(&self, position: Position) -> Expr {
+        if let PositionValue::Exact(value) = position.value {
+            return (self.operand)(value);
+        }
+        let stored = Query::select()
+            .expr(self.by.clone())
+            .from(self.table.clone())
+            .and_where(self.id.clone().eq(position.id))
+            .take();
+        Expr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(stored)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use entity::event;
+use entity::{event, instant};
 use sea_orm::sea_query::SelectStatement;
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use super::{Event, Events, filter::EventFilter};
 use crate::{
     db::{
         ScanBudget,
-        keyset::{PageRequest, PageRows, Position},
+        keyset::{PageRequest, PageRows, Position, PositionValue},
     },
     runs::Result,
     store::{count, event_order, read_all, read_by_ids, select_events},
@@ -19,8 +19,13 @@ use crate::{
 /// Returns the position of `event` in a list of events.
 #[must_use]
 pub fn event_position(event: &Event) -> Position {
+    let value = if instant::is_representable(event.timestamp) {
+        PositionValue::Exact(event.timestamp.timestamp_micros())
+    } else {
+        PositionValue::Stored
+    };
     Position {
-        value: Some(event.timestamp.timestamp_micros()),
+        value,
         id: event.id,
     }
 }

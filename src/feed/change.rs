@@ -74,8 +74,8 @@ fn run_before(row: &change::Model, run: &Run) -> Option<Arc<Run>> {
     let mut before = without_details(run);
     before.status = row.previous_status.clone()?;
     before.completed_at = row.previous_completed_at;
-    before.records_processed = row.previous_records_processed?;
-    before.records_failed = row.previous_records_failed?;
+    before.records_processed = row.previous_records_processed.unwrap_or_default();
+    before.records_failed = row.previous_records_failed.unwrap_or_default();
     before.error_message.clone_from(&row.previous_error_message);
     Some(Arc::new(before))
 }

@@ -1,18 +1,13 @@
 //! Bounded reads of the tables behind the feed: the change log `sync_change`, and `sync_event`.
 
-use std::{
-    collections::HashMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use entity::{change, event, run};
+use entity::{FromRow, RowReader, change, event, run};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QueryResult, QuerySelect, QueryTrait, Select, prelude::DateTimeUtc,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait, Select, prelude::DateTimeUtc,
 };
-use tracing::warn;
 use uuid::Uuid;
 
 use super::{
@@ -100,7 +95,8 @@ impl ChangeLog {
     ) -> Result<Rows<Change>, DbErr> {
         let select = change::Entity::find();
         let (rows, next) = self.read(FeedTable::Changes, select, cursor, limit).await?;
-        let rows: Vec<change::Model> = rows.iter().filter_map(parse).collect();
+        let rows = rows.iter().map(change::Model::from_row);
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let runs = self.runs_of(&rows).await?;
         let changes = rows.into_iter().filter_map(|row| {
             let run = runs.get(&row.run_id)?;
@@ -121,12 +117,13 @@ impl ChangeLog {
             select = select.filter(event::Column::SyncId.eq(run_id));
         }
         let (rows, next) = self.read(FeedTable::Events, select, cursor, limit).await?;
-        let events = rows.iter().filter_map(|row| {
-            let cursor = cursor.after_row(row.try_get("", "seq").ok()?);
-            let event = parse(row)?;
-            Some(Arc::new(AddedEvent { cursor, event }))
+        let events = rows.iter().map(|row| {
+            let mut columns = RowReader::new(row)?;
+            let event = Event::read(&mut columns)?;
+            let cursor = cursor.after_row(columns.long("seq")?);
+            Ok(Arc::new(AddedEvent { cursor, event }))
         });
-        Ok((events.collect(), next))
+        Ok((events.collect::<Result<_, DbErr>>()?, next))
     }
 
     /// Returns up to `limit` events of a run from before the feed, oldest first, after the one with this
@@ -152,17 +149,18 @@ impl ChangeLog {
             let after = Expr::tuple([Expr::val(time), Expr::val(id)]);
             select = select.filter(Expr::tuple(key).gt(after));
         }
-        select.all(self.database.read()).await
+        let rows = self.database.read().query_all(select.as_query()).await?;
+        rows.iter().map(Event::from_row).collect()
     }
 
     /// Returns the status of a run; `None` if there is no such run.
     pub(super) async fn status(&self, run_id: Uuid) -> Result<Option<String>, DbErr> {
-        run::Entity::find_by_id(run_id)
+        let select = run::Entity::find_by_id(run_id)
             .select_only()
-            .column(run::Column::Status)
-            .into_tuple()
-            .one(self.database.read())
-            .await
+            .column(run::Column::Status);
+        let row = self.database.read().query_one(select.as_query()).await?;
+        let status = row.map(|row| RowReader::new(&row)?.text("status"));
+        status.transpose()
     }
 
     async fn runs_of(&self, rows: &[change::Model]) -> Result<HashMap<Uuid, Arc<Run>>, DbErr> {
@@ -174,8 +172,11 @@ impl ChangeLog {
         ids.dedup();
         let select = run::Entity::find().filter(run::Column::Id.is_in(ids));
         let rows = self.database.read().query_all(select.as_query()).await?;
-        let runs = rows.iter().filter_map(parse::<Run>);
-        Ok(runs.map(|run| (run.id, Arc::new(run))).collect())
+        let runs = rows.iter().map(|row| {
+            let run = Run::from_row(row)?;
+            Ok((run.id, Arc::new(run)))
+        });
+        runs.collect()
     }
 
     /// Reads up to `limit` rows of `table` after `cursor` in its interval.
@@ -205,22 +206,5 @@ impl ChangeLog {
             _ => None,
         };
         Ok((rows, next))
-    }
-}
-
-/// Parses a row. Logs and leaves out a row that cannot be parsed, so that it does not block the rows after
-/// it.
-fn parse<M: FromQueryResult>(row: &QueryResult) -> Option<M> {
-    // The driver panics on a timestamp beyond chrono's range.
-    match catch_unwind(AssertUnwindSafe(|| M::from_query_result(row, ""))) {
-        Ok(Ok(model)) => Some(model),
-        Ok(Err(error)) => {
-            warn!(%error, "the feed leaves out a row that cannot be parsed");
-            None
-        }
-        Err(_) => {
-            warn!("the feed leaves out a row that cannot be parsed");
-            None
-        }
     }
 }

@@ -12,7 +12,7 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use strum::VariantArray;
 use uuid::Uuid;
 
-use super::Run;
+use super::{Run, duration_micros, ended_at};
 use crate::store::{Store, text_pattern};
 
 /// A range of values. The lower bound is inclusive; the field says whether the upper bound is.
@@ -161,8 +161,8 @@ impl RunFilter {
         [
             started_at.from.map(|from| Column::StartedAt.gte(from)),
             started_at.to.map(|to| Column::StartedAt.lt(to)),
-            completed_at.from.map(|from| Column::CompletedAt.gte(from)),
-            completed_at.to.map(|to| Column::CompletedAt.lt(to)),
+            completed_at.from.map(|from| store.ended_at().gte(from)),
+            completed_at.to.map(|to| store.ended_at().lt(to)),
             duration
                 .from
                 .map(|from| store.duration().gte(operand(from))),
@@ -206,8 +206,8 @@ impl RunFilter {
                 .as_ref()
                 .is_none_or(|values| values.matches(&run.entity_type))
             && self.started_at.holds(Some(run.started_at), |x, to| x < to)
-            && self.completed_at.holds(run.completed_at, |x, to| x < to)
-            && self.duration.holds(run.duration_micros(), |x, to| x <= to)
+            && self.completed_at.holds(ended_at(run), |x, to| x < to)
+            && self.duration.holds(duration_micros(run), |x, to| x <= to)
             && self
                 .records_processed
                 .holds(Some(run.records_processed), |x, to| x <= to)

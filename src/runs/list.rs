@@ -3,17 +3,17 @@
 use std::cmp::Reverse;
 
 use entity::run::{self, Column};
-use sea_orm::sea_query::{Expr, SelectStatement};
+use sea_orm::sea_query::{Expr, IntoTableRef, SelectStatement};
 use strum::VariantArray;
 
 use super::{
-    LoadedRun, Result, Run, RunColumns, RunSelection, Runs, filter::RunFilter,
-    index_support::union_all,
+    LoadedRun, Result, Run, RunColumns, RunSelection, Runs, duration_micros, ended_at,
+    filter::RunFilter, index_support::union_all,
 };
 use crate::{
     db::{
         ScanBudget,
-        keyset::{KeysetOrder, PageRequest, PageRows, Position},
+        keyset::{KeysetOrder, PageRequest, PageRows, Position, PositionValue},
     },
     store::{count, instant, select_runs},
 };
@@ -46,14 +46,31 @@ impl RunOrderField {
     /// Returns the position of `run` in a list ordered by this field.
     #[must_use]
     pub fn position(self, run: &Run) -> Position {
-        let value = match self {
-            Self::StartedAt => Some(run.started_at.timestamp_micros()),
-            Self::CompletedAt => run.completed_at.map(|at| at.timestamp_micros()),
-            Self::Duration => run.duration_micros(),
-            Self::RecordsProcessed => Some(run.records_processed.into()),
-            Self::RecordsFailed => Some(run.records_failed.into()),
+        let is_stored = match self {
+            Self::StartedAt => run.is_unreadable(Column::StartedAt),
+            Self::CompletedAt => run.is_unreadable(Column::CompletedAt),
+            Self::Duration => {
+                run.is_unreadable(Column::StartedAt) || run.is_unreadable(Column::CompletedAt)
+            }
+            Self::RecordsProcessed => run.is_unreadable(Column::RecordsProcessed),
+            Self::RecordsFailed => run.is_unreadable(Column::RecordsFailed),
+        };
+        let value = match self.value(run) {
+            Some(_) if is_stored => PositionValue::Stored,
+            value => value.into(),
         };
         Position { value, id: run.id }
+    }
+
+    /// Returns the value of `run` that this field orders by.
+    fn value(self, run: &Run) -> Option<i64> {
+        match self {
+            Self::StartedAt => Some(run.started_at.timestamp_micros()),
+            Self::CompletedAt => ended_at(run).map(|at| at.timestamp_micros()),
+            Self::Duration => duration_micros(run),
+            Self::RecordsProcessed => Some(run.records_processed.into()),
+            Self::RecordsFailed => Some(run.records_failed.into()),
+        }
     }
 }
 
@@ -81,7 +98,9 @@ impl Runs {
                     .store
                     .read_runs(pool, runs, selection.columns, &relations)
                     .await?;
-                sort(&mut runs, order, page);
+                if !self.store.keeps_order(&relations) {
+                    sort(&mut runs, order, page);
+                }
                 Ok(runs)
             };
             match filter.split_by_value() {
@@ -89,10 +108,11 @@ impl Runs {
                     let lists = filters
                         .iter()
                         .map(|filter| keyset.select(select(filter), page));
-                    let runs = match union_all(lists) {
+                    let mut runs = match union_all(lists) {
                         Some(runs) => read(runs).await?,
                         None => Vec::new(),
                     };
+                    sort(&mut runs, order, page);
                     Ok(PageRows::from_read(runs, page))
                 }
                 _ => keyset.read(select(filter), page, read).await,
@@ -124,7 +144,7 @@ impl Runs {
     fn keyset(&self, order: RunOrder) -> KeysetOrder {
         let (by, nullable, operand): (Expr, bool, fn(i64) -> Expr) = match order.field {
             RunOrderField::StartedAt => (Expr::col(Column::StartedAt), false, instant),
-            RunOrderField::CompletedAt => (Expr::col(Column::CompletedAt), true, instant),
+            RunOrderField::CompletedAt => (self.store.ended_at(), true, instant),
             RunOrderField::Duration => (self.store.duration(), true, self.store.duration_operand()),
             RunOrderField::RecordsProcessed => {
                 (Expr::col(Column::RecordsProcessed), false, Expr::val)
@@ -132,6 +152,7 @@ impl Runs {
             RunOrderField::RecordsFailed => (Expr::col(Column::RecordsFailed), false, Expr::val),
         };
         KeysetOrder {
+            table: run::Entity.into_table_ref(),
             by,
             id: Expr::col(Column::Id),
             nullable,
@@ -141,13 +162,9 @@ impl Runs {
     }
 }
 
-/// Sorts the runs of a page in the direction in which the page is read: a join does not keep their order.
+/// Sorts the runs of a page in the direction in which the page is read.
 fn sort(runs: &mut [LoadedRun], order: RunOrder, page: &PageRequest) {
-    let key = |loaded: &LoadedRun| {
-        let position = order.field.position(&loaded.run);
-        (position.value, position.id)
-    };
-    // Without a join they are in order, and none is moved.
+    let key = |LoadedRun { run, .. }: &LoadedRun| (order.field.value(run), run.id);
     if order.descending == page.from_end {
         runs.sort_unstable_by_key(key);
     } else {

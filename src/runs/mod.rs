@@ -6,6 +6,7 @@
 
 mod change_signal;
 pub mod commands;
+mod end;
 mod error;
 pub mod filter;
 mod index_support;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use change_signal::ChangeSignal;
 pub(crate) use change_signal::ChangeSubscriber;
+pub use end::{duration_micros, ended_at};
 pub use entity::{run::Model as Run, user::Model as User};
 pub use error::{Error, Result};
 pub use list::{RunOrder, RunOrderField};

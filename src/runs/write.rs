@@ -190,7 +190,7 @@ impl Runs {
             update.value(Column::CompletedAt, at);
             update.and_where(Column::StartedAt.lte(at));
         } else {
-            update.value(Column::CompletedAt, self.now_or_start());
+            update.value(Column::CompletedAt, self.stored_end_or_now());
         }
         if let Some(message) = &outcome.error_message {
             update.value(Column::ErrorMessage, message.as_str());
@@ -245,7 +245,7 @@ impl Runs {
         update
             .table(run::Entity)
             .value(Column::Status, SyncStatus::Cancelled.as_ref())
-            .value(Column::CompletedAt, self.now_or_start());
+            .value(Column::CompletedAt, self.stored_end_or_now());
         if let Some(reason) = &cancel.reason {
             update.value(Column::ErrorMessage, reason.as_str());
         }
@@ -258,11 +258,12 @@ impl Runs {
         Ok(runs)
     }
 
-    /// The end time of a run that ends now. The worker's clock may be ahead of the server's, but a run cannot end before
-    /// it started.
-    fn now_or_start(&self) -> FunctionCall {
+    /// The end time of a run that ends without saying when: the one that another writer has stored, or else now. The
+    /// worker's clock may be ahead of the server's, but a run cannot end before it started.
+    fn stored_end_or_now(&self) -> FunctionCall {
         let now = Expr::val(self.clock.now());
-        Func::greatest([now, Expr::col(Column::StartedAt)])
+        let now_or_start = Func::greatest([now, Expr::col(Column::StartedAt)]);
+        Func::coalesce([Expr::col(Column::CompletedAt), now_or_start.into()])
     }
 
     /// Executes an update of one run whose condition holds the rules. Reads the run if the condition does not hold.

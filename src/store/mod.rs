@@ -36,7 +36,15 @@ impl Store {
         Self { database }
     }
 
-    /// Returns the duration of a run, as the database computes and indexes it.
+    /// Returns the end of a run that has ended, as the database indexes it.
+    pub(crate) fn ended_at(&self) -> Expr {
+        match &self.database {
+            Database::Postgres(_) => postgres::ended_at(),
+            Database::Sqlite(_) => sqlite::ended_at(),
+        }
+    }
+
+    /// Returns the duration of a run that has ended, as the database computes and indexes it.
     pub(crate) fn duration(&self) -> Expr {
         match &self.database {
             Database::Postgres(_) => postgres::duration(),
@@ -91,7 +99,16 @@ impl Store {
         read::read_run(self.read(), id, columns).await
     }
 
-    /// Reads the runs that `runs` selects with these columns, and what belongs to them, in no particular order.
+    /// Returns whether [`read_runs`](Self::read_runs) returns the runs in the order in which they are selected. SQLite
+    /// joins row by row; PostgreSQL may join in another order.
+    pub(crate) fn keeps_order(&self, relations: &RunRelations) -> bool {
+        match &self.database {
+            Database::Postgres(_) => !relations.user && relations.events.is_none(),
+            Database::Sqlite(_) => true,
+        }
+    }
+
+    /// Reads the runs that `runs` selects with these columns, and what belongs to them.
     pub(crate) async fn read_runs(
         &self,
         connection: &impl ConnectionTrait,

@@ -1,13 +1,13 @@
 //! Reading runs and events: the statements that both databases share.
 
 use chrono::DateTime;
-use entity::{event, run, user};
+use entity::{FromRow, RowReader, event, run, user};
 use sea_orm::sea_query::{
-    Asterisk, Condition, Expr, ExprTrait, Func, JoinType, Query, SelectStatement,
+    Asterisk, Condition, Expr, ExprTrait, Func, IntoTableRef, JoinType, Query, SelectStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable,
-    PrimaryKeyToColumn, QueryResult,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn,
+    QueryResult,
 };
 use uuid::Uuid;
 
@@ -49,14 +49,12 @@ pub(super) async fn query_all(
 }
 
 /// Executes a select of all columns of a table and decodes its rows.
-pub(crate) async fn read_all<M: FromQueryResult>(
+pub(crate) async fn read_all<M: FromRow>(
     connection: &impl ConnectionTrait,
     select: &SelectStatement,
 ) -> Result<Vec<M>, DbErr> {
     let rows = query_all(connection, select).await?;
-    rows.iter()
-        .map(|row| M::from_query_result(row, ""))
-        .collect()
+    rows.iter().map(M::from_row).collect()
 }
 
 /// Reads the rows with these IDs, those that exist, in no particular order.
@@ -66,7 +64,7 @@ pub(crate) async fn read_by_ids<E>(
 ) -> Result<Vec<E::Model>, DbErr>
 where
     E: EntityTrait,
-    E::Model: Send,
+    E::Model: FromRow + Send,
 {
     let mut models = Vec::with_capacity(ids.len());
     for ids in ids.chunks(MAX_IDS) {
@@ -172,10 +170,11 @@ pub(super) fn decode_run(
     columns: RunColumns,
     user: bool,
 ) -> Result<LoadedRun, DbErr> {
+    let mut reader = RowReader::new(row)?;
     Ok(LoadedRun {
-        run: columns.decode(row)?,
+        run: columns.read(&mut reader)?,
         user: if user {
-            user::Model::from_query_result_optional(row, USER_PREFIX)?
+            user::Model::read_joined(&mut reader)?
         } else {
             None
         },
@@ -186,6 +185,7 @@ pub(super) fn decode_run(
 /// The order of events: by time.
 pub(crate) fn event_order(descending: bool) -> KeysetOrder {
     KeysetOrder {
+        table: event::Entity.into_table_ref(),
         by: Expr::col(event::Column::Timestamp),
         id: Expr::col(event::Column::Id),
         nullable: false,

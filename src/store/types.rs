@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use entity::{SyncSource, event::Model as Event, run, run::Model as Run, user::Model as User};
+use entity::{
+    RowReader, SyncSource, event::Model as Event, run, run::Model as Run, user::Model as User,
+};
 use sea_orm::{
     DbErr, IdenStatic, Iterable, QueryResult,
     sea_query::{Condition, Expr},
@@ -42,7 +44,12 @@ impl RunColumns {
 
     /// Decodes a row that starts with these columns.
     pub(super) fn decode(self, row: &QueryResult) -> Result<Run, DbErr> {
-        Run::from_row(row, self == Self::All)
+        self.read(&mut RowReader::new(row)?)
+    }
+
+    /// Reads these columns of a row.
+    pub(super) fn read(self, row: &mut RowReader<'_>) -> Result<Run, DbErr> {
+        Run::read_columns(row, self == Self::All)
     }
 }
 

@@ -154,13 +154,7 @@ fn the_configuration_page_lists_the_settings_of_help() {
 
 #[test]
 fn guarantees_refer_to_existing_tests() {
-    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let tests: String = fs::read_dir(files)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.is_file())
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+    let tests = contents_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"));
     let guarantees = read("docs/guarantees.md");
     let is_name = |text: &&str| {
         let is_identifier = |c: char| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit();
@@ -175,4 +169,19 @@ fn guarantees_refer_to_existing_tests() {
             "there is no test {name}"
         );
     }
+}
+
+/// The contents of all files in a folder and its folders.
+fn contents_of(folder: &Path) -> String {
+    let paths = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let contents = paths.map(|path| {
+        if path.is_dir() {
+            contents_of(&path)
+        } else {
+            fs::read_to_string(path).unwrap()
+        }
+    });
+    contents.collect()
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    db::keyset::Position,
+    db::keyset::{Position, PositionValue},
     feed::{EventCursor, FeedCursor},
     runs::{Error, Result, RunOrderField},
 };
@@ -40,23 +40,30 @@ impl List {
     }
 
     /// Returns whether a row of this list can have this value. The checksum does not prevent forgery.
-    fn allows(self, value: Option<i64>) -> bool {
+    fn allows(self, value: PositionValue) -> bool {
         const TEN_THOUSAND_YEARS: i64 = 10_000 * 366 * 86_400 * 1_000_000;
         let is_instant = |micros| {
             let instant = DateTime::from_timestamp_micros(micros);
             instant.is_some_and(|instant| (0..=9999).contains(&instant.year()))
         };
+        let value = match value {
+            PositionValue::Stored => return true,
+            PositionValue::Null => {
+                return matches!(
+                    self,
+                    Self::Runs(RunOrderField::CompletedAt | RunOrderField::Duration)
+                );
+            }
+            PositionValue::Exact(value) => value,
+        };
         match (self, value) {
-            (Self::Runs(RunOrderField::CompletedAt | RunOrderField::Duration), None) => true,
-            (_, None) => false,
-            (Self::Runs(RunOrderField::Duration), Some(micros)) => {
+            (Self::Runs(RunOrderField::Duration), micros) => {
                 (0..=TEN_THOUSAND_YEARS).contains(&micros)
             }
-            (
-                Self::Runs(RunOrderField::RecordsProcessed | RunOrderField::RecordsFailed),
-                Some(count),
-            ) => i32::try_from(count).is_ok(),
-            (_, Some(micros)) => is_instant(micros),
+            (Self::Runs(RunOrderField::RecordsProcessed | RunOrderField::RecordsFailed), count) => {
+                i32::try_from(count).is_ok()
+            }
+            (_, micros) => is_instant(micros),
         }
     }
 }
@@ -71,7 +78,7 @@ pub(crate) fn encode_position(list: List, position: Position) -> String {
 /// # Errors
 /// Returns [`Error::BadCursor`] if the cursor is malformed or belongs to another list.
 pub(crate) fn decode_position(list: List, text: &str) -> Result<Position> {
-    let (value, id): (Option<i64>, [u8; 16]) = decode(list.tag(), text)?;
+    let (value, id): (PositionValue, [u8; 16]) = decode(list.tag(), text)?;
     if !list.allows(value) {
         return Err(Error::BadCursor(BAD_CURSOR));
     }
@@ -104,7 +111,7 @@ pub(crate) fn encode_added_events(cursor: &EventCursor) -> String {
 pub(crate) fn decode_added_events(text: &str) -> Result<EventCursor> {
     let cursor = decode(ADDED_EVENTS_TAG, text)?;
     match cursor {
-        EventCursor::Adopted(micros, _) if !List::Events.allows(Some(micros)) => {
+        EventCursor::Adopted(micros, _) if !List::Events.allows(PositionValue::Exact(micros)) => {
             Err(Error::BadCursor(BAD_CURSOR))
         }
         cursor => Ok(cursor),
@@ -146,7 +153,7 @@ mod tests {
     #[test]
     fn an_encoded_cursor_decodes_to_its_position() {
         let position = Position {
-            value: Some(1_790_000_000_123_456),
+            value: PositionValue::Exact(1_790_000_000_123_456),
             id: Uuid::from_u128(7),
         };
         let text = encode_position(STARTED_AT, position);
@@ -158,7 +165,7 @@ mod tests {
         let text = encode_position(
             STARTED_AT,
             Position {
-                value: Some(1),
+                value: PositionValue::Exact(1),
                 id: Uuid::nil(),
             },
         );
@@ -172,7 +179,7 @@ mod tests {
         let text = encode_position(
             STARTED_AT,
             Position {
-                value: Some(-5),
+                value: PositionValue::Exact(-5),
                 id: Uuid::max(),
             },
         );
@@ -197,9 +204,12 @@ mod tests {
             )
         };
         for (list, value) in [
-            (STARTED_AT, None),
-            (STARTED_AT, Some(i64::MAX)),
-            (List::Runs(RunOrderField::Duration), Some(-1)),
+            (STARTED_AT, PositionValue::Null),
+            (STARTED_AT, PositionValue::Exact(i64::MAX)),
+            (
+                List::Runs(RunOrderField::Duration),
+                PositionValue::Exact(-1),
+            ),
         ] {
             assert!(decode_position(list, &forged(list, value)).is_err());
         }

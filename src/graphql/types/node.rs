@@ -15,7 +15,7 @@ use crate::{graphql::context::ContextExt, runs::Result};
 ))]
 pub(crate) enum Node {
     /// A run.
-    Run(SyncRun),
+    Run(Box<SyncRun>),
     /// An event.
     Event(SyncEvent),
     /// A user.
@@ -30,7 +30,7 @@ impl Node {
         let (run, event, user) =
             futures_util::try_join!(loaders.run(id), loaders.event(id), loaders.user(id))?;
         Ok(run
-            .map(|run| Self::Run(run.into()))
+            .map(|run| Self::Run(Box::new(run.into())))
             .or_else(|| event.map(|event| Self::Event(event.into())))
             .or_else(|| user.map(|user| Self::User(user.into()))))
     }

@@ -2,6 +2,7 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime as ChronoDateTime, Datelike, SecondsFormat, Utc};
+use entity::instant;
 use serde::{Serialize, Serializer};
 
 use super::id::MAX_QUOTED_CHARS;
@@ -12,7 +13,8 @@ use crate::clock::to_microseconds;
 pub(crate) struct DateTime(pub(crate) ChronoDateTime<Utc>);
 
 /// An ISO 8601 date and time with an offset, as in RFC 3339. Output is always in UTC (`Z`) with
-/// microseconds, such as `2026-11-23T09:30:00.000000Z`. Input without an offset is rejected.
+/// microseconds, such as `2026-11-23T09:30:00.000000Z`. Input without an offset is rejected. A stored
+/// time before the year 0 or after 9999 is returned as the first or last microsecond of these years.
 #[Scalar(name = "DateTime")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -31,7 +33,7 @@ impl ScalarType for DateTime {
 
 impl DateTime {
     fn text(self) -> String {
-        self.0.to_rfc3339_opts(SecondsFormat::Micros, true)
+        instant::clamp(self.0).to_rfc3339_opts(SecondsFormat::Micros, true)
     }
 }
 

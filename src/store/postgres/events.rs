@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use entity::{Details, event, run};
+use entity::{Details, event, instant, run};
 use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{
     Asterisk, Condition, Expr, ExprTrait, JoinType, Query, SelectStatement, Value,
@@ -124,7 +123,8 @@ pub(in crate::store) fn decode_event_page(
     // NULL if there are no events.
     let ids: Vec<Uuid> = array(row, IDS)?;
     let mut types = array::<String>(row, TYPES)?.into_iter();
-    let mut timestamps = array::<DateTime<Utc>>(row, TIMESTAMPS)?.into_iter();
+    // The driver panics on a timestamp that `chrono` lacks, but not on its microseconds.
+    let mut timestamps = array::<i64>(row, TIMESTAMPS)?.into_iter();
     let mut messages = array::<String>(row, MESSAGES)?.into_iter();
     let mut details = if spec.with_details {
         array::<Option<String>>(row, DETAILS)?.into_iter()
@@ -136,7 +136,7 @@ pub(in crate::store) fn decode_event_page(
             id,
             sync_id: run_id,
             event_type: types.next()?,
-            timestamp: timestamps.next()?,
+            timestamp: instant::from_postgres(timestamps.next()?),
             message: messages.next()?,
             details: match details.next() {
                 Some(text) => text.map_or(Details::Null, |text| Details::parse(text.as_bytes())),
@@ -152,7 +152,7 @@ where
     Vec<T>: Type<sqlx::Postgres> + for<'row> Decode<'row, sqlx::Postgres>,
 {
     let array: Option<Vec<T>> = row
-        .try_get(column)
+        .try_get_unchecked(column)
         .map_err(|error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))))?;
     Ok(array.unwrap_or_default())
 }

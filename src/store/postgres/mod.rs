@@ -18,12 +18,19 @@ use serde_json::{Map, Value as Json};
 use super::RunColumns;
 use crate::db::Postgres;
 
-/// The duration of a run, exactly as the index on it has it: NULL if the run has no end time, never negative.
+/// The end of a run that has ended, exactly as the index on it has it: NULL if the run is open, whatever another writer
+/// has stored in `completed_at`.
+pub(super) fn ended_at() -> Expr {
+    Expr::cust("(CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN completed_at END)")
+}
+
+/// The duration of a run that has ended, exactly as the index on it has it: NULL if the run is open or its times are
+/// infinite, never negative.
 pub(super) fn duration() -> Expr {
     Expr::cust(
-        "(CASE WHEN completed_at < started_at THEN interval '0' \
-         WHEN isfinite(completed_at) AND isfinite(started_at) \
-         THEN completed_at - started_at END)",
+        "(CASE WHEN status IN ('completed', 'failed', 'cancelled') \
+         AND isfinite(completed_at) AND isfinite(started_at) \
+         THEN greatest(completed_at - started_at, interval '0') END)",
     )
 }
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use entity::{Details, event, run};
+use entity::{Details, event, instant, run};
 use sea_orm::sea_query::{
     Condition, Expr, ExprTrait, Func, OnConflict, Query, SelectStatement, SubQueryStatement,
 };
@@ -74,7 +73,7 @@ fn aggregate(page: &EventPage, run_id: Expr) -> SelectStatement {
     let mut columns = vec![
         Expr::from(Func::cust("hex").arg(Expr::col(Column::Id))),
         text(Column::EventType),
-        Expr::col(Column::Timestamp),
+        text(Column::Timestamp),
         text(Column::Message),
     ];
     if page.spec.with_details {
@@ -116,7 +115,7 @@ async fn read_per_run(
 struct EventRow(
     Uuid,
     String,
-    DateTime<Utc>,
+    String,
     String,
     #[serde(default)] Option<String>,
 );
@@ -141,7 +140,8 @@ pub(in crate::store) fn decode_event_page(
             id,
             sync_id: run_id,
             event_type,
-            timestamp,
+            timestamp: instant::parse(&timestamp)
+                .unwrap_or_else(|| instant::place_of(timestamp.as_bytes())),
             message,
             details: match details {
                 _ if !spec.with_details => Details::NotLoaded,

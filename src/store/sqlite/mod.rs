@@ -24,9 +24,15 @@ pub(super) use events::{
     add_events, count_events, decode_event_page, read_event_pages, select_event_page,
 };
 
-/// The duration of a run in microseconds, a generated column: NULL if the run has no end time, never negative.
+/// The end of a run that has ended, a generated column: NULL if the run is open, whatever another writer has stored in
+/// `completed_at`.
+pub(super) fn ended_at() -> Expr {
+    Expr::col("ended_at")
+}
+
+/// The duration of a run that has ended in microseconds, a generated column: NULL if the run is open, never negative.
 pub(super) fn duration() -> Expr {
-    Expr::col("duration_us")
+    Expr::col("ended_duration_us")
 }
 
 /// Returns the condition that `column` contains `text`, ignoring case. LIKE ignores the case of ASCII letters only; the

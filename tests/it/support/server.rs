@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 use sync_history::{
@@ -72,6 +73,18 @@ impl TestServer {
     /// Starts a server with a copy of the predecessor's database, which is on PostgreSQL.
     pub(crate) async fn start_on_existing_database() -> Self {
         Self::open(Cluster::get().existing_database().await).await
+    }
+
+    /// Starts a server with a file that an earlier version created, whose tables have no constraints on values.
+    pub(crate) async fn start_on_earlier_sqlite_database() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = sqlite_url(&folder);
+        let connection = sea_orm::Database::connect(&url).await.unwrap();
+        Migrator::up(&connection, Some(9)).await.unwrap();
+        let user = "INSERT INTO \"user\" VALUES (randomblob(16), 'a@example.test', 'A')";
+        connection.execute_unprepared(user).await.unwrap();
+        connection.close().await.unwrap();
+        Self::serve(url, folder, Options::default()).await
     }
 
     /// Starts a server with the database at `url`.

@@ -222,7 +222,7 @@ impl SyncRun {
     }
 
     /// When the run ended; null while the run is open. Never null if the status is COMPLETED, FAILED or
-    /// CANCELLED.
+    /// CANCELLED, unless the stored time cannot be represented, as `errorMessage` then says.
     async fn completed_at(&self) -> Option<DateTime> {
         values::completed_at(&self.run)
     }
@@ -268,7 +268,7 @@ impl SyncRun {
     }
 
     /// Why the run failed or was cancelled; null if no reason was reported. If `status`, `source` or
-    /// `entityType` is UNKNOWN, or the stored details cannot be read, it starts with the reason for that.
+    /// `entityType` is UNKNOWN, or a stored value cannot be represented, it starts with what is stored.
     async fn error_message(&self) -> Option<String> {
         values::error_message(&self.run)
     }

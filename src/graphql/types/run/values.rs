@@ -1,27 +1,30 @@
 //! Values of a run that are derived from its row. Resolvers and the table of fields both call these.
 
-use entity::Details;
+use entity::{Details, instant};
 
 use crate::{
     graphql::types::scalars::DateTime,
-    runs::{Run, status},
+    runs::{self, Run, status},
 };
 
 fn has_ended(run: &Run) -> bool {
     run.status().is_ok_and(status::has_ended)
 }
 
-/// Returns when the run ended, `None` if it is open.
+/// Returns when the run ended, `None` if it is open or the stored time cannot be represented.
 pub(super) fn completed_at(run: &Run) -> Option<DateTime> {
     // Rows from before adoption may have ended without a completion time. The latest known time is
     // the best estimate.
     let latest = || run.updated_at.unwrap_or(run.started_at);
-    has_ended(run).then(|| DateTime(run.completed_at.unwrap_or_else(latest)))
+    let ended_at = has_ended(run).then(|| run.completed_at.unwrap_or_else(latest));
+    ended_at
+        .filter(|at| instant::is_representable(*at))
+        .map(DateTime)
 }
 
 /// Returns when the run last changed. Rows from before adoption have no such time until they change.
 pub(super) fn updated_at(run: &Run) -> DateTime {
-    let latest = run.updated_at.or(run.completed_at);
+    let latest = run.updated_at.or(runs::ended_at(run));
     DateTime(latest.unwrap_or(run.started_at))
 }
 
@@ -31,8 +34,7 @@ pub(super) fn updated_at(run: &Run) -> DateTime {
     reason = "exact for 285 years of microseconds"
 )]
 pub(super) fn duration_seconds(run: &Run) -> Option<f64> {
-    let micros = run.duration_micros().filter(|_| has_ended(run))?;
-    Some(micros as f64 / 1e6)
+    runs::duration_micros(run).map(|micros| micros as f64 / 1e6)
 }
 
 /// Returns the fraction of the expected records that has been processed, `None` if it is unknown.
@@ -64,12 +66,16 @@ fn unreadable_values(run: &Run) -> Option<String> {
         let (column, text) = (unknown.column, unknown.text);
         format!("The stored {column} is `{text}`, which this server does not know.")
     });
+    let values = run.unreadable.iter().map(|unreadable| {
+        let (column, value) = (unreadable.column, &unreadable.value);
+        format!("The stored {column} is `{value}`, which cannot be represented.")
+    });
     let details = match &run.details {
         Details::Unreadable(reason) => {
             Some(format!("The stored details cannot be read: {reason}."))
         }
         _ => None,
     };
-    let sentences: Vec<String> = enums.chain(details).collect();
+    let sentences: Vec<String> = enums.chain(values).chain(details).collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
