@@ -119,6 +119,11 @@ fn attack_by_depth_is_rejected() {
         let message = rejection(&text);
         assert!(message.contains(expected), "{expected}: {message}");
     }
+    // What follows is not parsed.
+    for open in ["{ a ", "{ a(b: [", "{ a(b: {c: ", "query($a: [[[[[[["] {
+        let text = format!("{} }} query b {{ a }} fragment c on D {{ e }}", open.repeat(70));
+        assert!(validate(&text, json!({})).is_err());
+    }
     // Fragments nest deeper than brackets.
     let fragment = |n| format!("fragment f{n} on Query {{ a {{ ...f{} }} }} ", n + 1);
     let fragments: String = (0..90).map(fragment).collect();
