@@ -45,6 +45,11 @@ impl FeedCursor {
         self.feed
     }
 
+    /// Returns whether nothing lies between the two positions, and so the next row is in a later interval.
+    pub(super) fn is_at_interval_end(&self) -> bool {
+        self.base == self.upto
+    }
+
     /// Returns the cursor after the row `seq` of the same interval.
     pub(super) fn after_row(&self, seq: i64) -> Self {
         Self {

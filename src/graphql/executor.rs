@@ -3,7 +3,8 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
-    Name, Request, Response, ServerError, Value, indexmap::IndexMap, parser::types::OperationType,
+    Name, Pos, Request, Response, ServerError, Value, indexmap::IndexMap,
+    parser::types::OperationType,
 };
 use futures_util::{FutureExt, Stream};
 use tokio::time;
@@ -46,7 +47,7 @@ impl Executor {
     #[must_use]
     pub fn new(runs: Runs, feed: ChangeFeed, limits: GraphqlLimits) -> Self {
         let loaders = Loaders::new(&runs, feed.clone());
-        let live = LiveSubscriptions::new(feed.clone(), limits.catch_up_time);
+        let live = LiveSubscriptions::new(feed.clone(), loaders.clone(), limits.catch_up_time);
         Self {
             schema: schema::build(runs, feed, loaders, &limits),
             live: Arc::new(live),
@@ -108,16 +109,24 @@ impl Executor {
         })
     }
 
-    /// Executes a subscription. A client that reconnects passes the cursor it received last, which
-    /// replaces the `after` argument of the request.
-    pub fn subscribe(
+    /// Starts a subscription: what is committed after this returns is delivered. A client that
+    /// reconnects passes the cursor it received last, which replaces the `after` argument of the request.
+    ///
+    /// # Errors
+    /// Returns the response to the request if the database is unavailable.
+    pub async fn subscribe(
         &self,
         prepared: PreparedRequest,
         last: Option<String>,
         request_id: String,
-    ) -> impl Stream<Item = Output> + Send + use<> {
-        self.live
-            .subscribe(self.schema.clone(), prepared, request_id, last)
+    ) -> Result<impl Stream<Item = Output> + Send + use<>, Box<Response>> {
+        let schema = self.schema.clone();
+        let id = request_id.clone();
+        let output = self.live.subscribe(schema, prepared, id, last).await;
+        output.map_err(|error| {
+            let error = async_graphql::Error::from(error).into_server_error(Pos::default());
+            Box::new(sanitize(Response::from_errors(vec![error]), &request_id))
+        })
     }
 }
 

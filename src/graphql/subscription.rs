@@ -49,9 +49,12 @@ impl Subscription {
             filter: filter.unwrap_or_default().parse()?,
             kinds: kinds.into_iter().map(Into::into).collect(),
         };
-        let after = range.start_after(after).as_deref().map(decode_changes);
+        let after = match range.start_after(after) {
+            Some(cursor) => Some(decode_changes(&cursor)?),
+            None => range.start(),
+        };
         let changes = range
-            .deliver(ctx.feed(), topic, after.transpose()?, encode_changes)
+            .deliver(ctx.feed(), topic, after, encode_changes)
             .await?;
         Ok(changes.map(|change| Ok(change?.item.into())))
     }

@@ -81,7 +81,7 @@ async fn try_execute(
         .start_operation(&principal, prepared.cost)?;
     if media == MediaType::EventStream {
         let stream = sse::execute(state, prepared, principal, slot, last_event_id, request_id);
-        return Ok(stream.await);
+        return stream.await.map_err(Rejection::Unavailable);
     }
     if prepared.operation == OperationType::Subscription {
         return Err(Rejection::Request(RequestError::new(
@@ -124,6 +124,9 @@ async fn prepare(
     Ok(prepared)
 }
 
+/// Seconds after which a client should try again when the database is unavailable.
+const RETRY_AFTER_SECONDS: u16 = 1;
+
 /// Why a request is not executed.
 enum Rejection {
     Auth(AuthError),
@@ -131,6 +134,8 @@ enum Rejection {
     /// The document is invalid, or exceeds a limit.
     Validation(Box<GraphQlResponse>),
     RateLimit(RateLimitError),
+    /// The database is unavailable.
+    Unavailable(Box<GraphQlResponse>),
 }
 
 impl From<AuthError> for Rejection {
@@ -171,6 +176,13 @@ impl Rejection {
             }
             Self::Validation(body) if media == MediaType::EventStream => sse::single(&body),
             Self::Validation(body) => respond(rejected_status(media), &body, media, request_id),
+            Self::Unavailable(body) => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let mut response = respond(status, &body, media, request_id);
+                let headers = response.headers_mut();
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+                response
+            }
             Self::RateLimit(error) => {
                 let body = error_response(ErrorCode::RateLimited, error.message);
                 let status = StatusCode::TOO_MANY_REQUESTS;

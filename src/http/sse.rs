@@ -32,6 +32,9 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 /// Executes an operation and streams its responses. The stream ends without `complete`, so that the client
 /// reconnects, when the server shuts down, the client is too slow, the database is unavailable or the
 /// principal's credential is no longer valid.
+///
+/// # Errors
+/// Returns the response to a subscription that cannot begin, since the database is unavailable.
 pub(super) async fn execute(
     state: &AppState,
     prepared: PreparedRequest,
@@ -39,12 +42,13 @@ pub(super) async fn execute(
     slot: Slot,
     last_event_id: Option<String>,
     request_id: &str,
-) -> Response {
+) -> Result<Response, Box<GraphQlResponse>> {
     if prepared.operation != OperationType::Subscription {
-        return single(&state.graphql.execute(prepared, request_id).await);
+        return Ok(single(&state.graphql.execute(prepared, request_id).await));
     }
     let request_id = request_id.to_owned();
     let output = state.graphql.subscribe(prepared, last_event_id, request_id);
+    let output = output.await?;
     let now = state.auth.clock().now();
     let shutdown = state.shutdown.clone().cancelled_owned();
     let interrupted = async move {
@@ -67,7 +71,7 @@ pub(super) async fn execute(
         })
         .flat_map(|output| stream::iter(output.map_or_else(|| vec![complete()], events)))
         .take_until(interrupted);
-    respond(events)
+    Ok(respond(events))
 }
 
 /// Streams a single response. Request errors are sent this way too: clients treat an HTTP error as a lost

@@ -126,7 +126,10 @@ async fn follow(
         let Ok(prepared) = replica.prepare(request, &principal(), "race") else {
             panic!("the request is rejected")
         };
-        let mut output = pin!(replica.subscribe(prepared, None, "race".to_owned()));
+        let Ok(output) = replica.subscribe(prepared, None, "race".to_owned()).await else {
+            panic!("the database is unavailable")
+        };
+        let mut output = pin!(output);
         let limit = received.len() + usize::try_from(random.below(60)).unwrap();
         while received.len() <= limit {
             let next = tokio::time::timeout(Duration::from_secs(2), output.next()).await;

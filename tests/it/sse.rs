@@ -64,6 +64,18 @@ impl Events {
 
 #[apply(on_both_databases)]
 #[tokio::test]
+async fn a_subscription_has_begun_when_the_response_head_arrives(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    for _ in 0..12 {
+        let mut events = Events::open(&server, json!({"query": WATCH}), None).await;
+        server.create_stock_run().await;
+        let event = events.next().await.unwrap();
+        assert_eq!(event.data["data"]["syncRunChanged"]["status"], "PENDING");
+    }
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
 async fn the_id_of_each_event_resumes_after_it(
     database: DatabaseKind,
     #[values(

@@ -55,6 +55,21 @@ async fn subscribers_receive_creation_start_and_completion(database: DatabaseKin
 
 #[apply(on_both_databases)]
 #[tokio::test]
+async fn a_subscription_has_begun_when_the_socket_answers_later_messages(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    for _ in 0..12 {
+        let mut socket = Socket::open(&server.url).await;
+        socket.subscribe(WATCH, json!({})).await;
+        socket.send(&json!({"type": "ping"})).await;
+        assert_eq!(socket.receive().await, json!({"type": "pong"}));
+        let id = server.create_stock_run().await;
+        let data = socket.data().await;
+        assert_eq!(data["syncRunChanged"]["run"]["id"], json!(id));
+    }
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
 async fn without_a_cursor_subscribers_receive_only_new_changes(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let before = server.create_stock_run().await;

@@ -8,7 +8,9 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::watch;
 
 use crate::{
-    feed::{Backfill, ChangeFeed, Delivery, LiveStream, StreamEnd, TailPosition, Topic},
+    feed::{
+        Backfill, ChangeFeed, Delivery, FeedCursor, LiveStream, StreamEnd, TailPosition, Topic,
+    },
     runs::Result,
 };
 
@@ -29,6 +31,8 @@ pub(super) enum RangeKind {
         upto: TailPosition,
         /// A cursor that replaces the argument `after`.
         after: Option<Arc<str>>,
+        /// What had been committed when the server read the request.
+        start: FeedCursor,
     },
     /// Everything committed from now on; set to true once that holds.
     Live(watch::Sender<bool>),
@@ -92,6 +96,14 @@ impl FeedRange {
                 ..
             } => Some(cursor.to_string()),
             RangeKind::Backfill { after: None, .. } => argument,
+            RangeKind::Live(_) => None,
+        }
+    }
+
+    /// Returns where a subscription begins that has no cursor to start after.
+    pub(in crate::graphql) fn start(&self) -> Option<FeedCursor> {
+        match &self.kind {
+            RangeKind::Backfill { start, .. } => Some(start.clone()),
             RangeKind::Live(_) => None,
         }
     }

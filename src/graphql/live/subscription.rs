@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_stream::stream;
 use futures_util::{Stream, StreamExt};
+use sea_orm::DbErr;
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{self, Instant},
@@ -19,44 +20,63 @@ use super::{
     shared_execution::{Member, SharedExecutions},
 };
 use crate::{
-    feed::{ChangeFeed, TailPosition},
-    graphql::{request::PreparedRequest, schema::AppSchema},
+    feed::{ChangeFeed, FeedCursor, TailPosition},
+    graphql::{loaders::Loaders, request::PreparedRequest, schema::AppSchema},
+    runs::{Error, Result},
 };
 
+/// Timeout of the query that fixes where a subscription begins.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time before a failed attempt is repeated.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Executes subscriptions.
 pub(in crate::graphql) struct LiveSubscriptions {
     feed: ChangeFeed,
+    loaders: Loaders,
     shared: Arc<SharedExecutions>,
     /// Maximum time that a client may take to catch up once it has lagged.
     catch_up_timeout: Duration,
 }
 
 impl LiveSubscriptions {
-    pub(in crate::graphql) fn new(feed: ChangeFeed, catch_up_timeout: Duration) -> Self {
+    pub(in crate::graphql) fn new(
+        feed: ChangeFeed,
+        loaders: Loaders,
+        catch_up_timeout: Duration,
+    ) -> Self {
         Self {
             feed,
+            loaders,
             shared: Arc::default(),
             catch_up_timeout,
         }
     }
 
-    /// Executes a subscription. A `cursor` replaces the argument `after` of the request.
-    pub(in crate::graphql) fn subscribe(
+    /// Executes a subscription from now on: what is committed after the call is delivered. A `cursor`
+    /// replaces the argument `after` of the request.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unavailable`] if the database is.
+    pub(in crate::graphql) async fn subscribe(
         self: &Arc<Self>,
         schema: AppSchema,
         prepared: PreparedRequest,
         request_id: String,
         cursor: Option<String>,
-    ) -> impl Stream<Item = Output> + Send + use<> {
+    ) -> Result<impl Stream<Item = Output> + Send + use<>> {
+        let start = time::timeout(START_TIMEOUT, self.loaders.feed_cursor());
+        let start = start.await.map_err(|_| {
+            let message = "reading the position of the change feed timed out";
+            Error::Unavailable(DbErr::Custom(message.to_owned()))
+        })??;
         let live = Arc::clone(self);
         let request = SharedRequest::new(schema, prepared, request_id);
-        stream! {
+        Ok(stream! {
             let mut client = Client {
                 live,
                 request: Arc::new(request),
+                start,
                 cursor: cursor.map(Into::into),
                 lagging_since: None,
                 has_ended: false,
@@ -74,7 +94,7 @@ impl LiveSubscriptions {
                     yield output;
                 }
             }
-        }
+        })
     }
 }
 
@@ -82,6 +102,8 @@ impl LiveSubscriptions {
 struct Client {
     live: Arc<LiveSubscriptions>,
     request: Arc<SharedRequest>,
+    /// What had been committed when the server read the request.
+    start: FeedCursor,
     /// The cursor after everything sent; `None` while that is the argument of the request.
     cursor: Option<Arc<str>>,
     /// When the client was found to have lagged; `None` if it keeps up.
@@ -111,7 +133,8 @@ impl Client {
     fn backfill(&mut self, upto: TailPosition) -> impl Stream<Item = Output> + Send {
         stream! {
             let after = self.cursor.clone();
-            let range = RangeKind::Backfill { upto, after };
+            let start = self.start.clone();
+            let range = RangeKind::Backfill { upto, after, start };
             let mut execution = Execution::start(&self.request, range);
             while let Some(frames) = execution.chunks.next().await {
                 if self.is_too_slow() {

@@ -42,8 +42,9 @@ pub(super) enum OperationOutput {
 }
 
 impl Operations {
-    /// Starts an operation. Returns the error message if the operation limit of the socket is exceeded.
-    pub(super) fn start(
+    /// Starts an operation; a subscription delivers what is committed after this returns. Returns the
+    /// error message if the operation limit of the socket is exceeded.
+    pub(super) async fn start(
         &mut self,
         id: String,
         payload: &str,
@@ -74,7 +75,7 @@ impl Operations {
             request_id,
         };
         let output = match prepare(request, principal, state, &operation.request_id) {
-            Ok((prepared, slot)) => operation.execute(prepared, slot, state),
+            Ok((prepared, slot)) => operation.execute(prepared, slot, state).await?,
             Err(response) => operation.reject(&response),
         };
         let (output, handle) = abortable(output);
@@ -128,23 +129,24 @@ impl Operation {
     }
 
     /// Executes the operation. The slot is held as long as the stream.
-    fn execute(
+    async fn execute(
         self,
         prepared: PreparedRequest,
         slot: Slot,
         state: &Arc<AppState>,
-    ) -> BoxStream<'static, OperationOutput> {
+    ) -> Result<BoxStream<'static, OperationOutput>, CloseReason> {
         let hold_slot = move |output| {
             let _ = &slot;
             output
         };
         if prepared.operation == OperationType::Subscription {
             let request_id = self.request_id.clone();
-            let output = state.graphql.subscribe(prepared, None, request_id);
-            return self.follow(output).map(hold_slot).boxed();
+            let output = state.graphql.subscribe(prepared, None, request_id).await;
+            let output = output.map_err(|_| CloseReason::TryAgainLater)?;
+            return Ok(self.follow(output).map(hold_slot).boxed());
         }
         let output = self.execute_once(prepared, Arc::clone(state));
-        stream::once(output).map(hold_slot).boxed()
+        Ok(stream::once(output).map(hold_slot).boxed())
     }
 
     /// Executes a query or mutation.

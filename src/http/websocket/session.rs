@@ -147,7 +147,9 @@ impl Session {
             ClientMessageKind::Subscribe => {
                 let id = message.id.ok_or(MISSING_ID)?;
                 let principal = self.principal.as_ref().ok_or(CloseReason::Unauthorized)?;
-                self.operations.start(id, payload, principal, &self.state)
+                let started = self.operations.start(id, payload, principal, &self.state);
+                // Boxed, so that its state does not take up memory for as long as the socket is open.
+                Box::pin(started).await
             }
             ClientMessageKind::Complete => {
                 self.operations.stop(&message.id.ok_or(MISSING_ID)?);

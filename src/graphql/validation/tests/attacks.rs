@@ -121,7 +121,10 @@ fn attack_by_depth_is_rejected() {
     }
     // What follows is not parsed.
     for open in ["{ a ", "{ a(b: [", "{ a(b: {c: ", "query($a: [[[[[[["] {
-        let text = format!("{} }} query b {{ a }} fragment c on D {{ e }}", open.repeat(70));
+        let text = format!(
+            "{} }} query b {{ a }} fragment c on D {{ e }}",
+            open.repeat(70)
+        );
         assert!(validate(&text, json!({})).is_err());
     }
     // Fragments nest deeper than brackets.
