@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
-    Name, Pos, Request, Response, ServerError, Value, indexmap::IndexMap,
+    Name, Pos, Request, Response, ServerError, Value, Variables, indexmap::IndexMap,
     parser::types::OperationType,
 };
 use futures_util::{FutureExt, Stream};
@@ -16,10 +16,10 @@ use super::{
     live::{LiveSubscriptions, Output},
     loaders::Loaders,
     request::PreparedRequest,
-    response::{complete, panicked},
+    response::panicked,
     schema::{self, AppSchema},
     spawn_on_drop::SpawnOnDrop,
-    validation::{IntrospectionResults, Validated, Validator},
+    validation::{IntrospectionResults, Step, Validated, Validator},
 };
 use crate::{
     auth::{Principal, Scope},
@@ -63,21 +63,20 @@ impl Executor {
     /// Returns the response to a request that is not valid.
     pub fn prepare(
         &self,
-        mut request: Request,
+        request: Request,
         principal: &Arc<Principal>,
         request_id: &str,
     ) -> Result<PreparedRequest, Box<Response>> {
         let suggest = self.suggestions && principal.has_scope(Scope::Read);
-        let validated = self.validator.validate(&mut request, suggest);
+        let validated = self.validator.validate(request, suggest);
         let Validated {
             document,
+            variables,
             cost,
             introspection,
         } = validated.map_err(|errors| Box::new(reject(errors, principal, request_id)))?;
         Ok(PreparedRequest {
-            request: request
-                .data(Arc::clone(principal))
-                .data(ScanBudget::default()),
+            variables,
             principal: Arc::clone(principal),
             operation: document.operation_type,
             document,
@@ -139,15 +138,37 @@ fn reject(errors: Vec<ServerError>, principal: &Principal, request_id: &str) -> 
 }
 
 async fn execute(schema: AppSchema, prepared: PreparedRequest, request_id: String) -> Response {
-    // A panic of a resolver is logged, and does not close the connection.
-    let execution = AssertUnwindSafe(schema.execute(prepared.request)).catch_unwind();
-    match execution.await {
-        Ok(mut response) => {
-            insert_introspection(&mut response, prepared.introspection);
-            complete(response, &prepared.document.shape, &request_id)
+    let mut response = Response::new(IndexMap::new());
+    let mut introspection = Some(prepared.introspection);
+    for step in &prepared.document.steps {
+        let request = step_request(step, &prepared.variables, &prepared.principal);
+        // A panic of a resolver is logged, and does not close the connection.
+        let execution = AssertUnwindSafe(schema.execute(request)).catch_unwind();
+        let Ok(mut executed) = execution.await else {
+            return panicked(&request_id);
+        };
+        if let Some(introspection) = introspection.take() {
+            insert_introspection(&mut executed, introspection);
         }
-        Err(_) => panicked(&request_id),
+        step.shape.apply(&mut executed);
+        response.errors.extend(executed.errors);
+        match (&mut response.data, executed.data) {
+            (Value::Object(fields), Value::Object(more)) => fields.extend(more),
+            (data, null) => {
+                *data = null;
+                break;
+            }
+        }
     }
+    sanitize(response, &request_id)
+}
+
+fn step_request(step: &Step, variables: &Variables, principal: &Arc<Principal>) -> Request {
+    let mut request = Request::new(String::new()).variables(variables.clone());
+    request.set_parsed_query(step.executable.clone());
+    request
+        .data(Arc::clone(principal))
+        .data(ScanBudget::default())
 }
 
 /// Adds the results of introspection to the response to a query.

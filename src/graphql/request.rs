@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Request, parser::types::OperationType};
+use async_graphql::{Variables, parser::types::OperationType};
 
 use super::validation::{IntrospectionResults, PreparedDocument};
 use crate::auth::Principal;
 
 /// A request that passed validation and can be executed.
 pub struct PreparedRequest {
-    pub(super) request: Request,
+    /// The coerced variables.
+    pub(super) variables: Variables,
     pub(super) principal: Arc<Principal>,
     pub(super) document: Arc<PreparedDocument>,
     pub(super) introspection: IntrospectionResults,

@@ -2,6 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use async_graphql::Response;
 use async_stream::stream;
 use futures_util::{
     FutureExt, Stream, StreamExt,
@@ -9,11 +10,11 @@ use futures_util::{
 };
 
 use super::{
-    feed_range::{FeedRange, RangeKind},
+    feed_range::{FeedRange, Progress, RangeKind},
     frame::Frame,
     request::SharedRequest,
 };
-use crate::graphql::response::{complete, panicked};
+use crate::graphql::{error::sanitize, response::panicked};
 
 /// Maximum number of frames in a chunk.
 const MAX_CHUNK_FRAMES: usize = 16;
@@ -47,17 +48,27 @@ fn frames(request: Arc<SharedRequest>, range: Arc<FeedRange>) -> impl Stream<Ite
         loop {
             match AssertUnwindSafe(responses.next()).catch_unwind().await {
                 Ok(Some(response)) => {
-                    let response = complete(response, request.shape(), &request.request_id);
-                    yield Frame::new(&response, range.progress());
+                    yield frame(response, &request, range.progress());
                 }
                 Ok(None) => break,
                 Err(_) => {
-                    yield Frame::new(&panicked(&request.request_id), range.progress());
+                    yield Frame::failed(&panicked(&request.request_id));
                     break;
                 }
             }
         }
     }
+}
+
+fn frame(mut response: Response, request: &SharedRequest, progress: Progress) -> Frame {
+    // An error of the subscription itself, and not of a field of its response.
+    if response.errors.iter().any(|error| error.path.len() <= 1) {
+        return Frame::failed(&sanitize(response, &request.request_id));
+    }
+    if let Some(shape) = request.shape() {
+        shape.apply(&mut response);
+    }
+    Frame::new(&sanitize(response, &request.request_id), progress)
 }
 
 /// Groups the frames that are available without waiting.

@@ -7,7 +7,7 @@ use async_graphql::Response;
 use super::feed_range::Progress;
 use crate::graphql::{
     error::{ErrorCode, error_response},
-    response::{was_executed, write, write_errors},
+    response::{write, write_errors},
 };
 
 /// Maximum size of a response in bytes, which bounds the memory held for slow clients.
@@ -46,22 +46,24 @@ impl Frame {
                  select fewer fields",
                 json.len()
             );
-            return Self::new(
-                &error_response(ErrorCode::QueryTooComplex, message),
-                progress,
-            );
+            return Self::failed(&error_response(ErrorCode::QueryTooComplex, message));
         }
-        let has_failed = !was_executed(response) || is_source_error(response);
         Self {
             json,
             cursor: progress.cursor,
-            errors: has_failed.then(|| write_errors(response)),
+            errors: None,
             interval: progress.interval,
         }
     }
-}
 
-/// Returns whether the subscription itself failed, and not a field of its response.
-fn is_source_error(response: &Response) -> bool {
-    response.errors.iter().any(|error| error.path.len() == 1)
+    /// Creates the last frame of a subscription that has failed.
+    pub(super) fn failed(response: &Response) -> Self {
+        let errors = write_errors(response);
+        Self {
+            json: format!("{{\"errors\":{errors}}}"),
+            cursor: None,
+            errors: Some(errors),
+            interval: None,
+        }
+    }
 }

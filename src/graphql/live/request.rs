@@ -40,7 +40,7 @@ pub(super) struct RequestKey {
 impl SharedRequest {
     pub(super) fn new(schema: AppSchema, prepared: PreparedRequest, request_id: String) -> Self {
         let document = prepared.document;
-        let variables = prepared.request.variables;
+        let variables = prepared.variables;
         let mut key_variables = variables.clone();
         if let Some(cursor) = document.root_selection().and_then(cursor_variable) {
             key_variables.remove(cursor);
@@ -64,13 +64,15 @@ impl SharedRequest {
     /// Creates a request to execute.
     pub(super) fn to_request(&self) -> Request {
         let mut request = Request::new(String::new()).variables(self.variables.clone());
-        request.set_parsed_query(self.document.executable.clone());
+        if let Some(step) = self.document.steps.first() {
+            request.set_parsed_query(step.executable.clone());
+        }
         request.data(Arc::clone(&self.principal))
     }
 
     /// Returns the shape of the responses.
-    pub(super) fn shape(&self) -> &Shape {
-        &self.document.shape
+    pub(super) fn shape(&self) -> Option<&Shape> {
+        self.document.steps.first().map(|step| &step.shape)
     }
 }
 

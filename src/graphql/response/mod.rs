@@ -10,7 +10,7 @@ use json::{JsonWriter, encoded_len};
 
 pub use outcome::was_executed;
 pub(super) use {
-    outcome::{complete, panicked},
+    outcome::panicked,
     shape::{FAILED_KEY, HIDDEN_KEY, Shape},
 };
 

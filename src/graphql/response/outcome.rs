@@ -3,8 +3,7 @@
 use async_graphql::{Response, Value};
 use tracing::error;
 
-use super::shape::Shape;
-use crate::graphql::error::{ErrorCode, error_response, internal_error_message, sanitize};
+use crate::graphql::error::{ErrorCode, error_response, internal_error_message};
 
 /// Returns whether execution began. Errors raised by a resolver have a path, request errors have none.
 #[must_use]
@@ -12,18 +11,6 @@ pub fn was_executed(response: &Response) -> bool {
     response.data != Value::Null
         || response.errors.is_empty()
         || response.errors.iter().any(|error| !error.path.is_empty())
-}
-
-/// Brings the response of async-graphql into the shape of the request, and sanitizes its errors.
-pub(in crate::graphql) fn complete(
-    mut response: Response,
-    shape: &Shape,
-    request_id: &str,
-) -> Response {
-    if was_executed(&response) {
-        shape.apply(&mut response);
-    }
-    sanitize(response, request_id)
 }
 
 /// Logs a panic of a resolver, and returns the response to its request.

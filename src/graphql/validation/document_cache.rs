@@ -30,12 +30,20 @@ const BYTES_PER_FIELD: u64 = 1500;
 /// Memory of an entry besides.
 const BYTES_PER_ENTRY: u64 = 2000;
 
+/// A part of an operation that async-graphql executes.
+#[derive(Debug)]
+pub(in crate::graphql) struct Step {
+    pub(in crate::graphql) executable: ExecutableDocument,
+    /// The shape of its response.
+    pub(in crate::graphql) shape: Shape,
+}
+
 /// An operation that is ready to be executed.
 #[derive(Debug)]
 pub(in crate::graphql) struct PreparedDocument {
-    /// The document that async-graphql executes.
-    pub(in crate::graphql) executable: ExecutableDocument,
-    pub(in crate::graphql) shape: Shape,
+    /// Executed one after the other. A mutation has one for each field of its root; a failed one that
+    /// nullifies the response is the last.
+    pub(in crate::graphql) steps: Vec<Step>,
     pub(in crate::graphql) operation_type: OperationType,
     /// The normalised operation.
     pub(super) operation: Operation,
@@ -50,9 +58,9 @@ impl PreparedDocument {
         self.operation.serialize().no_indent().to_string()
     }
 
-    /// Returns the root selection of the executable operation.
+    /// Returns the root selection of the first step.
     pub(in crate::graphql) fn root_selection(&self) -> Option<&SelectionSet> {
-        let (_, operation) = self.executable.operations.iter().next()?;
+        let (_, operation) = self.steps.first()?.executable.operations.iter().next()?;
         Some(&operation.node.selection_set.node)
     }
 }

@@ -67,6 +67,12 @@ impl Introspection {
             .and_then(|json| serde_json::from_slice::<JsonMap>(&json))
             .map_err(|problem| error(problem.to_string()))?;
         let mut executable = operation.clone();
+        let selections = &mut executable.selection_set.selections;
+        selections.retain(|selection| {
+            selection
+                .as_field()
+                .is_some_and(|field| is_introspection(field))
+        });
         replace_is_one_of(&mut executable.selection_set, schema);
         let response = partial_execute(
             schema,

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use apollo_compiler::{Schema, executable::Operation, validation::Valid};
 use async_graphql::{Request, ServerError, Variables};
 
-use super::{limits::GraphqlLimits, response::Shape, schema, types::PageLimits};
+use super::{limits::GraphqlLimits, schema, types::PageLimits};
 use complexity::{Complexity, complexity};
 use document::Document;
 use document_cache::DocumentCache;
@@ -42,7 +42,10 @@ use limits::check_limit;
 use normalize::Normalizer;
 
 pub use limits::DocumentLimits;
-pub(super) use {document_cache::PreparedDocument, introspection::Results as IntrospectionResults};
+pub(super) use {
+    document_cache::{PreparedDocument, Step},
+    introspection::Results as IntrospectionResults,
+};
 
 /// Validates requests against the schema and the limits.
 pub(super) struct Validator {
@@ -53,10 +56,12 @@ pub(super) struct Validator {
     cache: DocumentCache,
 }
 
-/// A valid request. Its document and variables have been set for execution.
+/// A valid request.
 #[derive(Debug)]
 pub(super) struct Validated {
     pub(super) document: Arc<PreparedDocument>,
+    /// The coerced variables.
+    pub(super) variables: Variables,
     /// Cost in resolved fields.
     pub(super) cost: u32,
     pub(super) introspection: introspection::Results,
@@ -75,21 +80,20 @@ impl Validator {
         }
     }
 
-    /// Validates a request, and sets the document and the variables that async-graphql executes. Error
-    /// messages suggest similar names if `suggest` is true.
+    /// Validates a request. Error messages suggest similar names if `suggest` is true.
     pub(super) fn validate(
         &self,
-        request: &mut Request,
+        request: Request,
         suggest: bool,
     ) -> Result<Validated, Vec<ServerError>> {
-        let text = std::mem::take(&mut request.query);
-        let cached = self.cache.document(&text, || {
-            Document::parse(&text, &self.schema, &self.document_limits, suggest)
+        let text = request.query.as_str();
+        let cached = self.cache.document(text, || {
+            Document::parse(text, &self.schema, &self.document_limits, suggest)
         })?;
         let one = |error| vec![error];
-        let name = request.operation_name.take();
-        let operation = cached.document.operation(name.as_deref()).map_err(one)?;
-        let given = std::mem::take(&mut request.variables);
+        let name = request.operation_name.as_deref();
+        let operation = cached.document.operation(name).map_err(one)?;
+        let given = request.variables;
         let locations = &cached.document.locations;
         let variables =
             variables::coerce(operation, given, &self.schema, locations).map_err(one)?;
@@ -100,10 +104,9 @@ impl Validator {
         let introspection =
             self.introspection
                 .execute(&self.schema, &document.operation, &variables, locations);
-        request.variables = variables;
-        request.set_parsed_query(document.executable.clone());
         Ok(Validated {
             document,
+            variables,
             cost,
             introspection: introspection.map_err(one)?,
         })
@@ -123,8 +126,7 @@ impl Validator {
         };
         let operation = normalizer.operation(operation);
         PreparedDocument {
-            executable: convert::convert(&operation, &document.locations),
-            shape: Shape::new(&operation.selection_set, &self.schema),
+            steps: convert::steps(&operation, &self.schema, &document.locations),
             operation_type: convert::operation_type(operation.operation_type),
             size: stats::size(&operation.selection_set),
             operation,

@@ -105,7 +105,10 @@ impl<'a> Normalizer<'a> {
         grouped: &mut Grouped<'a>,
     ) -> Result<(), NullCondition> {
         for selection in &set.selections {
-            if !self.is_included(selection.directives())? {
+            // The conditions of a fragment that has been spread already do not matter.
+            let is_repeated = matches!(selection, Selection::FragmentSpread(spread)
+                if visited.contains(&spread.fragment_name));
+            if is_repeated || !self.is_included(selection.directives())? {
                 continue;
             }
             let (condition, set) = match selection {
@@ -120,9 +123,7 @@ impl<'a> Normalizer<'a> {
                     let Some(fragment) = self.document.fragments.get(&spread.fragment_name) else {
                         continue;
                     };
-                    if !visited.insert(&spread.fragment_name) {
-                        continue;
-                    }
+                    visited.insert(&spread.fragment_name);
                     (Some(fragment.type_condition()), &fragment.selection_set)
                 }
             };

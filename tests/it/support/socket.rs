@@ -46,6 +46,12 @@ impl Socket {
         Self(connect_async(request).await.unwrap().0)
     }
 
+    /// Sends `connection_init`; returns whether the server accepts it.
+    pub(crate) async fn initialise(&mut self) -> bool {
+        self.send(&json!({"type": "connection_init"})).await;
+        matches!(self.next().await, Message::Text(_))
+    }
+
     /// Starts an operation under the id 1.
     pub(crate) async fn subscribe(&mut self, query: &str, variables: Value) {
         let payload = json!({"query": query, "variables": variables});

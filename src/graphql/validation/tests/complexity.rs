@@ -140,8 +140,8 @@ fn a_cached_document_is_validated_with_the_variables_of_each_request() {
     let query =
         "query($f: SyncRunFilter, $n: Int) { syncRuns(filter: $f, first: $n) { nodes { id } } }";
     let check = |variables| {
-        let mut request = Request::new(query).variables(Variables::from_json(variables));
-        let validated = validator.validate(&mut request, true);
+        let request = Request::new(query).variables(Variables::from_json(variables));
+        let validated = validator.validate(request, true);
         validated
             .map(|validated| (validated.cost, Arc::as_ptr(&validated.document)))
             .map_err(|errors| errors[0].message.clone())
@@ -162,7 +162,7 @@ fn the_operation_name_selects_the_operation_of_a_cached_document() {
     let operation = |name: Option<&str>| {
         let mut request = Request::new("mutation a { startSyncRun(runId: 1) { replayed } }");
         request.operation_name = name.map(str::to_owned);
-        validator.validate(&mut request, true).is_ok()
+        validator.validate(request, true).is_ok()
     };
     assert!(operation(Some("a")));
     assert!(operation(None));
