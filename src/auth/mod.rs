@@ -1,7 +1,7 @@
 //! Authentication: resolves the credentials of a request to a [`Principal`].
 //!
 //! Workers authenticate with API keys ([`api_key`]), users with JSON Web Tokens of an OpenID Connect
-//! issuer ([`jwt`]). Requests without credentials are anonymous; [`AuthSettings::anonymous_scopes`]
+//! issuer (`jwt`). Requests without credentials are anonymous; [`AuthSettings::anonymous_scopes`]
 //! says what they may do.
 
 pub mod api_key;

@@ -4,7 +4,7 @@
 //! The log is the feed's only source of changes; `sync_event`, whose rows are immutable, is that of events.
 //!
 //! The order of writing (`seq`) is not the order of commits: a reader that remembers only the highest `seq`
-//! seen skips a row that is committed late. Hence a [`FeedCursor`] names two commit positions, and a row
+//! seen skips a row that is committed late. Hence a `FeedCursor` names two commit positions, and a row
 //! among those committed between them.
 //!
 //! Bottom up:

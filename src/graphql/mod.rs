@@ -1,4 +1,4 @@
-//! The GraphQL API. [`query`], [`mutation`] and [`subscription`] hold the root fields; `types` holds
+//! The GraphQL API. `query`, `mutation` and `subscription` hold the root fields; `types` holds
 //! one folder or file per type. A resolver reads its arguments, makes one call to the domain and maps
 //! the result; it decides nothing.
 //!

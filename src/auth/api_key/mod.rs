@@ -1,4 +1,4 @@
-//! API keys: their [format](key), storage and cache.
+//! API keys: their format, storage and cache.
 
 mod cache;
 mod key;
