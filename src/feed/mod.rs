@@ -9,7 +9,7 @@
 //!
 //! Bottom up:
 //! - `position`: cursors. `change`: rows. `origin`: the identity of the feed.
-//! - `change_log`: bounded reads of the tables.
+//! - `change_log`: bounded reads of the tables. `current_position`: the position after all that is committed.
 //! - `tail`: one task per process polls the tables, and publishes what it reads in memory.
 //! - `topic`: what can be subscribed to: `run_changes` and `run_events`.
 //! - `backfill`: a topic read from the table, after a cursor and up to a position of the tail.
@@ -19,6 +19,7 @@
 mod backfill;
 mod change;
 mod change_log;
+mod current_position;
 mod notifier;
 mod origin;
 mod position;
@@ -48,6 +49,7 @@ use crate::{
     runs::{ChangeSignal, Result},
 };
 use change_log::ChangeLog;
+use current_position::CurrentPosition;
 use tail::Tail;
 
 /// The changes of all runs in one database. Clones share one tail, which stops when the last one is
@@ -55,6 +57,7 @@ use tail::Tail;
 #[derive(Clone, Debug)]
 pub struct ChangeFeed {
     log: Arc<ChangeLog>,
+    position: CurrentPosition,
     tail: Tail,
     _tasks: Arc<JoinSet<()>>,
 }
@@ -98,18 +101,19 @@ impl ChangeFeed {
         });
         tasks.spawn(retention::run(database, settings.retention));
         Ok(Self {
+            position: CurrentPosition::new(Arc::clone(&log)),
             log,
             tail,
             _tasks: Arc::new(tasks),
         })
     }
 
-    /// Returns the cursor after everything committed so far.
+    /// Returns the cursor after everything committed so far. Callers share queries.
     ///
     /// # Errors
     /// Returns [`Error::Unavailable`](crate::runs::Error::Unavailable) if the database is.
     pub(crate) async fn now(&self) -> Result<FeedCursor> {
-        let position = self.log.commit_position().await?;
+        let position = self.position.read().await?;
         Ok(self.log.cursor_at(position))
     }
 

@@ -71,7 +71,7 @@ impl ContextExt for Context<'_> {
 /// the page: a change committed in between then appears in both, instead of in neither.
 pub(crate) async fn feed_cursor_if_selected(ctx: &Context<'_>) -> Result<Option<FeedCursor>> {
     if ctx.look_ahead().field("feedCursor").exists() {
-        Ok(Some(ctx.loaders().feed_cursor().await?))
+        Ok(Some(ctx.feed().now().await?))
     } else {
         Ok(None)
     }

@@ -46,8 +46,8 @@ impl Executor {
     /// Creates an executor over the runs of a database.
     #[must_use]
     pub fn new(runs: Runs, feed: ChangeFeed, limits: GraphqlLimits) -> Self {
-        let loaders = Loaders::new(&runs, feed.clone());
-        let live = LiveSubscriptions::new(feed.clone(), loaders.clone(), limits.catch_up_time);
+        let loaders = Loaders::new(&runs);
+        let live = LiveSubscriptions::new(feed.clone(), limits.catch_up_time);
         Self {
             schema: schema::build(runs, feed, loaders, &limits),
             live: Arc::new(live),

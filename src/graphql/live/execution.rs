@@ -9,6 +9,9 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
 use super::{
     feed_range::{FeedRange, Progress, RangeKind},
     frame::Frame,
@@ -36,6 +39,28 @@ impl Execution {
         Self {
             range,
             chunks: chunks(frames).boxed(),
+        }
+    }
+
+    /// Executes on a task of its own, at most one chunk ahead. Requests of other clients wait for the
+    /// lookups that this execution has begun, and must not depend on how fast its client reads.
+    pub(super) fn on_own_task(self) -> Self {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let mut chunks = self.chunks;
+        let task = AbortOnDropHandle::new(tokio::spawn(async move {
+            while let Some(chunk) = chunks.next().await {
+                if sender.send(chunk).await.is_err() {
+                    return;
+                }
+            }
+        }));
+        let chunks = stream::poll_fn(move |cx| {
+            let _ = &task;
+            receiver.poll_recv(cx)
+        });
+        Self {
+            range: self.range,
+            chunks: chunks.boxed(),
         }
     }
 }

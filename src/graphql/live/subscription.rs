@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     feed::{ChangeFeed, FeedCursor, TailPosition},
-    graphql::{loaders::Loaders, request::PreparedRequest, schema::AppSchema},
+    graphql::{request::PreparedRequest, schema::AppSchema},
     runs::{Error, Result},
 };
 
@@ -33,21 +33,15 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Executes subscriptions.
 pub(in crate::graphql) struct LiveSubscriptions {
     feed: ChangeFeed,
-    loaders: Loaders,
     shared: Arc<SharedExecutions>,
     /// Maximum time that a client may take to catch up once it has lagged.
     catch_up_timeout: Duration,
 }
 
 impl LiveSubscriptions {
-    pub(in crate::graphql) fn new(
-        feed: ChangeFeed,
-        loaders: Loaders,
-        catch_up_timeout: Duration,
-    ) -> Self {
+    pub(in crate::graphql) fn new(feed: ChangeFeed, catch_up_timeout: Duration) -> Self {
         Self {
             feed,
-            loaders,
             shared: Arc::default(),
             catch_up_timeout,
         }
@@ -65,7 +59,7 @@ impl LiveSubscriptions {
         request_id: String,
         cursor: Option<String>,
     ) -> Result<impl Stream<Item = Output> + Send + use<>> {
-        let start = time::timeout(START_TIMEOUT, self.loaders.feed_cursor());
+        let start = time::timeout(START_TIMEOUT, self.feed.now());
         let start = start.await.map_err(|_| {
             let message = "reading the position of the change feed timed out";
             Error::Unavailable(DbErr::Custom(message.to_owned()))
@@ -135,7 +129,7 @@ impl Client {
             let after = self.cursor.clone();
             let start = self.start.clone();
             let range = RangeKind::Backfill { upto, after, start };
-            let mut execution = Execution::start(&self.request, range);
+            let mut execution = Execution::start(&self.request, range).on_own_task();
             while let Some(frames) = execution.chunks.next().await {
                 if self.is_too_slow() {
                     self.has_ended = true;

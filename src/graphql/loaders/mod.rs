@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::{
     db::keyset::PageRows,
     events::{Event, EventPageSpec, Events, RunEventKey},
-    feed::{ChangeFeed, FeedCursor},
     runs::{Result, Run, Runs, User},
 };
 use batcher::{BatchKey, Batcher};
@@ -22,10 +21,8 @@ struct Batchers {
     runs: Batcher<RunKey>,
     events: Batcher<EventKey>,
     users: Batcher<UserKey>,
-    feed_cursor: Batcher<FeedCursorKey>,
     event_pages: IndexedOrScan<RunEventKey<EventPageSpec>>,
     event_counts: IndexedOrScan<RunEventKey<u32>>,
-    feed: ChangeFeed,
 }
 
 /// Separate batches for indexed lookups and for scans, so that the former do not wait for the latter.
@@ -43,21 +40,15 @@ struct EventKey(Uuid);
 #[derive(Clone, Copy)]
 struct UserKey(Uuid);
 
-/// Key of the feed's current position, which all callers share.
-#[derive(Clone, Copy)]
-struct FeedCursorKey;
-
 impl Loaders {
-    pub(crate) fn new(runs: &Runs, feed: ChangeFeed) -> Self {
+    pub(crate) fn new(runs: &Runs) -> Self {
         let events = Events::new(runs);
         Self(Arc::new(Batchers {
             runs: Batcher::new(runs),
             events: Batcher::new(&events),
             users: Batcher::new(runs),
-            feed_cursor: Batcher::new(&feed),
             event_pages: IndexedOrScan::new(&events),
             event_counts: IndexedOrScan::new(&events),
-            feed,
         }))
     }
 
@@ -83,14 +74,6 @@ impl Loaders {
     ) -> Result<Vec<Option<User>>> {
         let keys = ids.into_iter().map(UserKey).collect();
         self.0.users.load_all(keys).await
-    }
-
-    /// Returns the feed's current position: after all that is committed.
-    pub(crate) async fn feed_cursor(&self) -> Result<FeedCursor> {
-        match self.0.feed_cursor.load(FeedCursorKey).await? {
-            Some(cursor) => Ok(cursor),
-            None => self.0.feed.now().await,
-        }
     }
 
     /// Lists pages of the events of several runs, all by the same filter.
@@ -124,16 +107,6 @@ impl<K: BatchKey<Source = Events>> IndexedOrScan<K> {
         } else {
             &self.scans
         }
-    }
-}
-
-impl BatchKey for FeedCursorKey {
-    type Source = ChangeFeed;
-    type Value = FeedCursor;
-
-    async fn load(feed: &ChangeFeed, keys: &[Self]) -> Result<Vec<Option<FeedCursor>>> {
-        let now = feed.now().await?;
-        Ok(vec![Some(now); keys.len()])
     }
 }
 

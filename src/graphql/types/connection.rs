@@ -164,7 +164,7 @@ impl<T: Listed> Connection<T> {
     async fn feed_cursor(&self, ctx: &Context<'_>) -> Result<String> {
         let cursor = match &self.feed_cursor {
             Some(cursor) => cursor.clone(),
-            None => ctx.loaders().feed_cursor().await?,
+            None => ctx.feed().now().await?,
         };
         Ok(T::encode_feed_cursor(cursor))
     }

@@ -5,9 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use async_graphql::{Request, Response as GraphQlResponse, parser::types::OperationType};
 use axum::extract::ws::Message;
 use futures_util::{
-    Stream, StreamExt,
+    FutureExt, Stream, StreamExt, future,
     stream::{self, AbortHandle, BoxStream, SelectAll, abortable},
 };
+
+use tokio_util::task::AbortOnDropHandle;
 
 use super::protocol::{CloseReason, OperationMessages};
 use crate::{
@@ -145,8 +147,12 @@ impl Operation {
             let output = output.map_err(|_| CloseReason::TryAgainLater)?;
             return Ok(self.follow(output).map(hold_slot).boxed());
         }
-        let output = self.execute_once(prepared, Arc::clone(state));
-        Ok(stream::once(output).map(hold_slot).boxed())
+        // On a task of its own: requests of other clients wait for the lookups that it has begun, and
+        // must not depend on how fast this client reads.
+        let execution = tokio::spawn(self.execute_once(prepared, Arc::clone(state)));
+        let output = AbortOnDropHandle::new(execution).map(Result::ok);
+        let output = stream::once(output).filter_map(future::ready);
+        Ok(output.map(hold_slot).boxed())
     }
 
     /// Executes a query or mutation.
