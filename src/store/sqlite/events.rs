@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use entity::{Details, event, instant, run};
 use sea_orm::sea_query::{
-    Condition, Expr, ExprTrait, Func, OnConflict, Query, SelectStatement, SubQueryStatement,
+    Condition, Expr, ExprTrait, Func, InsertStatement, OnConflict, Query, SelectStatement,
+    SubQueryStatement, ValueTuple,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult,
-    QueryTrait, RuntimeErr, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, Iterable, QueryResult,
+    RuntimeErr, Statement,
 };
 use serde::Deserialize;
 use sqlx::Row;
@@ -22,11 +23,14 @@ use crate::{
             self, COUNT, POSITION, RUN, event_order, events_of_run, page_of_events, read_by_ids,
             select_runs,
         },
+        sqlite::{changes, write_and_read},
     },
 };
 
 /// The column that holds the events of a run: a JSON array of arrays, since SQLite has no arrays.
 const EVENTS: &str = "events";
+/// The column that holds the number of events that were inserted.
+const INSERTED: &str = "inserted";
 
 /// Adds the page of events of each run to a select of runs.
 pub(in crate::store) fn select_event_page(select: &mut SelectStatement, page: &EventPage) {
@@ -180,21 +184,15 @@ async fn add_missing<E: From<DbErr>>(
     if let Some(sources) = &batch.allowed_sources {
         run.and_where(run::Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
     }
-    let rows = read::query_all(connection, &run).await?;
+    let ids: Vec<Uuid> = batch.events.iter().map(|event| event.id).collect();
+    let insert = insert_events(batch.events, run.clone())?;
+    run.expr_as(changes(), INSERTED);
+    let rows = write_and_read(connection, &insert, &run).await?;
     let Some(row) = rows.first() else {
         return Ok(None);
     };
     let run = columns.decode(row)?;
-    let ids: Vec<Uuid> = batch.events.iter().map(|event| event.id).collect();
-    let rows = batch.events.into_iter().map(event::ActiveModel::from);
-    let insert = event::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
-        .on_conflict(
-            OnConflict::column(event::Column::Id)
-                .do_nothing()
-                .to_owned(),
-        )
-        .into_query();
-    let inserted = connection.execute(&insert).await?.rows_affected();
+    let inserted: i64 = row.try_get("", INSERTED)?;
     let replayed = ids.len() - usize::try_from(inserted).unwrap_or_default();
     let stored = if replayed > 0 {
         read_by_ids::<event::Entity>(connection, &ids).await?
@@ -207,4 +205,35 @@ async fn add_missing<E: From<DbErr>>(
         stored,
         run: batch.run.map(|_| run),
     }))
+}
+
+/// Returns the statement that adds those events whose IDs are not taken, if their run exists.
+fn insert_events(
+    events: Vec<event::Model>,
+    run: SelectStatement,
+) -> Result<InsertStatement, DbErr> {
+    let rows = events.into_iter().map(|event| {
+        let mut row = event::ActiveModel::from(event);
+        let values = event::Column::iter().filter_map(|column| row.take(column).into_value());
+        ValueTuple::Many(values.collect())
+    });
+    // SQLite names the columns of a list of values by their numbers.
+    let columns = (1..).zip(event::Column::iter());
+    let rows = Query::select()
+        .columns(columns.map(|(number, _)| format!("column{number}")))
+        .from_values(rows, "event")
+        .and_where(Expr::exists(run))
+        .take();
+    let mut insert = Query::insert();
+    insert
+        .into_table(event::Entity)
+        .columns(event::Column::iter())
+        .select_from(rows)
+        .map_err(|error| DbErr::Custom(error.to_string()))?
+        .on_conflict(
+            OnConflict::column(event::Column::Id)
+                .do_nothing()
+                .to_owned(),
+        );
+    Ok(insert)
 }

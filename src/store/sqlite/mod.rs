@@ -7,10 +7,12 @@ mod events;
 pub(super) mod feed;
 
 use entity::{Details, run};
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, UpdateStatement};
+use sea_orm::sea_query::{
+    Expr, ExprTrait, Func, OnConflict, Query, SelectStatement, UpdateStatement,
+};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait, Statement,
-    StatementBuilder,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, QueryTrait,
+    Statement, StatementBuilder,
 };
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -78,8 +80,7 @@ pub(super) async fn update_run(
         .await
 }
 
-/// Executes a statement that writes one run, and returns the run if it was written. Both statements are sent to SQLite's
-/// thread together.
+/// Executes a statement that writes one run, and returns the run if it was written.
 async fn write_run(
     connection: &impl ConnectionTrait,
     write: &impl StatementBuilder,
@@ -88,16 +89,30 @@ async fn write_run(
 ) -> Result<Option<run::Model>, DbErr> {
     let read = select_runs(columns)
         .and_where(run::Column::Id.eq(id))
-        // Does not count the changes of triggers.
-        .and_where(Expr::cust("changes() > 0"))
+        .and_where(changes().gt(0))
         .take();
+    let rows = write_and_read(connection, write, &read).await?;
+    rows.first().map(|row| columns.decode(row)).transpose()
+}
+
+/// Executes two statements, and returns the rows of the second. They are sent together, since the way to SQLite's thread
+/// and back takes longer than most statements.
+async fn write_and_read(
+    connection: &impl ConnectionTrait,
+    write: &impl StatementBuilder,
+    read: &SelectStatement,
+) -> Result<Vec<QueryResult>, DbErr> {
     let write = DbBackend::Sqlite.build(write);
-    let read = DbBackend::Sqlite.build(&read);
+    let read = DbBackend::Sqlite.build(read);
     let sql = format!("{}; {}", write.sql, read.sql);
     let values = [write.values, read.values].into_iter().flatten().flatten();
     let both = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-    let rows = connection.query_all_raw(both).await?;
-    rows.first().map(|row| columns.decode(row)).transpose()
+    connection.query_all_raw(both).await
+}
+
+/// Returns the number of rows that the statement before wrote, without those that triggers wrote.
+fn changes() -> Expr {
+    Func::cust("changes").into()
 }
 
 /// Returns the details of a run with these keys set. SQLite has no function that merges two objects key by key:
