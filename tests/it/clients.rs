@@ -28,7 +28,7 @@ fn check(folder: &str, script: &str) {
 }
 
 /// Runs a command; panics with its output if it fails.
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let output_text = [output.stdout, output.stderr].concat();
     assert!(
