@@ -8,17 +8,20 @@
 
 pub mod api_key;
 pub mod change;
+mod details;
 mod enums;
 pub mod event;
 pub mod feed;
 pub mod feed_position;
 pub mod instant;
-mod json_column;
+mod raw_object;
 mod row_reader;
 pub mod run;
 mod stored;
 pub mod user;
+mod valid_json;
 
+pub use details::{Details, DetailsNotLoaded};
 pub use enums::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownValue};
-pub use json_column::{Details, DetailsNotLoaded};
+pub use raw_object::merge_details;
 pub use row_reader::{FromRow, RowReader, UnreadableValue};

@@ -186,6 +186,15 @@ impl<'row> RowReader<'row> {
         }
     }
 
+    /// Reads the bytes of a text; `None` if it is null.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such column.
+    pub fn bytes(&mut self) -> Result<Option<Vec<u8>>, DbErr> {
+        let index = self.next_index();
+        self.row.decode(index).map_err(driver_error)
+    }
+
     /// Reads details, which say themselves whether they are readable.
     ///
     /// # Errors

@@ -36,6 +36,8 @@ pub enum Failure {
     Busy,
     /// The statement timed out or was cancelled.
     Interrupted,
+    /// A value is not valid for its use.
+    Data,
     /// The database is unreachable, full or read-only. A later retry may succeed.
     Unavailable,
     /// Any other error: a defect of this server, or unexpected data.
@@ -84,6 +86,7 @@ fn classify_code(code: &str) -> Failure {
             // Serialization failure, deadlock; lock not available.
             ("40", _) | (_, "55P03") => Failure::Busy,
             (_, "57014") => Failure::Interrupted,
+            ("22", _) => Failure::Data,
             // Connection failure; insufficient resources; shutdown; read-only transaction.
             ("08" | "53" | "57", _) | (_, "25006") => Failure::Unavailable,
             _ => Failure::Other,
@@ -103,7 +106,7 @@ fn classify_code(code: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::{
-        Failure::{Busy, Interrupted, Other, Unavailable},
+        Failure::{Busy, Data, Interrupted, Other, Unavailable},
         classify_code,
     };
 
@@ -116,7 +119,8 @@ mod tests {
                 Unavailable,
                 ["57P03", "57P01", "25006", "08006", "13", "1032"],
             ),
-            (Other, ["42P01", "22P05", "23505", "1", "19", ""]),
+            (Data, ["22P05", "22P02", "22003", "22023", "22001", "22007"]),
+            (Other, ["42P01", "42501", "23505", "1", "19", ""]),
         ] {
             for code in codes {
                 assert_eq!(classify_code(code), expected, "{code}");

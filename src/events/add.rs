@@ -2,6 +2,7 @@
 
 use entity::{Details, SyncSource};
 use sea_orm::DbErr;
+use serde_json::Value as Json;
 use tracing::debug;
 use uuid::Uuid;
 
@@ -143,7 +144,7 @@ impl Events {
             event_type: new.event_type,
             timestamp: new.timestamp.unwrap_or_else(|| self.clock.now()),
             message: new.message,
-            details: Details::from(new.details),
+            details: Details::from(new.details.as_ref().and_then(Json::as_object)),
         }
     }
 
@@ -185,8 +186,8 @@ fn verify(events: &[Event], timestamps_given: &[bool], stored: &[Event]) -> Resu
 
 /// Returns whether `event` equals `stored`. A timestamp that the caller did not give need not match.
 fn is_replay_of(event: &Event, timestamp_given: bool, stored: &Event) -> Result<bool> {
-    let same_details = match (event.details.json()?, stored.details.json()?) {
-        (Some(one), Some(other)) => is_equal_json(one, other),
+    let same_details = match (event.details.value()?, stored.details.value()?) {
+        (Some(one), Some(other)) => is_equal_json(&one, &other),
         (one, other) => one == other,
     };
     Ok(event.sync_id == stored.sync_id

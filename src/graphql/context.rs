@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_graphql::Context;
 
-use super::{live::FeedRange, loaders::Loaders, types::pagination::PageLimits};
+use super::{
+    live::FeedRange, loaders::Loaders, lossy_numbers::LossyNumbers, types::pagination::PageLimits,
+};
 use crate::{
     auth::Principal,
     db::ScanBudget,
@@ -27,6 +29,8 @@ pub(crate) trait ContextExt {
     fn pages(&self) -> PageLimits;
     /// Returns the time that the operation's unindexed reads have left.
     fn scan_budget(&self) -> &ScanBudget;
+    /// Returns the numbers of the request that cannot be stored exactly.
+    fn lossy_numbers(&self) -> &LossyNumbers;
     /// Returns the authenticated principal of the request.
     fn principal(&self) -> &Principal;
     /// Returns the range of the feed that this execution of a subscription delivers.
@@ -56,6 +60,10 @@ impl ContextExt for Context<'_> {
 
     fn scan_budget(&self) -> &ScanBudget {
         self.data_unchecked()
+    }
+
+    fn lossy_numbers(&self) -> &LossyNumbers {
+        self.data_unchecked::<Arc<LossyNumbers>>()
     }
 
     fn principal(&self) -> &Principal {

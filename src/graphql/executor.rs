@@ -15,6 +15,7 @@ use super::{
     limits::GraphqlLimits,
     live::{LiveSubscriptions, Output},
     loaders::Loaders,
+    lossy_numbers::LossyNumbers,
     request::PreparedRequest,
     response::panicked,
     schema::{self, AppSchema},
@@ -68,6 +69,7 @@ impl Executor {
         request_id: &str,
     ) -> Result<PreparedRequest, Box<Response>> {
         let suggest = self.suggestions && principal.has_scope(Scope::Read);
+        let lossy_numbers = LossyNumbers::of(&request);
         let validated = self.validator.validate(request, suggest);
         let Validated {
             document,
@@ -77,6 +79,7 @@ impl Executor {
         } = validated.map_err(|errors| Box::new(reject(errors, principal, request_id)))?;
         Ok(PreparedRequest {
             variables,
+            lossy_numbers,
             principal: Arc::clone(principal),
             operation: document.operation_type,
             document,
@@ -141,7 +144,10 @@ async fn execute(schema: AppSchema, prepared: PreparedRequest, request_id: Strin
     let mut response = Response::new(IndexMap::new());
     let mut introspection = Some(prepared.introspection);
     for step in &prepared.document.steps {
-        let request = step_request(step, &prepared.variables, &prepared.principal);
+        let request = step_request(step, &prepared.variables)
+            .data(Arc::clone(&prepared.principal))
+            .data(Arc::clone(&prepared.lossy_numbers))
+            .data(ScanBudget::default());
         // A panic of a resolver is logged, and does not close the connection.
         let execution = AssertUnwindSafe(schema.execute(request)).catch_unwind();
         let Ok(mut executed) = execution.await else {
@@ -163,12 +169,10 @@ async fn execute(schema: AppSchema, prepared: PreparedRequest, request_id: Strin
     sanitize(response, &request_id)
 }
 
-fn step_request(step: &Step, variables: &Variables, principal: &Arc<Principal>) -> Request {
+fn step_request(step: &Step, variables: &Variables) -> Request {
     let mut request = Request::new(String::new()).variables(variables.clone());
     request.set_parsed_query(step.executable.clone());
     request
-        .data(Arc::clone(principal))
-        .data(ScanBudget::default())
 }
 
 /// Adds the results of introspection to the response to a query.

@@ -35,7 +35,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run to create.")] input: CreateSyncRunInput,
     ) -> Result<CreateSyncRunPayload> {
-        let mut new = input.parse()?;
+        let mut new = input.parse(ctx.lossy_numbers())?;
         new.triggered_by_id = ctx.authorize_trigger(new.triggered_by_id)?;
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let created = ctx.runs().create(new, &scope, columns).await;
@@ -65,7 +65,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run and the event to add.")] input: AddSyncEventInput,
     ) -> Result<AddSyncEventPayload> {
-        let (run_id, event) = input.parse()?;
+        let (run_id, event) = input.parse(ctx.lossy_numbers())?;
         let (scope, run) = (ctx.write_scope(), selected_run(ctx));
         let added = ctx.events().add(run_id, event, &scope, run).await;
         let added = added.map_err(|error| ctx.rejected(error))?;
@@ -80,7 +80,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run and the events to add.")] input: AddSyncEventsInput,
     ) -> Result<AddSyncEventsPayload> {
-        let (run_id, events) = input.parse()?;
+        let (run_id, events) = input.parse(ctx.lossy_numbers())?;
         let (scope, run) = (ctx.write_scope(), selected_run(ctx));
         let added = ctx.events().add_many(run_id, events, &scope, run).await;
         let added = added.map_err(|error| ctx.rejected(error))?;
@@ -94,7 +94,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run and its progress.")] input: ReportSyncProgressInput,
     ) -> Result<ReportSyncProgressPayload> {
-        let (run_id, progress) = input.parse()?;
+        let (run_id, progress) = input.parse(ctx.lossy_numbers())?;
         let scope = ctx.write_scope();
         let run = ctx.runs().report_progress(run_id, progress, &scope).await;
         Ok(run.map_err(|error| ctx.rejected(error))?.into())
@@ -107,7 +107,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run and its outcome.")] input: CompleteSyncRunInput,
     ) -> Result<CompleteSyncRunPayload> {
-        let (run_id, outcome) = input.parse()?;
+        let (run_id, outcome) = input.parse(ctx.lossy_numbers())?;
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let ended = ctx.runs().complete(run_id, &outcome, &scope, columns).await;
         let ended = ended.map_err(|error| ctx.rejected(error))?;

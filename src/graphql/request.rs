@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use async_graphql::{Variables, parser::types::OperationType};
 
-use super::validation::{IntrospectionResults, PreparedDocument};
+use super::{
+    lossy_numbers::LossyNumbers,
+    validation::{IntrospectionResults, PreparedDocument},
+};
 use crate::auth::Principal;
 
 /// A request that passed validation and can be executed.
 pub struct PreparedRequest {
     /// The coerced variables.
     pub(super) variables: Variables,
+    /// The numbers that cannot be stored exactly.
+    pub(super) lossy_numbers: Arc<LossyNumbers>,
     pub(super) principal: Arc<Principal>,
     pub(super) document: Arc<PreparedDocument>,
     pub(super) introspection: IntrospectionResults,

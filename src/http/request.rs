@@ -17,6 +17,7 @@ use serde_json::error::Category;
 use tokio::time;
 
 use super::{content_negotiation::is_json, limits::HttpLimits, state::AppState};
+use crate::graphql::LossyNumbers;
 
 /// Header with the id of the request, which the log has too.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -117,7 +118,8 @@ pub(super) fn from_json(text: &str, limits: &HttpLimits) -> Result<Request, Requ
             _ => format!("the request body is not valid JSON: {error}"),
         })
     })?;
-    parameters.into_request()
+    let request = parameters.into_request()?;
+    Ok(LossyNumbers::find(text).attach_to(request))
 }
 
 /// Rejects JSON with too many values: each needs far more memory and time than its bytes.

@@ -156,17 +156,11 @@ impl Outcome {
     /// # Errors
     /// Returns [`DetailsNotLoaded`] if the run was read without its details.
     pub(super) fn is_replay_of(&self, run: &Run) -> std::result::Result<bool, DetailsNotLoaded> {
-        let same_details = match (&self.details, run.details.json()?) {
-            (Some(Json::Object(given)), Some(Json::Object(stored))) => {
-                given.iter().all(|(key, value)| {
-                    stored
-                        .get(key)
-                        .is_some_and(|stored| is_equal_json(value, stored))
-                })
-            }
-            (Some(Json::Object(given)), _) => given.is_empty(),
-            _ => true,
-        };
+        let mut same_details = true;
+        for (key, given) in self.details.iter().filter_map(Json::as_object).flatten() {
+            let stored = run.details.get(key)?;
+            same_details &= stored.is_some_and(|stored| is_equal_json(given, &stored));
+        }
         Ok(run.status == self.status.as_ref()
             && self.counts.match_run(run)
             && self
@@ -188,7 +182,7 @@ pub struct CancelActive {
     pub reason: Option<String>,
 }
 
-/// Returns whether two values are equal, comparing numbers by value: PostgreSQL returns a large float as an integer.
+/// Returns whether two values are equal, comparing numbers by value.
 pub(crate) fn is_equal_json(one: &Json, other: &Json) -> bool {
     match (one, other) {
         (Json::Number(one), Json::Number(other)) => one == other || one.as_f64() == other.as_f64(),

@@ -68,7 +68,9 @@ impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match classify(&error) {
             Failure::Busy | Failure::Interrupted | Failure::Unavailable => Self::Unavailable(error),
-            Failure::ForeignKey | Failure::Duplicate | Failure::Other => Self::Internal(error),
+            Failure::ForeignKey | Failure::Duplicate | Failure::Data | Failure::Other => {
+                Self::Internal(error)
+            }
         }
     }
 }

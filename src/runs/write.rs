@@ -69,7 +69,7 @@ impl Runs {
         let digest = new.digest();
         let id = new.id.unwrap_or_else(|| self.clock.new_id());
         let triggered_by_id = new.triggered_by_id;
-        let row = self.row(id, new, digest);
+        let row = self.row(id, &new, digest);
         let created = self.store.insert_run(id, row, columns).await;
         let created = created.map_err(|error| match (classify(&error), triggered_by_id) {
             (Failure::ForeignKey, Some(id)) => Error::NotFound { what: "user", id },
@@ -88,7 +88,7 @@ impl Runs {
         }
     }
 
-    fn row(&self, id: Uuid, new: NewRun, digest: Uuid) -> run::ActiveModel {
+    fn row(&self, id: Uuid, new: &NewRun, digest: Uuid) -> run::ActiveModel {
         run::ActiveModel {
             id: Set(id),
             entity_type: Set(new.entity_type.to_string()),
@@ -100,7 +100,9 @@ impl Runs {
             records_updated: Set(0),
             records_failed: Set(0),
             triggered_by_id: Set(new.triggered_by_id),
-            details: Set(Details::from(new.details)),
+            details: Set(Details::from(
+                new.details.as_ref().and_then(Json::as_object),
+            )),
             records_expected: Set(new.records_expected),
             creation_digest: Set(Some(digest)),
             ..Default::default()

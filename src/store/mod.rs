@@ -203,7 +203,7 @@ impl Store {
         columns: RunColumns,
     ) -> Result<Option<Run>, DbErr> {
         match &self.database {
-            Database::Postgres(database) => postgres::insert_run(database, row, columns).await,
+            Database::Postgres(database) => postgres::insert_run(database, &row, columns).await,
             Database::Sqlite(database) => sqlite::insert_run(database, id, row, columns).await,
         }
     }
@@ -219,7 +219,7 @@ impl Store {
     ) -> Result<Option<Run>, DbErr> {
         match &self.database {
             Database::Postgres(database) => {
-                postgres::update_run(database, update, details, columns).await
+                postgres::update_run(database, id, update, details, columns).await
             }
             Database::Sqlite(database) => {
                 sqlite::update_run(database, id, update, details, columns).await

@@ -3,11 +3,12 @@
 use chrono::DateTime;
 use entity::{FromRow, RowReader, event, run, user};
 use sea_orm::sea_query::{
-    Asterisk, Condition, Expr, ExprTrait, Func, IntoTableRef, JoinType, Query, SelectStatement,
+    Asterisk, Condition, Expr, ExprTrait, Func, IntoTableRef, JoinType, LockType, Query,
+    SelectStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn,
-    QueryResult,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable,
+    PrimaryKeyToColumn, QueryResult,
 };
 use uuid::Uuid;
 
@@ -92,6 +93,24 @@ pub(super) async fn read_run(
         .take();
     let rows = query_all(connection, &select).await?;
     rows.first().map(|row| columns.decode(row)).transpose()
+}
+
+/// Reads the text of a run's details; `None` if there are none. On PostgreSQL locks the run until the transaction ends.
+pub(super) async fn read_details(
+    transaction: &impl ConnectionTrait,
+    id: Uuid,
+) -> Result<Option<Vec<u8>>, DbErr> {
+    let mut select = Query::select();
+    select
+        .expr(Expr::col(run::Column::Details).cast_as("text"))
+        .from(run::Entity)
+        .and_where(run::Column::Id.eq(id));
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        select.lock(LockType::Update);
+    }
+    let rows = query_all(transaction, &select).await?;
+    let details = rows.first().map(|row| RowReader::new(row)?.bytes());
+    Ok(details.transpose()?.flatten())
 }
 
 /// Counts the rows of a table that match a condition, up to `limit`.

@@ -44,6 +44,7 @@ mod shared_subscriptions;
 mod slow_queries;
 mod specification;
 mod sse;
+mod stored_details;
 mod subscriptions;
 mod unreadable_values;
 mod write_queue;

@@ -36,13 +36,11 @@ impl JsonWriter {
         let _ = serde_json::to_writer(&mut self.json, &value);
     }
 
-    /// Writes a serialisable value, or records the error and writes null in its place.
-    pub(crate) fn fallible(
-        &mut self,
-        value: std::result::Result<impl Serialize, impl Into<Error>>,
-    ) {
-        match value {
-            Ok(value) => self.scalar(value),
+    /// Writes valid JSON as it is, null if there is none; records an error and writes null in its place.
+    pub(crate) fn raw(&mut self, json: std::result::Result<Option<&str>, impl Into<Error>>) {
+        match json {
+            Ok(Some(json)) => self.json.extend_from_slice(json.as_bytes()),
+            Ok(None) => self.scalar(()),
             Err(error) => {
                 self.error.get_or_insert_with(|| error.into());
                 self.scalar(());

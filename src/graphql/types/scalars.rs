@@ -1,12 +1,13 @@
 //! The scalars of the schema.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use bytes::Bytes;
 use chrono::{DateTime as ChronoDateTime, Datelike, SecondsFormat, Utc};
 use entity::instant;
 use serde::{Serialize, Serializer};
 
 use super::id::MAX_QUOTED_CHARS;
-use crate::clock::to_microseconds;
+use crate::{clock::to_microseconds, graphql::lossy_numbers::LossyNumbers, runs::Error};
 
 /// The scalar `DateTime`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,18 +63,36 @@ pub(crate) fn parse_date_time(text: &str) -> Result<ChronoDateTime<Utc>, String>
     })
 }
 
-/// The scalar `JSON`.
+/// The scalar `JSON`: an input value, or encoded JSON.
 #[derive(Clone, Debug)]
-pub(crate) struct Json(pub(crate) serde_json::Value);
+pub(crate) struct Json(Value);
+
+impl Json {
+    /// Wraps stored JSON, which is returned as it is.
+    pub(crate) fn stored(text: &str) -> Self {
+        Self(Value::Binary(Bytes::copy_from_slice(text.as_bytes())))
+    }
+
+    /// Returns the value of an input.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`] if it is no JSON, or contains a number that cannot be stored exactly.
+    pub(crate) fn into_input(self, lossy: &LossyNumbers) -> Result<serde_json::Value, Error> {
+        let json = self.0.into_json();
+        let json = json.map_err(|error| Error::BadInput(format!("invalid JSON: {error}")))?;
+        lossy.check(&json)?;
+        Ok(json)
+    }
+}
 
 /// A JSON object.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
-        Ok(Self(value.into_json()?))
+        Ok(Self(value))
     }
 
     fn to_value(&self) -> Value {
-        Value::from_json(self.0.clone()).unwrap_or_default()
+        self.0.clone()
     }
 }

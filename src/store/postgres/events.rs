@@ -290,8 +290,8 @@ fn arrays(events: &[event::Model]) -> [Value; 5] {
 /// Returns the details as text; empty if there are none.
 fn details(event: &event::Model) -> String {
     match &event.details {
-        Details::Json(json) => json.to_string(),
-        Details::NotLoaded | Details::Null | Details::Unreadable(_) => String::new(),
+        Details::Json(text) | Details::Unreadable { text, .. } => text.clone(),
+        Details::NotLoaded | Details::Null => String::new(),
     }
 }
 

@@ -7,16 +7,23 @@ pub(super) use events::{
     add_events, count_events, decode_event_page, join_event_page, read_event_pages,
 };
 
-use entity::run;
+use entity::{merge_details, run};
 use sea_orm::sea_query::extension::postgres::PgExpr;
 use sea_orm::sea_query::{
     Expr, ExprTrait, LockType, OnConflict, Query, ReturningClause, SelectStatement, UpdateStatement,
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait, StatementBuilder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DbBackend, DbErr, Iterable, StatementBuilder,
+    Value,
+};
 use serde_json::{Map, Value as Json};
+use uuid::Uuid;
 
-use super::RunColumns;
-use crate::db::Postgres;
+use super::{RunColumns, read::read_details};
+use crate::db::{
+    Postgres,
+    error::{Failure, classify},
+};
 
 /// The end of a run that has ended, exactly as the index on it has it: NULL if the run is open, whatever another writer
 /// has stored in `completed_at`.
@@ -52,28 +59,60 @@ pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
 /// Inserts a run unless its ID is taken, and returns it.
 pub(super) async fn insert_run(
     database: &Postgres,
-    row: run::ActiveModel,
+    row: &run::ActiveModel,
     columns: RunColumns,
 ) -> Result<Option<run::Model>, DbErr> {
-    let mut insert = run::Entity::insert(row)
+    let set = run::Column::iter().filter_map(|column| match row.get(column) {
+        ActiveValue::Set(value) | ActiveValue::Unchanged(value) => Some((column, Expr::val(value))),
+        ActiveValue::NotSet => None,
+    });
+    let (names, values): (Vec<_>, Vec<_>) = set
+        .map(|(column, value)| match column {
+            run::Column::Details => (column, value.cast_as("json")),
+            _ => (column, value),
+        })
+        .unzip();
+    let mut insert = Query::insert();
+    insert
+        .into_table(run::Entity)
+        .columns(names)
+        .values_panic(values)
         .on_conflict(OnConflict::column(run::Column::Id).do_nothing().to_owned())
-        .into_query();
-    insert.returning(returning(columns));
-    Ok(write_runs(database, &insert, columns).await?.pop())
+        .returning(returning(columns));
+    Ok(write_runs(database.write(), &insert, columns).await?.pop())
 }
 
 /// Executes an update of one run, and returns the run if it was updated. `details` are merged into those of the run.
+///
+/// A single statement merges them. PostgreSQL fails to do so if the stored details are no object, or hold a text that it
+/// cannot decode, such as one with `\u0000`. Only then a transaction reads them and merges them here.
 pub(super) async fn update_run(
     database: &Postgres,
+    id: Uuid,
     mut update: UpdateStatement,
     details: Option<Map<String, Json>>,
     columns: RunColumns,
 ) -> Result<Option<run::Model>, DbErr> {
-    if let Some(details) = details {
-        update.value(run::Column::Details, merged(details));
-    }
     update.returning(returning(columns));
-    Ok(write_runs(database, &update, columns).await?.pop())
+    let Some(details) = details else {
+        return Ok(write_runs(database.write(), &update, columns).await?.pop());
+    };
+    let mut merging = update.clone();
+    merging.value(run::Column::Details, merged(&details));
+    match write_runs(database.write(), &merging, columns).await {
+        Err(error) if classify(&error) == Failure::Data => {}
+        written => return Ok(written?.pop()),
+    }
+    database
+        .transaction(move |transaction| {
+            Box::pin(async move {
+                let stored = read_details(transaction, id).await?;
+                let merged = merge_details(stored.as_deref(), &details);
+                update.value(run::Column::Details, Expr::val(merged).cast_as("json"));
+                Ok(write_runs(transaction, &update, columns).await?.pop())
+            })
+        })
+        .await
 }
 
 /// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs.
@@ -87,16 +126,16 @@ pub(super) async fn update_runs(
     update
         .and_where(Expr::col(run::Column::Id).in_subquery(ids))
         .returning(returning(RunColumns::All));
-    write_runs(database, &update, RunColumns::All).await
+    write_runs(database.write(), &update, RunColumns::All).await
 }
 
 async fn write_runs(
-    database: &Postgres,
+    connection: &impl ConnectionTrait,
     statement: &impl StatementBuilder,
     columns: RunColumns,
 ) -> Result<Vec<run::Model>, DbErr> {
     let statement = DbBackend::Postgres.build(statement);
-    let rows = database.write().query_all_raw(statement).await?;
+    let rows = connection.query_all_raw(statement).await?;
     rows.iter().map(|row| columns.decode(row)).collect()
 }
 
@@ -104,10 +143,16 @@ fn returning(columns: RunColumns) -> ReturningClause {
     Query::returning().expr(columns.list())
 }
 
-/// Returns the details of a run with these keys set. Other writers store JSON `null` where there are none.
-fn merged(details: Map<String, Json>) -> Expr {
+/// Returns the details of a run with these keys set. Other writers store JSON `null` where there are none. The values of all
+/// other keys keep their text, which `jsonb` would not.
+fn merged(details: &Map<String, Json>) -> Expr {
+    let keys: Vec<String> = details.keys().cloned().collect();
+    let given = Json::Object(details.clone()).to_string();
     Expr::cust_with_values(
-        "(CASE WHEN json_typeof(details) = 'object' THEN details::jsonb ELSE '{}' END || $1)::json",
-        [Json::Object(details)],
+        "CASE WHEN details IS NULL OR json_typeof(details::json) = 'null' THEN $1::json ELSE (\
+            SELECT json_object_agg(key, value) FROM (\
+                SELECT key, value FROM json_each(details::json) WHERE key <> ALL ($2::text[]) \
+                UNION ALL SELECT key, value FROM json_each($1::json)) AS field) END",
+        [Value::from(given), Value::from(keys)],
     )
 }

@@ -6,7 +6,7 @@
 mod events;
 pub(super) mod feed;
 
-use entity::{Details, run};
+use entity::{merge_details, run};
 use sea_orm::sea_query::{
     Expr, ExprTrait, Func, OnConflict, Query, SelectStatement, UpdateStatement,
 };
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     RunColumns,
-    read::{read_by_ids, read_run, select_runs},
+    read::{read_by_ids, read_details, select_runs},
 };
 use crate::db::Sqlite;
 pub(super) use events::{
@@ -72,7 +72,11 @@ pub(super) async fn update_run(
         .transaction(move |connection| {
             Box::pin(async move {
                 if let Some(details) = details {
-                    update.value(run::Column::Details, merged(connection, id, details).await?);
+                    // SQLite has no function that merges two objects key by key: `json_patch` does so recursively,
+                    // and removes keys that are null.
+                    let stored = read_details(connection, id).await?;
+                    let merged = merge_details(stored.as_deref(), &details);
+                    update.value(run::Column::Details, merged);
                 }
                 write_run(connection, &update, id, columns).await
             })
@@ -113,22 +117,6 @@ async fn write_and_read(
 /// Returns the number of rows that the statement before wrote, without those that triggers wrote.
 fn changes() -> Expr {
     Func::cust("changes").into()
-}
-
-/// Returns the details of a run with these keys set. SQLite has no function that merges two objects key by key:
-/// `json_patch` does so recursively, and removes keys that are null.
-async fn merged(
-    connection: &impl ConnectionTrait,
-    id: Uuid,
-    details: Map<String, Json>,
-) -> Result<Json, DbErr> {
-    let run = read_run(connection, id, RunColumns::All).await?;
-    let mut merged = match run.map(|run| run.details) {
-        Some(Details::Json(Json::Object(stored))) => stored,
-        _ => Map::new(),
-    };
-    merged.extend(details);
-    Ok(Json::Object(merged))
 }
 
 /// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs.

@@ -5,9 +5,12 @@ use uuid::Uuid;
 
 use crate::{
     events::commands::NewEvent,
-    graphql::types::{
-        id::parse_uuid,
-        scalars::{DateTime, Json},
+    graphql::{
+        lossy_numbers::LossyNumbers,
+        types::{
+            id::parse_uuid,
+            scalars::{DateTime, Json},
+        },
     },
     runs::Result,
 };
@@ -29,13 +32,14 @@ pub(crate) struct SyncEventInput {
 }
 
 impl SyncEventInput {
-    fn parse(self) -> Result<NewEvent> {
+    fn parse(self, lossy: &LossyNumbers) -> Result<NewEvent> {
+        let details = self.details.map(|details| details.into_input(lossy));
         Ok(NewEvent {
             id: self.id.map(|id| parse_uuid("id", &id)).transpose()?,
             event_type: self.event_type,
             message: self.message,
             timestamp: self.timestamp.map(|at| at.0),
-            details: self.details.map(|details| details.0),
+            details: details.transpose()?,
         })
     }
 }
@@ -53,9 +57,10 @@ impl AddSyncEventInput {
     /// Converts the input to the run's id and a command.
     ///
     /// # Errors
-    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed.
-    pub(crate) fn parse(self) -> Result<(Uuid, NewEvent)> {
-        Ok((parse_uuid("runId", &self.run_id)?, self.event.parse()?))
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed or a number cannot be stored exactly.
+    pub(crate) fn parse(self, lossy: &LossyNumbers) -> Result<(Uuid, NewEvent)> {
+        let event = self.event.parse(lossy)?;
+        Ok((parse_uuid("runId", &self.run_id)?, event))
     }
 }
 
@@ -72,9 +77,9 @@ impl AddSyncEventsInput {
     /// Converts the input to the run's id and commands.
     ///
     /// # Errors
-    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed.
-    pub(crate) fn parse(self) -> Result<(Uuid, Vec<NewEvent>)> {
-        let events = self.events.into_iter().map(SyncEventInput::parse);
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed or a number cannot be stored exactly.
+    pub(crate) fn parse(self, lossy: &LossyNumbers) -> Result<(Uuid, Vec<NewEvent>)> {
+        let events = self.events.into_iter().map(|event| event.parse(lossy));
         Ok((
             parse_uuid("runId", &self.run_id)?,
             events.collect::<Result<_>>()?,

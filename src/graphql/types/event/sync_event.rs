@@ -54,7 +54,7 @@ impl FastFields for SyncEvent {
             json.scalar(&event.0.message);
         }),
         Field::scalar("details", EventColumns::All, |event, json| {
-            json.fallible(event.0.details.json());
+            json.raw(event.0.details.json());
         }),
         Field::single(
             "run",
@@ -95,7 +95,7 @@ impl SyncEvent {
     )]
     async fn details(&self) -> Result<Option<Json>> {
         let details = self.0.details.json().map_err(Error::from)?;
-        Ok(details.cloned().map(Json))
+        Ok(details.map(Json::stored))
     }
 
     /// The run that the event belongs to.

@@ -7,9 +7,12 @@ use uuid::Uuid;
 
 use super::enums::{SyncEntityType, SyncOutcome, SyncSource, SyncStatus, parse_enum};
 use crate::{
-    graphql::types::{
-        id::parse_uuid,
-        scalars::{DateTime, Json},
+    graphql::{
+        lossy_numbers::LossyNumbers,
+        types::{
+            id::parse_uuid,
+            scalars::{DateTime, Json},
+        },
     },
     runs::{
         Result,
@@ -45,8 +48,10 @@ impl CreateSyncRunInput {
     /// Converts the input to a command.
     ///
     /// # Errors
-    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed or an enum is `UNKNOWN`.
-    pub(crate) fn parse(self) -> Result<NewRun> {
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed, an enum is `UNKNOWN` or a number cannot be
+    /// stored exactly.
+    pub(crate) fn parse(self, lossy: &LossyNumbers) -> Result<NewRun> {
+        let details = self.details.map(|details| details.into_input(lossy));
         let id = |name, id: Option<ID>| id.map(|id| parse_uuid(name, &id)).transpose();
         Ok(NewRun {
             id: id("id", self.id)?,
@@ -56,7 +61,7 @@ impl CreateSyncRunInput {
             started_at: self.started_at.map(|at| at.0),
             records_expected: self.records_expected,
             triggered_by_id: id("triggeredById", self.triggered_by_id)?,
-            details: self.details.map(|details| details.0),
+            details: details.transpose()?,
         })
     }
 }
@@ -104,12 +109,14 @@ impl ReportSyncProgressInput {
     /// Converts the input to the run's id and a command.
     ///
     /// # Errors
-    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if the id is malformed.
-    pub(crate) fn parse(self) -> Result<(Uuid, Progress)> {
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if the id is malformed or a number cannot be stored
+    /// exactly.
+    pub(crate) fn parse(self, lossy: &LossyNumbers) -> Result<(Uuid, Progress)> {
+        let details = self.details.map(|details| details.into_input(lossy));
         let progress = Progress {
             counts: self.counts.unwrap_or_default().into(),
             records_expected: self.records_expected,
-            details: self.details.map(|details| details.0),
+            details: details.transpose()?,
         };
         Ok((parse_uuid("runId", &self.run_id)?, progress))
     }
@@ -137,14 +144,16 @@ impl CompleteSyncRunInput {
     /// Converts the input to the run's id and a command.
     ///
     /// # Errors
-    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if the id is malformed.
-    pub(crate) fn parse(self) -> Result<(Uuid, Outcome)> {
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if the id is malformed or a number cannot be stored
+    /// exactly.
+    pub(crate) fn parse(self, lossy: &LossyNumbers) -> Result<(Uuid, Outcome)> {
+        let details = self.details.map(|details| details.into_input(lossy));
         let outcome = Outcome {
             status: self.status.into(),
             counts: self.counts.unwrap_or_default().into(),
             completed_at: self.completed_at.map(|at| at.0),
             error_message: self.error_message,
-            details: self.details.map(|details| details.0),
+            details: details.transpose()?,
         };
         Ok((parse_uuid("runId", &self.run_id)?, outcome))
     }

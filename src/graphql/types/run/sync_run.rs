@@ -139,7 +139,7 @@ impl FastFields for SyncRun {
             json.scalar(values::error_message(&run.run));
         }),
         Field::scalar("details", All, |run, json| {
-            json.fallible(run.run.details.json());
+            json.raw(run.run.details.json());
         }),
         Field::batch(
             "triggeredBy",
@@ -280,7 +280,7 @@ impl SyncRun {
     )]
     async fn details(&self) -> Result<Option<Json>> {
         let details = self.run.details.json().map_err(Error::from)?;
-        Ok(details.cloned().map(Json))
+        Ok(details.map(Json::stored))
     }
 
     /// The user who triggered the run; null if no user did, or the user no longer exists.

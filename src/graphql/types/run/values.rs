@@ -71,7 +71,7 @@ fn unreadable_values(run: &Run) -> Option<String> {
         format!("The stored {column} is `{value}`, which cannot be represented.")
     });
     let details = match &run.details {
-        Details::Unreadable(reason) => {
+        Details::Unreadable { reason, .. } => {
             Some(format!("The stored details cannot be read: {reason}."))
         }
         _ => None,
