@@ -13,7 +13,7 @@ const RUNS: i32 = 500;
 /// Greatest offset of the deep pages in the list of all runs.
 const MAX_DEPTH: i64 = 500_000;
 const LIST: &str = "query($from: DateTime, $to: DateTime, $first: Int, $direction: OrderDirection!) { \
-    syncRuns(first: $first, filter: {startedAt: {gte: $from, lte: $to}}, \
+    syncRuns(first: $first, filter: {startedAt: {gte: $from, lt: $to}}, \
     orderBy: {field: STARTED_AT, direction: $direction}) { edges { cursor node { id startedAt } } } }";
 
 /// A run in the list of all runs, and its cursor there.
