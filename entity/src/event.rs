@@ -25,6 +25,8 @@ pub struct Model {
     /// A JSON object; other writers also store JSON `null`.
     #[sea_orm(nullable)]
     pub details: Details,
+    /// The order in which events were written, given by the database; NULL in events from before adoption.
+    pub seq: Option<i64>,
 }
 
 impl FromRow for Model {
@@ -36,6 +38,7 @@ impl FromRow for Model {
             timestamp: columns.instant("timestamp")?,
             message: columns.text("message")?,
             details: columns.details()?,
+            seq: columns.optional_long("seq")?,
         })
     }
 }

@@ -139,6 +139,14 @@ impl<'row> RowReader<'row> {
         self.required(column, |_| 0)
     }
 
+    /// Reads an integer of 64 bits or null.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such column.
+    pub fn optional_long(&mut self, column: &'static str) -> Result<Option<i64>, DbErr> {
+        self.optional(column, |_| None)
+    }
+
     /// Reads an instant. One that is not [representable](instant::is_representable) is returned as it is, and noted.
     ///
     /// # Errors

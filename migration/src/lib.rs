@@ -27,6 +27,8 @@ mod m20261127_000009_ascending;
 mod m20261128_000010_checks;
 mod m20261128_000011_stored_completion;
 mod m20261128_000012_ended_indexes;
+mod m20261128_000013_event_order;
+mod m20261128_000014_event_order_postgres;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000010_checks::Migration),
             Box::new(m20261128_000011_stored_completion::Migration),
             Box::new(m20261128_000012_ended_indexes::Migration),
+            Box::new(m20261128_000013_event_order::Migration),
+            Box::new(m20261128_000014_event_order_postgres::Migration),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! Keyset pagination: pages are selected by position, not by offset, so that a page costs the same at any depth.
 //!
-//! A list is ordered by one expression, then by id. Rows in which the expression is NULL come last in both
+//! A list is ordered by one expression, then by what breaks ties. Rows in which the expression is NULL come last in both
 //! directions. A list therefore consists of two sections, and an index supports each of them in either direction.
 
 use sea_orm::DbErr;
@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The position of a row in a list: a decoded cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// Value of the ordering expression.
     pub value: PositionValue,
-    /// Id of the row, which breaks ties.
+    /// Position among the rows with this value, in the order in which they were written; 0 in lists without this order.
+    pub seq: i64,
+    /// Id of the row.
     pub id: Uuid,
 }
 
@@ -117,7 +119,9 @@ pub struct KeysetOrder {
     pub table: TableRef,
     /// The ordering expression, as in its index.
     pub by: Expr,
-    /// The id column, which breaks ties.
+    /// What breaks ties; together with the ordering expression it is unique.
+    pub ties: Vec<Tie>,
+    /// The id column.
     pub id: Expr,
     /// Whether the expression may be NULL.
     pub nullable: bool,
@@ -125,6 +129,15 @@ pub struct KeysetOrder {
     pub descending: bool,
     /// Converts an exact value of a [`Position`] to an operand that can be compared with the expression.
     pub operand: fn(i64) -> Expr,
+}
+
+/// An expression that breaks ties.
+#[derive(Clone, Debug)]
+pub struct Tie {
+    /// The expression, as in its index.
+    pub by: Expr,
+    /// Returns its value at a position.
+    pub value: fn(Position) -> Expr,
 }
 
 /// The two sections of a list.
@@ -193,32 +206,29 @@ impl KeysetOrder {
         }
         for (bound, is_after) in [(page.after, true), (page.before, false)] {
             let Some(bound) = bound else { continue };
-            let greater = is_after != self.descending;
-            match (section, bound.value) {
+            let ties = self.ties.iter();
+            let (by, at): (Vec<_>, Vec<_>) =
+                ties.map(|tie| (tie.by.clone(), (tie.value)(bound))).unzip();
+            let compared = match (section, bound.value) {
                 (Section::Valued, PositionValue::Exact(_) | PositionValue::Stored) => {
-                    let row = Expr::tuple([self.by.clone(), self.id.clone()]);
-                    let position = Expr::tuple([self.value(bound), Expr::val(bound.id)]);
-                    condition = condition.add(if greater {
-                        row.gt(position)
-                    } else {
-                        row.lt(position)
-                    });
+                    let row = [self.by.clone()].into_iter().chain(by);
+                    let position = [self.value(bound)].into_iter().chain(at);
+                    (Expr::tuple(row), Expr::tuple(position))
                 }
-                (Section::Null, PositionValue::Null) => {
-                    let id = self.id.clone();
-                    condition = condition.add(if greater {
-                        id.gt(bound.id)
-                    } else {
-                        id.lt(bound.id)
-                    });
-                }
+                (Section::Null, PositionValue::Null) => (Expr::tuple(by), Expr::tuple(at)),
                 // Rows without a value come last, after every row that has one.
                 (Section::Null, PositionValue::Exact(_) | PositionValue::Stored) if !is_after => {
                     return None;
                 }
                 (Section::Valued, PositionValue::Null) if is_after => return None,
-                _ => {}
-            }
+                _ => continue,
+            };
+            let (row, position) = compared;
+            condition = condition.add(if is_after == self.descending {
+                row.lt(position)
+            } else {
+                row.gt(position)
+            });
         }
         Some(condition)
     }
@@ -240,10 +250,11 @@ impl KeysetOrder {
         // and would not use the index for an order by id alone.
         select
             .cond_where(condition)
-            .order_by_expr(self.by.clone(), order.clone())
-            .order_by_expr(self.id.clone(), order)
-            .limit(limit)
-            .take()
+            .order_by_expr(self.by.clone(), order.clone());
+        for tie in &self.ties {
+            select.order_by_expr(tie.by.clone(), order.clone());
+        }
+        select.limit(limit).take()
     }
 
     /// Returns the value of the ordering expression at a position.

@@ -124,6 +124,9 @@ impl Events {
             }
             Err(error) => return Err(error),
         };
+        for (event, seq) in events.iter_mut().zip(inserted.seqs) {
+            event.seq = Some(seq);
+        }
         for event in &mut events {
             let mut stored = inserted.stored.iter();
             if let Some(stored) = stored.find(|stored| stored.id == event.id) {
@@ -145,6 +148,7 @@ impl Events {
             timestamp: new.timestamp.unwrap_or_else(|| self.clock.now()),
             message: new.message,
             details: Details::from(new.details.as_ref().and_then(Json::as_object)),
+            seq: None,
         }
     }
 

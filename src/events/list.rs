@@ -13,7 +13,7 @@ use crate::{
         keyset::{PageRequest, PageRows, Position, PositionValue},
     },
     runs::Result,
-    store::{count, event_order, read_all, read_by_ids, select_events},
+    store::{count, read_all, read_by_ids, select_events},
 };
 
 /// Returns the position of `event` in a list of events.
@@ -26,6 +26,7 @@ pub fn event_position(event: &Event) -> Position {
     };
     Position {
         value,
+        seq: event.seq.unwrap_or_default(),
         id: event.id,
     }
 }
@@ -53,7 +54,7 @@ impl Events {
     ) -> Result<PageRows<Event>> {
         let query = self.store.query(filter.is_indexed(), budget, async |pool| {
             let read = async |events| read_all(pool, &events).await;
-            let order = event_order(true);
+            let order = self.store.event_order(true);
             order.read(self.matching(filter), page, read).await
         });
         Ok(query.await?)

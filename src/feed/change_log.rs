@@ -6,7 +6,7 @@ use entity::{FromRow, RowReader, change, event, run};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, QueryTrait, Select, prelude::DateTimeUtc,
+    QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -16,12 +16,16 @@ use super::{
     position::FeedCursor,
 };
 use crate::{
-    db::Database,
+    db::{
+        Database,
+        keyset::{PageRequest, Position},
+    },
     events::Event,
     runs::{self, Error, Run},
     store::{
-        CommitPosition,
+        CommitPosition, Store,
         feed::{self as store, FeedTable},
+        read_all, select_events,
     },
 };
 
@@ -112,45 +116,43 @@ impl ChangeLog {
         run_id: Option<Uuid>,
         limit: u32,
     ) -> Result<Rows<AddedEvent>, DbErr> {
-        let mut select = event::Entity::find().expr_as(Expr::col("seq"), "seq");
+        let mut select = event::Entity::find();
         if let Some(run_id) = run_id {
             select = select.filter(event::Column::SyncId.eq(run_id));
         }
         let (rows, next) = self.read(FeedTable::Events, select, cursor, limit).await?;
         let events = rows.iter().map(|row| {
-            let mut columns = RowReader::new(row)?;
-            let event = Event::read(&mut columns)?;
-            let cursor = cursor.after_row(columns.long("seq")?);
+            let event = Event::from_row(row)?;
+            let cursor = cursor.after_row(event.seq.unwrap_or_default());
             Ok(Arc::new(AddedEvent { cursor, event }))
         });
         Ok((events.collect::<Result<_, DbErr>>()?, next))
     }
 
-    /// Returns up to `limit` events of a run from before the feed, oldest first, after the one with this
-    /// time and id.
+    /// Returns up to `limit` events of a run from before the feed, oldest first, after a position.
     pub(super) async fn adopted_events(
         &self,
         run_id: Uuid,
-        after: Option<(DateTimeUtc, Uuid)>,
+        after: Option<Position>,
         limit: u32,
     ) -> Result<Vec<Event>, DbErr> {
         let Some(is_adopted) = store::is_adopted_event(&self.database, self.origin.moved_seq)
         else {
             return Ok(Vec::new());
         };
-        let mut select = event::Entity::find()
-            .filter(event::Column::SyncId.eq(run_id))
-            .filter(is_adopted)
-            .order_by_asc(event::Column::Timestamp)
-            .order_by_asc(event::Column::Id)
-            .limit(u64::from(limit));
-        if let Some((time, id)) = after {
-            let key = [event::Column::Timestamp, event::Column::Id].map(Expr::col);
-            let after = Expr::tuple([Expr::val(time), Expr::val(id)]);
-            select = select.filter(Expr::tuple(key).gt(after));
-        }
-        let rows = self.database.read().query_all(select.as_query()).await?;
-        rows.iter().map(Event::from_row).collect()
+        let page = PageRequest {
+            limit,
+            after,
+            before: None,
+            from_end: false,
+            fetch_extra: false,
+        };
+        let events = select_events()
+            .and_where(event::Column::SyncId.eq(run_id))
+            .and_where(is_adopted)
+            .take();
+        let order = Store::new(self.database.clone()).event_order(false);
+        read_all(self.database.read(), &order.select(events, &page)).await
     }
 
     /// Returns the status of a run; `None` if there is no such run.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::CommitPosition;
+use crate::{db::keyset::Position, store::CommitPosition};
 
 /// A position in the feed: after the row `seq` of those committed between two commit positions, ordered by
 /// `seq`. The rows are changes or events; a cursor belongs to one or the other. Changes of one run are in
@@ -72,9 +72,8 @@ impl FeedCursor {
 /// A position among the events of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum EventCursor {
-    /// After an event from before the feed, by its time (in microseconds) and id: nothing else is known
-    /// of the order of such events.
-    Adopted(i64, Uuid),
+    /// After an event from before the feed, by its position in lists.
+    Adopted(Position),
     /// After an event that the feed has a position for.
     Feed(FeedCursor),
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::DateTime;
 use tokio::sync::broadcast::Sender;
 use uuid::Uuid;
 
@@ -14,7 +13,8 @@ use super::{
     topic::{Delivery, Page, Topic},
 };
 use crate::{
-    events::Event,
+    db::keyset::Position,
+    events::{Event, event_position},
     runs::{Error, Result, status},
     store::CommitPosition,
 };
@@ -28,18 +28,14 @@ impl RunEvents {
     async fn read_adopted(
         self,
         log: &ChangeLog,
-        after: Option<(i64, Uuid)>,
+        after: Option<Position>,
         upto: &CommitPosition,
     ) -> Result<Page<Self>> {
-        let after = after.map(|(micros, id)| {
-            let time = DateTime::from_timestamp_micros(micros);
-            (time.unwrap_or_default(), id)
-        });
         let events = log.adopted_events(self.0, after, BATCH_SIZE).await?;
         let deliveries: Vec<Delivery<Self>> = events
             .into_iter()
             .map(|event| Delivery {
-                cursor: EventCursor::Adopted(event.timestamp.timestamp_micros(), event.id),
+                cursor: EventCursor::Adopted(event_position(&event)),
                 item: event,
             })
             .collect();
@@ -91,8 +87,8 @@ impl Topic for RunEvents {
     ) -> Result<Page<Self>> {
         let after = match after {
             None => return self.read_adopted(log, None, upto).await,
-            Some(EventCursor::Adopted(micros, id)) => {
-                return self.read_adopted(log, Some((*micros, *id)), upto).await;
+            Some(EventCursor::Adopted(position)) => {
+                return self.read_adopted(log, Some(*position), upto).await;
             }
             Some(EventCursor::Feed(cursor)) => cursor,
         };

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     db::{
         ScanBudget,
-        keyset::{KeysetOrder, PageRequest, PageRows, Position, PositionValue},
+        keyset::{KeysetOrder, PageRequest, PageRows, Position, PositionValue, Tie},
     },
     store::{count, instant, select_runs},
 };
@@ -59,7 +59,11 @@ impl RunOrderField {
             Some(_) if is_stored => PositionValue::Stored,
             value => value.into(),
         };
-        Position { value, id: run.id }
+        Position {
+            value,
+            seq: 0,
+            id: run.id,
+        }
     }
 
     /// Returns the value of `run` that this field orders by.
@@ -154,6 +158,10 @@ impl Runs {
         KeysetOrder {
             table: run::Entity.into_table_ref(),
             by,
+            ties: vec![Tie {
+                by: Expr::col(Column::Id),
+                value: |position| Expr::val(position.id),
+            }],
             id: Expr::col(Column::Id),
             nullable,
             descending: order.descending,

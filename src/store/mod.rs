@@ -17,11 +17,12 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use crate::db::{Database, ScanBudget, SlowQueryError, StatementPool, keyset::PageRows};
-pub(crate) use commit_position::{CommitPosition, Snapshot};
-pub(crate) use read::{
-    count, event_order, instant, read_all, read_by_ids, select_events, select_runs,
+use crate::db::{
+    Database, ScanBudget, SlowQueryError, StatementPool,
+    keyset::{KeysetOrder, PageRows},
 };
+pub(crate) use commit_position::{CommitPosition, Snapshot};
+pub(crate) use read::{count, instant, read_all, read_by_ids, select_events, select_runs};
 pub(crate) use types::{EventBatch, EventPage, InsertedEvents, RunRelations};
 pub use types::{EventPageSpec, LoadedRun, RunColumns};
 
@@ -58,6 +59,15 @@ impl Store {
         match &self.database {
             Database::Postgres(_) => postgres::duration_operand,
             Database::Sqlite(_) => Expr::val,
+        }
+    }
+
+    /// Returns the order of events: by time, then in the order in which they were written. Events from before adoption come
+    /// before others of the same time.
+    pub(crate) fn event_order(&self, descending: bool) -> KeysetOrder {
+        match &self.database {
+            Database::Postgres(_) => postgres::event_order(descending),
+            Database::Sqlite(_) => sqlite::event_order(descending),
         }
     }
 

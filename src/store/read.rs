@@ -13,7 +13,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{LoadedRun, RunColumns};
-use crate::db::keyset::{KeysetOrder, PageRequest, PageRows};
+use crate::db::keyset::{KeysetOrder, PageRequest, PageRows, Tie};
 
 /// IDs in one statement; SQLite accepts 32,766 parameters.
 const MAX_IDS: usize = 10_000;
@@ -201,11 +201,12 @@ pub(super) fn decode_run(
     })
 }
 
-/// The order of events: by time.
-pub(crate) fn event_order(descending: bool) -> KeysetOrder {
+/// The order of events: by time, then in the order in which they were written, which `ties` say.
+pub(super) fn event_order(ties: Vec<Tie>, descending: bool) -> KeysetOrder {
     KeysetOrder {
         table: event::Entity.into_table_ref(),
         by: Expr::col(event::Column::Timestamp),
+        ties,
         id: Expr::col(event::Column::Id),
         nullable: false,
         descending,
@@ -224,7 +225,7 @@ pub(super) fn page_of_events(
     mut events: Vec<event::Model>,
     page: &PageRequest,
 ) -> PageRows<event::Model> {
-    events.sort_unstable_by_key(|event| (event.timestamp, event.id));
+    events.sort_unstable_by_key(|event| (event.timestamp, event.seq, event.id));
     if page.from_end {
         events.reverse();
     }

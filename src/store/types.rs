@@ -111,6 +111,8 @@ pub(crate) struct InsertedEvents {
     pub(crate) replayed: usize,
     /// The events as they are stored, in no particular order; empty if none had been stored before.
     pub(crate) stored: Vec<Event>,
+    /// The `seq` of each event, in the order of the batch, if none had been stored before.
+    pub(crate) seqs: Vec<i64>,
     /// The run, if it was to be returned.
     pub(crate) run: Option<Run>,
 }

@@ -16,6 +16,7 @@ mod conformance;
 mod connections;
 mod documentation;
 mod durability;
+mod event_order;
 mod event_subscriptions;
 mod events;
 mod external_values;

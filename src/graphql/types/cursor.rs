@@ -70,7 +70,10 @@ impl List {
 
 /// Encodes a position in `list`.
 pub(crate) fn encode_position(list: List, position: Position) -> String {
-    encode(list.tag(), &(position.value, position.id.as_bytes()))
+    encode(
+        list.tag(),
+        &(position.value, position.seq, position.id.as_bytes()),
+    )
 }
 
 /// Decodes a position in `list`.
@@ -78,12 +81,12 @@ pub(crate) fn encode_position(list: List, position: Position) -> String {
 /// # Errors
 /// Returns [`Error::BadCursor`] if the cursor is malformed or belongs to another list.
 pub(crate) fn decode_position(list: List, text: &str) -> Result<Position> {
-    let (value, id): (PositionValue, [u8; 16]) = decode(list.tag(), text)?;
+    let (value, seq, id): (PositionValue, i64, [u8; 16]) = decode(list.tag(), text)?;
     if !list.allows(value) {
         return Err(Error::BadCursor(BAD_CURSOR));
     }
     let id = uuid::Uuid::from_bytes(id);
-    Ok(Position { value, id })
+    Ok(Position { value, seq, id })
 }
 
 /// Encodes a position in the feed of changes.
@@ -111,7 +114,7 @@ pub(crate) fn encode_added_events(cursor: &EventCursor) -> String {
 pub(crate) fn decode_added_events(text: &str) -> Result<EventCursor> {
     let cursor = decode(ADDED_EVENTS_TAG, text)?;
     match cursor {
-        EventCursor::Adopted(micros, _) if !List::Events.allows(PositionValue::Exact(micros)) => {
+        EventCursor::Adopted(position) if !List::Events.allows(position.value) => {
             Err(Error::BadCursor(BAD_CURSOR))
         }
         cursor => Ok(cursor),
@@ -154,6 +157,7 @@ mod tests {
     fn an_encoded_cursor_decodes_to_its_position() {
         let position = Position {
             value: PositionValue::Exact(1_790_000_000_123_456),
+            seq: 3,
             id: Uuid::from_u128(7),
         };
         let text = encode_position(STARTED_AT, position);
@@ -166,6 +170,7 @@ mod tests {
             STARTED_AT,
             Position {
                 value: PositionValue::Exact(1),
+                seq: 3,
                 id: Uuid::nil(),
             },
         );
@@ -180,6 +185,7 @@ mod tests {
             STARTED_AT,
             Position {
                 value: PositionValue::Exact(-5),
+                seq: 3,
                 id: Uuid::max(),
             },
         );
@@ -199,6 +205,7 @@ mod tests {
                 list,
                 Position {
                     value,
+                    seq: 0,
                     id: Uuid::nil(),
                 },
             )

@@ -15,7 +15,7 @@ use crate::{
     db::{
         Postgres,
         error::{Failure, classify},
-        keyset::PageRows,
+        keyset::{KeysetOrder, PageRows, Tie},
     },
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents,
@@ -31,6 +31,20 @@ const TYPES: &str = "event_types";
 const TIMESTAMPS: &str = "event_timestamps";
 const MESSAGES: &str = "event_messages";
 const DETAILS: &str = "event_details";
+const SEQS: &str = "event_seqs";
+
+/// As in the indexes on events. Events from before adoption have no `seq`.
+pub(in crate::store) fn event_order(descending: bool) -> KeysetOrder {
+    let seq = Tie {
+        by: Expr::cust("coalesce(seq, 0)"),
+        value: |position| Expr::val(position.seq),
+    };
+    let id = Tie {
+        by: Expr::col(event::Column::Id),
+        value: |position| Expr::val(position.id),
+    };
+    read::event_order(vec![seq, id], descending)
+}
 
 /// Joins the page of events of each run of a select.
 pub(in crate::store) fn join_event_page(select: &mut SelectStatement, page: &EventPage) {
@@ -77,18 +91,20 @@ fn aggregate(page: &EventPage, run_id: Expr) -> SelectStatement {
         Column::EventType,
         Column::Timestamp,
         Column::Message,
+        Column::Seq,
     ]);
     let mut select = Query::select();
     select
         .expr_as(array(Column::Id), IDS)
         .expr_as(texts(Column::EventType), TYPES)
         .expr_as(array(Column::Timestamp), TIMESTAMPS)
-        .expr_as(array(Column::Message), MESSAGES);
+        .expr_as(array(Column::Message), MESSAGES)
+        .expr_as(array(Column::Seq), SEQS);
     if page.spec.with_details {
         events.column(Column::Details);
         select.expr_as(texts(Column::Details), DETAILS);
     }
-    let events = read::event_order(false).select(events, &page.spec.page);
+    let events = event_order(false).select(events, &page.spec.page);
     select.from_subquery(events, "event").take()
 }
 
@@ -126,6 +142,7 @@ pub(in crate::store) fn decode_event_page(
     // The driver panics on a timestamp that `chrono` lacks, but not on its microseconds.
     let mut timestamps = array::<i64>(row, TIMESTAMPS)?.into_iter();
     let mut messages = array::<String>(row, MESSAGES)?.into_iter();
+    let mut seqs = array::<Option<i64>>(row, SEQS)?.into_iter();
     let mut details = if spec.with_details {
         array::<Option<String>>(row, DETAILS)?.into_iter()
     } else {
@@ -142,6 +159,7 @@ pub(in crate::store) fn decode_event_page(
                 Some(text) => text.map_or(Details::Null, |text| Details::parse(text.as_bytes())),
                 None => Details::NotLoaded,
             },
+            seq: seqs.next()?,
         })
     });
     Ok(page_of_events(events.flatten().collect(), &spec.page))
@@ -170,7 +188,11 @@ pub(in crate::store) async fn add_events<E>(
 where
     E: From<DbErr> + Send + 'static,
 {
-    let insert = insert_events(&batch, "", "run.*");
+    let insert = insert_events(
+        &batch,
+        "RETURNING seq",
+        "run.*, ARRAY(SELECT seq FROM added ORDER BY seq) AS seqs",
+    );
     match database.write().query_all_raw(insert).await {
         Ok(rows) => {
             let Some(row) = rows.first() else {
@@ -179,6 +201,7 @@ where
             return Ok(Some(InsertedEvents {
                 replayed: 0,
                 stored: Vec::new(),
+                seqs: row.try_get("", "seqs")?,
                 run: decode_run(&batch, row)?,
             }));
         }
@@ -212,6 +235,7 @@ async fn add_missing<E: From<DbErr>>(
     Ok(Some(InsertedEvents {
         replayed: batch.events.len() - inserted,
         stored,
+        seqs: Vec::new(),
         run: decode_run(&batch, &row)?,
     }))
 }

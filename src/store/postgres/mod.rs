@@ -4,7 +4,7 @@ mod events;
 pub(super) mod feed;
 
 pub(super) use events::{
-    add_events, count_events, decode_event_page, join_event_page, read_event_pages,
+    add_events, count_events, decode_event_page, event_order, join_event_page, read_event_pages,
 };
 
 use entity::{merge_details, run};

@@ -16,12 +16,14 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::{
-    db::{Sqlite, keyset::PageRows},
+    db::{
+        Sqlite,
+        keyset::{KeysetOrder, PageRows, Tie},
+    },
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents, RunColumns,
         read::{
-            self, COUNT, POSITION, RUN, event_order, events_of_run, page_of_events, read_by_ids,
-            select_runs,
+            self, COUNT, POSITION, RUN, events_of_run, page_of_events, read_by_ids, select_runs,
         },
         sqlite::{changes, write_and_read},
     },
@@ -31,6 +33,18 @@ use crate::{
 const EVENTS: &str = "events";
 /// The column that holds the number of events that were inserted.
 const INSERTED: &str = "inserted";
+/// The column that holds the `seq` of the last of them. They are consecutive, since SQLite has one writer.
+const LAST_SEQ: &str = "last_seq";
+
+/// As in the indexes on events. The generated column `sequence` equals `seq`, which is unique: SQLite does not compare rows
+/// by an index on its primary key.
+pub(in crate::store) fn event_order(descending: bool) -> KeysetOrder {
+    let seq = Tie {
+        by: Expr::col("sequence"),
+        value: |position| Expr::val(position.seq),
+    };
+    read::event_order(vec![seq], descending)
+}
 
 /// Adds the page of events of each run to a select of runs.
 pub(in crate::store) fn select_event_page(select: &mut SelectStatement, page: &EventPage) {
@@ -72,6 +86,7 @@ fn aggregate(page: &EventPage, run_id: Expr) -> SelectStatement {
         Column::EventType,
         Column::Timestamp,
         Column::Message,
+        Column::Seq,
     ]);
     let text = |column: Column| Expr::col(column).cast_as("text");
     let mut columns = vec![
@@ -79,6 +94,7 @@ fn aggregate(page: &EventPage, run_id: Expr) -> SelectStatement {
         text(Column::EventType),
         text(Column::Timestamp),
         text(Column::Message),
+        Expr::col(Column::Seq),
     ];
     if page.spec.with_details {
         events.column(Column::Details);
@@ -121,6 +137,7 @@ struct EventRow(
     String,
     String,
     String,
+    i64,
     #[serde(default)] Option<String>,
 );
 
@@ -139,7 +156,7 @@ pub(in crate::store) fn decode_event_page(
     let events = serde_json::from_str(&String::from_utf8_lossy(json));
     let events: Vec<EventRow> = events.map_err(|error| DbErr::Json(error.to_string()))?;
     let events = events.into_iter().map(|event| {
-        let EventRow(id, event_type, timestamp, message, details) = event;
+        let EventRow(id, event_type, timestamp, message, seq, details) = event;
         event::Model {
             id,
             sync_id: run_id,
@@ -152,6 +169,7 @@ pub(in crate::store) fn decode_event_page(
                 Some(text) => Details::parse(text.as_bytes()),
                 None => Details::Null,
             },
+            seq: Some(seq),
         }
     });
     Ok(page_of_events(events.collect(), &spec.page))
@@ -186,13 +204,15 @@ async fn add_missing<E: From<DbErr>>(
     }
     let ids: Vec<Uuid> = batch.events.iter().map(|event| event.id).collect();
     let insert = insert_events(batch.events, run.clone())?;
-    run.expr_as(changes(), INSERTED);
+    run.expr_as(changes(), INSERTED)
+        .expr_as(Func::cust("last_insert_rowid"), LAST_SEQ);
     let rows = write_and_read(connection, &insert, &run).await?;
     let Some(row) = rows.first() else {
         return Ok(None);
     };
     let run = columns.decode(row)?;
     let inserted: i64 = row.try_get("", INSERTED)?;
+    let last_seq: i64 = row.try_get("", LAST_SEQ)?;
     let replayed = ids.len() - usize::try_from(inserted).unwrap_or_default();
     let stored = if replayed > 0 {
         read_by_ids::<event::Entity>(connection, &ids).await?
@@ -203,6 +223,7 @@ async fn add_missing<E: From<DbErr>>(
     Ok(Some(InsertedEvents {
         replayed,
         stored,
+        seqs: (last_seq - inserted + 1..=last_seq).collect(),
         run: batch.run.map(|_| run),
     }))
 }

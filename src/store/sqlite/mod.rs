@@ -23,7 +23,7 @@ use super::{
 };
 use crate::db::Sqlite;
 pub(super) use events::{
-    add_events, count_events, decode_event_page, read_event_pages, select_event_page,
+    add_events, count_events, decode_event_page, event_order, read_event_pages, select_event_page,
 };
 
 /// The end of a run that has ended, a generated column: NULL if the run is open, whatever another writer has stored in

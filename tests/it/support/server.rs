@@ -75,14 +75,13 @@ impl TestServer {
         Self::open(Cluster::get().existing_database().await).await
     }
 
-    /// Starts a server with a file that an earlier version created, whose tables have no constraints on values.
-    pub(crate) async fn start_on_earlier_sqlite_database() -> Self {
+    /// Starts a server with a file that an earlier version created, by this number of migrations, and `sql` filled.
+    pub(crate) async fn start_on_earlier_sqlite_database(migrations: u32, sql: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = sqlite_url(&folder);
         let connection = sea_orm::Database::connect(&url).await.unwrap();
-        Migrator::up(&connection, Some(9)).await.unwrap();
-        let user = "INSERT INTO \"user\" VALUES (randomblob(16), 'a@example.test', 'A')";
-        connection.execute_unprepared(user).await.unwrap();
+        Migrator::up(&connection, Some(migrations)).await.unwrap();
+        connection.execute_unprepared(sql).await.unwrap();
         connection.close().await.unwrap();
         Self::serve(url, folder, Options::default()).await
     }

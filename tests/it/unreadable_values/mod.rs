@@ -16,7 +16,11 @@ const BAD: &str = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
 async fn start(database: DatabaseKind) -> TestServer {
     match database {
         Postgres => TestServer::start(Postgres).await,
-        Sqlite => TestServer::start_on_earlier_sqlite_database().await,
+        Sqlite => {
+            // Constraints are not added to tables that have rows.
+            let user = "INSERT INTO \"user\" VALUES (randomblob(16), 'a@example.test', 'A')";
+            TestServer::start_on_earlier_sqlite_database(9, user).await
+        }
     }
 }
 
