@@ -6,6 +6,9 @@ import { parseWritten } from './json.mjs'
 
 const TIMEOUT = 15_000
 
+/** The server has closed the connection of an operation. */
+export class ConnectionClosed extends Error {}
+
 /** Responses of an operation, in their order. */
 class Channel {
   #items = []
@@ -21,8 +24,17 @@ class Channel {
     else this.#items.push(item)
   }
 
-  /** Returns the next response, `{ done: true }` at the end, or `{ timedOut: true }`. */
-  next(timeout = TIMEOUT) {
+  /**
+   * Returns the next response, `{ done: true }` at the end, or `{ timedOut: true }`. Throws `ConnectionClosed` if the
+   * connection is closed before.
+   */
+  async next(timeout = TIMEOUT) {
+    const item = await this.#receive(timeout)
+    if (item.closed) throw new ConnectionClosed(item.closed)
+    return item
+  }
+
+  #receive(timeout) {
     if (this.#items.length > 0) return Promise.resolve(this.#items.shift())
     return new Promise(resolve => {
       const timer = setTimeout(() => {
@@ -62,7 +74,7 @@ export class EventStreams {
       response.on('error', () => {})
     })
     const channel = new Channel(() => request.destroy())
-    request.on('error', error => channel.push({ failed: error.message }))
+    request.on('error', error => channel.push({ closed: error.message }))
     request.end(body)
     return channel
   }
@@ -98,7 +110,9 @@ export class SocketOperations {
         else this.#receive(message)
       })
       this.socket.on('close', (code, reason) => {
-        for (const channel of this.#channels.values()) channel.push({ failed: `${code} ${reason}` })
+        this.#ready = undefined
+        for (const channel of this.#channels.values()) channel.push({ closed: `${code} ${reason}` })
+        this.#channels.clear()
       })
     })
   }
