@@ -8,7 +8,7 @@ use async_graphql::Variables;
 
 use super::{
     field_costs::{self, VALUES_PER_FIELD},
-    values::ValueRef,
+    values::{ValueRef, VariableSizes},
 };
 use crate::graphql::{
     fast_path::{FieldCost, Multiplier, ROW},
@@ -28,15 +28,19 @@ pub(super) struct Complexity {
     pub(super) values: usize,
 }
 
-/// Returns the complexity of a normalised operation with these variables.
+/// Returns the complexity of a normalised operation with these variables. The cost of more than `max_values` values
+/// is not computed.
 pub(super) fn complexity(
     operation: &Operation,
     variables: &Variables,
     pages: PageLimits,
+    max_values: usize,
 ) -> Complexity {
     let mut visitor = Visitor {
         variables,
+        sizes: VariableSizes::new(variables),
         pages,
+        max_values,
         values: 0,
     };
     let cost = visitor.selection(&operation.selection_set).once;
@@ -57,7 +61,9 @@ struct Cost {
 
 struct Visitor<'a> {
     variables: &'a Variables,
+    sizes: VariableSizes<'a>,
     pages: PageLimits,
+    max_values: usize,
     values: usize,
 }
 
@@ -173,8 +179,11 @@ impl<'a> Visitor<'a> {
             let Some(value) = ValueRef::resolve(&argument.value, self.variables) else {
                 continue;
             };
-            let values = value.size(self.variables);
+            let values = self.sizes.values(&argument.value);
             self.values = self.values.saturating_add(values);
+            if self.values > self.max_values {
+                break;
+            }
             cost = cost.saturating_add(values as u64 / VALUES_PER_FIELD);
             if argument.name == "filter" {
                 cost = cost.saturating_add(self.filter_cost(value, parent));

@@ -15,8 +15,9 @@ use super::{
     limits::{DocumentLimits, check_limit},
     literals,
     locations::Locations,
-    spelling, stats, suggestions, syntax,
-    tokens::{Token, tokens, without_commas},
+    spelling::Spelling,
+    stats, suggestions, syntax,
+    tokens::{Token, tokens, without_ignored},
     variable_positions,
 };
 use crate::graphql::error::{ErrorCode, request_error};
@@ -40,6 +41,7 @@ impl Document {
     pub(super) fn parse(
         text: &str,
         schema: &Valid<Schema>,
+        spelling: &Spelling,
         limits: &DocumentLimits,
         suggest: bool,
     ) -> Result<Self, Vec<ServerError>> {
@@ -59,8 +61,8 @@ impl Document {
             .to_executable(schema)
             .map_err(|error| report(&error.errors))?;
         literals::check(&document, schema, &locations)?;
-        let validated = match spelling::keep(&ast, text) {
-            Some(spelled) => spelled.to_executable_validate(schema),
+        let validated = match spelling.keep(&ast, text) {
+            Some(spelled) => spelled.to_executable_validate(&spelling.schema),
             None => document.clone().validate(schema),
         };
         if let Err(error) = validated
@@ -124,7 +126,7 @@ fn parse(
     let count = tokens(text).count();
     check_limit(limits.tokens, count, "tokens in the document", None).map_err(one)?;
     let mut parser = Parser::new().recursion_limit(limits.nesting);
-    let parsed = parser.parse_ast(without_commas(text), SOURCE_NAME);
+    let parsed = parser.parse_ast(without_ignored(text), SOURCE_NAME);
     if parser.recursion_reached() > limits.nesting {
         let message = format!(
             "the document has more than {} levels of brackets",

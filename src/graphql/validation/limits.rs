@@ -37,6 +37,8 @@ pub struct DocumentLimits {
     pub directives: usize,
     /// Arguments of one field or directive. The schema uses at most 6.
     pub arguments: usize,
+    /// Fields of one object in an argument. The fields of two objects are compared with each other.
+    pub object_fields: usize,
     /// Values in arguments. The value of a variable counts at each use, and every 64 bytes of a string
     /// count as another value.
     pub values: usize,
@@ -60,6 +62,7 @@ impl Default for DocumentLimits {
             aliases: 100,
             directives: 50,
             arguments: 20,
+            object_fields: 200,
             values: 100_000,
             cost: 50_000,
         }

@@ -9,6 +9,7 @@ use apollo_compiler::{
     ExecutableDocument, Node, Schema,
     ast::{Argument, InputValueDefinition, Type, Value},
     executable::{DirectiveList, Field, Selection, SelectionSet},
+    parser::SourceSpan,
     schema::{ExtendedType, InputObjectType},
 };
 use async_graphql::ServerError;
@@ -47,7 +48,6 @@ pub(super) fn check(
         checker.directives(&fragment.directives);
         checker.selections(&fragment.selection_set);
     }
-    checker.errors.truncate(MAX_ERRORS);
     if checker.errors.is_empty() {
         Ok(())
     } else {
@@ -64,6 +64,9 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn selections(&mut self, set: &SelectionSet) {
         for selection in &set.selections {
+            if self.errors.len() >= MAX_ERRORS {
+                return;
+            }
             match selection {
                 Selection::Field(field) => {
                     self.directives(&field.directives);
@@ -87,9 +90,7 @@ impl Checker<'_> {
         if !is_leaf && field.selection_set.is_empty() {
             let name = &field.name;
             let message = format!("select fields of {ty}, as in `{name} {{ __typename }}`");
-            let pos = self.locations.pos(field.location());
-            self.errors
-                .push(request_error(ErrorCode::BadInput, message, pos));
+            self.add(message, field.location());
         }
     }
 
@@ -111,9 +112,15 @@ impl Checker<'_> {
 
     fn value(&mut self, value: &Node<Value>, ty: &Type) {
         if let Err(problem) = check_value(value, ty, self.schema) {
-            let pos = self.locations.pos(value.location());
-            self.errors
-                .push(request_error(ErrorCode::BadInput, problem.to_string(), pos));
+            self.add(problem.to_string(), value.location());
+        }
+    }
+
+    fn add(&mut self, message: String, location: Option<SourceSpan>) {
+        if self.errors.len() < MAX_ERRORS {
+            let pos = self.locations.pos(location);
+            let error = request_error(ErrorCode::BadInput, message, pos);
+            self.errors.push(error);
         }
     }
 }

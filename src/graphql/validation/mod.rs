@@ -40,6 +40,7 @@ use document_cache::DocumentCache;
 use introspection::Introspection;
 use limits::check_limit;
 use normalize::Normalizer;
+use spelling::Spelling;
 
 pub use limits::DocumentLimits;
 pub(super) use {
@@ -50,6 +51,7 @@ pub(super) use {
 /// Validates requests against the schema and the limits.
 pub(super) struct Validator {
     schema: Valid<Schema>,
+    spelling: Spelling,
     introspection: Introspection,
     document_limits: DocumentLimits,
     page_limits: PageLimits,
@@ -73,6 +75,7 @@ impl Validator {
         let schema = schema::parsed();
         Self {
             introspection: Introspection::new(&schema, limits.introspection),
+            spelling: Spelling::new(&schema),
             schema,
             document_limits: limits.documents,
             page_limits: limits.pages,
@@ -88,7 +91,8 @@ impl Validator {
     ) -> Result<Validated, Vec<ServerError>> {
         let text = request.query.as_str();
         let cached = self.cache.document(text, || {
-            Document::parse(text, &self.schema, &self.document_limits, suggest)
+            let limits = &self.document_limits;
+            Document::parse(text, &self.schema, &self.spelling, limits, suggest)
         })?;
         let one = |error| vec![error];
         let name = request.operation_name.as_deref();
@@ -138,9 +142,10 @@ impl Validator {
         document: &PreparedDocument,
         variables: &Variables,
     ) -> Result<u32, ServerError> {
-        let Complexity { cost, values } =
-            complexity(&document.operation, variables, self.page_limits);
         let limits = &self.document_limits;
+        let operation = &document.operation;
+        let Complexity { cost, values } =
+            complexity(operation, variables, self.page_limits, limits.values);
         check_limit(limits.values, values, "values in arguments", None)?;
         let count = usize::try_from(cost).unwrap_or(usize::MAX);
         let what = "fields to resolve, or equivalent work";

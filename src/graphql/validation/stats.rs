@@ -255,6 +255,11 @@ impl<'a> Visitor<'a> {
         }
         for argument in arguments {
             let size = literal_size(&argument.value);
+            let (max, count) = (self.limits.object_fields, size.object_fields);
+            if count > max {
+                let what = "fields in one object literal";
+                check_limit(max, count, what, self.locations.pos(argument.location()))?;
+            }
             stats.values = stats.values.saturating_add(size.values);
             stats.variable_uses = stats.variable_uses.saturating_add(size.variable_uses);
         }

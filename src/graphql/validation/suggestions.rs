@@ -15,13 +15,18 @@ const MAX_NAMES: usize = 20;
 /// Similarity from which a name is suggested, between 0 and 1.
 const MIN_SIMILARITY: f64 = 0.75;
 
-/// Sentences to append to error messages, by the offset of the name in the document.
+/// Sentences to append to error messages.
 #[derive(Debug, Default)]
-pub(super) struct Suggestions(HashMap<usize, String>);
+pub(super) struct Suggestions {
+    /// By the offset of the name in the document.
+    sentences: HashMap<usize, String>,
+    /// Names for which similar ones were looked up.
+    names: usize,
+}
 
 impl Suggestions {
     pub(super) fn get(&self, location: SourceSpan) -> Option<&str> {
-        self.0.get(&location.offset()).map(String::as_str)
+        self.sentences.get(&location.offset()).map(String::as_str)
     }
 
     /// Suggests one of the `defined` names in place of `name`. Errors refer to `location`.
@@ -31,16 +36,17 @@ impl Suggestions {
         location: Option<SourceSpan>,
         defined: impl Iterator<Item = &'a Name>,
     ) {
-        if name.len() > MAX_NAME || self.0.len() >= MAX_NAMES {
+        if name.len() > MAX_NAME || self.names >= MAX_NAMES {
             return;
         }
+        self.names += 1;
         let similar = defined
             .map(|other| (strsim::jaro_winkler(name, other), other))
             .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
             .max_by(|(one, _), (other, _)| one.total_cmp(other));
         if let (Some((_, other)), Some(location)) = (similar, location) {
             let suggestion = format!(". Did you mean `{other}`?");
-            self.0.insert(location.offset(), suggestion);
+            self.sentences.insert(location.offset(), suggestion);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Argument values, given as literals or as variables.
 
+use std::collections::HashMap;
+
 use apollo_compiler::ast::Value as Literal;
 use async_graphql::{Value, Variables};
 
@@ -12,25 +14,61 @@ pub(super) struct LiteralSize {
     /// Values, of which each variable is one.
     pub(super) values: usize,
     pub(super) variable_uses: usize,
+    /// Fields of the largest object.
+    pub(super) object_fields: usize,
+}
+
+/// The number of values that the value of each variable consists of, computed once: a document may use one
+/// a thousand times.
+pub(super) struct VariableSizes<'a>(HashMap<&'a str, usize>);
+
+impl<'a> VariableSizes<'a> {
+    pub(super) fn new(variables: &'a Variables) -> Self {
+        let variables = variables.iter();
+        Self(
+            variables
+                .map(|(name, value)| (name.as_str(), size(value)))
+                .collect(),
+        )
+    }
+
+    /// Returns the number of values that an argument consists of.
+    pub(super) fn values(&self, literal: &Literal) -> usize {
+        match literal {
+            Literal::Variable(name) => self.0.get(name.as_str()).copied().unwrap_or(1),
+            Literal::List(items) => 1 + items.iter().map(|item| self.values(item)).sum::<usize>(),
+            Literal::Object(fields) => {
+                1 + fields
+                    .iter()
+                    .map(|(_, value)| self.values(value))
+                    .sum::<usize>()
+            }
+            literal => literal_size(literal).values,
+        }
+    }
 }
 
 /// Returns the size of a literal.
 pub(super) fn literal_size(literal: &Literal) -> LiteralSize {
     let mut total = LiteralSize {
         values: 1,
-        variable_uses: 0,
+        ..LiteralSize::default()
     };
     let mut add = |size: LiteralSize| {
         total.values += size.values;
         total.variable_uses += size.variable_uses;
+        total.object_fields = total.object_fields.max(size.object_fields);
     };
     match literal {
         Literal::Variable(_) => total.variable_uses = 1,
         Literal::String(text) => total.values += text.len() / BYTES_PER_VALUE,
         Literal::List(items) => items.iter().for_each(|item| add(literal_size(item))),
-        Literal::Object(fields) => fields
-            .iter()
-            .for_each(|(_, value)| add(literal_size(value))),
+        Literal::Object(fields) => {
+            for (_, value) in fields {
+                add(literal_size(value));
+            }
+            total.object_fields = total.object_fields.max(fields.len());
+        }
         _ => {}
     }
     total
@@ -62,23 +100,6 @@ impl<'a> ValueRef<'a> {
         match literal {
             Literal::Variable(name) => variables.get(name.as_str()).map(Self::Value),
             literal => Some(Self::Literal(literal)),
-        }
-    }
-
-    /// Returns the number of values it consists of, variables resolved.
-    pub(super) fn size(self, variables: &Variables) -> usize {
-        let nested = |literal: &Literal| {
-            ValueRef::resolve(literal, variables).map_or(1, |value| value.size(variables))
-        };
-        match self {
-            Self::Value(value) => size(value),
-            Self::Literal(Literal::List(items)) => {
-                1 + items.iter().map(|item| nested(item)).sum::<usize>()
-            }
-            Self::Literal(Literal::Object(fields)) => {
-                1 + fields.iter().map(|(_, value)| nested(value)).sum::<usize>()
-            }
-            Self::Literal(literal) => literal_size(literal).values,
         }
     }
 

@@ -32,6 +32,12 @@ async fn selections_of_one_field_are_merged(database: DatabaseKind) {
             r#"{"nodes":[{"value":1,"id":"$run"},{"text":"one","id":"$event"}]}"#,
         ),
         (
+            "{ syncRuns(filter: {status: [RUNNING], source: API}, first: 1) { totalCount }
+                syncRuns(first: 1, filter: {source: API, status: [RUNNING]}) { nodes { id } } }",
+            json!({}),
+            r#"{"syncRuns":{"totalCount":1,"nodes":[{"id":"$run"}]}}"#,
+        ),
+        (
             "mutation { startSyncRun(runId: \"$other\") { replayed } ...M }
             fragment M on Mutation { startSyncRun(runId: \"$other\") { run { status } } }",
             json!({}),

@@ -66,6 +66,10 @@ async fn conflicting_selections_are_rejected(database: DatabaseKind) {
         "{ syncRuns { nodes { a: id } } ... on Query { ...F } } fragment F on Query { syncRuns { ...G } }
         fragment G on SyncRunConnection { nodes { a: version } }",
         "{ syncRuns(first: 1) { nodes { id } } syncRuns(first: 1, last: null) { nodes { id } } }",
+        "{ nodes(ids: [\"$run\"]) { id } nodes(ids: [\"$run\", \"$event\"]) { id } }",
+        "{ nodes(ids: [\"$run\"]) { id } nodes(ids: []) { id } }",
+        "{ nodes(ids: \"$run\") { id } nodes(ids: [\"$run\"]) { id } }",
+        "{ node(id: \"x\") { id } node(id: \"\"\"x\"\"\") { id } }",
     ];
     assert_rejected(&server, &documents.map(|document| (document, json!({})))).await;
 }

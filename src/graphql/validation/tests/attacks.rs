@@ -204,6 +204,13 @@ fn attack_by_repetition_is_rejected() {
             "21 arguments",
         ),
         (
+            format!(
+                "{{ a(b: {{c: [{{{}}}]}}) }}",
+                repeated(201, |n| format!("d{n}: 1 "))
+            ),
+            "201 fields in one object literal",
+        ),
+        (
             format!("{{ syncRuns {{ {} }} }}", "totalCount ".repeat(2000)),
             "2001 fields",
         ),
@@ -249,9 +256,19 @@ fn attack_by_variables_is_rejected() {
     let variables = json!({"f": {"id": ids}});
     assert!(validate(list, variables.clone()).is_ok());
     assert!(
-        validate(&uses, variables)
+        validate(&uses, variables.clone())
             .unwrap_err()
             .contains("values in arguments")
+    );
+    // Filters of filters.
+    let nested = format!(
+        "query($f: SyncRunFilter!) {{ syncRuns(filter: {{anyOf: [{}]}}) {{ totalCount }} }}",
+        "$f ".repeat(990)
+    );
+    assert!(
+        validate(&nested, variables.clone())
+            .unwrap_err()
+            .contains("24751982 values in arguments")
     );
     let text = json!({"f": {"errorContains": "x".repeat(1_500_000)}});
     assert!(
@@ -286,7 +303,28 @@ fn attack_at_the_limits_takes_little_time() {
         format!("fragment f{n} on SyncRunConnection {{ totalCount ...f{next} }} ")
     });
     let fields = "totalCount ".repeat(1500);
+    let object = repeated(200, |n| format!("a{n}: 1 "));
+    let create = format!(
+        "createSyncRun(input: {{entityType: STOCK source: API details: {{{object}}}}}) {{ replayed }} "
+    );
+    let mutations = repeated(20, |n| format!("mutation m{n} {{ ...F }} "));
+    let wrong = format!("events({}) {{ totalCount }} ", "first: \"\" ".repeat(20));
     for text in [
+        format!(
+            "{mutations} fragment F on Mutation {{ {} }}",
+            create.repeat(15)
+        ),
+        // Each conflict reports the first value.
+        format!(
+            "{{ syncRuns {{ nodes {{ events(after: \"{}\") {{ totalCount }} {} }} }} }}",
+            "x".repeat(95_000),
+            "events(after: \"\") { totalCount }".repeat(960)
+        ),
+        format!("{{ syncRuns {{ nodes {{ {} }} }} }}", wrong.repeat(150)),
+        format!(
+            "{{ syncRuns {{ {} }} }}",
+            repeated(1900, |n| format!("{n:x>59} "))
+        ),
         format!(
             "{operations} fragment F on Query {{ nodes(ids: [{}]) {{ id }} }}",
             "$a ".repeat(50)
