@@ -10,7 +10,7 @@ const MAX_RESPONSES = 4
 const SILENCE = 150
 
 /** How long a rejection may take before the request counts as accepted, in milliseconds. */
-const REJECTION_TIMEOUT = 5_000
+const REJECTION_TIMEOUT = 30_000
 
 /** Compares the responses that a channel receives with those of the reference. Returns the last, and the difference. */
 export async function compareResponses(channel, expected, executor, failingPaths) {
