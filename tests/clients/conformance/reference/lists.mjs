@@ -19,9 +19,10 @@ export function sortRuns(runs, field, direction) {
   return sort(runs, valueOf, direction)
 }
 
-/** Sorts events by time, then by id. */
+/** Sorts events by time. Those of the same time are given in the order in which they were stored. */
 export function sortEvents(events, direction) {
-  return sort(events, event => event.timestamp, direction)
+  const sorted = [...events].sort((one, other) => compare(one.timestamp, other.timestamp))
+  return direction === 'ASC' ? sorted : sorted.reverse()
 }
 
 function sort(items, valueOf, direction) {

@@ -96,12 +96,13 @@ async function readRuns(query) {
 }
 
 async function readEvents(query) {
-  const events = new Map()
+  const newestFirst = []
   for await (const { cursor, node } of edges(query, 'syncEvents()', `${EVENT} run { id }`)) {
     const { run, ...event } = node
-    events.set(node.id, { ...event, runId: run.id, cursor })
+    newestFirst.push({ ...event, runId: run.id, cursor })
   }
-  expectOrder('events', [...events.keys()], sortEvents(events.values(), 'DESC'))
+  const events = new Map(newestFirst.toReversed().map(event => [event.id, event]))
+  expectOrder('events', newestFirst.map(event => event.id), sortEvents(events.values(), 'DESC'))
   return events
 }
 
