@@ -61,6 +61,11 @@ impl Shape {
         }
     }
 
+    /// Returns whether a result of a normalised selection is the response, if its fields are in order.
+    pub(in crate::graphql) fn is_final(set: &SelectionSet) -> bool {
+        !selects(set, HIDDEN_KEY) && !selects(set, FAILED_KEY)
+    }
+
     /// Orders the fields of a response, and propagates the nulls of failed fields.
     pub(in crate::graphql) fn apply(&self, response: &mut Response) {
         let Response { data, errors, .. } = response;

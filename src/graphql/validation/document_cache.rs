@@ -4,7 +4,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -16,7 +16,10 @@ use async_graphql::{
 };
 use quick_cache::{Weighter, sync::Cache};
 
-use super::{document::Document, normalize::condition_variables};
+use super::{
+    document::Document, introspection::Results as IntrospectionResults,
+    normalize::condition_variables,
+};
 use crate::graphql::response::Shape;
 
 /// Memory of each cache in bytes.
@@ -49,6 +52,8 @@ pub(in crate::graphql) struct PreparedDocument {
     pub(super) operation: Operation,
     /// Fields and argument values.
     pub(super) size: usize,
+    /// The results of introspection, if they do not depend on variables.
+    pub(super) introspection: OnceLock<IntrospectionResults>,
 }
 
 impl PreparedDocument {

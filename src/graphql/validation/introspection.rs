@@ -12,17 +12,28 @@ use apollo_compiler::{
 use async_graphql::{PathSegment, Pos, ServerError, Value, Variables};
 
 use super::{convert::is_introspection, locations::Locations};
-use crate::graphql::error::{ErrorCode, request_error};
+use crate::graphql::{
+    error::{ErrorCode, request_error},
+    response::Shape,
+};
 
 /// The field of `__Type` that apollo-compiler does not execute.
 const IS_ONE_OF: &str = "isOneOf";
 
 /// The results of introspection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::graphql) struct Results {
     /// By response key.
     pub(in crate::graphql) data: Vec<(String, Value)>,
     pub(in crate::graphql) errors: Vec<ServerError>,
+}
+
+/// Memory of the result of an introspection field, in fields of a prepared document.
+const RESULT_SIZE: usize = 100;
+
+/// Returns the memory of the results of a selection, in fields of a prepared document.
+pub(super) fn result_size(set: &SelectionSet) -> usize {
+    set.fields().filter(|field| is_introspection(field)).count() * RESULT_SIZE
 }
 
 /// Executes the fields `__schema` and `__type` of operations.
@@ -87,14 +98,21 @@ impl Introspection {
             let key = field.response_key().as_str();
             let value = data.get_mut(key)?;
             set_is_one_of(value, &field.selection_set);
-            let value = Value::from_json(serde_json::to_value(value).ok()?).ok()?;
-            Some((key.to_owned(), value))
+            Some((key.to_owned(), encode(value, &field.selection_set)?))
         });
         Ok(Results {
             data: results.collect(),
             errors: response.errors.into_iter().map(field_error).collect(),
         })
     }
+}
+
+/// Converts a result, to JSON if nothing in it has to be removed.
+fn encode(value: &JsonValue, set: &SelectionSet) -> Option<Value> {
+    if Shape::is_final(set) {
+        return Some(Value::Binary(serde_json::to_vec(value).ok()?.into()));
+    }
+    Value::from_json(serde_json::to_value(value).ok()?).ok()
 }
 
 /// Converts the error of an introspection field.

@@ -28,7 +28,7 @@ mod values;
 mod variable_positions;
 mod variables;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use apollo_compiler::{Schema, executable::Operation, validation::Valid};
 use async_graphql::{Request, ServerError, Variables};
@@ -39,6 +39,7 @@ use document::Document;
 use document_cache::DocumentCache;
 use introspection::Introspection;
 use limits::check_limit;
+use locations::Locations;
 use normalize::Normalizer;
 use spelling::Spelling;
 
@@ -105,15 +106,34 @@ impl Validator {
             self.prepare(&cached.document, operation, &variables)
         });
         let cost = self.check_complexity(&document, &variables).map_err(one)?;
-        let introspection =
-            self.introspection
-                .execute(&self.schema, &document.operation, &variables, locations);
+        let introspection = self.introspect(&document, &variables, locations);
         Ok(Validated {
+            introspection: introspection.map_err(one)?,
             document,
             variables,
             cost,
-            introspection: introspection.map_err(one)?,
         })
+    }
+
+    /// Executes introspection, once per document without variables.
+    fn introspect(
+        &self,
+        document: &PreparedDocument,
+        variables: &Variables,
+        locations: &Locations,
+    ) -> Result<IntrospectionResults, ServerError> {
+        if let Some(results) = document.introspection.get() {
+            return Ok(results.clone());
+        }
+        let operation = &document.operation;
+        let results = self
+            .introspection
+            .execute(&self.schema, operation, variables, locations)?;
+        if operation.variables.is_empty() {
+            // Another request may have set them meanwhile.
+            let _ = document.introspection.set(results.clone());
+        }
+        Ok(results)
     }
 
     /// Normalises an operation and converts it for execution.
@@ -132,7 +152,9 @@ impl Validator {
         PreparedDocument {
             steps: convert::steps(&operation, &self.schema, &document.locations),
             operation_type: convert::operation_type(operation.operation_type),
-            size: stats::size(&operation.selection_set),
+            size: stats::size(&operation.selection_set)
+                + introspection::result_size(&operation.selection_set),
+            introspection: OnceLock::new(),
             operation,
         }
     }
