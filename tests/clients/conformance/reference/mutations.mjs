@@ -265,11 +265,12 @@ class SameNumber extends ServerChosen {
   }
 }
 
-/** Sets keys of a run's details. */
+/** Sets keys of a run's details. The others stay as they are, and come first. */
 function merge(details, given) {
   if (given == null || Object.keys(given).length === 0) return details
-  const merged = new Map([...(details ?? []), ...written(given)])
-  return new Map(sorted([...merged.keys()]).map(key => [key, merged.get(key)]))
+  const set = written(given)
+  const kept = [...(details ?? [])].filter(([key]) => !set.has(key))
+  return new Map([...kept, ...set])
 }
 
 /** Returns a text that is equal for equal values. */
