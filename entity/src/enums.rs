@@ -68,6 +68,8 @@ pub enum SyncChangeKind {
     Status,
     /// Any other column changed.
     Progress,
+    /// The run was deleted.
+    Deleted,
 }
 
 /// A stored text that is no value of its column's enum.

@@ -29,6 +29,7 @@ mod m20261128_000011_stored_completion;
 mod m20261128_000012_ended_indexes;
 mod m20261128_000013_event_order;
 mod m20261128_000014_event_order_postgres;
+mod m20261128_000015_deletions;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000012_ended_indexes::Migration),
             Box::new(m20261128_000013_event_order::Migration),
             Box::new(m20261128_000014_event_order_postgres::Migration),
+            Box::new(m20261128_000015_deletions::Migration),
         ]
     }
 }

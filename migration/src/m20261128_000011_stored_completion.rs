@@ -22,7 +22,9 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, POSTGRES, &(sqlite() + SQLITE_INDEXES)).await?;
+        let postgres = POSTGRES_STAMP.to_owned() + &postgres_change(&[], &[]);
+        let sqlite = sqlite_run_triggers(&[], &[]) + &sqlite_event_trigger() + SQLITE_INDEXES;
+        execute(manager, &postgres, &sqlite).await?;
         // New indexes have no statistics; they are gathered again if ANALYZE has been used before.
         let statistics = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'";
         if manager.get_database_backend() == DbBackend::Sqlite
@@ -42,7 +44,7 @@ impl MigrationTrait for Migration {
 }
 
 // For the rules that these functions follow, see m20261123_000005_lean_triggers.rs.
-const POSTGRES: &str = r"
+const POSTGRES_STAMP: &str = r"
 -- A run that is just starting skips everything after the first condition.
 CREATE OR REPLACE FUNCTION sync_history.sync_history_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -63,7 +65,9 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+";
 
+const POSTGRES_CHANGE: &str = r"
 CREATE OR REPLACE FUNCTION sync_history.sync_history_change() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER AS $$
 BEGIN
@@ -118,18 +122,36 @@ BEGIN
     END IF;
     NEW.version := OLD.version OPERATOR(pg_catalog.+) 1;
     NEW.updated_at := pg_catalog.clock_timestamp();
+";
+
+/// Returns the function that stamps and records a change. `columns` are recorded as they are after the change and, as
+/// `previous_*`, before it, besides those of the first version of the log; `previous_only` only before it.
+pub(crate) fn postgres_change(columns: &[&str], previous_only: &[&str]) -> String {
+    let after = list(columns, ", ");
+    let previous = list(columns, ", previous_") + &list(previous_only, ", previous_");
+    let new = list(columns, ", NEW.");
+    let old = list(columns, ", OLD.") + &list(previous_only, ", OLD.");
+    format!(
+        "{POSTGRES_CHANGE}
     INSERT INTO sync_history.sync_change (run_id, kind, previous_status, status, version,
         changed_at, completed_at, records_processed, records_failed, error_message,
         previous_completed_at, previous_records_processed, previous_records_failed,
-        previous_error_message)
+        previous_error_message{after}{previous})
     VALUES (NEW.id,
         CASE WHEN OLD.status OPERATOR(pg_catalog.=) NEW.status THEN 'progress' ELSE 'status' END,
         OLD.status, NEW.status, NEW.version, NEW.updated_at,
         NEW.completed_at, NEW.records_processed, NEW.records_failed, NEW.error_message,
-        OLD.completed_at, OLD.records_processed, OLD.records_failed, OLD.error_message);
+        OLD.completed_at, OLD.records_processed, OLD.records_failed, OLD.error_message{new}{old});
     RETURN NEW;
 END $$;
-";
+"
+    )
+}
+
+/// Returns a list of columns, each after `prefix`.
+fn list(columns: &[&str], prefix: &str) -> String {
+    columns.iter().flat_map(|column| [prefix, column]).collect()
+}
 
 const SQLITE_INDEXES: &str = "
 ALTER TABLE sync_history ADD COLUMN ended_at text GENERATED ALWAYS AS
@@ -144,7 +166,8 @@ DROP INDEX ix_sync_history_duration;
 
 /// The current time in the stored format, which has no, three or six fractional digits. Timestamps are compared as
 /// text, so each has exactly one representation.
-const NOW: &str = "replace(strftime('%Y-%m-%dT%H:%M:%f', 'now'), '.000', '') || '+00:00'";
+pub(crate) const NOW: &str =
+    "replace(strftime('%Y-%m-%dT%H:%M:%f', 'now'), '.000', '') || '+00:00'";
 
 const HAS_ENDED: &str = "status IN ('completed', 'failed', 'cancelled')";
 
@@ -185,9 +208,14 @@ fn completed_at() -> String {
     )
 }
 
-// As before, these updates are not recorded as changes: for those of the insert trigger, the old updated_at is
-// NULL; the update trigger does not fire itself.
-fn sqlite() -> String {
+/// Returns the statements that replace the triggers of runs. For the arguments, see [`postgres_change`].
+///
+/// As before, the updates of these triggers are not recorded as changes: for those of the insert trigger, the old
+/// `updated_at` is NULL; the update trigger does not fire itself.
+pub(crate) fn sqlite_run_triggers(columns: &[&str], previous_only: &[&str]) -> String {
+    let after = list(columns, ", ");
+    let previous = list(columns, ", previous_") + &list(previous_only, ", previous_");
+    let old = list(columns, ", OLD.") + &list(previous_only, ", OLD.");
     let started_at = canonical("started_at");
     let normalize = |completed_at: &str| {
         format!(
@@ -201,21 +229,19 @@ fn sqlite() -> String {
         ELSE {} END",
         completed_at()
     ));
-    let timestamp = canonical("NEW.\"timestamp\"");
     format!(
-        r#"
+        "
 DROP TRIGGER sync_history_record_insert;
 DROP TRIGGER sync_history_record_update;
-DROP TRIGGER sync_event_canonical;
 
 CREATE TRIGGER sync_history_record_insert AFTER INSERT ON sync_history
 BEGIN
     {normalize_inserted} AND updated_at IS NULL;
     UPDATE sync_history SET updated_at = {NOW} WHERE rowid = NEW.rowid AND updated_at IS NULL;
     INSERT INTO sync_change (run_id, kind, status, version, changed_at, completed_at,
-        records_processed, records_failed, error_message)
+        records_processed, records_failed, error_message{after})
     SELECT id, 'created', status, version, updated_at, completed_at, records_processed,
-        records_failed, error_message
+        records_failed, error_message{after}
     FROM sync_history WHERE rowid = NEW.rowid;
 END;
 
@@ -237,13 +263,22 @@ BEGIN
     INSERT INTO sync_change (run_id, kind, previous_status, status, version, changed_at,
         completed_at, records_processed, records_failed, error_message,
         previous_completed_at, previous_records_processed, previous_records_failed,
-        previous_error_message)
+        previous_error_message{after}{previous})
     SELECT id, CASE WHEN OLD.status IS NEW.status THEN 'progress' ELSE 'status' END,
         OLD.status, status, version, updated_at,
         completed_at, records_processed, records_failed, error_message,
-        OLD.completed_at, OLD.records_processed, OLD.records_failed, OLD.error_message
+        OLD.completed_at, OLD.records_processed, OLD.records_failed, OLD.error_message{after}{old}
     FROM sync_history WHERE rowid = NEW.rowid;
 END;
+"
+    )
+}
+
+fn sqlite_event_trigger() -> String {
+    let timestamp = canonical("NEW.\"timestamp\"");
+    format!(
+        r#"
+DROP TRIGGER sync_event_canonical;
 
 CREATE TRIGGER sync_event_canonical AFTER INSERT ON sync_event
 WHEN NEW."timestamp" IS NOT {timestamp}

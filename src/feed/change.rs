@@ -7,7 +7,7 @@ use entity::{Details, SyncChangeKind, change};
 use super::position::FeedCursor;
 use crate::{
     events::Event,
-    runs::{Run, status},
+    runs::{Run, filter::RunFilter, status},
 };
 
 /// A committed change of a run.
@@ -17,12 +17,14 @@ pub(crate) struct Change {
     pub(crate) cursor: FeedCursor,
     /// The row of the change log.
     pub(crate) row: change::Model,
-    /// The run at the time the change was read, which may be later than the change.
-    pub(crate) run: Arc<Run>,
+    /// What changed.
+    pub(crate) kind: SyncChangeKind,
+    /// The run at the time the change was read, which may be later than the change; `None` if it has been deleted.
+    pub(crate) run: Option<Arc<Run>>,
     /// The run before the change, with the values that a filter can test; `None` if the change created it.
-    pub(super) before: Option<Arc<Run>>,
-    /// The run after the change, with the values that a filter can test.
-    pub(super) after: Arc<Run>,
+    before: Option<Arc<Run>>,
+    /// The run after the change, with the values that a filter can test; `None` if the change deleted it.
+    after: Option<Arc<Run>>,
 }
 
 /// A committed event.
@@ -35,49 +37,120 @@ pub(crate) struct AddedEvent {
 }
 
 impl Change {
-    /// Creates a change from its row and the current state of its run.
-    pub(super) fn new(cursor: FeedCursor, row: change::Model, run: &Arc<Run>) -> Self {
-        Self {
+    /// Creates a change from its row and the current state of its run. Returns `None` for a kind that this release does
+    /// not know, and if neither the run nor the row says what a filter would test: an earlier release wrote the row.
+    pub(super) fn new(
+        cursor: FeedCursor,
+        row: change::Model,
+        run: Option<&Arc<Run>>,
+    ) -> Option<Self> {
+        let kind = row.kind().ok()?;
+        // A run with the same ID may have been created since.
+        let run = run.filter(|_| kind != SyncChangeKind::Deleted);
+        let base = match run {
+            Some(run) => without_details(run),
+            None if row.has_filter_values() => deleted_run(&row),
+            None => return None,
+        };
+        let before = (kind != SyncChangeKind::Created).then(|| run_before(&row, base.clone()));
+        let after = (kind != SyncChangeKind::Deleted).then(|| match run {
+            Some(run) if run.version == row.version => Arc::clone(run),
+            _ => run_after(&row, base),
+        });
+        Some(Self {
             cursor,
-            before: run_before(&row, run),
-            after: run_after(&row, run),
-            run: Arc::clone(run),
+            kind,
+            before,
+            after,
+            run: run.cloned(),
             row,
-        }
+        })
     }
 
-    /// Returns what changed. A kind that this release does not know counts as progress.
-    pub(crate) fn kind(&self) -> SyncChangeKind {
-        self.row.kind().unwrap_or(SyncChangeKind::Progress)
+    /// Returns whether the run matches `filter` after the change.
+    pub(super) fn matches(&self, filter: &RunFilter) -> bool {
+        let is_match = |run: &Arc<Run>| filter.matches(run);
+        self.run.is_some() && self.after.as_ref().is_some_and(is_match)
     }
 
-    /// Returns whether the change ended the run.
+    /// Returns whether the run matches `filter` before or after the change. The texts of a deleted run are no longer
+    /// known: it matches if it would with some text.
+    pub(super) fn concerns(&self, filter: &RunFilter) -> bool {
+        let mut states = [&self.before, &self.after].into_iter().flatten();
+        states.any(|run| match self.run {
+            Some(_) => filter.matches(run),
+            None => filter.may_match(run),
+        })
+    }
+
+    /// Returns whether nothing is added to the run after the change.
     pub(super) fn ends_run(&self) -> bool {
-        self.row.status().is_ok_and(status::has_ended)
+        self.kind == SyncChangeKind::Deleted || self.row.status().is_ok_and(status::has_ended)
     }
 }
 
-fn run_after(row: &change::Model, run: &Arc<Run>) -> Arc<Run> {
-    if run.version == row.version {
-        return Arc::clone(run);
+fn run_before(row: &change::Model, run: Run) -> Arc<Run> {
+    let mut before = run;
+    if let Some(status) = &row.previous_status {
+        before.status.clone_from(status);
     }
-    let mut after = without_details(run);
+    before.completed_at = row.previous_completed_at;
+    before.records_processed = row.previous_records_processed.unwrap_or_default();
+    before.records_failed = row.previous_records_failed.unwrap_or_default();
+    before.error_message.clone_from(&row.previous_error_message);
+    if let Some(entity_type) = &row.previous_entity_type {
+        before.entity_type.clone_from(entity_type);
+        before.source = row.previous_source.clone().unwrap_or_default();
+        before.started_at = row.previous_started_at.unwrap_or_default();
+        before.triggered_by_id = row.previous_triggered_by_id;
+        before.records_created = row.previous_records_created.unwrap_or_default();
+        before.records_updated = row.previous_records_updated.unwrap_or_default();
+        before.updated_at = row.previous_updated_at;
+    }
+    Arc::new(before)
+}
+
+fn run_after(row: &change::Model, run: Run) -> Arc<Run> {
+    let mut after = run;
     after.status.clone_from(&row.status);
     after.completed_at = row.completed_at;
     after.records_processed = row.records_processed;
     after.records_failed = row.records_failed;
     after.error_message.clone_from(&row.error_message);
+    after.updated_at = Some(row.changed_at);
+    if let Some(entity_type) = &row.entity_type {
+        after.entity_type.clone_from(entity_type);
+        after.source = row.source.clone().unwrap_or_default();
+        after.started_at = row.started_at.unwrap_or_default();
+        after.triggered_by_id = row.triggered_by_id;
+        after.records_created = row.records_created.unwrap_or_default();
+        after.records_updated = row.records_updated.unwrap_or_default();
+    }
     Arc::new(after)
 }
 
-fn run_before(row: &change::Model, run: &Run) -> Option<Arc<Run>> {
-    let mut before = without_details(run);
-    before.status = row.previous_status.clone()?;
-    before.completed_at = row.previous_completed_at;
-    before.records_processed = row.previous_records_processed.unwrap_or_default();
-    before.records_failed = row.previous_records_failed.unwrap_or_default();
-    before.error_message.clone_from(&row.previous_error_message);
-    Some(Arc::new(before))
+/// Returns a deleted run, whose values are to be set.
+fn deleted_run(row: &change::Model) -> Run {
+    Run {
+        id: row.run_id,
+        entity_type: String::new(),
+        source: String::new(),
+        status: String::new(),
+        started_at: row.changed_at,
+        completed_at: None,
+        records_processed: 0,
+        records_created: 0,
+        records_updated: 0,
+        records_failed: 0,
+        triggered_by_id: None,
+        error_message: None,
+        details: Details::NotLoaded,
+        version: row.version,
+        updated_at: None,
+        records_expected: None,
+        creation_digest: None,
+        unreadable: Vec::new(),
+    }
 }
 
 /// Filters do not test details, which may be large.

@@ -29,8 +29,17 @@ use crate::{
     },
 };
 
-/// Rows of an interval, and the cursor to continue from; `None` at the end of the interval.
-pub(super) type Rows<T> = (Vec<Arc<T>>, Option<FeedCursor>);
+/// Events of an interval, and the cursor to continue from; `None` at the end of the interval.
+pub(super) type Events = (Vec<Arc<AddedEvent>>, Option<FeedCursor>);
+
+/// Changes of an interval.
+pub(super) struct Changes {
+    pub(super) rows: Vec<Arc<Change>>,
+    /// The cursor to continue from; `None` at the end of the interval.
+    pub(super) next: Option<FeedCursor>,
+    /// Whether all runs were removed among these changes, without their deletions being recorded.
+    pub(super) is_truncated: bool,
+}
 
 /// The tables behind the feed of one database.
 #[derive(Debug)]
@@ -90,23 +99,23 @@ impl ChangeLog {
         is_retained.then_some(()).ok_or(Error::CursorExpired)
     }
 
-    /// Returns up to `limit` changes after `cursor` in its interval. Changes of runs deleted since are
-    /// left out.
-    pub(super) async fn changes(
-        &self,
-        cursor: &FeedCursor,
-        limit: u32,
-    ) -> Result<Rows<Change>, DbErr> {
+    /// Returns up to `limit` changes after `cursor` in its interval.
+    pub(super) async fn changes(&self, cursor: &FeedCursor, limit: u32) -> Result<Changes, DbErr> {
         let select = change::Entity::find();
         let (rows, next) = self.read(FeedTable::Changes, select, cursor, limit).await?;
         let rows = rows.iter().map(change::Model::from_row);
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let is_truncated = rows.iter().any(change::Model::is_truncation);
         let runs = self.runs_of(&rows).await?;
         let changes = rows.into_iter().filter_map(|row| {
-            let run = runs.get(&row.run_id)?;
-            Some(Arc::new(Change::new(cursor.after_row(row.seq), row, run)))
+            let run = runs.get(&row.run_id);
+            Change::new(cursor.after_row(row.seq), row, run).map(Arc::new)
         });
-        Ok((changes.collect(), next))
+        Ok(Changes {
+            rows: changes.collect(),
+            next,
+            is_truncated,
+        })
     }
 
     /// Returns up to `limit` events after `cursor` in its interval: of one run, or of all runs.
@@ -115,7 +124,7 @@ impl ChangeLog {
         cursor: &FeedCursor,
         run_id: Option<Uuid>,
         limit: u32,
-    ) -> Result<Rows<AddedEvent>, DbErr> {
+    ) -> Result<Events, DbErr> {
         let mut select = event::Entity::find();
         if let Some(run_id) = run_id {
             select = select.filter(event::Column::SyncId.eq(run_id));

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use entity::SyncChangeKind;
 use tokio::sync::broadcast::Sender;
-use uuid::Uuid;
 
 use super::{
     change::Change,
     change_log::ChangeLog,
     position::FeedCursor,
-    tail::{BATCH_SIZE, Batch, Channels},
+    tail::{BATCH_SIZE, Batch, Channels, EndedRuns},
     topic::{Delivery, Page, Topic},
 };
 use crate::{
-    runs::{Result, filter::RunFilter},
+    runs::{Error, Result, filter::RunFilter},
     store::CommitPosition,
 };
 
@@ -30,7 +29,7 @@ pub(crate) struct RunChanges {
 #[derive(Clone, Debug)]
 pub(crate) struct RunChange {
     pub(crate) change: Arc<Change>,
-    /// Whether the run matches the filter after the change.
+    /// Whether the run matches the filter after the change; false if it has been deleted since.
     pub(crate) matches_filter: bool,
 }
 
@@ -39,15 +38,11 @@ impl RunChanges {
     /// change itself, not from the current state of the run, so that a subscriber who reads it later, or
     /// through another server, receives the same.
     fn select_change(&self, change: &Arc<Change>) -> Option<Delivery<Self>> {
-        if !self.kinds.contains(&change.kind()) {
+        if !self.kinds.contains(&change.kind) {
             return None;
         }
-        let matches_filter = self.filter.matches(&change.after);
-        let matched = || {
-            let before = change.before.as_ref();
-            before.is_some_and(|run| self.filter.matches(run))
-        };
-        (matches_filter || matched()).then(|| Delivery {
+        let matches_filter = change.matches(&self.filter);
+        (matches_filter || change.concerns(&self.filter)).then(|| Delivery {
             cursor: change.cursor.clone(),
             item: RunChange {
                 change: Arc::clone(change),
@@ -98,12 +93,15 @@ impl Topic for RunChanges {
                 next: after.next_interval(upto),
             });
         }
-        let (changes, next) = log.changes(after, BATCH_SIZE).await?;
+        let page = log.changes(after, BATCH_SIZE).await?;
         log.validate_retained(after).await?;
+        if page.is_truncated {
+            return Err(Error::CursorExpired);
+        }
         Ok(Page {
-            deliveries: self.select(&changes),
-            is_last: next.is_none() && after.upto == *upto,
-            next: next.unwrap_or_else(|| after.next_interval(upto)),
+            deliveries: self.select(&page.rows),
+            is_last: page.next.is_none() && after.upto == *upto,
+            next: page.next.unwrap_or_else(|| after.next_interval(upto)),
         })
     }
 
@@ -114,7 +112,7 @@ impl Topic for RunChanges {
         selected.collect()
     }
 
-    fn is_completed_by(&self, _: &[Uuid]) -> bool {
+    fn is_completed_by(&self, _: &EndedRuns) -> bool {
         false
     }
 

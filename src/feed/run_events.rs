@@ -9,7 +9,7 @@ use super::{
     change::AddedEvent,
     change_log::ChangeLog,
     position::EventCursor,
-    tail::{BATCH_SIZE, Batch, Channels},
+    tail::{BATCH_SIZE, Batch, Channels, EndedRuns},
     topic::{Delivery, Page, Topic},
 };
 use crate::{
@@ -109,11 +109,11 @@ impl Topic for RunEvents {
         deliveries.collect()
     }
 
-    fn is_completed_by(&self, ended_runs: &[Uuid]) -> bool {
-        ended_runs.contains(&self.0)
+    fn is_completed_by(&self, ended_runs: &EndedRuns) -> bool {
+        ended_runs.contains(self.0)
     }
 
-    /// A run that another application has deleted gets no more events either.
+    /// A deleted run gets no more events either.
     async fn is_complete(&self, log: &ChangeLog) -> Result<bool> {
         let status = log.status(self.0).await?;
         Ok(status.is_none_or(|status| status.parse().is_ok_and(status::has_ended)))

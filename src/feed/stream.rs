@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{
-    tail::{Batch, TailPosition},
+    tail::{Batch, EndedRuns, TailPosition},
     topic::{Delivery, Topic},
 };
 
@@ -19,7 +19,8 @@ pub(crate) struct LiveStream<T: Topic> {
     cursor: T::Cursor,
     /// Number of the interval of the last batch.
     interval: u64,
-    is_complete: bool,
+    /// Why nothing follows the items of the last batch.
+    end: Option<StreamEnd>,
     /// Items of the last batch.
     ready: VecDeque<Delivery<T>>,
 }
@@ -45,7 +46,7 @@ impl<T: Topic> LiveStream<T> {
             batches,
             cursor,
             interval: start.interval(),
-            is_complete: false,
+            end: None,
             ready: VecDeque::new(),
         }
     }
@@ -59,8 +60,8 @@ impl<T: Topic> LiveStream<T> {
             if let Some(delivery) = self.ready.pop_front() {
                 return Ok(delivery);
             }
-            if self.is_complete {
-                return Err(StreamEnd::Complete);
+            if let Some(end) = self.end {
+                return Err(end);
             }
             match self.batches.recv().await {
                 Ok(batch) => self.receive(&batch),
@@ -81,10 +82,17 @@ impl<T: Topic> LiveStream<T> {
     }
 
     fn receive(&mut self, batch: &Batch<T::Row>) {
+        if let Some(ended_runs) = &batch.ended_runs {
+            if self.topic.is_completed_by(ended_runs) {
+                self.end = Some(StreamEnd::Complete);
+            } else if matches!(ended_runs, EndedRuns::All) {
+                // The owner reads on from the cursor, and finds that it has expired.
+                self.end = Some(StreamEnd::Lagged);
+                return;
+            }
+        }
         self.ready.extend(self.topic.select(&batch.rows));
         self.cursor = batch.cursor.clone().into();
         self.interval = batch.interval;
-        let ended_runs = batch.ended_runs.as_ref();
-        self.is_complete = ended_runs.is_some_and(|runs| self.topic.is_completed_by(runs));
     }
 }

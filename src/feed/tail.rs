@@ -68,7 +68,26 @@ pub(crate) struct Batch<T> {
     /// The cursor after the batch.
     pub(super) cursor: FeedCursor,
     /// The runs that ended in the interval; set in its last batch.
-    pub(super) ended_runs: Option<Arc<[Uuid]>>,
+    pub(super) ended_runs: Option<EndedRuns>,
+}
+
+/// Runs to which no more events are added.
+#[derive(Clone, Debug)]
+pub(crate) enum EndedRuns {
+    /// These have ended or have been deleted.
+    Some(Arc<[Uuid]>),
+    /// All runs were removed at once, without their deletions being recorded.
+    All,
+}
+
+impl EndedRuns {
+    /// Returns whether the run with this ID is one of them.
+    pub(super) fn contains(&self, run_id: Uuid) -> bool {
+        match self {
+            Self::Some(runs) => runs.contains(&run_id),
+            Self::All => true,
+        }
+    }
 }
 
 /// What the tail publishes.
@@ -211,6 +230,7 @@ struct Interval {
     changes: Option<FeedCursor>,
     events: Option<FeedCursor>,
     ended_runs: Vec<Uuid>,
+    is_truncated: bool,
 }
 
 impl Poller {
@@ -301,17 +321,19 @@ impl Interval {
             events: (channels.events.receiver_count() > 0).then(|| start.clone()),
             changes: Some(start),
             ended_runs: Vec::new(),
+            is_truncated: false,
         }
     }
 
     async fn publish(&mut self, log: &ChangeLog, channels: &Channels) -> Result<(), DbErr> {
         while let Some(cursor) = &self.changes {
-            let (changes, next) = log.changes(cursor, BATCH_SIZE).await?;
-            let ended = changes.iter().filter(|change| change.ends_run());
+            let page = log.changes(cursor, BATCH_SIZE).await?;
+            let ended = page.rows.iter().filter(|change| change.ends_run());
             self.ended_runs
                 .extend(ended.map(|change| change.row.run_id));
-            self.send(&channels.changes, changes, next.as_ref());
-            self.changes = next;
+            self.is_truncated |= page.is_truncated;
+            self.send(&channels.changes, page.rows, page.next.as_ref());
+            self.changes = page.next;
         }
         while let Some(cursor) = &self.events {
             let (events, next) = log.events(cursor, None, BATCH_SIZE).await?;
@@ -333,7 +355,13 @@ impl Interval {
             rows,
             interval: self.number,
             cursor: next.unwrap_or(&self.end).clone(),
-            ended_runs: is_last.then(|| self.ended_runs.as_slice().into()),
+            ended_runs: is_last.then(|| {
+                if self.is_truncated {
+                    EndedRuns::All
+                } else {
+                    EndedRuns::Some(self.ended_runs.as_slice().into())
+                }
+            }),
         }));
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::Sender;
 use super::{
     change_log::ChangeLog,
     position::FeedCursor,
-    tail::{Batch, Channels},
+    tail::{Batch, Channels, EndedRuns},
 };
 use crate::{runs::Result, store::CommitPosition};
 
@@ -43,7 +43,7 @@ pub(crate) trait Topic: Debug + Send + Sync {
     fn select(&self, rows: &[Arc<Self::Row>]) -> Vec<Delivery<Self>>;
 
     /// Returns whether the topic is complete once these runs have ended.
-    fn is_completed_by(&self, ended_runs: &[uuid::Uuid]) -> bool;
+    fn is_completed_by(&self, ended_runs: &EndedRuns) -> bool;
 
     /// Returns whether nothing will be added to the topic any more.
     fn is_complete(&self, log: &ChangeLog) -> impl Future<Output = Result<bool>> + Send;

@@ -25,17 +25,17 @@ pub(super) struct Subscription;
 /// The root of all subscriptions.
 #[Subscription]
 impl Subscription {
-    /// Streams committed changes of runs. Each change is delivered exactly once, and the changes of one run are delivered in order. Requires the scope READ.
+    /// Streams committed changes of runs. Each change is delivered exactly once, and the changes of one run are delivered in order. A deletion is a change, whichever application deletes the run. Requires the scope READ.
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_run_changed(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Returns only changes of runs that match this filter before or after the change."
+            desc = "Returns only changes of runs that match this filter before or after the change. The error message and the details of a deleted run are no longer known: conditions on them are taken as met."
         )]
         filter: Option<SyncRunFilter>,
         #[graphql(
-            default_with = "vec![SyncChangeKind::Created, SyncChangeKind::Status]",
+            default_with = "vec![SyncChangeKind::Created, SyncChangeKind::Status, SyncChangeKind::Deleted]",
             desc = "Returns only changes of these kinds."
         )]
         kinds: Vec<SyncChangeKind>,
@@ -59,7 +59,7 @@ impl Subscription {
         Ok(changes.map(|change| Ok(change?.item.into())))
     }
 
-    /// Streams the events of a run, in the order in which they were stored. Completes when the run has ended and all its events have been delivered. Requires the scope READ.
+    /// Streams the events of a run, in the order in which they were stored. Completes when the run has ended and all its events have been delivered, or when the run is deleted. Requires the scope READ.
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_event_added(
         &self,

@@ -183,13 +183,24 @@ impl RunFilter {
     /// Returns whether `run` matches.
     #[must_use]
     pub fn matches(&self, run: &Run) -> bool {
+        self.evaluate(run, None)
+    }
+
+    /// Returns whether `run`, whose texts are not known, matches with some text.
+    #[must_use]
+    pub fn may_match(&self, run: &Run) -> bool {
+        self.evaluate(run, Some(true))
+    }
+
+    /// Evaluates the filter. Conditions on texts evaluate to `assumed` if it is given, and to its negation within `not`.
+    fn evaluate(&self, run: &Run, assumed: Option<bool>) -> bool {
         let ids = |ids: &Option<Vec<Uuid>>, id: Option<Uuid>| {
             ids.as_ref()
                 .is_none_or(|ids| ids.iter().any(|one| Some(*one) == id))
         };
         let part = |part: &TextMatch| {
             let message = run.error_message.as_deref();
-            message.is_some_and(|message| part.pattern.is_match(message))
+            assumed.unwrap_or_else(|| message.is_some_and(|text| part.pattern.is_match(text)))
         };
         ids(&self.id, Some(run.id))
             && ids(&self.triggered_by_id, run.triggered_by_id)
@@ -218,8 +229,11 @@ impl RunFilter {
             && self
                 .any_of
                 .as_ref()
-                .is_none_or(|any| any.iter().any(|one| one.matches(run)))
-            && self.not.as_ref().is_none_or(|not| !not.matches(run))
+                .is_none_or(|any| any.iter().any(|one| one.evaluate(run, assumed)))
+            && self
+                .not
+                .as_ref()
+                .is_none_or(|not| !not.evaluate(run, assumed.map(|assumed| !assumed)))
     }
 }
 

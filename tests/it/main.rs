@@ -14,6 +14,7 @@ mod cli;
 mod clients;
 mod conformance;
 mod connections;
+mod deletions;
 mod documentation;
 mod durability;
 mod event_order;

@@ -178,6 +178,7 @@ subscription WatchRuns {
     previousStatus
     status
     matchesFilter
+    runId
     run {
       id
       entityType

@@ -1,6 +1,6 @@
 //! Changes of runs, as a subscription delivers them.
 
-use async_graphql::{Enum, Object};
+use async_graphql::{Enum, ID, Object};
 
 use super::{
     enums::{SyncStatus, from_stored},
@@ -21,6 +21,8 @@ pub(crate) enum SyncChangeKind {
     Status,
     /// Another field of the run changed, such as a counter.
     Progress,
+    /// The run was deleted.
+    Deleted,
 }
 
 /// A change of a run.
@@ -43,7 +45,7 @@ impl SyncRunChange {
 
     /// The kind of the change.
     async fn kind(&self) -> SyncChangeKind {
-        self.0.change.kind().into()
+        self.0.change.kind.into()
     }
 
     /// When the run changed, by the database's clock.
@@ -57,19 +59,25 @@ impl SyncRunChange {
         status.map(from_stored)
     }
 
-    /// The status after the change.
+    /// The status after the change; the last status if the kind is DELETED.
     async fn status(&self) -> SyncStatus {
         from_stored(&self.0.change.row.status)
     }
 
-    /// Whether the run matches the subscription's filter after the change. If false, the run matched
-    /// before: remove it from the list.
+    /// Whether the run matches the subscription's filter after the change. If false, the run no longer matches
+    /// or has been deleted: remove it from the list.
     async fn matches_filter(&self) -> bool {
         self.0.matches_filter
     }
 
-    /// The run in its current state, which may be newer than this change.
-    async fn run(&self) -> SyncRun {
-        self.0.change.run.as_ref().clone().into()
+    /// The ID of the run.
+    async fn run_id(&self) -> ID {
+        self.0.change.row.run_id.into()
+    }
+
+    /// The run in its current state, which may be newer than this change; null if it has been deleted.
+    async fn run(&self) -> Option<SyncRun> {
+        let run = self.0.change.run.as_ref()?;
+        Some(run.as_ref().clone().into())
     }
 }
