@@ -12,6 +12,7 @@ use apollo_compiler::{
 use async_graphql::ServerError;
 
 use super::{
+    descriptions,
     limits::{DocumentLimits, check_limit},
     literals,
     locations::Locations,
@@ -47,6 +48,7 @@ impl Document {
     ) -> Result<Self, Vec<ServerError>> {
         check_limit(limits.bytes, text.len(), "bytes of query text", None).map_err(one)?;
         let locations = Locations::new(text);
+        let text = &descriptions::remove(text);
         let ast = parse(text, limits, &locations)?;
         stats::check(&ast, limits, &locations).map_err(one)?;
         let report = |errors: &DiagnosticList| {

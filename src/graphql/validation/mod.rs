@@ -8,6 +8,7 @@
 
 mod complexity;
 mod convert;
+mod descriptions;
 mod document;
 mod document_cache;
 mod field_costs;

@@ -1,4 +1,4 @@
-//! Positions of variables: the type of a variable must fit each position in which it is used.
+//! Positions of variables: a variable must be defined, and its type must fit each position in which it is used.
 //!
 //! apollo-compiler compares whole arguments only, not values inside lists and input objects.
 
@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema,
     ast::{Argument, InputValueDefinition, Type, Value},
-    executable::{DirectiveList, Operation, Selection, SelectionSet},
+    executable::{DirectiveList, Operation, Selection, SelectionSet, VariableDefinition},
     schema::ExtendedType,
 };
 use async_graphql::ServerError;
@@ -113,7 +113,8 @@ impl<'a> Checker<'a> {
                 let Some(ExtendedType::InputObject(object)) =
                     self.schema.types.get(ty.inner_named_type())
                 else {
-                    return Ok(());
+                    // A custom scalar: values within it have no type.
+                    return fields.iter().try_for_each(|(_, value)| self.defined(value));
                 };
                 let mut fields = fields.iter();
                 fields.try_for_each(|(name, value)| match object.fields.get(name) {
@@ -125,6 +126,30 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Checks that the variables in a value are defined.
+    fn defined(&self, value: &Node<Value>) -> Result<(), ServerError> {
+        match &**value {
+            Value::Variable(name) => self.definition(name, value).map(drop),
+            Value::List(items) => items.iter().try_for_each(|item| self.defined(item)),
+            Value::Object(fields) => fields.iter().try_for_each(|(_, value)| self.defined(value)),
+            _ => Ok(()),
+        }
+    }
+
+    fn definition(
+        &self,
+        name: &Name,
+        value: &Node<Value>,
+    ) -> Result<&'a VariableDefinition, ServerError> {
+        let mut variables = self.operation.variables.iter();
+        let variable = variables.find(|variable| variable.name == *name);
+        variable.map(AsRef::as_ref).ok_or_else(|| {
+            let message = format!("variable ${name} is not defined");
+            let pos = self.locations.pos(value.location());
+            request_error(ErrorCode::BadInput, message, pos)
+        })
+    }
+
     fn variable(
         &self,
         name: &Name,
@@ -132,10 +157,7 @@ impl<'a> Checker<'a> {
         ty: &Type,
         has_default: bool,
     ) -> Result<(), ServerError> {
-        let mut variables = self.operation.variables.iter();
-        let Some(variable) = variables.find(|variable| variable.name == *name) else {
-            return Ok(());
-        };
+        let variable = self.definition(name, value)?;
         let default = variable.default_value.as_ref();
         let is_never_omitted = has_default || default.is_some_and(|default| !default.is_null());
         let expected = if is_never_omitted && !variable.ty.is_non_null() {

@@ -54,7 +54,9 @@ export class Comparison {
     const random = new Random(this.seed, index)
     const pools = kind === 'mutation' ? new MutationPools(this.snapshot, this.pools, random) : this.pools
     const request = generateRequest({ schema: this.executor.schema, pools, kind, random })
-    const transport = kind === 'subscription' ? random.pick(['sse', 'socket']) : random.weighted(TRANSPORTS)
+    let transport = kind === 'subscription' ? random.pick(['sse', 'socket']) : random.weighted(TRANSPORTS)
+    // In a query string, an empty name is the same as none.
+    if (transport === 'get' && request.operationName === '') transport = 'post'
     return { label: request.label, kind, transport, ...toParameters(request, random) }
   }
 

@@ -55,6 +55,25 @@ async fn ignored_tokens_may_stand_between_any_others(database: DatabaseKind) {
     assert_data(&server, &cases).await;
 }
 
+/// Since the edition of September 2025.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn operations_fragments_and_variables_may_have_descriptions(database: DatabaseKind) {
+    let server = start(database).await;
+    let document = "\"a\" query Q(\"\"\"b\"\"\" $v: Boolean = true, \"c\" $w: ID = \"d\") {
+        viewer { ...F } node(id: $w) @skip(if: $v) { id } } \"e\" fragment F on Viewer { name @include(if: $v) }";
+    let data = r#"{"viewer":{"name":"anonymous"}}"#;
+    assert_data(&server, &[(document, json!({}), data)]).await;
+    for document in [
+        "\"a\" { viewer { name } }",
+        "\"a query Q { viewer { name } }",
+        "\"\\q\" query Q { viewer { name } }",
+        "query Q { \"a\" viewer { name } }",
+    ] {
+        assert_rejected(&server, &[(document, json!({}))]).await;
+    }
+}
+
 #[apply(on_both_databases)]
 #[tokio::test]
 async fn conflicting_selections_are_rejected(database: DatabaseKind) {
@@ -100,6 +119,15 @@ async fn invalid_documents_and_variables_are_rejected(database: DatabaseKind) {
             json!({}),
         ),
         ("{ viewer { __typename @nope } }", json!({})),
+        (
+            "mutation { createSyncRun(input: {entityType: STOCK, source: API, details: {a: [{b: $v}]}}) { replayed } }",
+            json!({}),
+        ),
+        (
+            "mutation { addSyncEvents(input: {runId: \"$run\", events: [{eventType: \"a\", message: \"b\",
+                details: {a: $v}}]}) { replayedCount } }",
+            json!({}),
+        ),
         (
             "{ viewer { __typename @include(if: true, if: true) } }",
             json!({}),

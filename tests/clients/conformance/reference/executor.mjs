@@ -10,8 +10,10 @@ import {
   MaxIntrospectionDepthRule,
   parse,
   specifiedRules,
+  TypeInfo,
   validate,
   visit,
+  visitWithTypeInfo,
 } from 'graphql'
 import { adaptIntrospection } from './introspection.mjs'
 import { defineScalars } from './scalars.mjs'
@@ -19,12 +21,15 @@ import { defineScalars } from './scalars.mjs'
 /** All rules of the specification. The depth of introspection is limited by graphql-js, not by the specification. */
 const RULES = specifiedRules.filter(rule => rule !== MaxIntrospectionDepthRule)
 
+const ASSUME_VALID = { assumeValid: true, assumeValidSDL: true }
+
 /** Executes requests by graphql-js. */
 export class ReferenceExecutor {
   /** `sdl` is the text of the schema. */
   constructor(sdl) {
     const definitions = parse(sdl)
     this.schema = defineScalars(adaptIntrospection(buildASTSchema(definitions)))
+    this.validationSchema = defineScalars(adaptIntrospection(buildASTSchema(withTypeNames(definitions), ASSUME_VALID)))
     this.nullableSchema = defineScalars(adaptIntrospection(buildASTSchema(withNullableFields(definitions))))
   }
 
@@ -48,7 +53,7 @@ export class ReferenceExecutor {
   /** graphql-js throws if the root field of a subscription has a condition with a variable, which is not valid. */
   #violations(document, rules) {
     try {
-      return validate(this.schema, document, rules)
+      return validate(this.validationSchema, document, rules)
     } catch (error) {
       return [error]
     }
@@ -85,10 +90,28 @@ export class ReferenceExecutor {
    * may or may not all be reported if one of them is not nullable.
    */
   async failingPaths({ query, variables, operationName }, root) {
-    const document = withoutSchema(parse(query))
-    const request = { schema: this.nullableSchema, document, variableValues: variables, operationName }
-    const { errors = [] } = await execute({ ...request, rootValue: root })
-    return errors.map(error => error.path)
+    const request = { schema: this.nullableSchema, variableValues: variables, operationName, rootValue: root }
+    const failing = []
+    for (const document of this.#independentParts(parse(query))) {
+      const { errors = [] } = await execute({ ...request, document })
+      failing.push(...errors)
+    }
+    return failing.map(error => error.path)
+  }
+
+  /** Divides a document: `__schema` is not nullable in any schema, so that its error would hide the others. */
+  #independentParts(document) {
+    const isSchema = ({ name }) => name.value === '__schema'
+    const others = this.#withoutRootFields(document, isSchema)
+    return [others, this.#withoutRootFields(document, field => !isSchema(field))].slice(0, others === document ? 1 : 2)
+  }
+
+  /** Removes the root fields of queries that meet a condition. */
+  #withoutRootFields(document, condition) {
+    const typeInfo = new TypeInfo(this.nullableSchema)
+    const isRoot = () => typeInfo.getParentType() === this.nullableSchema.getQueryType()
+    const Field = field => (isRoot() && condition(field) ? null : undefined)
+    return visit(document, visitWithTypeInfo(typeInfo, { Field }))
   }
 }
 
@@ -100,9 +123,11 @@ async function subscribe(request) {
   }
 }
 
-/** Removes the field `__schema`, which is never nullable. */
-function withoutSchema(document) {
-  return visit(document, { Field: field => (field.name.value === '__schema' ? null : undefined) })
+/** Lists `__typename` among the fields: graphql-js does not compare its type with that of a field of the same key. */
+function withTypeNames(definitions) {
+  const [{ fields }] = parse('type T { __typename: String! }').definitions
+  const withTypeName = definition => ({ ...definition, fields: [...definition.fields, ...fields] })
+  return visit(definitions, { ObjectTypeDefinition: withTypeName, InterfaceTypeDefinition: withTypeName })
 }
 
 /** Makes the types of all output fields nullable. */
