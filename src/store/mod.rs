@@ -9,11 +9,12 @@ pub(crate) mod feed;
 mod postgres;
 mod read;
 mod sqlite;
+mod text_search;
 mod types;
 
-use entity::{event::Model as Event, run, run::Model as Run};
+use entity::{event::Model as Event, run, run::Model as Run, user};
 use sea_orm::sea_query::{Condition, Expr, SelectStatement, UpdateStatement};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryResult};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
@@ -23,6 +24,7 @@ use crate::db::{
 };
 pub(crate) use commit_position::{CommitPosition, Snapshot};
 pub(crate) use read::{count, instant, read_all, read_by_ids, select_events, select_runs};
+pub(crate) use text_search::pattern as text_pattern;
 pub(crate) use types::{EventBatch, EventPage, InsertedEvents, RunRelations};
 pub use types::{EventPageSpec, LoadedRun, RunColumns};
 
@@ -264,9 +266,4 @@ impl Store {
             Database::Sqlite(database) => sqlite::add_events(database, batch, verify).await,
         }
     }
-}
-
-/// Returns the regular expression that finds `text`, ignoring case.
-pub(crate) fn text_pattern(text: &str) -> String {
-    format!("(?i){}", regex::escape(text))
 }

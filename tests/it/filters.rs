@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::support::{
-    DatabaseKind, TestServer, Value, apply, json, on_both_databases, socket::Socket,
+    Cluster, DatabaseKind, TestServer, Value, apply, json, on_both_databases, socket::Socket,
 };
 
 /// Starts a server with runs of every type and status; returns their ids in order of creation.
@@ -187,5 +187,85 @@ async fn feed_and_lists_agree_on_every_filter(database: DatabaseKind) {
         }
         let expected: HashSet<String> = expected.iter().map(|index| ids[*index].clone()).collect();
         assert_eq!(found, expected, "{filter}");
+    }
+}
+
+/// Messages, what is searched for in them, and whether it is found by Unicode's simple case folding.
+const SEARCHES: &[(&str, &str, bool)] = &[
+    ("Prüfsumme FALSCH", "PRÜFSUMME falsch", true),
+    ("ÄPFEL", "äpfel", true),
+    ("ÉTÉ", "été", true),
+    ("ΟΔΟΣ", "οδος", true),
+    ("οδος", "ΟΔΟΣ", true),
+    ("ДАННЫЕ", "данные", true),
+    ("STRAẞE", "straße", true),
+    ("STRASSE", "straße", false),
+    ("273 \u{212a}", "273 k", true),
+    ("I", "i", true),
+    ("İ", "i", false),
+    ("İ", "İ", true),
+    ("ı", "I", false),
+    ("ﬁle", "FILE", false),
+    ("Ⅷ", "ⅷ", true),
+    ("𐐀", "𐐨", true),
+    (r"C:\temp\[1].*(a|b)^$", r"c:\TEMP\[1].*(A|B)^$", true),
+    ("100%", "100_", false),
+    ("a\nb", "A\nB", true),
+    ("***=x", "***=X", true),
+];
+
+async fn assert_searches(server: &TestServer) {
+    let find = "query($errors: SyncRunFilter, $events: SyncEventFilter) {
+        syncRuns(filter: $errors) { totalCount } syncEvents(filter: $events) { totalCount } }";
+    for (message, text, expected) in SEARCHES {
+        let id = server.create_stock_run().await;
+        let event = json!([{"eventType": "a", "message": message}]);
+        server.add_events(&id, event).await;
+        let after = server.feed_cursor().await;
+        let failed = json!({"status": "FAILED", "errorMessage": message});
+        server.complete_run(&id, failed).await;
+        let end = server.create_stock_run().await;
+
+        let errors = json!({"id": id, "errorContains": text});
+        let events = json!({"runId": id, "messageContains": text});
+        let found = server
+            .data(find, json!({"errors": errors, "events": events}))
+            .await;
+        let count = json!({"totalCount": i32::from(*expected)});
+        assert_eq!(
+            found,
+            json!({"syncRuns": count, "syncEvents": count}),
+            "{message} / {text}"
+        );
+
+        let watch = "subscription($filter: SyncRunFilter, $after: String) {
+            syncRunChanged(filter: $filter, after: $after) { run { id } } }";
+        let filter = json!({"anyOf": [errors, {"id": end}]});
+        let mut socket = server
+            .subscribe(watch, json!({"filter": filter, "after": after}))
+            .await;
+        let first = if *expected { &id } else { &end };
+        let change = socket.data().await;
+        assert_eq!(
+            change["syncRunChanged"]["run"]["id"], *first,
+            "{message} / {text}"
+        );
+    }
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn search_folds_case_as_unicode_defines(database: DatabaseKind) {
+    assert_searches(&TestServer::start(database).await).await;
+}
+
+#[tokio::test]
+async fn search_does_not_depend_on_the_locale_on_postgres() {
+    for options in [
+        "LOCALE 'C'",
+        "LOCALE_PROVIDER icu ICU_LOCALE 'tr' LOCALE 'C.UTF-8'",
+    ] {
+        let url = Cluster::get().empty_database_with(options).await;
+        assert_searches(&TestServer::open(url).await).await;
     }
 }

@@ -19,7 +19,7 @@ use sea_orm::{
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::{RunColumns, read::read_details};
+use super::{RunColumns, read::read_details, text_search::postgres_pattern};
 use crate::db::{
     Postgres,
     error::{Failure, classify},
@@ -48,37 +48,23 @@ pub(super) fn duration_operand(micros: i64) -> Expr {
 
 /// Returns the condition that `column` contains `text`, ignoring case.
 pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
-    // The backslash is the default escape character of LIKE.
-    let escaped = text
-        .replace('\\', "\\\\")
-        .replace('%', "\\%")
-        .replace('_', "\\_");
-    column.ilike(format!("%{escaped}%"))
+    let pattern = Expr::val(postgres_pattern(text));
+    // Regular expressions do not support the nondeterministic collation that a column may have.
+    Expr::cust_with_exprs("$1 COLLATE \"C\" ~ $2", [column, pattern])
 }
 
-/// Inserts a run unless its ID is taken, and returns it.
+/// Converts a text to `json`.
+pub(super) fn json(text: Expr) -> Expr {
+    text.cast_as("json")
+}
+
+/// Executes the insert of a run, and returns the run if it was inserted.
 pub(super) async fn insert_run(
     database: &Postgres,
-    row: &run::ActiveModel,
+    mut insert: InsertStatement,
     columns: RunColumns,
 ) -> Result<Option<run::Model>, DbErr> {
-    let set = run::Column::iter().filter_map(|column| match row.get(column) {
-        ActiveValue::Set(value) | ActiveValue::Unchanged(value) => Some((column, Expr::val(value))),
-        ActiveValue::NotSet => None,
-    });
-    let (names, values): (Vec<_>, Vec<_>) = set
-        .map(|(column, value)| match column {
-            run::Column::Details => (column, value.cast_as("json")),
-            _ => (column, value),
-        })
-        .unzip();
-    let mut insert = Query::insert();
-    insert
-        .into_table(run::Entity)
-        .columns(names)
-        .values_panic(values)
-        .on_conflict(OnConflict::column(run::Column::Id).do_nothing().to_owned())
-        .returning(returning(columns));
+    insert.returning(returning(columns));
     Ok(write_runs(database.write(), &insert, columns).await?.pop())
 }
 

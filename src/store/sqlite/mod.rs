@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::{
     RunColumns,
     read::{read_by_ids, read_details, select_runs},
+    text_search::hex_pattern,
 };
 use crate::db::Sqlite;
 pub(super) use events::{
@@ -37,13 +38,13 @@ pub(super) fn duration() -> Expr {
     Expr::col("ended_duration_us")
 }
 
-/// Returns the condition that `column` contains `text`, ignoring case. LIKE ignores the case of ASCII letters only; the
-/// connections define a REGEXP operator that knows Unicode.
+/// Returns the condition that `column` contains `text`, ignoring case.
 pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
-    Expr::cust_with_exprs("? REGEXP ?", [column, Expr::val(super::text_pattern(text))])
+    let pattern = Expr::val(hex_pattern(text));
+    Expr::cust_with_exprs("hex(?) REGEXP ?", [column, pattern])
 }
 
-/// Inserts a run unless its ID is taken, and returns it.
+/// Executes the insert of a run, and returns the run if it was inserted.
 pub(super) async fn insert_run(
     database: &Sqlite,
     id: Uuid,

@@ -72,6 +72,11 @@ impl Cluster {
         self.create_database("template0").await
     }
 
+    /// Creates an empty database with these options of `CREATE DATABASE` and returns its URL.
+    pub(crate) async fn empty_database_with(&self, options: &str) -> String {
+        self.create_database(&format!("template0 {options}")).await
+    }
+
     /// Copies the predecessor's database and returns the copy's URL.
     pub(crate) async fn existing_database(&self) -> String {
         const TEMPLATE: &str = "existing";

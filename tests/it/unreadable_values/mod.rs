@@ -2,6 +2,8 @@
 
 mod cases;
 mod events;
+mod keys;
+mod lists;
 mod runs;
 
 use sea_orm::ConnectionTrait;

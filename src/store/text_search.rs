@@ -1,0 +1,122 @@
+//! Case-insensitive search for a text, by Unicode's simple case folding in memory and on both databases.
+//!
+//! PostgreSQL's `ILIKE` folds case by the locale of the database, and SQLite's `LIKE` that of ASCII letters only. Regular
+//! expressions that list the cases of each letter do not depend on either.
+
+use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
+
+/// Returns the regular expression that finds `text` in memory.
+pub(crate) fn pattern(text: &str) -> String {
+    format!("(?i){}", regex::escape(text))
+}
+
+/// Returns the regular expression of PostgreSQL that finds `text`.
+pub(super) fn postgres_pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() * 4);
+    for character in text.chars() {
+        let cases = cases(character);
+        match cases.as_slice() {
+            [_] if character.is_ascii_punctuation() => pattern.extend(['\\', character]),
+            [_] => pattern.push(character),
+            // Letters and marks, which have no meaning of their own between brackets.
+            cases => {
+                pattern.push('[');
+                pattern.extend(cases);
+                pattern.push(']');
+            }
+        }
+    }
+    pattern
+}
+
+/// Returns the regular expression that finds `text` in the hexadecimal digits of a text. Applied to the text itself,
+/// SQLite's `REGEXP` fails if another writer has stored bytes that are not UTF-8.
+pub(super) fn hex_pattern(text: &str) -> String {
+    let characters = text.chars().map(|character| {
+        let cases: Vec<_> = cases(character).into_iter().map(hex).collect();
+        format!("(?:{})", cases.join("|"))
+    });
+    // Bytes begin at even positions.
+    let text = characters.collect::<Vec<_>>().concat();
+    format!("^(?:[0-9A-F]{{2}})*?{text}")
+}
+
+/// Returns the characters that equal a character when case is folded, in ascending order.
+fn cases(character: char) -> Vec<char> {
+    let mut class = ClassUnicode::new([ClassUnicodeRange::new(character, character)]);
+    // Fails without Unicode's tables, which a feature of the library includes.
+    if class.try_case_fold_simple().is_err() {
+        return vec![character];
+    }
+    let ranges = class.iter();
+    ranges
+        .flat_map(|range| range.start()..=range.end())
+        .collect()
+}
+
+/// Returns the hexadecimal digits of a character in UTF-8, as SQLite's `hex` does.
+fn hex(character: char) -> String {
+    let bytes = character.to_string().into_bytes().into_iter();
+    let digits = bytes.map(|byte| format!("{byte:02X}"));
+    digits.collect::<Vec<_>>().concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn patterns_list_the_cases_of_each_letter() {
+        assert_eq!(postgres_pattern("Äp 1"), "[Ää][Pp] 1");
+        // The Kelvin sign, the long s, and the three forms of sigma.
+        assert_eq!(postgres_pattern("ksσ"), "[Kk\u{212a}][Ss\u{17f}][Σςσ]");
+        // No simple case folding.
+        assert_eq!(postgres_pattern("İı"), "İı");
+        assert_eq!(postgres_pattern(r"_%.*\[(^$"), r"\_\%\.\*\\\[\(\^\$");
+        assert_eq!(hex_pattern("ä1"), "^(?:[0-9A-F]{2})*?(?:C384|C3A4)(?:31)");
+    }
+
+    /// Every character that differs from another only by its case, and all of ASCII.
+    #[test]
+    fn the_cases_of_every_character_are_those_that_are_found_in_memory() {
+        let mut folded = 0;
+        for character in '\0'..=char::MAX {
+            let cases = cases(character);
+            if cases.len() == 1 && !character.is_ascii() {
+                continue;
+            }
+            folded += usize::from(cases.len() > 1);
+            let text = character.to_string();
+            let found: String = cases.iter().collect();
+            let in_memory = Regex::new(&pattern(&text)).unwrap();
+            let in_digits = Regex::new(&hex_pattern(&text)).unwrap();
+            for case in &cases {
+                assert!(in_memory.is_match(&case.to_string()), "{text} {case}");
+                assert!(in_digits.is_match(&hex(*case)), "{text} {case}");
+                assert_eq!(super::cases(*case), cases, "{text} {case}");
+            }
+            // No other letter is found.
+            let others = [text.to_lowercase(), text.to_uppercase()].concat();
+            for other in others.chars().filter(|other| !found.contains(*other)) {
+                assert!(!in_memory.is_match(&other.to_string()), "{text} {other}");
+            }
+        }
+        assert!(folded > 2700, "{folded}");
+    }
+
+    #[test]
+    fn digits_are_found_at_the_boundaries_of_bytes() {
+        let found = |text, bytes: &[u8]| {
+            let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+            let pattern = Regex::new(&hex_pattern(text)).unwrap();
+            pattern.is_match(&digits.concat())
+        };
+        assert!(found("Ä", b"x\xff\xc3\xa4\xff"));
+        assert!(found("a\nB", b"A\nb"));
+        assert!(found("", b""));
+        // The digits of `!` are 21.
+        assert!(!found("!", b"\x52\x13"));
+    }
+}
