@@ -1,6 +1,6 @@
 //! Adding events to a run: once each, however often they are sent.
 
-use entity::{Details, SyncSource};
+use entity::{Details, SyncSource, run};
 use sea_orm::DbErr;
 use serde_json::Value as Json;
 use tracing::debug;
@@ -61,7 +61,7 @@ impl Events {
     /// # Errors
     /// Returns [`Error::BadInput`] if the input is invalid, [`Error::NotFound`] if there is no such run,
     /// [`Error::SourceNotAllowed`] if `scope` does not include its source, [`Error::IdConflict`] if an ID belongs to a
-    /// different event, and an error if the database is unavailable.
+    /// different event, a run or a user, and an error if the database is unavailable.
     pub async fn add_many(
         &self,
         run_id: Uuid,
@@ -102,6 +102,7 @@ impl Events {
         scope: &WriteScope,
         run: Option<RunColumns>,
     ) -> Result<AddedEvents> {
+        let chosen_ids: Vec<_> = new.iter().filter_map(|event| event.id).collect();
         let timestamps_given: Vec<_> = new.iter().map(|event| event.timestamp.is_some()).collect();
         let mut events: Vec<_> = new
             .into_iter()
@@ -110,6 +111,7 @@ impl Events {
         let batch = EventBatch {
             run_id,
             events: events.clone(),
+            chosen_ids: chosen_ids.clone(),
             allowed_sources: scope.sources().map(<[SyncSource]>::to_vec),
             run,
         };
@@ -117,9 +119,9 @@ impl Events {
         let verify = move |stored: &[Event]| verify(&expected, &timestamps_given, stored);
         let inserted = match self.store.add_events::<Error>(batch, verify).await {
             Ok(Some(inserted)) => inserted,
-            Ok(None) => return Err(self.rejection(run_id, scope).await),
+            Ok(None) => return Err(self.rejection(run_id, &chosen_ids, scope).await),
             // The run was deleted at the same time.
-            Err(Error::Internal(error)) if classify(&error) == Failure::ForeignKey => {
+            Err(Error::Rejected(error)) if classify(&error) == Failure::ForeignKey => {
                 return Err(no_run(run_id));
             }
             Err(error) => return Err(error),
@@ -158,12 +160,19 @@ impl Events {
     }
 
     /// Returns why no events were added to a run.
-    async fn rejection(&self, run_id: Uuid, scope: &WriteScope) -> Error {
+    async fn rejection(&self, run_id: Uuid, chosen_ids: &[Uuid], scope: &WriteScope) -> Error {
         let run = self.run(run_id, RunColumns::WithoutDetails).await;
-        match run.and_then(|run| scope.check_run(&run)) {
-            Err(error) => error,
+        if let Err(error) = run.and_then(|run| scope.check_run(&run)) {
+            return error;
+        }
+        match self.store.find_taken_id::<run::Entity>(chosen_ids).await {
+            Err(error) => error.into(),
+            Ok(Some(id)) => Error::IdConflict {
+                what: "run or user",
+                id,
+            },
             // Created or changed after the write; the same call succeeds when repeated.
-            Ok(()) => Error::Unavailable(DbErr::RecordNotInserted),
+            Ok(None) => Error::Unavailable(DbErr::RecordNotInserted),
         }
     }
 }

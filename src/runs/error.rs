@@ -36,7 +36,7 @@ pub enum Error {
         "the id {id} is already that of a different {what}: use a new id, or repeat the first call unchanged"
     )]
     IdConflict {
-        /// The kind of object: `run`, `event`.
+        /// The kind of object: `run`, `event`, `event or user`.
         what: &'static str,
         /// The ID.
         id: Uuid,

@@ -3,7 +3,7 @@
 //! Every rule is part of the condition of the statement that writes, so that it holds no matter who else writes at the
 //! same time. Nothing is decided by what was read before.
 
-use entity::{Details, SyncStatus, run, run::Column};
+use entity::{Details, SyncStatus, event, instant, run, run::Column};
 use sea_orm::sea_query::{Expr, Func, FunctionCall, Query, UpdateStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, Order};
 use serde_json::{Map, Value as Json};
@@ -57,7 +57,7 @@ impl Runs {
     /// # Errors
     /// Returns [`Error::BadInput`] if the input is invalid, [`Error::SourceNotAllowed`] if `scope` does not include the
     /// source, [`Error::NotFound`] if the user does not exist, [`Error::IdConflict`] if the ID belongs to a different
-    /// run, and an error if the database is unavailable.
+    /// run, an event or a user, and an error if the database is unavailable.
     pub async fn create(
         &self,
         new: NewRun,
@@ -70,7 +70,8 @@ impl Runs {
         let id = new.id.unwrap_or_else(|| self.clock.new_id());
         let triggered_by_id = new.triggered_by_id;
         let row = self.row(id, &new, digest);
-        let created = self.store.insert_run(id, row, columns).await;
+        let is_id_chosen = new.id.is_some();
+        let created = self.store.insert_run(id, is_id_chosen, &row, columns).await;
         let created = created.map_err(|error| match (classify(&error), triggered_by_id) {
             (Failure::ForeignKey, Some(id)) => Error::NotFound { what: "user", id },
             _ => error.into(),
@@ -80,11 +81,17 @@ impl Runs {
             debug!(%run, "created");
             return Ok(WriteResult::written(run));
         }
-        let run = self.get(id).await?;
-        if run.creation_digest == Some(digest) {
-            Ok(WriteResult::replayed(run))
-        } else {
-            Err(Error::IdConflict { what: "run", id })
+        match self.store.find_run(id, RunColumns::All).await? {
+            Some(run) if run.creation_digest == Some(digest) => Ok(WriteResult::replayed(run)),
+            Some(_) => Err(Error::IdConflict { what: "run", id }),
+            None => match self.store.find_taken_id::<event::Entity>(&[id]).await? {
+                Some(id) => Err(Error::IdConflict {
+                    what: "event or user",
+                    id,
+                }),
+                // Deleted after the write; the same call succeeds when repeated.
+                None => Err(Error::Unavailable(DbErr::RecordNotInserted)),
+            },
         }
     }
 

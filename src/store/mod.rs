@@ -6,6 +6,7 @@
 
 mod commit_position;
 pub(crate) mod feed;
+mod insert;
 mod postgres;
 mod read;
 mod sqlite;
@@ -207,17 +208,36 @@ impl Store {
         counts.collect()
     }
 
-    /// Inserts a run, and returns it; `None` if its ID is taken.
+    /// Inserts a run, and returns it; `None` if its ID is taken: by a run, or by an event or a user if the caller chose the
+    /// ID.
     pub(crate) async fn insert_run(
         &self,
         id: Uuid,
-        row: run::ActiveModel,
+        is_id_chosen: bool,
+        row: &run::ActiveModel,
         columns: RunColumns,
     ) -> Result<Option<Run>, DbErr> {
+        let chosen_id = is_id_chosen.then_some(id);
         match &self.database {
-            Database::Postgres(database) => postgres::insert_run(database, &row, columns).await,
-            Database::Sqlite(database) => sqlite::insert_run(database, id, row, columns).await,
+            Database::Postgres(database) => {
+                let insert = insert::insert_run(row, chosen_id, postgres::json)?;
+                postgres::insert_run(database, insert, columns).await
+            }
+            Database::Sqlite(database) => {
+                let insert = insert::insert_run(row, chosen_id, |text| text)?;
+                sqlite::insert_run(database, id, insert, columns).await
+            }
         }
+    }
+
+    /// Returns the first of these IDs that a row of a table, `E`, or a user has.
+    pub(crate) async fn find_taken_id<E: EntityTrait>(
+        &self,
+        ids: &[Uuid],
+    ) -> Result<Option<Uuid>, DbErr> {
+        let mut taken = read::existing_ids::<E>(self.read(), ids).await?;
+        taken.extend(read::existing_ids::<user::Entity>(self.read(), ids).await?);
+        Ok(ids.iter().copied().find(|id| taken.contains(id)))
     }
 
     /// Executes an update of the run with this ID, and returns the run; `None` if the update's condition does not

@@ -82,6 +82,21 @@ where
     Ok(models)
 }
 
+/// Returns those of these IDs that rows of a table have.
+pub(super) async fn existing_ids<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> Result<Vec<Uuid>, DbErr> {
+    let select = Query::select()
+        .column("id")
+        .from(E::default())
+        .and_where(Expr::col("id").is_in(ids.iter().copied()))
+        .take();
+    let rows = query_all(connection, &select).await?;
+    let ids = rows.iter().map(|row| RowReader::new(row)?.uuid("id"));
+    ids.collect()
+}
+
 /// Reads one run; `None` if it does not exist.
 pub(super) async fn read_run(
     connection: &impl ConnectionTrait,

@@ -98,6 +98,8 @@ pub(crate) struct EventBatch {
     pub(crate) run_id: Uuid,
     /// The events, at least one.
     pub(crate) events: Vec<Event>,
+    /// The IDs that the caller chose. None may be that of a run or a user.
+    pub(crate) chosen_ids: Vec<Uuid>,
     /// The sources of which the run must be one; `None` allows every source.
     pub(crate) allowed_sources: Option<Vec<SyncSource>>,
     /// The columns of the run to return; `None` does not return it.

@@ -188,3 +188,56 @@ async fn stored_numbers_compare_equal_on_replay(database: DatabaseKind) {
         assert_eq!(data["addSyncEvent"]["replayed"], replayed);
     }
 }
+
+/// A run, an event or a user: `node` finds one of them.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn an_id_of_another_type_conflicts(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let id = |number| format!("0197d2c4-8a3e-7c1b-9f00-00000000000{number}");
+    let (run, event, user, free) = (id(1), id(2), id(3), id(4));
+    server.add_user(&user, "u@example.test", "U").await;
+    let create = "mutation($id: ID) { createSyncRun(input: {id: $id, entityType: STOCK, source: API}) { replayed } }";
+    let add_all =
+        "mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }";
+    let add = "mutation($input: AddSyncEventInput!) { addSyncEvent(input: $input) { replayed } }";
+    let new = |id: &str| json!({"id": id, "eventType": "a", "message": "b"});
+    server.data(create, json!({"id": run})).await;
+    let input = json!({"runId": run, "event": new(&event)});
+    server.data(add, json!({"input": input})).await;
+
+    for taken in [&event, &user] {
+        let error = server.error(create, json!({"id": taken})).await;
+        assert_eq!(code(&error), "ID_CONFLICT", "{error}");
+        assert!(
+            error["message"].as_str().unwrap().contains(taken),
+            "{error}"
+        );
+    }
+    for taken in [&run, &user] {
+        let single = json!({"runId": run, "event": new(taken)});
+        let error = server.error(add, json!({"input": single})).await;
+        assert_eq!(code(&error), "ID_CONFLICT", "{error}");
+        let several = json!({"runId": run, "events": [new(&free), new(taken)]});
+        let error = server.error(add_all, json!({"input": several})).await;
+        assert_eq!(code(&error), "ID_CONFLICT", "{error}");
+        assert!(
+            error["message"].as_str().unwrap().contains(taken),
+            "{error}"
+        );
+    }
+    // Nothing was stored, and the same calls are still replays.
+    let events = server
+        .data("{ syncEvents { totalCount } }", json!({}))
+        .await;
+    assert_eq!(events["syncEvents"]["totalCount"], 1);
+    assert_eq!(server.count_runs().await, 1);
+    let replayed = server.data(create, json!({"id": run})).await;
+    assert_eq!(replayed["createSyncRun"]["replayed"], true);
+    let replayed = server.data(add, json!({"input": input})).await;
+    assert_eq!(replayed["addSyncEvent"]["replayed"], true);
+    // A run that does not exist is reported as such.
+    let unknown = json!({"runId": free, "event": new(&run)});
+    let error = server.error(add, json!({"input": unknown})).await;
+    assert_eq!(code(&error), "NOT_FOUND", "{error}");
+}

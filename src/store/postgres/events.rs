@@ -7,7 +7,7 @@ use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{
     Asterisk, Condition, Expr, ExprTrait, JoinType, Query, SelectStatement, Value,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr, Statement};
 use sqlx::{Decode, Row, Type, postgres::PgRow};
 use uuid::Uuid;
 
@@ -19,7 +19,8 @@ use crate::{
     },
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents,
-        read::{self, POSITION, RUN, events_of_run, page_of_events, read_by_ids, select_runs},
+        insert::select_receiver,
+        read::{self, POSITION, RUN, events_of_run, page_of_events, read_by_ids},
     },
 };
 
@@ -241,19 +242,10 @@ async fn add_missing<E: From<DbErr>>(
 }
 
 /// Returns the statement that adds the events to their run and returns the run. It returns no row, and adds nothing,
-/// if the run does not exist or is of no allowed source.
+/// if the run does not exist or is of no allowed source, or an ID is taken by a run or user.
 fn insert_events(batch: &EventBatch, on_conflict: &str, columns: &str) -> Statement {
-    let mut run = match batch.run {
-        Some(columns) => select_runs(columns),
-        None => Query::select()
-            .column(run::Column::Id)
-            .from(run::Entity)
-            .take(),
-    };
-    run.and_where(run::Column::Id.eq(batch.run_id));
-    if let Some(sources) = &batch.allowed_sources {
-        run.and_where(run::Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
-    }
+    // A single parameter, so that there is one statement for any number of IDs.
+    let run = select_receiver(batch, batch.run, |id, ids| id.eq(PgFunc::any(ids.to_vec())));
     let Statement {
         sql: run, values, ..
     } = DbBackend::Postgres.build(&run);

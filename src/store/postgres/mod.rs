@@ -8,14 +8,11 @@ pub(super) use events::{
 };
 
 use entity::{merge_details, run};
-use sea_orm::sea_query::extension::postgres::PgExpr;
 use sea_orm::sea_query::{
-    Expr, ExprTrait, LockType, OnConflict, Query, ReturningClause, SelectStatement, UpdateStatement,
+    Expr, ExprTrait, InsertStatement, LockType, Query, ReturningClause, SelectStatement,
+    UpdateStatement,
 };
-use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait, DbBackend, DbErr, Iterable, StatementBuilder,
-    Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, StatementBuilder, Value};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
@@ -94,7 +91,7 @@ pub(super) async fn update_run(
             Box::pin(async move {
                 let stored = read_details(transaction, id).await?;
                 let merged = merge_details(stored.as_deref(), &details);
-                update.value(run::Column::Details, Expr::val(merged).cast_as("json"));
+                update.value(run::Column::Details, json(Expr::val(merged)));
                 Ok(write_runs(transaction, &update, columns).await?.pop())
             })
         })

@@ -8,8 +8,8 @@ use sea_orm::sea_query::{
     SubQueryStatement, ValueTuple,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, Iterable, QueryResult,
-    RuntimeErr, Statement,
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, Iterable, QueryResult, RuntimeErr,
+    Statement,
 };
 use serde::Deserialize;
 use sqlx::Row;
@@ -22,9 +22,8 @@ use crate::{
     },
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents, RunColumns,
-        read::{
-            self, COUNT, POSITION, RUN, events_of_run, page_of_events, read_by_ids, select_runs,
-        },
+        insert::select_receiver,
+        read::{self, COUNT, POSITION, RUN, events_of_run, page_of_events, read_by_ids},
         sqlite::{changes, write_and_read},
     },
 };
@@ -197,11 +196,9 @@ async fn add_missing<E: From<DbErr>>(
     verify: impl FnOnce(&[event::Model]) -> Result<(), E>,
 ) -> Result<Option<InsertedEvents>, E> {
     let columns = batch.run.unwrap_or(RunColumns::WithoutDetails);
-    let mut run = select_runs(columns);
-    run.and_where(run::Column::Id.eq(batch.run_id));
-    if let Some(sources) = &batch.allowed_sources {
-        run.and_where(run::Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
-    }
+    let mut run = select_receiver(&batch, Some(columns), |id, ids| {
+        id.is_in(ids.iter().copied())
+    });
     let ids: Vec<Uuid> = batch.events.iter().map(|event| event.id).collect();
     let insert = insert_events(batch.events, run.clone())?;
     run.expr_as(changes(), INSERTED)

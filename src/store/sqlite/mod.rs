@@ -8,11 +8,10 @@ pub(super) mod feed;
 
 use entity::{merge_details, run};
 use sea_orm::sea_query::{
-    Expr, ExprTrait, Func, OnConflict, Query, SelectStatement, UpdateStatement,
+    Expr, ExprTrait, Func, InsertStatement, Query, SelectStatement, UpdateStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, QueryTrait,
-    Statement, StatementBuilder,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StatementBuilder,
 };
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -48,12 +47,9 @@ pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
 pub(super) async fn insert_run(
     database: &Sqlite,
     id: Uuid,
-    row: run::ActiveModel,
+    insert: InsertStatement,
     columns: RunColumns,
 ) -> Result<Option<run::Model>, DbErr> {
-    let insert = run::Entity::insert(row)
-        .on_conflict(OnConflict::column(run::Column::Id).do_nothing().to_owned())
-        .into_query();
     database
         .transaction(move |connection| {
             Box::pin(async move { write_run(connection, &insert, id, columns).await })
