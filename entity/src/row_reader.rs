@@ -170,15 +170,15 @@ impl<'row> RowReader<'row> {
         match self.row {
             // The driver panics on an instant that `chrono` lacks.
             DriverRow::Postgres(_) => {
-                let micros = self.optional(column, |_| None)?;
-                let instant = micros.map(instant::from_postgres);
-                let outside = instant.filter(|instant| !instant::is_representable(*instant));
-                self.unreadable
-                    .extend(outside.map(|instant| UnreadableValue {
-                        column,
-                        value: instant::describe(instant),
-                    }));
-                Ok(instant)
+                let Some(micros) = self.optional(column, |_| None)? else {
+                    return Ok(None);
+                };
+                let instant = instant::from_postgres(micros);
+                if !instant::is_representable(instant) {
+                    let value = instant::describe_postgres(micros);
+                    self.unreadable.push(UnreadableValue { column, value });
+                }
+                Ok(Some(instant))
             }
             DriverRow::Sqlite(row) => {
                 let index = self.next_index();

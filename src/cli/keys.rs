@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Subcommand};
-use entity::SyncSource;
+use entity::{SyncSource, instant};
 use strum::VariantArray;
 use tracing::info;
 
@@ -84,7 +84,7 @@ pub(super) async fn run(database: &Database, command: KeyCommand) -> Result<(), 
 /// Formats a key as a line of tab-separated columns.
 fn line(key: &ApiKey) -> String {
     let time = |label: &str, time: Option<DateTime<Utc>>| {
-        let time = time.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true));
+        let time = time.map(|time| instant::clamp(time).to_rfc3339_opts(SecondsFormat::Secs, true));
         format!("{label} {}", time.as_deref().unwrap_or("never"))
     };
     let sources = key.sources.as_deref().unwrap_or("any source");

@@ -76,8 +76,9 @@ impl Events {
                 self.limits.events_per_call
             )));
         }
+        let now = self.clock.now();
         new.iter()
-            .try_for_each(|event| event.validate(&self.limits))?;
+            .try_for_each(|event| event.validate(&self.limits, now))?;
         if new.is_empty() {
             let run = self.run(run_id, RunColumns::All).await?;
             scope.check_run(&run)?;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::runs::{
     Error, Limits, Result,
-    commands::{validate_details, validate_text},
+    commands::{validate_details, validate_instant, validate_text},
 };
 
 /// An event to add.
@@ -25,7 +25,7 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    pub(super) fn validate(&self, limits: &Limits) -> Result<()> {
+    pub(super) fn validate(&self, limits: &Limits, now: DateTime<Utc>) -> Result<()> {
         let length = self.event_type.chars().count();
         if length == 0 || length > limits.event_type_chars {
             return Err(Error::BadInput(format!(
@@ -33,6 +33,7 @@ impl NewEvent {
                 limits.event_type_chars
             )));
         }
+        validate_instant("timestamp", self.timestamp, now)?;
         validate_text("eventType", &self.event_type)?;
         validate_text("message", &self.message)?;
         validate_details(self.details.as_ref(), limits)

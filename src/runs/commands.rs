@@ -1,7 +1,7 @@
 //! The input of write operations, and the validation that needs no database.
 
-use chrono::{DateTime, Utc};
-use entity::{DetailsNotLoaded, SyncEntityType, SyncSource, SyncStatus};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{DetailsNotLoaded, SyncEntityType, SyncSource, SyncStatus, instant};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -10,6 +10,9 @@ use super::{
     error::{Error, Result},
     status,
 };
+
+/// How far a worker's clock may be ahead of the server's.
+const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// A run to create.
 #[derive(Clone, Debug)]
@@ -33,12 +36,13 @@ pub struct NewRun {
 }
 
 impl NewRun {
-    pub(super) fn validate(&self, limits: &Limits) -> Result<()> {
+    pub(super) fn validate(&self, limits: &Limits, now: DateTime<Utc>) -> Result<()> {
         if status::has_ended(self.status) {
             return Err(Error::BadInput(
                 "a run is created PENDING or RUNNING; complete it afterwards".into(),
             ));
         }
+        validate_instant("startedAt", self.started_at, now)?;
         validate_count("recordsExpected", self.records_expected)?;
         validate_details(self.details.as_ref(), limits)
     }
@@ -136,13 +140,14 @@ impl Outcome {
         }
     }
 
-    pub(super) fn validate(&self, limits: &Limits) -> Result<()> {
+    pub(super) fn validate(&self, limits: &Limits, now: DateTime<Utc>) -> Result<()> {
         if !status::has_ended(self.status) {
             return Err(Error::BadInput(format!(
                 "a run cannot end {}; it ends COMPLETED, FAILED or CANCELLED",
                 self.status
             )));
         }
+        validate_instant("completedAt", self.completed_at, now)?;
         self.counts.validate()?;
         if let Some(message) = &self.error_message {
             validate_text("errorMessage", message)?;
@@ -185,7 +190,10 @@ pub struct CancelActive {
 /// Returns whether two values are equal, comparing numbers by value.
 pub(crate) fn is_equal_json(one: &Json, other: &Json) -> bool {
     match (one, other) {
-        (Json::Number(one), Json::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        // Integers are not compared as floats, which do not hold all of them.
+        (Json::Number(one), Json::Number(other)) if one.is_f64() || other.is_f64() => {
+            one.as_f64() == other.as_f64()
+        }
         (Json::Array(one), Json::Array(other)) => {
             one.len() == other.len()
                 && one
@@ -209,6 +217,22 @@ fn validate_count(name: &str, count: Option<i32>) -> Result<()> {
     match count {
         Some(count) if count < 0 => Err(Error::BadInput(format!(
             "{name} is {count}; it counts records and cannot be negative"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Rejects an instant that is far in the future: by one wrong clock a run or event would be the newest for years.
+pub(crate) fn validate_instant(
+    name: &str,
+    at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    match at {
+        Some(at) if at - now > MAX_AHEAD => Err(Error::BadInput(format!(
+            "{name} is {}, more than a day after {}, the server's time; set the clock of the worker",
+            instant::to_rfc3339(at),
+            instant::to_rfc3339(now)
         ))),
         _ => Ok(()),
     }

@@ -65,7 +65,7 @@ impl Runs {
         columns: RunColumns,
     ) -> Result<WriteResult> {
         scope.check_source(new.source)?;
-        new.validate(&self.limits)?;
+        new.validate(&self.limits, self.clock.now())?;
         let digest = new.digest();
         let id = new.id.unwrap_or_else(|| self.clock.new_id());
         let triggered_by_id = new.triggered_by_id;
@@ -189,7 +189,7 @@ impl Runs {
         scope: &WriteScope,
         columns: RunColumns,
     ) -> Result<WriteResult> {
-        outcome.validate(&self.limits)?;
+        outcome.validate(&self.limits, self.clock.now())?;
         let mut update = update_run(id, scope, status::predecessors_of(outcome.status));
         update.value(Column::Status, outcome.status.as_ref());
         for (column, total) in counts(outcome.counts) {
@@ -214,8 +214,8 @@ impl Runs {
             Update::Rejected(run) => match outcome.completed_at {
                 Some(at) if is_open(&run) && at < run.started_at => Err(Error::BadInput(format!(
                     "completedAt {} is before the run's startedAt {}; a run cannot end before it started",
-                    at.to_rfc3339(),
-                    run.started_at.to_rfc3339()
+                    instant::to_rfc3339(at),
+                    instant::to_rfc3339(run.started_at)
                 ))),
                 _ => Err(rejection(run)),
             },

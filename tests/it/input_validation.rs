@@ -68,6 +68,42 @@ async fn a_mutation_with_invalid_input_is_rejected_and_changes_nothing(database:
         (create, new("startedAt", json!(1_700_000_000)), "DateTime"),
         (
             create,
+            new("startedAt", json!("2026-11-24T09:00:00.000001Z")),
+            "startedAt is 2026-11-24T09:00:00.000001Z, more than a day after 2026-11-23T09:00:00.000000Z",
+        ),
+        (
+            create,
+            new("startedAt", json!("-0001-01-01T00:00:00Z")),
+            "with an offset",
+        ),
+        (
+            create,
+            new("startedAt", json!("0000-01-01T00:00:00+00:01")),
+            "with an offset",
+        ),
+        (
+            add,
+            event("timestamp", json!("+12026-01-01T00:00:00Z")),
+            "with an offset",
+        ),
+        (
+            add,
+            event("timestamp", json!("2036-11-23T09:00:00Z")),
+            "timestamp is 2036-",
+        ),
+        (
+            add_all,
+            json!({"runId": run, "events": [{"eventType": "x", "message": "x"},
+            {"eventType": "x", "message": "x", "timestamp": "9999-12-31T23:59:59Z"}]}),
+            "timestamp is 9999-",
+        ),
+        (
+            complete,
+            of_run("completedAt", json!("2026-11-25T09:00:00+01:00")),
+            "completedAt is 2026-11-25T08:00:00.000000Z",
+        ),
+        (
+            create,
             new("recordsExpected", json!(-1)),
             "cannot be negative",
         ),
@@ -170,4 +206,69 @@ async fn a_mutation_with_invalid_input_is_rejected_and_changes_nothing(database:
 
 fn truncated(value: &Value) -> String {
     value.to_string().chars().take(200).collect()
+}
+
+/// Clocks of workers may be ahead.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn times_up_to_a_day_in_the_future_are_accepted(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let tomorrow = "2026-11-24T09:00:00.000000Z";
+    let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": tomorrow});
+    let run = server.create_run(input).await;
+    let event = json!({"eventType": "x", "message": "x", "timestamp": tomorrow});
+    server.add_events(&run, json!([event])).await;
+    server
+        .complete_run(&run, json!({"completedAt": tomorrow}))
+        .await;
+    let run = server.get_run(&run).await;
+    assert_eq!(
+        (&run["startedAt"], &run["completedAt"]),
+        (&json!(tomorrow), &json!(tomorrow))
+    );
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn times_from_the_year_0_on_are_accepted(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let (start, end) = ("0000-01-01T00:00:00.000000Z", "0000-02-29T00:00:00.000001Z");
+    let input = json!({"entityType": "STOCK", "source": "AS400", "startedAt": start});
+    let run = server.create_run(input).await;
+    let event = json!({"eventType": "x", "message": "x", "timestamp": start});
+    server.add_events(&run, json!([event])).await;
+    server.complete_run(&run, json!({"completedAt": end})).await;
+    let lists = format!(
+        "{{ syncRuns(filter: {{completedAt: {{gte: \"{end}\"}}, startedAt: {{lt: \"{end}\"}}}}, orderBy: {{field: DURATION}}) {{
+            nodes {{ startedAt completedAt durationSeconds events {{ nodes {{ timestamp }} }} }} }}
+        syncEvents(filter: {{timestamp: {{lt: \"0000-01-01T00:00:00.000001Z\"}}}}) {{ nodes {{ timestamp }} }} }}"
+    );
+    let events = json!({"nodes": [{"timestamp": start}]});
+    assert_eq!(
+        server.data(&lists, json!({})).await,
+        json!({
+            "syncRuns": {"nodes": [{"startedAt": start, "completedAt": end,
+                "durationSeconds": 59.0 * 86_400.0 + 0.000_001, "events": events}]},
+            "syncEvents": events
+        })
+    );
+}
+
+/// The run's time is one that RFC 3339 cannot express.
+#[tokio::test]
+async fn messages_contain_no_times_but_those_of_rfc_3339_on_postgres() {
+    let server = TestServer::start(DatabaseKind::Postgres).await;
+    let run = server.create_stock_run().await;
+    for started_at in ["infinity", "12026-01-01"] {
+        let sql = format!("UPDATE sync_history.sync_history SET started_at = '{started_at}'");
+        server.execute_sql(&sql).await;
+        let response = server
+            .complete_run(&run, json!({"completedAt": "2026-11-23T09:00:00Z"}))
+            .await;
+        assert_eq!(
+            response["errors"][0]["message"],
+            "completedAt 2026-11-23T09:00:00.000000Z is before the run's startedAt \
+             9999-12-31T23:59:59.999999Z; a run cannot end before it started"
+        );
+    }
 }

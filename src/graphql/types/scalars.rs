@@ -2,7 +2,7 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use bytes::Bytes;
-use chrono::{DateTime as ChronoDateTime, Datelike, SecondsFormat, Utc};
+use chrono::{DateTime as ChronoDateTime, Utc};
 use entity::instant;
 use serde::{Serialize, Serializer};
 
@@ -28,19 +28,13 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.text())
-    }
-}
-
-impl DateTime {
-    fn text(self) -> String {
-        instant::clamp(self.0).to_rfc3339_opts(SecondsFormat::Micros, true)
+        Value::String(instant::to_rfc3339(self.0))
     }
 }
 
 impl Serialize for DateTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text())
+        serializer.serialize_str(&instant::to_rfc3339(self.0))
     }
 }
 
@@ -50,11 +44,10 @@ impl Serialize for DateTime {
 /// # Errors
 /// Returns a message for the client if the text is malformed.
 pub(crate) fn parse_date_time(text: &str) -> Result<ChronoDateTime<Utc>, String> {
-    let instant = ChronoDateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc());
-    let instant = instant
-        .ok()
-        .filter(|instant| (0..=9999).contains(&instant.year()));
-    instant.map(to_microseconds).ok_or_else(|| {
+    let instant = ChronoDateTime::parse_from_rfc3339(text).ok();
+    let instant = instant.map(|instant| to_microseconds(instant.to_utc()));
+    let instant = instant.filter(|instant| instant::is_representable(*instant));
+    instant.ok_or_else(|| {
         let text: String = text.chars().take(MAX_QUOTED_CHARS).collect();
         format!(
             "`{text}` is not a date and time with an offset (RFC 3339), such as 2026-11-23T09:30:00Z or \

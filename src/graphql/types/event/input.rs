@@ -25,7 +25,7 @@ pub(crate) struct SyncEventInput {
     event_type: String,
     /// A description of what happened.
     message: String,
-    /// When the event happened. Defaults to the current time.
+    /// When the event happened, at most a day in the future. Defaults to the current time.
     timestamp: Option<DateTime>,
     /// Additional data: a JSON object of at most 64 KiB.
     details: Option<Json>,

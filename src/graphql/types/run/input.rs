@@ -33,7 +33,7 @@ pub(crate) struct CreateSyncRunInput {
     /// The initial status: PENDING, the default, or RUNNING.
     #[graphql(default_with = "SyncStatus::Pending")]
     status: SyncStatus,
-    /// When the run started. Defaults to the current time.
+    /// When the run started, at most a day in the future. Defaults to the current time.
     started_at: Option<DateTime>,
     /// The number of records that the worker expects to read.
     records_expected: Option<i32>,
@@ -132,7 +132,8 @@ pub(crate) struct CompleteSyncRunInput {
     status: SyncOutcome,
     /// The final counters.
     counts: Option<SyncCountsInput>,
-    /// When the run ended, not before its `startedAt`. Defaults to the current time.
+    /// When the run ended, not before its `startedAt` and at most a day in the future. Defaults to the time
+    /// that another application has stored, or the current time.
     completed_at: Option<DateTime>,
     /// Why the run failed.
     error_message: Option<String>,
