@@ -114,6 +114,14 @@ impl<DB: Database> PinnedConnections<DB> {
         self.idle().clear();
     }
 
+    /// Closes a connection and all that are idle.
+    fn close_all(&self, used: IdleConnection<DB>) {
+        let mut idle = self.idle();
+        for mut connection in idle.drain(..).chain([used]) {
+            connection.connection.close_on_drop();
+        }
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<IdleConnection<DB>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -147,10 +155,15 @@ where
         }
         let result = result.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))));
         match &result {
-            // The others are probably affected too.
-            Err(error) if classify(error) == Failure::Unavailable => self.release_all(),
-            // An error that the database reports does not harm the connection.
-            _ => self.keep(acquired),
+            Ok(_) => self.keep(acquired),
+            Err(error) => match classify(error) {
+                // The others are probably affected too.
+                Failure::Unavailable => self.release_all(),
+                // The statements that they have prepared may be of no use any more.
+                Failure::Schema => self.close_all(acquired),
+                // An error that the database reports does not harm the connection.
+                _ => self.keep(acquired),
+            },
         }
         Ok(result?.into_iter().map(QueryResult::from).collect())
     }

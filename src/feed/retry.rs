@@ -16,7 +16,7 @@ pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Returns `error` itself if it is of another kind.
 pub(super) async fn wait_if_unavailable(error: Error) -> Result<()> {
     match error {
-        Error::Unavailable(cause) => {
+        Error::Unavailable(cause) | Error::Denied(cause) | Error::UnexpectedSchema(cause) => {
             warn!(%cause, "a subscription cannot read the database; trying again");
             tokio::time::sleep(RETRY_INTERVAL).await;
             Ok(())

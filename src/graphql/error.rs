@@ -19,7 +19,8 @@ const MAX_MESSAGE: usize = 1000;
 /// The code of an error, in `errors[].extensions.code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ErrorCode {
-    /// The document, an argument or a variable is invalid. The message describes what to correct.
+    /// The document, an argument or a variable is invalid, or the database rejects a value, by a constraint or trigger
+    /// of another application for example. The message describes what to correct.
     BadInput,
     /// The cursor is malformed, or belongs to another list.
     BadCursor,
@@ -27,7 +28,7 @@ pub enum ErrorCode {
     CursorExpired,
     /// No object has this ID.
     NotFound,
-    /// A different run or event already has this ID.
+    /// A different run, event or user already has this ID.
     IdConflict,
     /// The run is already COMPLETED, FAILED or CANCELLED. `extensions.run` holds its ID, status and version.
     AlreadyFinished,
@@ -54,7 +55,7 @@ impl ErrorCode {
 impl From<&Error> for ErrorCode {
     fn from(error: &Error) -> Self {
         match error {
-            Error::BadInput(_) => Self::BadInput,
+            Error::BadInput(_) | Error::Rejected(_) => Self::BadInput,
             Error::BadCursor(_) => Self::BadCursor,
             Error::CursorExpired => Self::CursorExpired,
             Error::NotFound { .. } => Self::NotFound,
@@ -62,7 +63,9 @@ impl From<&Error> for ErrorCode {
             Error::AlreadyFinished(_) => Self::AlreadyFinished,
             Error::SourceNotAllowed { .. } => Self::Forbidden,
             Error::TooMuchToRead(_) => Self::QueryTooComplex,
-            Error::Unavailable(_) => Self::Unavailable,
+            Error::Unavailable(_) | Error::Denied(_) | Error::UnexpectedSchema(_) => {
+                Self::Unavailable
+            }
             Error::Internal(_) => Self::Internal,
         }
     }
@@ -132,6 +135,9 @@ pub(super) fn sanitize(mut response: Response, request_id: &str) -> Response {
             Some(Error::Internal(cause)) => {
                 error!(request_id, path = ?error.path, %cause, "request failed");
                 error.message = internal_error_message(request_id);
+            }
+            Some(Error::Denied(cause) | Error::UnexpectedSchema(cause)) => {
+                error!(request_id, path = ?error.path, %cause, "the database does not permit what the server needs");
             }
             Some(Error::Unavailable(cause)) => {
                 warn!(request_id, path = ?error.path, %cause, "database unavailable");

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Run;
 use crate::db::{
     SlowQueryError,
-    error::{Failure, classify},
+    error::{Failure, classify, database_message},
 };
 
 /// Why an operation on runs, events or the change feed fails.
@@ -56,6 +56,15 @@ pub enum Error {
          spend on scans: narrow it, runs by startedAt, events by timestamp or runId", .0.as_secs(), .0.subsec_millis()
     )]
     TooMuchToRead(Duration),
+    /// The database rejects a value, by a constraint or trigger of another application for example.
+    #[error("the database rejects a value: {}", database_message(.0))]
+    Rejected(#[source] DbErr),
+    /// The role that the server uses lacks a privilege.
+    #[error("the server's role lacks a privilege: {}", database_message(.0))]
+    Denied(#[source] DbErr),
+    /// The tables are not those that the server expects: another application has changed them.
+    #[error("the tables are not those that this server expects: {}", database_message(.0))]
+    UnexpectedSchema(#[source] DbErr),
     /// The database is unavailable or busy.
     #[error("the database is unavailable: try again")]
     Unavailable(#[source] DbErr),
@@ -68,9 +77,10 @@ impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match classify(&error) {
             Failure::Busy | Failure::Interrupted | Failure::Unavailable => Self::Unavailable(error),
-            Failure::ForeignKey | Failure::Duplicate | Failure::Data | Failure::Other => {
-                Self::Internal(error)
-            }
+            Failure::ForeignKey | Failure::Duplicate | Failure::Data => Self::Rejected(error),
+            Failure::Denied => Self::Denied(error),
+            Failure::Schema => Self::UnexpectedSchema(error),
+            Failure::Other => Self::Internal(error),
         }
     }
 }

@@ -14,6 +14,7 @@ mod cli;
 mod clients;
 mod conformance;
 mod connections;
+mod database_errors;
 mod deletions;
 mod documentation;
 mod durability;
