@@ -20,6 +20,9 @@ pub enum ConnectError {
     /// The database is unreachable or refused the connection.
     #[error("cannot open the database: {0}")]
     Open(#[source] DbErr),
+    /// The server cannot work with the database as it is. Nothing has been changed in it.
+    #[error("the database cannot be used as it is:\n- {}", .0.join("\n- "))]
+    Unsuitable(Vec<String>),
     /// A migration failed.
     #[error("cannot apply the database migrations: {0}")]
     Migrate(#[source] DbErr),

@@ -9,7 +9,7 @@ use sea_orm::{
 use tracing::{info, warn};
 
 use super::{
-    Database,
+    Database, adoption,
     error::{ConnectError, Failure, classify},
 };
 
@@ -44,14 +44,50 @@ pub(super) async fn postgres(url: &str) -> Result<(), ConnectError> {
     let connection = sea_orm::Database::connect(options)
         .await
         .map_err(ConnectError::Open)?;
-    // A role without the privilege to create tables can serve a database that another role has migrated.
-    let migrated = match pending_steps(&connection).await {
-        Ok(steps) if steps.is_empty() => Ok(()),
-        _ => migrate_exclusively(&connection).await,
-    };
+    let migrated = check_and_migrate(&connection).await;
     // Closing the session releases the lock, even if the migration failed.
     let closed = connection.close().await;
-    migrated.and(closed).map_err(ConnectError::Migrate)
+    migrated.and(closed.map_err(ConnectError::Migrate))
+}
+
+async fn check_and_migrate(connection: &DatabaseConnection) -> Result<(), ConnectError> {
+    if pending_or_all(connection).await?.is_empty() {
+        return report_changed_columns(connection).await;
+    }
+    lock(connection).await.map_err(ConnectError::Migrate)?;
+    // Another server may have applied them in the meantime.
+    let pending = pending_or_all(connection).await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let is_new = pending.len() == Migrator::migrations().len();
+    let problems = adoption::postgres::problems(connection, is_new).await;
+    let problems = problems.map_err(ConnectError::Open)?;
+    if !problems.is_empty() {
+        return Err(ConnectError::Unsuitable(problems));
+    }
+    create(connection).await.map_err(ConnectError::Migrate)
+}
+
+/// Returns the pending migrations: all of them if there are no tables.
+async fn pending_or_all(connection: &DatabaseConnection) -> Result<Vec<String>, ConnectError> {
+    match pending_steps(connection).await {
+        Err(error) if classify(&error) == Failure::Schema => {
+            let steps = Migrator::migrations();
+            Ok(steps.iter().map(|step| step.name().to_owned()).collect())
+        }
+        pending => pending.map_err(ConnectError::Open),
+    }
+}
+
+/// Logs what others have changed in a database since it was migrated. A role without the privilege to migrate it can serve
+/// it, as far as it still works.
+async fn report_changed_columns(connection: &DatabaseConnection) -> Result<(), ConnectError> {
+    let problems = adoption::postgres::column_problems(connection, false).await;
+    for problem in problems.map_err(ConnectError::Open)? {
+        warn!("{problem}");
+    }
+    Ok(())
 }
 
 /// Creates the tables in an SQLite file. Each step is a transaction: if several servers start at the same time, it
@@ -70,7 +106,8 @@ pub(super) async fn sqlite(connection: &DatabaseConnection) -> Result<(), Connec
     }
 }
 
-async fn migrate_exclusively(connection: &DatabaseConnection) -> Result<(), DbErr> {
+/// Waits until no other server applies migrations.
+async fn lock(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let lock = "SELECT 1 WHERE pg_try_advisory_lock($1)";
     let mut is_waiting = false;
     while !exists(connection, lock, LOCK_KEY.into()).await? {
@@ -79,6 +116,11 @@ async fn migrate_exclusively(connection: &DatabaseConnection) -> Result<(), DbEr
         }
         tokio::time::sleep(RETRY_INTERVAL).await;
     }
+    Ok(())
+}
+
+/// Creates the schemas that are missing and applies the migrations.
+async fn create(connection: &DatabaseConnection) -> Result<(), DbErr> {
     for schema in SEARCH_PATH.split(',') {
         // CREATE SCHEMA IF NOT EXISTS requires a privilege that the role may lack on an adopted database.
         let find = "SELECT 1 FROM pg_namespace WHERE nspname = $1";

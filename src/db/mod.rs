@@ -14,6 +14,7 @@
 //! SQLite allows one writer at a time. All its writes go through a queue that commits them in batches; see
 //! `sqlite::write_queue`.
 
+mod adoption;
 mod connect;
 pub mod error;
 pub mod keyset;

@@ -8,6 +8,7 @@
 
 mod support;
 
+mod adoption_checks;
 mod authentication;
 mod authorization;
 mod cli;

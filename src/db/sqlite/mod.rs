@@ -21,7 +21,7 @@ use sqlx::{
 use tokio::time;
 
 use super::{
-    StatementPool, StatementTimeouts,
+    StatementPool, StatementTimeouts, adoption,
     connect::{ACQUIRE_TIMEOUT, open, pool_options},
     error::{ConnectError, is_busy},
     migrate,
@@ -55,6 +55,7 @@ impl Sqlite {
         url: &str,
         timeouts: StatementTimeouts,
     ) -> Result<Self, ConnectError> {
+        check(url).await?;
         let migrating = open_file(options(url, 1)).await?;
         migrate::sqlite(&migrating).await?;
         migrating.close().await.map_err(ConnectError::Open)?;
@@ -125,6 +126,20 @@ impl Sqlite {
         self.read.close().await?;
         self.slow_queries.close().await?;
         self.writer.close().await
+    }
+}
+
+/// Checks that the file can be used, before its journal mode is changed.
+async fn check(url: &str) -> Result<(), ConnectError> {
+    let connection = open_file(pool_options(url, 1)).await?;
+    let problems = adoption::sqlite::problems(&connection).await;
+    let closed = connection.close().await;
+    let problems = problems.and_then(|problems| closed.map(|()| problems));
+    let problems = problems.map_err(ConnectError::Open)?;
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ConnectError::Unsuitable(problems))
     }
 }
 

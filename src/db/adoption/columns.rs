@@ -1,0 +1,83 @@
+//! The columns that the server uses in tables that may exist already, on PostgreSQL.
+
+/// A column.
+pub(super) struct Column {
+    pub(super) table: &'static str,
+    pub(super) name: &'static str,
+    /// The types that work; the first is what to change others to.
+    pub(super) types: &'static [&'static str],
+    pub(super) usage: Usage,
+}
+
+/// How the server uses a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// Reads it.
+    Read,
+    /// Reads and writes it.
+    Write,
+    /// Reads and writes it, and cannot work with rows that have no value.
+    WriteNotNull,
+    /// Like [`Usage::Write`]. A migration adds it if it is missing.
+    Added,
+}
+
+use Usage::{Added, Read, Write, WriteNotNull};
+
+pub(super) const RUNS: &str = "sync_history.sync_history";
+pub(super) const EVENTS: &str = "sync_history.sync_event";
+pub(super) const USERS: &str = "user.user";
+
+const TEXT: &[&str] = &["text", "varchar"];
+const USER_TEXT: &[&str] = &["text", "varchar", "citext"];
+const JSON: &[&str] = &["json", "jsonb"];
+const SECONDS: &[&str] = &["float8", "float4", "numeric"];
+const TIMESTAMP: &[&str] = &["timestamptz"];
+const COUNT: &[&str] = &["int4"];
+const ID: &[&str] = &["uuid"];
+
+const fn column(
+    table: &'static str,
+    name: &'static str,
+    types: &'static [&'static str],
+    usage: Usage,
+) -> Column {
+    Column {
+        table,
+        name,
+        types,
+        usage,
+    }
+}
+
+pub(super) const COLUMNS: &[Column] = &[
+    column(RUNS, "id", ID, WriteNotNull),
+    column(RUNS, "entity_type", TEXT, WriteNotNull),
+    column(RUNS, "source", TEXT, WriteNotNull),
+    column(RUNS, "status", TEXT, WriteNotNull),
+    column(RUNS, "started_at", TIMESTAMP, WriteNotNull),
+    column(RUNS, "completed_at", TIMESTAMP, Write),
+    column(RUNS, "records_processed", COUNT, WriteNotNull),
+    column(RUNS, "records_created", COUNT, WriteNotNull),
+    column(RUNS, "records_updated", COUNT, WriteNotNull),
+    column(RUNS, "records_failed", COUNT, WriteNotNull),
+    column(RUNS, "sync_duration", SECONDS, Write),
+    column(RUNS, "triggered_by_id", ID, Write),
+    column(RUNS, "error_message", TEXT, Write),
+    column(RUNS, "details", JSON, Write),
+    column(RUNS, "version", COUNT, Added),
+    column(RUNS, "updated_at", TIMESTAMP, Added),
+    column(RUNS, "records_expected", COUNT, Added),
+    column(RUNS, "creation_digest", ID, Added),
+    column(EVENTS, "id", ID, WriteNotNull),
+    column(EVENTS, "sync_id", ID, WriteNotNull),
+    column(EVENTS, "event_type", TEXT, WriteNotNull),
+    column(EVENTS, "timestamp", TIMESTAMP, WriteNotNull),
+    column(EVENTS, "message", TEXT, WriteNotNull),
+    column(EVENTS, "details", JSON, Write),
+    column(EVENTS, "seq", &["int8"], Added),
+    column(EVENTS, "xid", &["xid8"], Added),
+    column(USERS, "id", ID, Read),
+    column(USERS, "email", USER_TEXT, Read),
+    column(USERS, "full_name", USER_TEXT, Read),
+];
