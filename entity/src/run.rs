@@ -111,11 +111,13 @@ impl Model {
         parse("status", &self.status)
     }
 
-    /// Returns whether a column holds a value that its field does not represent.
+    /// Returns the value that a column holds, shortened, if its field does not represent it.
     #[must_use]
-    pub fn is_unreadable(&self, column: Column) -> bool {
+    pub fn unreadable(&self, column: Column) -> Option<&str> {
         let name = column.as_str();
-        self.unreadable.iter().any(|value| value.column == name)
+        let mut unreadable = self.unreadable.iter();
+        let unreadable = unreadable.find(|stored| stored.column == name)?;
+        Some(&unreadable.value)
     }
 }
 

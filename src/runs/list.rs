@@ -1,10 +1,9 @@
 //! Pages and counts of runs.
 
-use std::cmp::Reverse;
-
 use entity::run::{self, Column};
 use sea_orm::sea_query::{Expr, IntoTableRef, SelectStatement};
 use strum::VariantArray;
+use uuid::Uuid;
 
 use super::{
     LoadedRun, Result, Run, RunColumns, RunSelection, Runs, duration_micros, ended_at,
@@ -46,17 +45,8 @@ impl RunOrderField {
     /// Returns the position of `run` in a list ordered by this field.
     #[must_use]
     pub fn position(self, run: &Run) -> Position {
-        let is_stored = match self {
-            Self::StartedAt => run.is_unreadable(Column::StartedAt),
-            Self::CompletedAt => run.is_unreadable(Column::CompletedAt),
-            Self::Duration => {
-                run.is_unreadable(Column::StartedAt) || run.is_unreadable(Column::CompletedAt)
-            }
-            Self::RecordsProcessed => run.is_unreadable(Column::RecordsProcessed),
-            Self::RecordsFailed => run.is_unreadable(Column::RecordsFailed),
-        };
         let value = match self.value(run) {
-            Some(_) if is_stored => PositionValue::Stored,
+            Some(_) if self.unreadable(run).is_some() => PositionValue::Stored,
             value => value.into(),
         };
         Position {
@@ -64,6 +54,30 @@ impl RunOrderField {
             seq: 0,
             id: run.id,
         }
+    }
+
+    /// Returns the stored value of `run` that this field orders by, if it cannot be represented.
+    fn unreadable(self, run: &Run) -> Option<&str> {
+        match self {
+            Self::StartedAt => run.unreadable(Column::StartedAt),
+            Self::CompletedAt => run.unreadable(Column::CompletedAt),
+            Self::Duration => run
+                .unreadable(Column::StartedAt)
+                .or_else(|| run.unreadable(Column::CompletedAt)),
+            Self::RecordsProcessed => run.unreadable(Column::RecordsProcessed),
+            Self::RecordsFailed => run.unreadable(Column::RecordsFailed),
+        }
+    }
+
+    /// Returns what lists that are ordered by this field are sorted by.
+    fn sort_key(self, run: &Run) -> (Option<i64>, Option<&str>, Uuid) {
+        let value = self.value(run);
+        // All texts that are no instants have one value; SQLite sorts them as texts.
+        let text = match self {
+            Self::StartedAt => run.unreadable(Column::StartedAt),
+            _ => None,
+        };
+        (value, text, run.id)
     }
 
     /// Returns the value of `run` that this field orders by.
@@ -172,10 +186,12 @@ impl Runs {
 
 /// Sorts the runs of a page in the direction in which the page is read.
 fn sort(runs: &mut [LoadedRun], order: RunOrder, page: &PageRequest) {
-    let key = |LoadedRun { run, .. }: &LoadedRun| (order.field.value(run), run.id);
-    if order.descending == page.from_end {
-        runs.sort_unstable_by_key(key);
-    } else {
-        runs.sort_unstable_by_key(|loaded| Reverse(key(loaded)));
-    }
+    runs.sort_unstable_by(|LoadedRun { run: one, .. }, LoadedRun { run: other, .. }| {
+        let ordering = order.field.sort_key(one).cmp(&order.field.sort_key(other));
+        if order.descending == page.from_end {
+            ordering
+        } else {
+            ordering.reverse()
+        }
+    });
 }

@@ -235,12 +235,16 @@ pub(crate) fn instant(micros: i64) -> Expr {
     Expr::val(DateTime::from_timestamp_micros(micros).unwrap_or_default())
 }
 
-/// Puts the events of a page in order: no aggregate promises to keep that of its subquery.
-pub(super) fn page_of_events(
-    mut events: Vec<event::Model>,
+/// Puts the events of a page in order, by time as stored: no aggregate promises to keep that of its subquery.
+pub(super) fn page_of_events<T: Ord>(
+    mut events: Vec<(T, event::Model)>,
     page: &PageRequest,
 ) -> PageRows<event::Model> {
-    events.sort_unstable_by_key(|event| (event.timestamp, event.seq, event.id));
+    events.sort_unstable_by(|(one_time, one), (other_time, other)| {
+        let times = one_time.cmp(other_time);
+        times.then_with(|| (one.seq, one.id).cmp(&(other.seq, other.id)))
+    });
+    let mut events: Vec<_> = events.into_iter().map(|(_, event)| event).collect();
     if page.from_end {
         events.reverse();
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use entity::{SyncSource, api_key};
+use entity::{FromRow, SyncSource, api_key};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
+    QueryFilter, QueryOrder, QueryTrait, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -88,7 +88,8 @@ pub async fn create(
 /// Returns an error if the database is unavailable.
 pub async fn list(database: &Database) -> Result<Vec<ApiKey>, DbErr> {
     let keys = api_key::Entity::find().order_by_asc(api_key::Column::CreatedAt);
-    keys.all(database.read()).await
+    let rows = database.read().query_all(keys.as_query()).await?;
+    rows.iter().map(ApiKey::from_row).collect()
 }
 
 /// Revokes an active API key by its id, or by its name if that is unique. Returns the key.

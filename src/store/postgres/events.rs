@@ -84,9 +84,8 @@ pub(in crate::store) async fn count_events(
 fn aggregate(page: &EventPage, run_id: Expr) -> SelectStatement {
     use event::Column;
     let mut events = events_of_run(&page.condition, run_id);
-    let array = |column: Column| PgFunc::array_agg(Expr::col(column));
-    // An enum type of another application is no text.
-    let texts = |column: Column| PgFunc::array_agg(Expr::col(column).cast_as("text"));
+    // An array of a domain or an enum type of another application is of no type that the driver knows.
+    let array = |column: Column, ty| PgFunc::array_agg(Expr::col(column).cast_as(ty));
     events.columns([
         Column::Id,
         Column::EventType,
@@ -96,14 +95,14 @@ fn aggregate(page: &EventPage, run_id: Expr) -> SelectStatement {
     ]);
     let mut select = Query::select();
     select
-        .expr_as(array(Column::Id), IDS)
-        .expr_as(texts(Column::EventType), TYPES)
-        .expr_as(array(Column::Timestamp), TIMESTAMPS)
-        .expr_as(array(Column::Message), MESSAGES)
-        .expr_as(array(Column::Seq), SEQS);
+        .expr_as(array(Column::Id, "uuid"), IDS)
+        .expr_as(array(Column::EventType, "text"), TYPES)
+        .expr_as(array(Column::Timestamp, "timestamptz"), TIMESTAMPS)
+        .expr_as(array(Column::Message, "text"), MESSAGES)
+        .expr_as(array(Column::Seq, "bigint"), SEQS);
     if page.spec.with_details {
         events.column(Column::Details);
-        select.expr_as(texts(Column::Details), DETAILS);
+        select.expr_as(array(Column::Details, "text"), DETAILS);
     }
     let events = event_order(false).select(events, &page.spec.page);
     select.from_subquery(events, "event").take()
@@ -139,10 +138,11 @@ pub(in crate::store) fn decode_event_page(
     let row = row.ok_or_else(|| DbErr::Type("not a row of PostgreSQL".to_owned()))?;
     // NULL if there are no events.
     let ids: Vec<Uuid> = array(row, IDS)?;
-    let mut types = array::<String>(row, TYPES)?.into_iter();
+    // Another application may allow null in any of them.
+    let mut types = array::<Option<String>>(row, TYPES)?.into_iter();
     // The driver panics on a timestamp that `chrono` lacks, but not on its microseconds.
-    let mut timestamps = array::<i64>(row, TIMESTAMPS)?.into_iter();
-    let mut messages = array::<String>(row, MESSAGES)?.into_iter();
+    let mut timestamps = array::<Option<i64>>(row, TIMESTAMPS)?.into_iter();
+    let mut messages = array::<Option<String>>(row, MESSAGES)?.into_iter();
     let mut seqs = array::<Option<i64>>(row, SEQS)?.into_iter();
     let mut details = if spec.with_details {
         array::<Option<String>>(row, DETAILS)?.into_iter()
@@ -150,18 +150,20 @@ pub(in crate::store) fn decode_event_page(
         Vec::new().into_iter()
     };
     let events = ids.into_iter().map(|id| {
-        Some(event::Model {
+        let micros = timestamps.next()?;
+        let event = event::Model {
             id,
             sync_id: run_id,
-            event_type: types.next()?,
-            timestamp: instant::from_postgres(timestamps.next()?),
-            message: messages.next()?,
+            event_type: types.next()?.unwrap_or_default(),
+            timestamp: micros.map_or(instant::NEGATIVE_INFINITY, instant::from_postgres),
+            message: messages.next()?.unwrap_or_default(),
             details: match details.next() {
                 Some(text) => text.map_or(Details::Null, |text| Details::parse(text.as_bytes())),
                 None => Details::NotLoaded,
             },
             seq: seqs.next()?,
-        })
+        };
+        Some((micros, event))
     });
     Ok(page_of_events(events.flatten().collect(), &spec.page))
 }
@@ -202,7 +204,8 @@ where
             return Ok(Some(InsertedEvents {
                 replayed: 0,
                 stored: Vec::new(),
-                seqs: row.try_get("", "seqs")?,
+                // Committed already: an error would deny it.
+                seqs: row.try_get("", "seqs").unwrap_or_default(),
                 run: decode_run(&batch, row)?,
             }));
         }

@@ -132,10 +132,10 @@ async fn read_per_run(
 /// An event in the JSON that [`aggregate`] returns.
 #[derive(Deserialize)]
 struct EventRow(
-    Uuid,
     String,
-    String,
-    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
     i64,
     #[serde(default)] Option<String>,
 );
@@ -156,20 +156,22 @@ pub(in crate::store) fn decode_event_page(
     let events: Vec<EventRow> = events.map_err(|error| DbErr::Json(error.to_string()))?;
     let events = events.into_iter().map(|event| {
         let EventRow(id, event_type, timestamp, message, seq, details) = event;
-        event::Model {
-            id,
+        let timestamp = timestamp.unwrap_or_default();
+        let event = event::Model {
+            id: id.parse().unwrap_or_default(),
             sync_id: run_id,
-            event_type,
+            event_type: event_type.unwrap_or_default(),
             timestamp: instant::parse(&timestamp)
                 .unwrap_or_else(|| instant::place_of(timestamp.as_bytes())),
-            message,
+            message: message.unwrap_or_default(),
             details: match details {
                 _ if !spec.with_details => Details::NotLoaded,
                 Some(text) => Details::parse(text.as_bytes()),
                 None => Details::Null,
             },
             seq: Some(seq),
-        }
+        };
+        (timestamp, event)
     });
     Ok(page_of_events(events.collect(), &spec.page))
 }
