@@ -48,6 +48,10 @@ const NUMBERS: &[(&str, &str)] = &[
     ("123456789012345680000", "1.2345678901234568e+20"),
     ("9223372036854775807", "9223372036854775807"),
     ("-9223372036854775808", "-9223372036854775808"),
+    ("123456789012345678", "123456789012345678"),
+    ("0.1e1", "1.0"),
+    ("1.0", "1.0"),
+    ("10000000000000000000000e-22", "1.0"),
 ];
 
 #[apply(on_both_databases)]
@@ -225,4 +229,44 @@ async fn details_are_delivered_as_they_are_stored(database: DatabaseKind) {
     let data =
         format!(r#"{{"data":{{"syncRuns":{{"nodes":[{node}],"edges":[{{"node":{node}}}]}}}}}}"#);
     assert!(events.contains(&format!("data: {data}\n")), "{events}");
+}
+
+/// Beyond the range of floats.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn numbers_out_of_range_are_rejected(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    for number in ["1E400", "-1e309", &"9".repeat(400)] {
+        let create =
+            "createSyncRun(input: {entityType: STOCK, source: API, details: DETAILS}) { replayed }";
+        let variable = create.replace("DETAILS", "$d");
+        let variable = format!(
+            r#"{{"query": "mutation($d: JSON) {{ {variable} }}", "variables": {{"d": {{"n": {number}}}}}}}"#
+        );
+        let literal = create.replace("DETAILS", &format!("{{n: [{number}]}}"));
+        let literal = format!(r#"{{"query": "mutation {{ {literal} }}"}}"#);
+        for body in [variable, literal] {
+            let response: Value = serde_json::from_str(&post(&server, &body).await).unwrap();
+            let error = &response["errors"][0];
+            assert_eq!(code(error), "BAD_INPUT", "{body}: {response}");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains("number"), "{message}");
+        }
+    }
+    assert_eq!(server.count_runs().await, 0);
+}
+
+/// Integers that are equal as floats.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn different_integers_are_no_replay(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
+    let event = |number: i64| json!([{"id": ID, "eventType": "a", "message": "b", "details": {"n": number}}]);
+    server.add_events(&run, event(9_007_199_254_740_992)).await;
+    let add =
+        "mutation($input: AddSyncEventsInput!) { addSyncEvents(input: $input) { replayedCount } }";
+    let input = json!({"runId": run, "events": event(9_007_199_254_740_993)});
+    let error = server.error(add, json!({"input": input})).await;
+    assert_eq!(code(&error), "ID_CONFLICT", "{error}");
 }

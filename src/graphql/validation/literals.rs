@@ -185,8 +185,14 @@ fn check_json(value: &Value) -> Result<(), Problem> {
                 check_json(value).map_err(|problem| problem.in_field(name))
             })
         }
+        Value::Int(number) if number.try_to_f64().is_err() => Err(out_of_range(value)),
+        Value::Float(number) if number.try_to_f64().is_err() => Err(out_of_range(value)),
         _ => Ok(()),
     }
+}
+
+fn out_of_range(number: &Value) -> Problem {
+    Problem::unexpected(number, "a number of 64 bits")
 }
 
 type Fields = [(apollo_compiler::Name, Node<Value>)];
