@@ -41,6 +41,7 @@ mod query_plans;
 mod query_validation;
 mod rate_limits;
 mod reconnect;
+mod replayed_feed;
 mod retention;
 mod scaling;
 mod schema;
