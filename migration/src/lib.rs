@@ -30,6 +30,7 @@ mod m20261128_000012_ended_indexes;
 mod m20261128_000013_event_order;
 mod m20261128_000014_event_order_postgres;
 mod m20261128_000015_deletions;
+mod m20261128_000020_lenient_triggers;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000013_event_order::Migration),
             Box::new(m20261128_000014_event_order_postgres::Migration),
             Box::new(m20261128_000015_deletions::Migration),
+            Box::new(m20261128_000020_lenient_triggers::Migration),
         ]
     }
 }

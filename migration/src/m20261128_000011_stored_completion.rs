@@ -120,7 +120,9 @@ BEGIN
             NEW.sync_duration := NULL;
         END IF;
     END IF;
-    NEW.version := OLD.version OPERATOR(pg_catalog.+) 1;
+    -- The last version stays, so that the run can still be changed.
+    NEW.version := CASE WHEN OLD.version OPERATOR(pg_catalog.<) 2147483647
+        THEN OLD.version OPERATOR(pg_catalog.+) 1 ELSE OLD.version END;
     NEW.updated_at := pg_catalog.clock_timestamp();
 ";
 
@@ -173,7 +175,7 @@ const HAS_ENDED: &str = "status IN ('completed', 'failed', 'cancelled')";
 
 /// Converts the timestamp in `column` to the stored format, if another writer used a different one; the text itself if
 /// it is no timestamp. The fraction is converted as text: SQLite's functions round it to milliseconds.
-fn canonical(column: &str) -> String {
+pub(crate) fn canonical(column: &str) -> String {
     let rest = format!("substr({column}, 21)");
     let offset = format!("ltrim({rest}, '0123456789')");
     let digits = format!("substr({rest}, 1, length({rest}) - length({offset}))");
@@ -223,11 +225,12 @@ pub(crate) fn sqlite_run_triggers(columns: &[&str], previous_only: &[&str]) -> S
     WHERE rowid = NEW.rowid AND (started_at, completed_at) IS NOT ({started_at}, {completed_at})"
         )
     };
-    let normalize_inserted = normalize(&completed_at());
+    let (completed_at, updated_at) = (completed_at(), canonical("updated_at"));
+    let new_updated_at = canonical("NEW.updated_at");
+    let normalize_inserted = normalize(&completed_at);
     let normalize_updated = normalize(&format!(
         "CASE WHEN OLD.{HAS_ENDED} AND status IN ('pending', 'running') THEN NULL
-        ELSE {} END",
-        completed_at()
+        ELSE {completed_at} END"
     ));
     format!(
         "
@@ -236,8 +239,12 @@ DROP TRIGGER sync_history_record_update;
 
 CREATE TRIGGER sync_history_record_insert AFTER INSERT ON sync_history
 BEGIN
+    UPDATE sync_history SET updated_at = NULL WHERE rowid = NEW.rowid AND updated_at IS NOT NULL
+        AND (started_at, completed_at, updated_at)
+            IS NOT ({started_at}, {completed_at}, {updated_at});
     {normalize_inserted} AND updated_at IS NULL;
-    UPDATE sync_history SET updated_at = {NOW} WHERE rowid = NEW.rowid AND updated_at IS NULL;
+    UPDATE sync_history SET updated_at = coalesce({new_updated_at}, {NOW})
+    WHERE rowid = NEW.rowid AND updated_at IS NULL;
     INSERT INTO sync_change (run_id, kind, status, version, changed_at, completed_at,
         records_processed, records_failed, error_message{after})
     SELECT id, 'created', status, version, updated_at, completed_at, records_processed,
@@ -258,7 +265,8 @@ WHEN OLD.updated_at IS NOT NULL AND
         NEW.records_expected, NEW.triggered_by_id, NEW.error_message, NEW.details)
 BEGIN
     {normalize_updated};
-    UPDATE sync_history SET version = OLD.version + 1, updated_at = {NOW}
+    UPDATE sync_history SET version = min(CAST(OLD.version AS integer), 2147483646) + 1,
+        updated_at = {NOW}
     WHERE rowid = NEW.rowid;
     INSERT INTO sync_change (run_id, kind, previous_status, status, version, changed_at,
         completed_at, records_processed, records_failed, error_message,

@@ -37,7 +37,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-const COLUMNS: [&str; 6] = [
+pub(crate) const COLUMNS: [&str; 6] = [
     "entity_type",
     "source",
     "started_at",
@@ -47,7 +47,7 @@ const COLUMNS: [&str; 6] = [
 ];
 
 /// After a change, it is the time of the change.
-const PREVIOUS_ONLY: [&str; 1] = ["updated_at"];
+pub(crate) const PREVIOUS_ONLY: [&str; 1] = ["updated_at"];
 
 fn add_columns(types: [&str; COLUMNS.len()]) -> String {
     let columns = COLUMNS.iter().zip(types);

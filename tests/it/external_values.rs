@@ -74,7 +74,8 @@ async fn timestamps_keep_their_microseconds_in_any_format(database: DatabaseKind
             continue;
         }
         let value = format!("'{text}'");
-        insert(&server, "completed", &[("completed_at", &value)]).await;
+        let columns = [("completed_at", value.as_str()), ("updated_at", &value)];
+        insert(&server, "completed", &columns).await;
         let event = format!(
             "INSERT INTO {} (id, sync_id, event_type, \"timestamp\", message)
             VALUES ({id}, {id}, 'a', '{text}', 'b')",
@@ -83,12 +84,30 @@ async fn timestamps_keep_their_microseconds_in_any_format(database: DatabaseKind
         );
         server.execute_sql(&event).await;
         let expected = format!("2026-11-28T{expected}Z");
-        assert_eq!(server.get_run(ID).await["completedAt"], expected, "{text}");
+        let exactly = "query($at: DateTime) { syncRuns(filter: {completedAt: {gte: $at}}) { nodes { completedAt updatedAt } }
+            none: syncRuns(filter: {completedAt: {lt: $at}}) { nodes { id } } }";
+        assert_eq!(
+            server.data(exactly, json!({"at": expected})).await,
+            json!({"syncRuns": {"nodes": [{"completedAt": expected, "updatedAt": expected}]}, "none": {"nodes": []}}),
+            "{text}"
+        );
         let events = server
             .data("{ syncEvents { nodes { timestamp } } }", json!({}))
             .await;
         assert_eq!(
             events["syncEvents"]["nodes"][0]["timestamp"], expected,
+            "{text}"
+        );
+        let later = format!(
+            "UPDATE {} SET \"timestamp\" = '2027-01-01T00:00:00+00:00'; UPDATE {0} SET \"timestamp\" = '{text}'",
+            server.table("sync_event")
+        );
+        server.execute_sql(&later).await;
+        let exactly = "query($at: DateTime) { syncEvents(filter: {timestamp: {gte: $at}}) { nodes { timestamp } }
+            none: syncEvents(filter: {timestamp: {lt: $at}}) { nodes { id } } }";
+        assert_eq!(
+            server.data(exactly, json!({"at": expected})).await,
+            json!({"syncEvents": {"nodes": [{"timestamp": expected}]}, "none": {"nodes": []}}),
             "{text}"
         );
         update(&server, &format!("started_at = '{text}'")).await;
@@ -222,4 +241,41 @@ async fn a_call_leaves_what_it_does_not_name_unchanged(database: DatabaseKind) {
         }
         delete(&server).await;
     }
+}
+
+/// One such run must not prevent others from being cancelled.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn a_run_with_the_last_version_can_still_be_changed(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let other = server.create_stock_run().await;
+    insert(&server, "running", &[("version", "2147483647")]).await;
+    server
+        .report_progress(ID, json!({"recordsProcessed": 7}))
+        .await;
+    let cancel = "mutation { cancelActiveSyncRuns(input: {}) { runs { id } } }";
+    let cancelled = server.data(cancel, json!({})).await;
+    assert_eq!(
+        cancelled["cancelActiveSyncRuns"]["runs"],
+        json!([{"id": ID}, {"id": other}])
+    );
+    let run = server.get_run(ID).await;
+    assert_eq!(
+        (&run["version"], &run["recordsProcessed"], &run["status"]),
+        (&json!(2_147_483_647), &json!(7), &json!("CANCELLED"))
+    );
+}
+
+/// The change log accepts what the table of runs accepts.
+#[tokio::test]
+async fn a_text_of_any_length_can_be_stored_where_the_column_allows_it_on_postgres() {
+    let server = TestServer::start(Postgres).await;
+    insert(&server, "running", &[]).await;
+    let status = "ALTER TABLE sync_history.sync_history ALTER COLUMN status TYPE text";
+    server.execute_sql(status).await;
+    update(&server, "status = 'waiting for the maintenance window'").await;
+    let run = server.get_run(ID).await;
+    assert_eq!(run["status"], "UNKNOWN");
+    update(&server, "status = 'running'").await;
+    assert_eq!(server.get_run(ID).await["status"], "RUNNING");
 }
