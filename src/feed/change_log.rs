@@ -1,6 +1,9 @@
 //! Bounded reads of the tables behind the feed: the change log `sync_change`, and `sync_event`.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use entity::{FromRow, RowReader, change, event, run};
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -23,7 +26,7 @@ use crate::{
     events::Event,
     runs::{self, Error, Run},
     store::{
-        CommitPosition, Store,
+        FeedPosition, Store,
         feed::{self as store, FeedTable},
         read_all, select_events,
     },
@@ -41,44 +44,106 @@ pub(super) struct Changes {
     pub(super) is_truncated: bool,
 }
 
+const FORGED: &str = "this cursor was not issued by this server: pass a cursor unchanged";
+
 /// The tables behind the feed of one database.
 #[derive(Debug)]
 pub(crate) struct ChangeLog {
     database: Database,
-    origin: FeedOrigin,
+    origin: RwLock<FeedOrigin>,
 }
 
 impl ChangeLog {
     /// Opens the change log; starts it anew if the database has been moved here from another origin.
     pub(super) async fn open(database: Database) -> Result<Self, DbErr> {
-        let origin = origin::find(&database).await?;
+        let origin = RwLock::new(origin::find(&database).await?);
         Ok(Self { database, origin })
     }
 
-    /// Returns the current commit position.
-    pub(super) async fn commit_position(&self) -> Result<CommitPosition, DbErr> {
-        store::commit_position(&self.database, self.database.read()).await
+    /// Determines the origin again: another database may have taken the place of the one that was opened. Returns
+    /// whether it has.
+    pub(super) async fn reopen(&self) -> Result<bool, DbErr> {
+        let found = origin::find(&self.database).await?;
+        let mut origin = self.origin.write().unwrap_or_else(PoisonError::into_inner);
+        let is_moved = found.feed != origin.feed;
+        *origin = found;
+        Ok(is_moved)
+    }
+
+    fn origin(&self) -> FeedOrigin {
+        *self.origin.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the current position.
+    pub(super) async fn position(&self) -> Result<FeedPosition, DbErr> {
+        store::position(&self.database).await
+    }
+
+    /// Returns whether the database still holds what it held at `position`; otherwise it has been restored to an
+    /// earlier state since. `now` is its current position.
+    pub(super) async fn holds(
+        &self,
+        position: &FeedPosition,
+        now: &FeedPosition,
+    ) -> Result<bool, DbErr> {
+        let Some(newest) = position.newest.filter(|_| position.newest != now.newest) else {
+            return Ok(true);
+        };
+        match store::find_change(&self.database, newest.seq).await? {
+            Some(change) => Ok(change == newest),
+            None => Ok(newest.seq <= origin::state(self.database.read()).await?.pruned_seq),
+        }
     }
 
     /// Returns the cursor after everything committed by `position`.
-    pub(super) fn cursor_at(&self, position: CommitPosition) -> FeedCursor {
-        FeedCursor::at(self.origin.feed, position)
+    pub(super) fn cursor_at(&self, position: FeedPosition) -> FeedCursor {
+        FeedCursor::at(self.origin().feed, position)
     }
 
     /// Returns the cursor before everything, in the interval that ends at `upto`.
-    pub(super) fn beginning(&self, upto: CommitPosition) -> FeedCursor {
-        FeedCursor::beginning(self.origin.feed, upto)
+    pub(super) fn beginning(&self, upto: FeedPosition) -> FeedCursor {
+        FeedCursor::beginning(self.origin().feed, upto)
     }
 
-    /// Validates that `cursor` belongs to this feed and is not ahead of `now`.
+    /// Validates that `cursor` belongs to this feed, and that the database still holds what is before it.
     ///
     /// # Errors
-    /// Returns [`Error::CursorExpired`] otherwise.
-    pub(super) fn validate(&self, cursor: &FeedCursor, now: &CommitPosition) -> runs::Result<()> {
-        if cursor.feed() != self.origin.feed || cursor.upto.is_ahead_of(now) {
+    /// Returns [`Error::CursorExpired`] otherwise, and [`Error::BadCursor`] if no database can have issued it.
+    pub(super) async fn validate(
+        &self,
+        cursor: &FeedCursor,
+        now: &FeedPosition,
+    ) -> runs::Result<()> {
+        if cursor.feed() != self.origin().feed {
             return Err(Error::CursorExpired);
         }
-        Ok(())
+        if !cursor.is_comparable_to(now) {
+            return Err(Error::BadCursor(FORGED));
+        }
+        let holds = self.holds(&cursor.upto, now).await?;
+        holds.then_some(()).ok_or(Error::CursorExpired)
+    }
+
+    /// Validates in addition that the database still holds the event that `cursor` is after, and that the cursor is not
+    /// ahead of `now`. Events need not come with changes.
+    ///
+    /// # Errors
+    /// Those of [`validate`](Self::validate).
+    pub(super) async fn validate_events(
+        &self,
+        cursor: &FeedCursor,
+        now: &FeedPosition,
+    ) -> runs::Result<()> {
+        self.validate(cursor, now).await?;
+        if cursor.upto.commit.is_ahead_of(&now.commit) {
+            return Err(Error::CursorExpired);
+        }
+        let Some(id) = cursor.event else {
+            return Ok(());
+        };
+        let select = event::Entity::find_by_id(id).filter(Expr::col("seq").eq(cursor.seq));
+        let found = self.database.read().query_one(select.as_query()).await?;
+        found.map(drop).ok_or(Error::CursorExpired)
     }
 
     /// Validates that no change after `cursor` has been pruned. Called after reading, this covers the rows
@@ -93,8 +158,8 @@ impl ChangeLog {
             .and_then(|position| position.parse().ok())
             .is_none_or(|pruned| {
                 // Either everything pruned is before the interval, or before the cursor within it.
-                cursor.base.includes(&pruned)
-                    || cursor.upto.includes(&pruned) && cursor.seq >= state.pruned_seq
+                cursor.base.commit.includes(&pruned)
+                    || cursor.upto.commit.includes(&pruned) && cursor.seq >= state.pruned_seq
             });
         is_retained.then_some(()).ok_or(Error::CursorExpired)
     }
@@ -132,7 +197,7 @@ impl ChangeLog {
         let (rows, next) = self.read(FeedTable::Events, select, cursor, limit).await?;
         let events = rows.iter().map(|row| {
             let event = Event::from_row(row)?;
-            let cursor = cursor.after_row(event.seq.unwrap_or_default());
+            let cursor = cursor.after_event(event.seq.unwrap_or_default(), event.id);
             Ok(Arc::new(AddedEvent { cursor, event }))
         });
         Ok((events.collect::<Result<_, DbErr>>()?, next))
@@ -145,7 +210,7 @@ impl ChangeLog {
         after: Option<Position>,
         limit: u32,
     ) -> Result<Vec<Event>, DbErr> {
-        let Some(is_adopted) = store::is_adopted_event(&self.database, self.origin.moved_seq)
+        let Some(is_adopted) = store::is_adopted_event(&self.database, self.origin().moved_seq)
         else {
             return Ok(Vec::new());
         };
@@ -201,7 +266,7 @@ impl ChangeLog {
         let after = match table {
             FeedTable::Changes => cursor.seq,
             // Those up to it are adopted events.
-            FeedTable::Events => Ord::max(cursor.seq, self.origin.moved_seq),
+            FeedTable::Events => Ord::max(cursor.seq, self.origin().moved_seq),
         };
         let seq = || Expr::col("seq");
         let select = select

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::change_log::ChangeLog;
 use crate::{
     runs::{Error, Result},
-    store::CommitPosition,
+    store::FeedPosition,
 };
 
 /// Reads the current commit position. One query is in progress at a time; callers that arrive meanwhile
@@ -25,7 +25,7 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    callers: Vec<oneshot::Sender<Result<CommitPosition>>>,
+    callers: Vec<oneshot::Sender<Result<FeedPosition>>>,
     /// Whether a task is reading.
     is_reading: bool,
 }
@@ -42,7 +42,7 @@ impl CurrentPosition {
     ///
     /// # Errors
     /// Returns [`Error::Unavailable`] if the database is.
-    pub(super) async fn read(&self) -> Result<CommitPosition> {
+    pub(super) async fn read(&self) -> Result<FeedPosition> {
         let (sender, receiver) = oneshot::channel();
         let is_reading = {
             let mut waiting = self.0.waiting();
@@ -71,7 +71,7 @@ impl Inner {
             if callers.is_empty() {
                 return;
             }
-            let position = self.log.commit_position().await.map_err(Error::from);
+            let position = self.log.position().await.map_err(Error::from);
             for caller in callers {
                 // Sending fails if the caller was cancelled.
                 let _ = caller.send(position.clone());

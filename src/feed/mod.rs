@@ -10,13 +10,14 @@
 //! Bottom up:
 //! - `position`: cursors. `change`: rows. `origin`: the identity of the feed.
 //! - `change_log`: bounded reads of the tables. `current_position`: the position after all that is committed.
-//! - `tail`: one task per process polls the tables, and publishes what it reads in memory.
+//! - `tail`: one task per process polls the tables, and publishes what it reads in memory, in `batch`es.
 //! - `topic`: what can be subscribed to: `run_changes` and `run_events`.
 //! - `backfill`: a topic read from the table, after a cursor and up to a position of the tail.
 //! - `stream`: a topic followed in memory, from a position of the tail until it lags.
 //! - `notifier`: notifications between servers. `retention`: pruning of old changes.
 
 mod backfill;
+mod batch;
 mod change;
 mod change_log;
 mod current_position;

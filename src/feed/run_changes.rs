@@ -6,15 +6,16 @@ use entity::SyncChangeKind;
 use tokio::sync::broadcast::Sender;
 
 use super::{
+    batch::{Batch, Channels, EndedRuns},
     change::Change,
     change_log::ChangeLog,
     position::FeedCursor,
-    tail::{BATCH_SIZE, Batch, Channels, EndedRuns},
+    tail::BATCH_SIZE,
     topic::{Delivery, Page, Topic},
 };
 use crate::{
     runs::{Error, Result, filter::RunFilter},
-    store::CommitPosition,
+    store::FeedPosition,
 };
 
 /// Changes of the runs that match a filter.
@@ -65,9 +66,12 @@ impl Topic for RunChanges {
         &self,
         log: &ChangeLog,
         after: Option<&FeedCursor>,
-        now: &CommitPosition,
+        now: &FeedPosition,
     ) -> Result<()> {
-        after.map_or(Ok(()), |cursor| log.validate(cursor, now))
+        match after {
+            Some(cursor) => log.validate(cursor, now).await,
+            None => Ok(()),
+        }
     }
 
     /// Reads the rest of the cursor's interval, then the interval from there to `upto`. Without a cursor the
@@ -76,7 +80,7 @@ impl Topic for RunChanges {
         &self,
         log: &ChangeLog,
         after: Option<&FeedCursor>,
-        upto: &CommitPosition,
+        upto: &FeedPosition,
     ) -> Result<Page<Self>> {
         let Some(after) = after else {
             return Ok(Page {

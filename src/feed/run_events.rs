@@ -6,17 +6,18 @@ use tokio::sync::broadcast::Sender;
 use uuid::Uuid;
 
 use super::{
+    batch::{Batch, Channels, EndedRuns},
     change::AddedEvent,
     change_log::ChangeLog,
     position::EventCursor,
-    tail::{BATCH_SIZE, Batch, Channels, EndedRuns},
+    tail::BATCH_SIZE,
     topic::{Delivery, Page, Topic},
 };
 use crate::{
     db::keyset::Position,
     events::{Event, event_position},
     runs::{Error, Result, status},
-    store::CommitPosition,
+    store::FeedPosition,
 };
 
 /// The events of the run with this id.
@@ -29,7 +30,7 @@ impl RunEvents {
         self,
         log: &ChangeLog,
         after: Option<Position>,
-        upto: &CommitPosition,
+        upto: &FeedPosition,
     ) -> Result<Page<Self>> {
         let events = log.adopted_events(self.0, after, BATCH_SIZE).await?;
         let deliveries: Vec<Delivery<Self>> = events
@@ -64,7 +65,7 @@ impl Topic for RunEvents {
         &self,
         log: &ChangeLog,
         after: Option<&EventCursor>,
-        now: &CommitPosition,
+        now: &FeedPosition,
     ) -> Result<()> {
         if log.status(self.0).await?.is_none() {
             return Err(Error::NotFound {
@@ -73,7 +74,7 @@ impl Topic for RunEvents {
             });
         }
         match after {
-            Some(EventCursor::Feed(cursor)) => log.validate(cursor, now),
+            Some(EventCursor::Feed(cursor)) => log.validate_events(cursor, now).await,
             _ => Ok(()),
         }
     }
@@ -83,7 +84,7 @@ impl Topic for RunEvents {
         &self,
         log: &ChangeLog,
         after: Option<&EventCursor>,
-        upto: &CommitPosition,
+        upto: &FeedPosition,
     ) -> Result<Page<Self>> {
         let after = match after {
             None => return self.read_adopted(log, None, upto).await,

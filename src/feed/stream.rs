@@ -5,7 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{
-    tail::{Batch, EndedRuns, TailPosition},
+    batch::{Batch, EndedRuns},
+    tail::TailPosition,
     topic::{Delivery, Topic},
 };
 
@@ -30,7 +31,7 @@ pub(crate) struct LiveStream<T: Topic> {
 pub(crate) enum StreamEnd {
     /// Nothing follows: the topic is complete, or the server is stopping.
     Complete,
-    /// More follows after [`LiveStream::cursor`], but the tail no longer holds it.
+    /// More follows after [`LiveStream::cursor`], but the tail no longer holds it, or the database was restored.
     Lagged,
 }
 
@@ -64,6 +65,7 @@ impl<T: Topic> LiveStream<T> {
                 return Err(end);
             }
             match self.batches.recv().await {
+                Ok(batch) if batch.is_restored => return Err(StreamEnd::Lagged),
                 Ok(batch) => self.receive(&batch),
                 Err(RecvError::Lagged(_)) => return Err(StreamEnd::Lagged),
                 Err(RecvError::Closed) => return Err(StreamEnd::Complete),

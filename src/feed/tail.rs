@@ -19,14 +19,14 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    change::{AddedEvent, Change},
+    batch::{Batch, Channels, EndedRuns},
     change_log::ChangeLog,
     position::FeedCursor,
     retry::RETRY_INTERVAL,
 };
 use crate::{
     runs::{self, ChangeSignal, ChangeSubscriber, Error},
-    store::CommitPosition,
+    store::FeedPosition,
 };
 
 /// The minimum time between two polls: changes committed closer together are read, published and sent
@@ -46,7 +46,7 @@ const BACKLOG: usize = 64;
 /// that was committed later.
 #[derive(Clone, Debug)]
 pub(crate) struct TailPosition {
-    pub(super) commit: CommitPosition,
+    pub(super) commit: FeedPosition,
     /// Intervals published so far.
     interval: u64,
 }
@@ -56,50 +56,6 @@ impl TailPosition {
     /// from 0.
     pub(crate) fn interval(&self) -> u64 {
         self.interval
-    }
-}
-
-/// Consecutive rows of one interval.
-#[derive(Debug)]
-pub(crate) struct Batch<T> {
-    pub(super) rows: Vec<Arc<T>>,
-    /// Number of the interval.
-    pub(super) interval: u64,
-    /// The cursor after the batch.
-    pub(super) cursor: FeedCursor,
-    /// The runs that ended in the interval; set in its last batch.
-    pub(super) ended_runs: Option<EndedRuns>,
-}
-
-/// Runs to which no more events are added.
-#[derive(Clone, Debug)]
-pub(crate) enum EndedRuns {
-    /// These have ended or have been deleted.
-    Some(Arc<[Uuid]>),
-    /// All runs were removed at once, without their deletions being recorded.
-    All,
-}
-
-impl EndedRuns {
-    /// Returns whether the run with this ID is one of them.
-    pub(super) fn contains(&self, run_id: Uuid) -> bool {
-        match self {
-            Self::Some(runs) => runs.contains(&run_id),
-            Self::All => true,
-        }
-    }
-}
-
-/// What the tail publishes.
-#[derive(Debug)]
-pub(crate) struct Channels {
-    pub(super) changes: broadcast::Sender<Arc<Batch<Change>>>,
-    pub(super) events: broadcast::Sender<Arc<Batch<AddedEvent>>>,
-}
-
-impl Channels {
-    fn has_subscribers(&self) -> bool {
-        self.changes.receiver_count() + self.events.receiver_count() > 0
     }
 }
 
@@ -155,6 +111,7 @@ impl Tail {
             reached: None,
             intervals: 0,
             interval: None,
+            has_failed: false,
         };
         tasks.spawn(poller.run());
         Self(shared)
@@ -213,11 +170,13 @@ struct Poller {
     /// Time between two polls, for commits that nobody notifies this server of.
     poll_interval: Duration,
     /// Everything committed by then has been published; `None` before the first poll.
-    reached: Option<CommitPosition>,
+    reached: Option<FeedPosition>,
     /// Intervals published so far.
     intervals: u64,
     /// The interval that is being published.
     interval: Option<Interval>,
+    /// Whether the last poll has failed.
+    has_failed: bool,
 }
 
 /// The rows committed between two polls, and how many of them have been published: kept when a poll fails,
@@ -253,6 +212,7 @@ impl Poller {
                     self.reached = Some(position.commit);
                 }
                 Err(error) => {
+                    self.has_failed = true;
                     warn!(%error, "cannot poll the change feed; trying again");
                     self.shared.waiters().extend(waiters);
                     time::sleep(RETRY_INTERVAL).await;
@@ -283,10 +243,11 @@ impl Poller {
     /// Publishes what was committed since the last poll, and returns the position that is reached with it.
     /// May be cancelled: what has been published of an interval is kept with it.
     async fn poll(&mut self) -> Result<TailPosition, DbErr> {
+        let now = self.log.position().await?;
+        self.detect_restore(&now).await?;
         let interval = match &mut self.interval {
             Some(unfinished) => unfinished,
             none => {
-                let now = self.log.commit_position().await?;
                 let channels = &self.shared.channels;
                 match &self.reached {
                     Some(reached) if *reached != now && channels.has_subscribers() => {
@@ -310,6 +271,41 @@ impl Poller {
             commit,
             interval: self.intervals,
         })
+    }
+}
+
+impl Poller {
+    /// Starts anew from `now` if the database does not hold what has been published: subscribers then validate their
+    /// cursors. This asks the change log and not the server's timeline: a failover that loses nothing has a new
+    /// timeline, a copy of the files that was restored does not.
+    async fn detect_restore(&mut self, now: &FeedPosition) -> Result<(), DbErr> {
+        let unfinished = self.interval.as_ref().map(|interval| &interval.end.upto);
+        let Some(known) = unfinished.or(self.reached.as_ref()) else {
+            return Ok(());
+        };
+        // After a failure another database may have taken the place of this one.
+        let is_moved = self.has_failed && self.log.reopen().await?;
+        self.has_failed = false;
+        if !is_moved && self.log.holds(known, now).await? {
+            return Ok(());
+        }
+        self.log.reopen().await?;
+        warn!(
+            "the database was restored to an earlier state: cursors from later ones have expired"
+        );
+        let cursor = self.log.cursor_at(now.clone());
+        self.interval = None;
+        self.reached = None;
+        self.intervals += 1;
+        // Without a subscriber these fail, which is fine.
+        let channels = &self.shared.channels;
+        let _ = channels
+            .changes
+            .send(Batch::restored(self.intervals, cursor.clone()));
+        let _ = channels
+            .events
+            .send(Batch::restored(self.intervals, cursor));
+        Ok(())
     }
 }
 
@@ -362,6 +358,7 @@ impl Interval {
                     EndedRuns::Some(self.ended_runs.as_slice().into())
                 }
             }),
+            is_restored: false,
         }));
     }
 }

@@ -5,11 +5,11 @@ use std::{fmt::Debug, future::Future, sync::Arc};
 use tokio::sync::broadcast::Sender;
 
 use super::{
+    batch::{Batch, Channels, EndedRuns},
     change_log::ChangeLog,
     position::FeedCursor,
-    tail::{Batch, Channels, EndedRuns},
 };
-use crate::{runs::Result, store::CommitPosition};
+use crate::{runs::Result, store::FeedPosition};
 
 /// A selection of the rows of one table, and how they are delivered.
 pub(crate) trait Topic: Debug + Send + Sync {
@@ -28,7 +28,7 @@ pub(crate) trait Topic: Debug + Send + Sync {
         &self,
         log: &ChangeLog,
         after: Option<&Self::Cursor>,
-        now: &CommitPosition,
+        now: &FeedPosition,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Reads a page after `after`, or from the beginning of the topic, of what was committed by `upto`.
@@ -36,7 +36,7 @@ pub(crate) trait Topic: Debug + Send + Sync {
         &self,
         log: &ChangeLog,
         after: Option<&Self::Cursor>,
-        upto: &CommitPosition,
+        upto: &FeedPosition,
     ) -> impl Future<Output = Result<Page<Self>>> + Send;
 
     /// Selects the rows of this topic.

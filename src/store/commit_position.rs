@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::NewestChange;
+
 /// A point in the order of commits. It divides all transactions into those that had committed by then and
 /// those that had not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +61,11 @@ impl CommitPosition {
         }
     }
 
+    /// Returns whether both positions are of the same kind of database.
+    pub(crate) fn is_same_kind(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
     /// Returns the position before the first commit, on the kind of database that this position is of.
     pub(crate) fn beginning(&self) -> Self {
         match self {
@@ -78,10 +85,27 @@ impl CommitPosition {
 /// PostgreSQL's `pg_snapshot`: transactions below `xmin` had ended, those from `xmax` on had not started, and
 /// those between had ended unless they are `in_progress`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "(u64, u64, Vec<u64>)")]
 pub(crate) struct Snapshot {
     xmin: u64,
     xmax: u64,
     in_progress: Vec<u64>,
+}
+
+impl Snapshot {
+    /// Returns the snapshot of the transactions up to that of the newest change which is visible to this one: as far as
+    /// changes are concerned, the same. Transactions after it may be lost in a failover, and their ids given to others.
+    pub(super) fn until(&self, newest: Option<NewestChange>) -> Self {
+        let end = newest.map_or(1, |newest| newest.xid.saturating_add(1));
+        let xmax = self.xmax.min(end);
+        let in_progress = self.in_progress.iter().copied();
+        let in_progress: Vec<_> = in_progress.filter(|xid| *xid < xmax).collect();
+        Self {
+            xmin: in_progress.first().copied().unwrap_or(xmax),
+            xmax,
+            in_progress,
+        }
+    }
 }
 
 /// Formats the position as `10:20:10,14,15` (a snapshot) or `10:20` (sequences).
@@ -107,6 +131,27 @@ impl FromStr for CommitPosition {
             })
         };
         sequence().map_or_else(snapshot, Ok)
+    }
+}
+
+/// Accepts what PostgreSQL accepts: a cursor may be forged.
+impl TryFrom<(u64, u64, Vec<u64>)> for Snapshot {
+    type Error = InvalidPosition;
+
+    fn try_from((xmin, xmax, in_progress): (u64, u64, Vec<u64>)) -> Result<Self, InvalidPosition> {
+        let snapshot = Self {
+            xmin,
+            xmax,
+            in_progress,
+        };
+        let xids = &snapshot.in_progress;
+        let is_valid = (1..=xmax).contains(&xmin)
+            && xids.is_sorted()
+            && xids.iter().all(|xid| (xmin..xmax).contains(xid));
+        is_valid
+            .then_some(())
+            .ok_or_else(|| InvalidPosition(snapshot.to_string()))?;
+        Ok(snapshot)
     }
 }
 
@@ -141,11 +186,7 @@ impl FromStr for Snapshot {
                 .filter(|xid| !xid.is_empty())
                 .map(|xid| xid.parse().ok())
                 .collect::<Option<_>>()?;
-            Some(Self {
-                xmin,
-                xmax,
-                in_progress,
-            })
+            Self::try_from((xmin, xmax, in_progress)).ok()
         };
         parse().ok_or_else(|| InvalidPosition(text.to_owned()))
     }

@@ -5,7 +5,7 @@ use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select, sea_query::Expr,
 };
 
-use super::{CommitPosition, postgres, sqlite};
+use super::{CommitPosition, FeedPosition, NewestChange, postgres, sqlite};
 use crate::db::Database;
 
 pub(crate) use postgres::feed::Notifier;
@@ -30,16 +30,43 @@ pub(crate) async fn commit_position(
     }
 }
 
+/// Returns the current position of the feed.
+pub(crate) async fn position(database: &Database) -> Result<FeedPosition, DbErr> {
+    match database {
+        Database::Postgres(postgres) => postgres::feed::position(postgres.read()).await,
+        Database::Sqlite(sqlite) => sqlite::feed::position(sqlite.read()).await,
+    }
+}
+
+/// Returns the change with this `seq`; `None` if there is none.
+pub(crate) async fn find_change(
+    database: &Database,
+    seq: i64,
+) -> Result<Option<NewestChange>, DbErr> {
+    match database {
+        Database::Postgres(postgres) => postgres::feed::find_change(postgres.read(), seq).await,
+        Database::Sqlite(sqlite) => sqlite::feed::find_change(sqlite.read(), seq).await,
+    }
+}
+
 /// Returns the condition on rows of `table` that were committed after `base` and by `upto`; no row meets it
 /// if the positions are not both of this kind of database.
 pub(crate) fn committed_between(
     table: FeedTable,
-    base: &CommitPosition,
-    upto: &CommitPosition,
+    base: &FeedPosition,
+    upto: &FeedPosition,
 ) -> Expr {
-    match (base, upto) {
-        (CommitPosition::Snapshot(base), CommitPosition::Snapshot(upto)) => {
-            postgres::feed::committed_between(base, upto)
+    match (&base.commit, &upto.commit) {
+        (CommitPosition::Snapshot(base_snapshot), CommitPosition::Snapshot(upto_snapshot)) => {
+            match table {
+                FeedTable::Changes => postgres::feed::committed_between(
+                    &base_snapshot.until(base.newest),
+                    &upto_snapshot.until(upto.newest),
+                ),
+                FeedTable::Events => {
+                    postgres::feed::committed_between(base_snapshot, upto_snapshot)
+                }
+            }
         }
         (
             CommitPosition::Sequence { changes, events },
@@ -92,12 +119,13 @@ pub(crate) async fn clock(
     }
 }
 
-/// Returns a text that identifies where this database is, so that a copy of it elsewhere has another one.
-pub(crate) async fn origin(database: &Database) -> Result<String, DbErr> {
+/// Returns a text that identifies where this database is, so that a copy of it elsewhere has another one; `None` if the
+/// server's role may not know.
+pub(crate) async fn origin(database: &Database) -> Result<Option<String>, DbErr> {
     match database {
         Database::Postgres(_) => postgres::feed::origin(database.read()).await,
         // Positions on SQLite keep their meaning in a copy of the file.
-        Database::Sqlite(_) => Ok(String::new()),
+        Database::Sqlite(_) => Ok(Some(String::new())),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod commit_position;
 pub(crate) mod feed;
+mod feed_position;
 mod insert;
 mod postgres;
 mod read;
@@ -24,6 +25,7 @@ use crate::db::{
     keyset::{KeysetOrder, PageRows},
 };
 pub(crate) use commit_position::{CommitPosition, Snapshot};
+pub(crate) use feed_position::{FeedPosition, NewestChange};
 pub(crate) use read::{count, instant, read_all, read_by_ids, select_events, select_runs};
 pub(crate) use text_search::pattern as text_pattern;
 pub(crate) use types::{EventBatch, EventPage, InsertedEvents, RunRelations};

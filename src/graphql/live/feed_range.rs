@@ -32,7 +32,7 @@ pub(super) enum RangeKind {
         /// A cursor that replaces the argument `after`.
         after: Option<Arc<str>>,
         /// What had been committed when the server read the request.
-        start: FeedCursor,
+        start: Arc<FeedCursor>,
     },
     /// Everything committed from now on; set to true once that holds.
     Live(watch::Sender<bool>),
@@ -103,7 +103,7 @@ impl FeedRange {
     /// Returns where a subscription begins that has no cursor to start after.
     pub(in crate::graphql) fn start(&self) -> Option<FeedCursor> {
         match &self.kind {
-            RangeKind::Backfill { start, .. } => Some(start.clone()),
+            RangeKind::Backfill { start, .. } => Some(FeedCursor::clone(start)),
             RangeKind::Live(_) => None,
         }
     }

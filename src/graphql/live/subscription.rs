@@ -70,7 +70,7 @@ impl LiveSubscriptions {
             let mut client = Client {
                 live,
                 request: Arc::new(request),
-                start,
+                start: Arc::new(start),
                 cursor: cursor.map(Into::into),
                 lagging_since: None,
                 has_ended: false,
@@ -97,7 +97,7 @@ struct Client {
     live: Arc<LiveSubscriptions>,
     request: Arc<SharedRequest>,
     /// What had been committed when the server read the request.
-    start: FeedCursor,
+    start: Arc<FeedCursor>,
     /// The cursor after everything sent; `None` while that is the argument of the request.
     cursor: Option<Arc<str>>,
     /// When the client was found to have lagged; `None` if it keeps up.
@@ -127,7 +127,7 @@ impl Client {
     fn backfill(&mut self, upto: TailPosition) -> impl Stream<Item = Output> + Send {
         stream! {
             let after = self.cursor.clone();
-            let start = self.start.clone();
+            let start = Arc::clone(&self.start);
             let range = RangeKind::Backfill { upto, after, start };
             let mut execution = Execution::start(&self.request, range).on_own_task();
             while let Some(frames) = execution.chunks.next().await {

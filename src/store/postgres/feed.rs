@@ -1,6 +1,6 @@
 //! The change feed on PostgreSQL: transaction ids, snapshots, and `NOTIFY`.
 
-use entity::change;
+use entity::{RowReader, change};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, Order, QueryOrder, QueryResult, Select, Statement, Value,
@@ -9,7 +9,7 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use crate::{
     db::Postgres,
-    store::{CommitPosition, Snapshot},
+    store::{CommitPosition, FeedPosition, NewestChange, Snapshot},
 };
 
 /// The channel on which servers notify one another.
@@ -26,6 +26,36 @@ pub(in crate::store) async fn commit_position(
     position
         .parse()
         .map_err(|error| DbErr::Type(format!("{error}")))
+}
+
+/// All in one statement, and so in one snapshot.
+pub(in crate::store) async fn position(
+    connection: &impl ConnectionTrait,
+) -> Result<FeedPosition, DbErr> {
+    let columns = NewestChange::COLUMNS;
+    let sql = format!(
+        "SELECT pg_current_snapshot()::text AS position, newest.* FROM (SELECT) AS one
+        LEFT JOIN (SELECT xid::text, {columns} FROM sync_change
+            ORDER BY sync_change.xid DESC, seq DESC LIMIT 1) AS newest ON true"
+    );
+    let row = query_one(connection, &sql).await?;
+    let mut columns = RowReader::new(&row)?;
+    let commit = columns.text("position")?.parse();
+    Ok(FeedPosition {
+        commit: commit.map_err(|error| DbErr::Type(format!("{error}")))?,
+        newest: NewestChange::read(&mut columns)?,
+    })
+}
+
+pub(in crate::store) async fn find_change(
+    connection: &impl ConnectionTrait,
+    seq: i64,
+) -> Result<Option<NewestChange>, DbErr> {
+    let columns = NewestChange::COLUMNS;
+    let sql = format!("SELECT xid::text, {columns} FROM sync_change WHERE seq = $1");
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [seq.into()]);
+    let row = connection.query_one_raw(statement).await?;
+    row.map_or(Ok(None), |row| NewestChange::from_row(&row))
 }
 
 /// The first condition lets the index skip all transactions that had ended by `base`; the second one holds
@@ -67,10 +97,22 @@ pub(in crate::store) async fn clock(connection: &impl ConnectionTrait) -> Result
 
 /// Transaction ids have a meaning only in the cluster that assigned them; the database name distinguishes two copies in one
 /// cluster.
-pub(in crate::store) async fn origin(connection: &impl ConnectionTrait) -> Result<String, DbErr> {
+pub(in crate::store) async fn origin(
+    connection: &impl ConnectionTrait,
+) -> Result<Option<String>, DbErr> {
+    let may_read = "SELECT has_function_privilege('pg_control_system()', 'EXECUTE') AS may_read";
+    let may_read: bool = query_one(connection, may_read)
+        .await?
+        .try_get("", "may_read")?;
+    if !may_read {
+        return Ok(None);
+    }
     let sql = "SELECT system_identifier::text || ' ' || pg_database.oid AS origin
         FROM pg_control_system(), pg_database WHERE datname = current_database()";
-    query_one(connection, sql).await?.try_get("", "origin")
+    query_one(connection, sql)
+        .await?
+        .try_get("", "origin")
+        .map(Some)
 }
 
 pub(in crate::store) async fn lock_events(

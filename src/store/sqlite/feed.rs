@@ -1,21 +1,55 @@
 //! The change feed on SQLite, where writers run one after the other, so that `seq` is the order of commits.
 
-use entity::change;
+use entity::{RowReader, change};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, QueryOrder, QueryResult, Select, Statement,
 };
 
-use crate::store::CommitPosition;
+use crate::store::{CommitPosition, FeedPosition, NewestChange};
 
 /// `sqlite_sequence` remembers the highest `seq` ever given, also after its row has been pruned.
+const LAST_SEQS: &str =
+    "SELECT coalesce(max(seq) FILTER (WHERE name = 'sync_change'), 0) AS changes,
+        coalesce(max(seq) FILTER (WHERE name = 'sync_event'), 0) AS events
+    FROM sqlite_sequence";
+
+/// All in one statement, and so in one snapshot.
+pub(in crate::store) async fn position(
+    connection: &impl ConnectionTrait,
+) -> Result<FeedPosition, DbErr> {
+    let columns = NewestChange::COLUMNS;
+    let sql = format!(
+        "SELECT changes, events, NULL AS xid, newest.* FROM ({LAST_SEQS})
+        LEFT JOIN (SELECT {columns} FROM sync_change ORDER BY seq DESC LIMIT 1) AS newest"
+    );
+    let row = query_one(connection, &sql).await?;
+    let mut columns = RowReader::new(&row)?;
+    let commit = CommitPosition::Sequence {
+        changes: columns.long("changes")?,
+        events: columns.long("events")?,
+    };
+    Ok(FeedPosition {
+        commit,
+        newest: NewestChange::read(&mut columns)?,
+    })
+}
+
+pub(in crate::store) async fn find_change(
+    connection: &impl ConnectionTrait,
+    seq: i64,
+) -> Result<Option<NewestChange>, DbErr> {
+    let columns = NewestChange::COLUMNS;
+    let sql = format!("SELECT NULL AS xid, {columns} FROM sync_change WHERE seq = ?");
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [seq.into()]);
+    let row = connection.query_one_raw(statement).await?;
+    row.map_or(Ok(None), |row| NewestChange::from_row(&row))
+}
+
 pub(in crate::store) async fn commit_position(
     connection: &impl ConnectionTrait,
 ) -> Result<CommitPosition, DbErr> {
-    let sql = "SELECT coalesce(max(seq) FILTER (WHERE name = 'sync_change'), 0) AS changes,
-            coalesce(max(seq) FILTER (WHERE name = 'sync_event'), 0) AS events
-        FROM sqlite_sequence";
-    let row = query_one(connection, sql).await?;
+    let row = query_one(connection, LAST_SEQS).await?;
     Ok(CommitPosition::Sequence {
         changes: row.try_get("", "changes")?,
         events: row.try_get("", "events")?,

@@ -119,8 +119,13 @@ impl Cluster {
     pub(crate) fn copy_by_dump(&self, from: &str, to: &str) {
         let dump = tempfile::NamedTempFile::new().unwrap();
         let path = dump.path().to_str().unwrap();
-        self.run("pg_dump", &["-f", path, from]);
+        self.dump(from, path);
         self.psql(to, &["-f", path]);
+    }
+
+    /// Dumps a database into a file.
+    pub(crate) fn dump(&self, database: &str, path: &str) {
+        self.run("pg_dump", &["-f", path, database]);
     }
 
     /// Runs a PostgreSQL client program.
