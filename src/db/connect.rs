@@ -1,13 +1,18 @@
 //! Opening a database by its URL.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use sea_orm::{ConnectOptions, DatabaseConnection};
+use tokio::time;
+use tracing::warn;
 
-use super::{Database, Postgres, Sqlite, error::ConnectError};
+use super::{Database, Postgres, Sqlite, error::ConnectError, url::DatabaseUrl};
 
 /// How long a request waits for a free connection, and SQLite for the lock of another process.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time after which a connection that is not open yet is worth a log line.
+const SLOW_CONNECT: Duration = Duration::from_millis(500);
 
 /// Time limits of statements.
 #[derive(Clone, Copy, Debug)]
@@ -43,18 +48,12 @@ pub async fn connect_with(
     url: &str,
     timeouts: StatementTimeouts,
 ) -> Result<Database, ConnectError> {
-    let scheme = url.split(':').next().unwrap_or_default();
-    match scheme {
-        "postgres" | "postgresql" => {
-            let postgres = Postgres::connect(url, timeouts).await?;
+    match DatabaseUrl::parse(url)? {
+        DatabaseUrl::Postgres(server) => {
+            let postgres = Postgres::connect(&server, timeouts).await?;
             Ok(Database::Postgres(postgres))
         }
-        "sqlite" if url.contains(":memory:") || url.contains("mode=memory") => {
-            Err(ConnectError::InMemory)
-        }
-        "sqlite" => Ok(Database::Sqlite(Sqlite::connect(url, timeouts).await?)),
-        // Only the scheme: the URL may contain a password.
-        _ => Err(ConnectError::Scheme(scheme.chars().take(20).collect())),
+        DatabaseUrl::Sqlite(url) => Ok(Database::Sqlite(Sqlite::connect(&url, timeouts).await?)),
     }
 }
 
@@ -70,8 +69,12 @@ pub(super) fn pool_options(url: &str, connections: u32) -> ConnectOptions {
     options
 }
 
+/// Opens a pool. While the database is unreachable, the driver tries again until a timeout.
 pub(super) async fn open(options: ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
-    sea_orm::Database::connect(options)
-        .await
-        .map_err(ConnectError::Open)
+    let mut opened = pin!(sea_orm::Database::connect(options));
+    if let Ok(opened) = time::timeout(SLOW_CONNECT, opened.as_mut()).await {
+        return opened.map_err(ConnectError::Open);
+    }
+    warn!("the database has not responded yet; still trying to connect");
+    opened.await.map_err(ConnectError::Open)
 }

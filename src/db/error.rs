@@ -8,10 +8,24 @@ use sqlx::Error as Sqlx;
 pub enum ConnectError {
     /// The URL has an unsupported scheme.
     #[error(
-        "the database URL begins with `{0}`; it must begin with `sqlite://` or `postgres://`, \
-         as in sqlite://sync-history.db?mode=rwc or postgres://user:password@host/database"
+        "the database URL must begin with `sqlite://` or `postgres://`, as in \
+         sqlite://sync-history.db?mode=rwc or postgres://user:password@host/database"
     )]
-    Scheme(String),
+    Scheme,
+    /// The URL cannot be parsed. The message does not repeat it, since it may contain a password.
+    #[error(
+        "the database URL is malformed: it must have the form sqlite://FILE?mode=rwc or \
+         postgres://USER:PASSWORD@HOST:PORT/DATABASE, in which special characters of a name or password are written \
+         as %23 for #, %2F for /, %3A for :, %3F for ? and %40 for @"
+    )]
+    Malformed,
+    /// The URL has a parameter that the driver does not support.
+    #[error(
+        "the database URL has an unknown parameter: PostgreSQL's may be application_name, dbname, host, hostaddr, \
+         options, password, port, sslcert, sslkey, sslmode, sslrootcert, statement-cache-capacity and user, and a ? \
+         in a password is written as %3F"
+    )]
+    Parameter,
     /// The URL requests an in-memory SQLite database, which is not durable and cannot be shared by connections.
     #[error(
         "an in-memory SQLite database loses all data; name a file, as in sqlite://sync-history.db?mode=rwc"
@@ -20,6 +34,9 @@ pub enum ConnectError {
     /// The database is unreachable or refused the connection.
     #[error("cannot open the database: {0}")]
     Open(#[source] DbErr),
+    /// The database is open, and one of its files is not there.
+    #[error("cannot find the files of the database: {0}")]
+    Files(#[source] std::io::Error),
     /// The server cannot work with the database as it is. Nothing has been changed in it.
     #[error("the database cannot be used as it is:\n- {}", .0.join("\n- "))]
     Unsuitable(Vec<String>),

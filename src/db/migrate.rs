@@ -3,6 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, Value,
 };
@@ -10,7 +11,9 @@ use tracing::{info, warn};
 
 use super::{
     Database, adoption,
+    connect::open,
     error::{ConnectError, Failure, classify},
+    postgres::SCHEME,
 };
 
 /// The schemas of the tables on PostgreSQL, as connections search them.
@@ -31,8 +34,9 @@ const MAX_ATTEMPTS: u32 = 750;
 ///
 /// Everything runs on one connection, since the advisory lock belongs to the session. The lock is polled: a
 /// waiting statement would hold a snapshot, and the concurrent index build of another server waits for those.
-pub(super) async fn postgres(url: &str) -> Result<(), ConnectError> {
-    let mut options = ConnectOptions::new(url);
+pub(super) async fn postgres(server: &PgConnectOptions) -> Result<(), ConnectError> {
+    let mut options = ConnectOptions::new(SCHEME);
+    let server = server.clone();
     options
         .max_connections(1)
         .idle_timeout(None)
@@ -40,10 +44,8 @@ pub(super) async fn postgres(url: &str) -> Result<(), ConnectError> {
         .test_before_acquire(false)
         .sqlx_logging(false)
         .set_schema_search_path(SEARCH_PATH)
-        .map_sqlx_postgres_opts(|options| options.options([("lock_timeout", LOCK_TIMEOUT)]));
-    let connection = sea_orm::Database::connect(options)
-        .await
-        .map_err(ConnectError::Open)?;
+        .map_sqlx_postgres_opts(move |_| server.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
+    let connection = open(options).await?;
     let migrated = check_and_migrate(&connection).await;
     // Closing the session releases the lock, even if the migration failed.
     let closed = connection.close().await;

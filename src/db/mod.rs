@@ -23,18 +23,21 @@ mod pool;
 mod postgres;
 mod slow_query;
 mod sqlite;
+mod url;
+mod write_monitor;
 
 use futures_util::future::BoxFuture;
-use sea_orm::{DatabaseTransaction, DbErr, metric};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, metric};
 
 pub use connect::{StatementTimeouts, connect, connect_with};
 pub use error::ConnectError;
 pub use pool::StatementPool;
 pub use postgres::Postgres;
 pub use slow_query::{ScanBudget, SlowQueryError};
-pub use sqlite::Sqlite;
+pub use sqlite::{FileFault, Sqlite};
 
 use slow_query::SlowQueryPool;
+use write_monitor::WriteMonitor;
 
 /// A PostgreSQL database or an SQLite file. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -114,6 +117,31 @@ impl Database {
         }
     }
 
+    /// Returns whether writes fail because of the database.
+    pub(crate) fn is_write_failing(&self) -> bool {
+        self.monitor().is_failing()
+    }
+
+    /// Waits until writes fail because of the database.
+    pub(crate) async fn write_failure(&self) {
+        self.monitor().failing().await;
+    }
+
+    /// Commits a transaction that writes, and stores nothing.
+    ///
+    /// # Errors
+    /// Returns an error if the database does not accept it.
+    pub(crate) async fn commit_test_row(&self) -> Result<(), DbErr> {
+        let committed = self.transaction(|transaction| {
+            Box::pin(async move {
+                let execute = async |sql| transaction.execute_unprepared(sql).await.map(drop);
+                execute("INSERT INTO sync_moment (taken_at, head) VALUES (0, '')").await?;
+                execute("DELETE FROM sync_moment WHERE taken_at = 0").await
+            })
+        });
+        self.monitor().confirm(committed.await)
+    }
+
     /// Calls `observe` with every statement executed from now on. Meant for tests and benchmarks.
     pub fn observe_statements<F>(&mut self, observe: F)
     where
@@ -143,6 +171,13 @@ impl Database {
         match self {
             Self::Postgres(_) => "PostgreSQL",
             Self::Sqlite(_) => "SQLite",
+        }
+    }
+
+    fn monitor(&self) -> &WriteMonitor {
+        match self {
+            Self::Postgres(postgres) => postgres.monitor(),
+            Self::Sqlite(sqlite) => sqlite.monitor(),
         }
     }
 

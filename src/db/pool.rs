@@ -25,7 +25,10 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Semaphore;
 
-use super::error::{Failure, classify};
+use super::{
+    error::{Failure, classify},
+    write_monitor::WriteMonitor,
+};
 
 /// Connections idle for longer are checked.
 const MAX_IDLE: Duration = Duration::from_secs(5);
@@ -40,6 +43,8 @@ pub struct StatementPool {
     pool: DatabaseConnection,
     pinning: Pinning,
     observer: Option<Observer>,
+    /// Confirms each statement, if all are writes.
+    monitor: Option<WriteMonitor>,
 }
 
 /// Whether connections are kept between statements.
@@ -182,6 +187,25 @@ impl StatementPool {
             pool,
             pinning: Pinning::None,
             observer: None,
+            monitor: None,
+        }
+    }
+
+    /// Lets `monitor` confirm each statement.
+    pub(super) fn with_monitor(mut self, monitor: WriteMonitor) -> Self {
+        self.monitor = Some(monitor);
+        self
+    }
+
+    /// Returns what a statement is acknowledged with. One that `is_noop` tells nothing if it succeeds.
+    fn confirm<T>(
+        &self,
+        result: Result<T, DbErr>,
+        is_noop: impl FnOnce(&T) -> bool,
+    ) -> Result<T, DbErr> {
+        match &self.monitor {
+            Some(monitor) if !result.as_ref().is_ok_and(is_noop) => monitor.confirm(result),
+            _ => result,
         }
     }
 
@@ -231,11 +255,13 @@ impl ConnectionTrait for StatementPool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.pool.execute_raw(statement).await
+        let result = self.pool.execute_raw(statement).await;
+        self.confirm(result, |result| result.rows_affected() == 0)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.pool.execute_unprepared(sql).await
+        let result = self.pool.execute_unprepared(sql).await;
+        self.confirm(result, |result| result.rows_affected() == 0)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -244,10 +270,11 @@ impl ConnectionTrait for StatementPool {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let observer = self.observer.as_ref();
-        match &self.pinning {
+        let result = match &self.pinning {
             Pinning::None => self.pool.query_all_raw(statement).await,
             Pinning::Postgres(pinned) => pinned.query_all(statement, observer).await,
             Pinning::Sqlite(pinned) => pinned.query_all(statement, observer).await,
-        }
+        };
+        self.confirm(result, Vec::is_empty)
     }
 }

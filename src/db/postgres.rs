@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     Statement, TransactionTrait, metric,
@@ -14,8 +15,12 @@ use super::{
     error::ConnectError,
     migrate::{self, SEARCH_PATH},
     slow_query::{self, SlowQueryPool},
+    write_monitor::WriteMonitor,
 };
 
+/// What SeaORM chooses the driver by. The server and the password are set in the driver's options only, since SeaORM's
+/// are logged with their URL.
+pub(super) const SCHEME: &str = "postgres://localhost";
 /// How long a statement waits for a row that another transaction has locked.
 const LOCK_TIMEOUT: &str = "3s";
 /// Connections idle for longer are checked before use.
@@ -50,29 +55,33 @@ pub struct Postgres {
     write: StatementPool,
     transactions: DatabaseConnection,
     slow_queries: SlowQueryPool,
+    monitor: WriteMonitor,
 }
 
 impl Postgres {
     /// Brings the tables up to date and opens all pools.
     pub(super) async fn connect(
-        url: &str,
+        server: &PgConnectOptions,
         timeouts: StatementTimeouts,
     ) -> Result<Self, ConnectError> {
-        migrate::postgres(url).await?;
+        migrate::postgres(server).await?;
         let statement = timeouts.statement;
         let pinned = async |connections, timeout, planning| {
-            let pool = open(options(url, connections, timeout, planning)).await?;
+            let pool = open(options(server, connections, timeout, planning)).await?;
             Ok::<_, ConnectError>(StatementPool::pinned(pool, connections))
         };
         let slow_queries = slow_query::MAX_CONCURRENT;
+        let monitor = WriteMonitor::new(None);
+        let write = pinned(WRITE_CONNECTIONS, statement, &[]).await?;
         Ok(Self {
             read: pinned(READ_CONNECTIONS, statement, &INDEX_PLANNING).await?,
-            write: pinned(WRITE_CONNECTIONS, statement, &[]).await?,
-            transactions: open(options(url, TRANSACTION_CONNECTIONS, statement, &[])).await?,
+            write: write.with_monitor(monitor.clone()),
+            transactions: open(options(server, TRANSACTION_CONNECTIONS, statement, &[])).await?,
             slow_queries: SlowQueryPool::new(
                 pinned(slow_queries, timeouts.slow_query, &[]).await?,
                 timeouts.slow_query,
             ),
+            monitor,
         })
     }
 
@@ -101,10 +110,16 @@ impl Postgres {
         F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<T, E>>,
         E: From<DbErr>,
     {
-        let transaction = self.transactions.begin().await?;
+        let record = |error: &DbErr| self.monitor.record(error);
+        let transaction = self.transactions.begin().await.inspect_err(record)?;
         let value = write(&transaction).await?;
-        transaction.commit().await?;
+        // Success tells nothing, since the transaction need not have written.
+        transaction.commit().await.inspect_err(record)?;
         Ok(value)
+    }
+
+    pub(super) fn monitor(&self) -> &WriteMonitor {
+        &self.monitor
     }
 
     /// Uses the read connections, which accept writes too: contention among writers is no reason to report the
@@ -142,19 +157,21 @@ impl Postgres {
 }
 
 fn options(
-    url: &str,
+    server: &PgConnectOptions,
     connections: u32,
     statement_timeout: Duration,
     planning: &'static [(&str, &str)],
 ) -> ConnectOptions {
     // In milliseconds; 0 would disable the timeout.
     let statement_timeout = statement_timeout.as_millis().max(1).to_string();
-    let mut options = pool_options(url, connections);
+    let mut options = pool_options(SCHEME, connections);
+    let server = server.clone();
     options
         .max_lifetime(MAX_LIFETIME)
         .set_schema_search_path(SEARCH_PATH)
-        .map_sqlx_postgres_opts(move |options| {
-            options
+        .map_sqlx_postgres_opts(move |_| {
+            server
+                .clone()
                 .options([
                     ("statement_timeout", statement_timeout.as_str()),
                     ("lock_timeout", LOCK_TIMEOUT),

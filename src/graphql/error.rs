@@ -63,9 +63,10 @@ impl From<&Error> for ErrorCode {
             Error::AlreadyFinished(_) => Self::AlreadyFinished,
             Error::SourceNotAllowed { .. } => Self::Forbidden,
             Error::TooMuchToRead(_) => Self::QueryTooComplex,
-            Error::Unavailable(_) | Error::Denied(_) | Error::UnexpectedSchema(_) => {
-                Self::Unavailable
-            }
+            Error::Unavailable(_)
+            | Error::DatabaseFile(_)
+            | Error::Denied(_)
+            | Error::UnexpectedSchema(_) => Self::Unavailable,
             Error::Internal(_) => Self::Internal,
         }
     }

@@ -25,6 +25,7 @@ use axum::{
 
 use origin_policy::OriginPolicy;
 
+pub(crate) use health::probe_failing_writes;
 pub use limits::HttpLimits;
 pub use origin_policy::{InvalidOrigin, Origin};
 pub use rate_limit::RateLimits;

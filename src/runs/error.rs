@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Run;
 use crate::db::{
-    SlowQueryError,
+    FileFault, SlowQueryError,
     error::{Failure, classify, database_message},
 };
 
@@ -68,6 +68,9 @@ pub enum Error {
     /// The database is unavailable or busy.
     #[error("the database is unavailable: try again")]
     Unavailable(#[source] DbErr),
+    /// The database file is not what the server has opened.
+    #[error("{0}")]
+    DatabaseFile(#[from] FileFault),
     /// A defect of the server.
     #[error("internal error")]
     Internal(#[source] DbErr),
@@ -75,6 +78,9 @@ pub enum Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
+        if let Some(fault) = FileFault::of(&error) {
+            return Self::DatabaseFile(fault);
+        }
         match classify(&error) {
             Failure::Busy | Failure::Interrupted | Failure::Unavailable => Self::Unavailable(error),
             Failure::ForeignKey | Failure::Duplicate | Failure::Data => Self::Rejected(error),

@@ -14,6 +14,7 @@ use tokio::{
     task::JoinSet,
     time,
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, error_span, info, warn};
 
 use crate::http::{self, AppState};
@@ -43,6 +44,11 @@ pub async fn serve(
 ) -> io::Result<()> {
     let state = Arc::new(state);
     let router = http::router(Arc::clone(&state), listener.local_addr()?);
+    let probing = tokio::spawn({
+        let state = Arc::clone(&state);
+        async move { http::probe_failing_writes(&state.database).await }
+    });
+    let _probing = AbortOnDropHandle::new(probing);
     let shutdown = async {
         shutdown.await;
         info!("shutting down; completing requests in flight");

@@ -1,5 +1,6 @@
 //! Connections to an SQLite file: one writer behind a queue, and several readers.
 
+mod file_guard;
 mod job;
 mod write_queue;
 
@@ -26,7 +27,10 @@ use super::{
     error::{ConnectError, is_busy},
     migrate,
     slow_query::{self, SlowQueryPool},
+    write_monitor::WriteMonitor,
 };
+pub use file_guard::FileFault;
+pub(super) use file_guard::FileGuard;
 use write_queue::WriteQueue;
 
 /// No more than there are processors: each reader is a thread that competes with the writer's.
@@ -47,6 +51,8 @@ pub struct Sqlite {
     writer: StatementPool,
     write_queue: WriteQueue,
     slow_queries: SlowQueryPool,
+    files: FileGuard,
+    monitor: WriteMonitor,
 }
 
 impl Sqlite {
@@ -64,10 +70,16 @@ impl Sqlite {
         let read = open_file(read_options(url, readers)).await?;
         let slow_queries = open_file(slow_query_options(url, timeouts.slow_query)).await?;
         let writer = open_file(write_options(url)).await?;
+        let path = writer.get_sqlite_connection_pool().connect_options();
+        let files = FileGuard::open(path.get_filename(), writer.clone());
+        let files = files.map_err(ConnectError::Files)?;
+        let monitor = WriteMonitor::new(Some(files.clone()));
         Ok(Self {
             read: StatementPool::pinned(read, readers),
-            write_queue: WriteQueue::spawn(writer.clone()),
-            writer: StatementPool::new(writer),
+            write_queue: WriteQueue::spawn(writer.clone(), monitor.clone()),
+            writer: StatementPool::new(writer).with_monitor(monitor.clone()),
+            files,
+            monitor,
             slow_queries: SlowQueryPool::new(StatementPool::new(slow_queries), timeouts.slow_query),
         })
     }
@@ -81,6 +93,10 @@ impl Sqlite {
     /// Returns the writer, for rare statements that do not go through the queue.
     pub(super) fn write(&self) -> &StatementPool {
         &self.writer
+    }
+
+    pub(super) fn monitor(&self) -> &WriteMonitor {
+        &self.monitor
     }
 
     pub(super) fn slow_queries(&self) -> &SlowQueryPool {
@@ -106,6 +122,7 @@ impl Sqlite {
 
     /// Takes the write lock, which a read-only file refuses, and releases it again.
     pub(super) async fn probe_write(&self) -> Result<(), DbErr> {
+        self.monitor.check_files()?;
         let transaction = begin_immediate(self.writer.pool()).await?;
         transaction.rollback().await
     }
@@ -118,13 +135,21 @@ impl Sqlite {
         self.slow_queries.observe(observe.clone());
         self.writer.observe(observe);
         // The observer is part of a connection's clone.
-        self.write_queue = WriteQueue::spawn(self.writer.pool().clone());
+        self.write_queue = WriteQueue::spawn(self.writer.pool().clone(), self.monitor.clone());
     }
 
     pub(super) async fn close(self) -> Result<(), DbErr> {
         self.write_queue.close().await;
+        let fault = self.files.close().err();
+        if fault == Some(FileFault::Overwritten) {
+            // SQLite would copy its log into what is not the database any more.
+            return Err(FileFault::Overwritten.into());
+        }
         self.read.close().await?;
         self.slow_queries.close().await?;
+        if fault.is_some() {
+            self.files.detach_log(self.writer.pool()).await?;
+        }
         self.writer.close().await
     }
 }

@@ -27,6 +27,7 @@ use super::{
     begin_immediate,
     job::{Job, Write},
 };
+use crate::db::write_monitor::WriteMonitor;
 
 /// Jobs in one transaction, at most.
 const MAX_BATCH: usize = 256;
@@ -49,7 +50,7 @@ pub(super) struct WriteQueue {
 }
 
 impl WriteQueue {
-    pub(super) fn spawn(writer: DatabaseConnection) -> Self {
+    pub(super) fn spawn(writer: DatabaseConnection, monitor: WriteMonitor) -> Self {
         let (jobs, receiver) = mpsc::unbounded_channel();
         let queue = Self {
             jobs,
@@ -57,7 +58,8 @@ impl WriteQueue {
             task: TaskTracker::new(),
         };
         let closing = queue.closing.clone();
-        queue.task.spawn(run(writer, receiver, closing));
+        let executor = Executor { writer, monitor };
+        queue.task.spawn(executor.run(receiver, closing));
         queue
     }
 
@@ -93,63 +95,86 @@ impl fmt::Debug for WriteQueue {
     }
 }
 
-async fn run(
+/// Executes the jobs.
+struct Executor {
     writer: DatabaseConnection,
-    mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
-    closing: CancellationToken,
-) {
-    let mut received = Vec::with_capacity(MAX_BATCH);
-    loop {
-        tokio::select! {
-            count = jobs.recv_many(&mut received, MAX_BATCH) => {
-                if count == 0 {
-                    return;
-                }
-            }
-            () = closing.cancelled(), if !jobs.is_closed() => jobs.close(),
-        }
-        let mut waiting: VecDeque<_> = received.drain(..).collect();
-        while !waiting.is_empty() {
-            // Jobs catch their own panics; should anything else panic, the next jobs are still executed.
-            let batch = AssertUnwindSafe(execute_batch(&writer, &mut waiting));
-            if batch.catch_unwind().await.is_err() {
-                error!("a batch of writes panicked");
-            }
-        }
-    }
+    monitor: WriteMonitor,
 }
 
-/// Executes the first of the waiting jobs in one transaction, and replies to them.
-async fn execute_batch(writer: &DatabaseConnection, waiting: &mut VecDeque<Box<dyn Job>>) {
-    let transaction = match begin_immediate(writer).await {
-        Ok(transaction) => transaction,
-        Err(error) => return reply(waiting.drain(..), Some(&error)),
-    };
-    let started = Instant::now();
-    let mut executed = Vec::with_capacity(waiting.len());
-    let mut savepoint = SAVEPOINT;
-    while started.elapsed() < MAX_BATCH_TIME
-        && let Some(mut job) = waiting.pop_front()
-    {
-        if job.is_cancelled() {
-            continue;
-        }
-        match execute_in_savepoint(&transaction, savepoint, &mut *job).await {
-            Ok(()) => executed.push(job),
-            Err(error) => {
-                debug!(%error, "SQLite rolled back a transaction");
-                let rolled_back = unavailable("the transaction was rolled back");
-                // If the job failed, its own error is the reason.
-                let failure = (!job.has_failed()).then(|| rolled_back.clone());
-                job.reply(failure);
-                return reply(executed, Some(&rolled_back));
+impl Executor {
+    async fn run(
+        self,
+        mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
+        closing: CancellationToken,
+    ) {
+        let mut received = Vec::with_capacity(MAX_BATCH);
+        loop {
+            tokio::select! {
+                count = jobs.recv_many(&mut received, MAX_BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                }
+                () = closing.cancelled(), if !jobs.is_closed() => jobs.close(),
+            }
+            let mut waiting: VecDeque<_> = received.drain(..).collect();
+            while !waiting.is_empty() {
+                // Jobs catch their own panics; should anything else panic, the next jobs are still executed.
+                let batch = AssertUnwindSafe(self.execute_batch(&mut waiting));
+                if batch.catch_unwind().await.is_err() {
+                    error!("a batch of writes panicked");
+                }
             }
         }
-        savepoint = NEXT_SAVEPOINT;
     }
-    // Includes the last job's savepoint.
-    let committed = transaction.commit().await;
-    reply(executed, committed.err().as_ref());
+
+    /// Executes the first of the waiting jobs in one transaction, and replies to them.
+    async fn execute_batch(&self, waiting: &mut VecDeque<Box<dyn Job>>) {
+        let transaction = match self.begin().await {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                self.monitor.record(&error);
+                return reply(waiting.drain(..), Some(&error));
+            }
+        };
+        let started = Instant::now();
+        let mut executed = Vec::with_capacity(waiting.len());
+        let mut savepoint = SAVEPOINT;
+        while started.elapsed() < MAX_BATCH_TIME
+            && let Some(mut job) = waiting.pop_front()
+        {
+            if job.is_cancelled() {
+                continue;
+            }
+            match execute_in_savepoint(&transaction, savepoint, &mut *job).await {
+                Ok(()) => executed.push(job),
+                Err(error) => {
+                    debug!(%error, "SQLite rolled back a transaction");
+                    let rolled_back = unavailable("the transaction was rolled back");
+                    self.monitor.record(&rolled_back);
+                    // If the job failed, its own error is the reason.
+                    let failure = (!job.has_failed()).then(|| rolled_back.clone());
+                    job.reply(failure);
+                    return reply(executed, Some(&rolled_back));
+                }
+            }
+            savepoint = NEXT_SAVEPOINT;
+        }
+        // Includes the last job's savepoint.
+        let committed = transaction.commit().await;
+        let failure = if executed.iter().all(|job| job.has_failed()) {
+            // Nothing was written.
+            committed.err()
+        } else {
+            self.monitor.confirm(committed).err()
+        };
+        reply(executed, failure.as_ref());
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.monitor.check_files()?;
+        begin_immediate(&self.writer).await
+    }
 }
 
 /// Fails if the savepoint is gone, and with it all that was executed in the transaction.
