@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use sync_history::{cli::Cli, telemetry};
 
 #[global_allocator]
@@ -10,7 +9,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_or_exit();
     telemetry::init(cli.config.log_format());
     match cli.run().await {
         Ok(()) => ExitCode::SUCCESS,

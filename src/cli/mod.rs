@@ -6,6 +6,7 @@ mod output;
 mod serve;
 
 use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret;
 use tracing::info;
 
 use crate::{config::Config, db, graphql};
@@ -38,6 +39,31 @@ enum Command {
 }
 
 impl Cli {
+    /// Parses the command line. Prints an error, or the help, and exits if there is no command to run.
+    #[must_use]
+    pub fn parse_or_exit() -> Self {
+        Self::try_parse().unwrap_or_else(|error| {
+            if !error.use_stderr() {
+                error.exit();
+            }
+            // A database URL in a wrong place is repeated by the message, with its password.
+            let values = std::env::args()
+                .skip(1)
+                .filter(|value| value.contains("://"));
+            let message = values.fold(error.to_string(), |message, argument| {
+                let value = argument.split_once('=').map_or("", |(_, value)| value);
+                let message = message.replace(&argument, "URL");
+                if value.contains("://") {
+                    message.replace(value, "URL")
+                } else {
+                    message
+                }
+            });
+            output::print_error(&message);
+            std::process::exit(error.exit_code());
+        })
+    }
+
     /// Runs the command, by default the server.
     ///
     /// # Errors
@@ -46,13 +72,13 @@ impl Cli {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(&self.config).await,
             Command::Migrate => {
-                let database = db::connect(&self.config.database_url).await?;
+                let database = db::connect(self.config.database_url.expose_secret()).await?;
                 info!(database = database.name(), "the database is up to date");
                 Ok(())
             }
             Command::Schema => Ok(output::print(&graphql::sdl())?),
             Command::Key(command) => {
-                let database = db::connect(&self.config.database_url).await?;
+                let database = db::connect(self.config.database_url.expose_secret()).await?;
                 keys::run(&database, command).await
             }
         }

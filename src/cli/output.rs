@@ -1,4 +1,4 @@
-//! Standard output, which carries only results; logs go to standard error.
+//! Standard output, which carries only results; logs and errors go to standard error.
 
 use std::io::{self, Write};
 
@@ -7,4 +7,10 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes())?;
     output.flush()
+}
+
+/// Writes `text` to standard error.
+pub(super) fn print_error(text: &str) {
+    // Nobody can be told if this fails.
+    let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tracing::info;
 
@@ -25,7 +26,7 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     let clock = Arc::new(SystemClock::default());
 
     let timeouts = config.limits.statement_timeouts();
-    let database = db::connect_with(&config.database_url, timeouts).await?;
+    let database = db::connect_with(config.database_url.expose_secret(), timeouts).await?;
     let runs = Runs::new(database.clone(), clock.clone(), limits.runs);
     let signal = runs.change_signal();
     let feed = ChangeFeed::start(database.clone(), clock.new_id(), signal, limits.feed).await?;

@@ -3,9 +3,10 @@
 mod auth;
 mod limits;
 
-use std::{io::IsTerminal, time::Duration};
+use std::{convert::Infallible, io::IsTerminal, time::Duration};
 
 use clap::{Args, ValueEnum};
+use secrecy::SecretString;
 
 use crate::http::Origin;
 
@@ -22,9 +23,10 @@ pub struct Config {
         env = "SYNC_HISTORY_DATABASE_URL",
         default_value = "sqlite://sync-history.db?mode=rwc",
         hide_env_values = true,
+        value_parser = secret,
         value_name = "URL"
     )]
-    pub database_url: String,
+    pub database_url: SecretString,
 
     /// Address and port to listen on; port 0 selects a free port
     #[arg(
@@ -74,6 +76,11 @@ pub struct Config {
     /// Flags of limits.
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the signature of value parsers")]
+fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(text.into())
 }
 
 fn retention(text: &str) -> Result<Duration, String> {
