@@ -31,6 +31,7 @@ mod m20261128_000013_event_order;
 mod m20261128_000014_event_order_postgres;
 mod m20261128_000015_deletions;
 mod m20261128_000020_lenient_triggers;
+mod m20261128_000030_key_version;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000014_event_order_postgres::Migration),
             Box::new(m20261128_000015_deletions::Migration),
             Box::new(m20261128_000020_lenient_triggers::Migration),
+            Box::new(m20261128_000030_key_version::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tracing::warn;
 
 use crate::{
@@ -15,6 +15,13 @@ use crate::{
 const MALFORMED: AuthError = AuthError::Invalid(
     "the Authorization header must have the form `Bearer CREDENTIAL`, with an API key or token",
 );
+
+const MALFORMED_PAYLOAD: AuthError = AuthError::Invalid(
+    "the payload of connection_init must have one `authorization` of the form `Bearer CREDENTIAL`, itself or in `headers`",
+);
+
+/// Names of the credential in the payload of `connection_init`.
+const CREDENTIAL_NAMES: [&str; 2] = ["authorization", "token"];
 
 /// Headers that proxies add to forwarded requests.
 const FORWARDING_HEADERS: [&str; 6] = [
@@ -47,14 +54,34 @@ pub(super) async fn authenticate_payload(
     payload: &Value,
     authenticator: &Authenticator,
 ) -> Option<Result<Arc<Principal>, AuthError>> {
-    let headers = payload.get("headers").unwrap_or(payload);
-    let names = ["authorization", "Authorization", "token"];
-    let value = names.iter().find_map(|name| headers.get(name));
-    let value = value.filter(|value| !value.is_null())?;
-    let text = value.as_str().unwrap_or_default();
-    let credential = bearer(text).unwrap_or(text);
-    let result = authenticator.authenticate(credential).await;
+    let result = match payload_credential(payload) {
+        Ok(credential) => authenticator.authenticate(credential?).await,
+        Err(error) => Err(error),
+    };
     Some(result.inspect_err(log))
+}
+
+/// Returns the credential in the payload of `connection_init`, or in its object `headers`. Names of headers are
+/// case-insensitive. A payload that has headers and no credential in them is rejected: its client means to authenticate.
+fn payload_credential(payload: &Value) -> Result<Option<&str>, AuthError> {
+    let headers = match payload.get("headers") {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(headers)) => Some(headers),
+        Some(_) => return Err(MALFORMED_PAYLOAD),
+    };
+    let is_credential = |name: &str| {
+        CREDENTIAL_NAMES
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+    };
+    let objects = [headers, payload.as_object()];
+    let given = objects.into_iter().flatten().flatten();
+    let mut given = given.filter(|(name, value)| is_credential(name) && !value.is_null());
+    match (given.next(), given.next()) {
+        (Some((_, Value::String(text))), None) => Ok(Some(bearer(text).unwrap_or(text))),
+        (None, _) if headers.is_none_or(Map::is_empty) => Ok(None),
+        _ => Err(MALFORMED_PAYLOAD),
+    }
 }
 
 /// Maps an error to the status and error code of the response.

@@ -9,8 +9,8 @@ use sync_history::{
 };
 
 use crate::support::{
-    DatabaseKind, Process, Sqlite, TestServer, Value, apply, code, json, on_both_databases, run_in,
-    socket::Socket, wait_until,
+    Cluster, DatabaseKind, Process, Sqlite, TestServer, Value, apply, code, json,
+    on_both_databases, run_in, socket::Socket, sqlite_url, wait_until,
 };
 
 pub(crate) const VIEWER: &str = "{ viewer { name kind scopes user { email } } }";
@@ -140,6 +140,10 @@ async fn sockets_authenticate_first_and_close_when_their_key_is_revoked(database
         json!({"authorization": bearer}),
         json!({"Authorization": bearer}),
         json!({"headers": {"Authorization": bearer}}),
+        json!({"headers": {"AUTHORIZATION": bearer, "x-other": "1"}}),
+        json!({"headers": {}, "authorization": bearer}),
+        json!({"headers": {"x-other": "1"}, "authorization": bearer}),
+        json!({"headers": null, "Token": secret}),
         json!({"token": secret}),
     ] {
         sockets.push(Socket::open_with(&replica.url, payload).await);
@@ -161,7 +165,16 @@ async fn sockets_authenticate_first_and_close_when_their_key_is_revoked(database
         .unwrap()
         .bytes_stream();
 
-    for payload in [json!({"token": "guess"}), json!({"authorization": 7})] {
+    for payload in [
+        json!({"token": "guess"}),
+        json!({"authorization": 7}),
+        // Not understood, and so not taken for an unauthenticated client.
+        json!({"headers": {"x-api-key": secret}}),
+        json!({"headers": {"Authorization": [bearer]}}),
+        json!({"headers": [["Authorization", bearer]]}),
+        json!({"headers": bearer}),
+        json!({"headers": {"Authorization": bearer}, "authorization": "Bearer other"}),
+    ] {
         let mut socket = Socket::connect(&server.url, None).await;
         let init = json!({"type": "connection_init", "payload": payload});
         socket.send(&init).await;
@@ -267,4 +280,79 @@ async fn an_unauthenticated_socket_closes_when_the_first_key_is_created() {
     let mut socket = server.subscribe(WATCH, json!({})).await;
     create_key(&server, "read").await;
     assert_eq!(socket.close_code().await, 4401);
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn many_keys_cost_nothing_while_none_changes(database: DatabaseKind) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = match database {
+        DatabaseKind::Sqlite => sqlite_url(&folder),
+        DatabaseKind::Postgres => Cluster::get().empty_database().await,
+    };
+    drop(TestServer::open(url.clone()).await);
+    let options = sea_orm::ConnectOptions::new(&url);
+    let connection = sea_orm::Database::connect(options).await.unwrap();
+    let insert = match database {
+        DatabaseKind::Sqlite => {
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+            INSERT INTO sync_key (id, name, hash, scopes, created_at)
+            SELECT randomblob(16), 'key ' || i, randomblob(32), 'read', '2026-11-20T08:00:00+00:00' FROM n"
+        }
+        DatabaseKind::Postgres => {
+            "INSERT INTO sync_history.sync_key (id, name, hash, scopes, created_at)
+            SELECT gen_random_uuid(), 'key ' || i, sha256(i::text::bytea), 'read', now()
+            FROM generate_series(1, 20000) AS i"
+        }
+    };
+    sea_orm::ConnectionTrait::execute_unprepared(&connection, insert)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let server = Process::start_with(folder.path(), &["--database-url", &url]);
+    let ticks = || -> u64 {
+        let path = format!("/proc/{}/stat", server.child.id());
+        let stat = std::fs::read_to_string(path).unwrap();
+        // User and system time, in hundredths of a second.
+        let fields = stat.rsplit(')').next().unwrap().split(' ');
+        fields
+            .skip(12)
+            .take(2)
+            .map(|ticks| ticks.parse::<u64>().unwrap())
+            .sum()
+    };
+    let status = async |key: &str| {
+        let request = reqwest::Client::new().post(format!("{}/graphql", server.url));
+        let request = request
+            .bearer_auth(key)
+            .json(&json!({"query": "{ __typename }"}));
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status("synchistory_unknown").await, 401);
+    let before = ticks();
+    // Several refreshes.
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    let used = ticks() - before;
+    assert!(used < 20, "{used} hundredths of a second");
+    // A change is still noticed.
+    let revoke = run_in(
+        folder.path(),
+        &["--database-url", &url, "key", "revoke", "key 7"],
+    );
+    assert_eq!(revoke.0, Some(0), "{}", revoke.2);
+    let create = [
+        "--database-url",
+        &url,
+        "key",
+        "create",
+        "--name",
+        "new",
+        "--scope",
+        "read",
+    ];
+    let (_, key, _) = run_in(folder.path(), &create);
+    wait_until("the new key is accepted", async || {
+        status(key.trim()).await == 200
+    })
+    .await;
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use entity::{FromRow, SyncSource, api_key};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
-    QueryFilter, QueryOrder, QueryTrait, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryTrait,
+    sea_query::{Expr, Query},
 };
 use uuid::Uuid;
 
@@ -90,6 +92,14 @@ pub async fn list(database: &Database) -> Result<Vec<ApiKey>, DbErr> {
     let keys = api_key::Entity::find().order_by_asc(api_key::Column::CreatedAt);
     let rows = database.read().query_all(keys.as_query()).await?;
     rows.iter().map(ApiKey::from_row).collect()
+}
+
+/// Returns the version of the keys, which changes with every change of them but that of their last use.
+pub(super) async fn version(database: &Database) -> Result<Uuid, DbErr> {
+    let select = Query::select().column("id").from("sync_key_version").take();
+    let row = database.read().query_one(&select).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("sync_key_version is empty".to_owned()))?;
+    row.try_get("", "id")
 }
 
 /// Revokes an active API key by its id, or by its name if that is unique. Returns the key.

@@ -17,6 +17,9 @@ use crate::{auth::error::AuthError, clock::Clock};
 
 /// Maximum number of keys in a set. Issuers publish two or three.
 const MAX_KEYS: usize = 100;
+/// Maximum number of keys that are tried for a token: an issuer may use an id for two keys while it replaces one by the
+/// other.
+const MAX_CANDIDATES: usize = 4;
 /// Least time between two refreshes: anyone can send tokens with unknown key ids.
 const MIN_REFRESH_INTERVAL: TimeDelta = TimeDelta::seconds(10);
 /// Age at which a set is refreshed although it has the requested key, which may have been withdrawn.
@@ -97,7 +100,8 @@ struct KeySet(Vec<Arc<JwksKey>>);
 
 /// The result of a lookup in a key set.
 enum Lookup {
-    Found(Arc<JwksKey>),
+    /// The keys with the id, at least one.
+    Found(Vec<Arc<JwksKey>>),
     /// The set has the key, and it cannot verify the token.
     Rejected(&'static str),
     /// The set does not have the key; a newer one may.
@@ -133,17 +137,16 @@ impl KeySet {
             .filter(|key| id.is_none() || key.id.as_deref() == id)
             .peekable();
         let is_known = candidates.peek().is_some() && id.is_some();
-        let mut usable = candidates.filter(|key| key.algorithms.contains(&algorithm));
-        match (usable.next(), usable.next()) {
+        let usable = candidates.filter(|key| key.algorithms.contains(&algorithm));
+        let usable: Vec<_> = usable.take(MAX_CANDIDATES).cloned().collect();
+        match usable.len() {
+            0 if is_known => Lookup::Rejected("the token's algorithm does not match its key"),
+            0 => Lookup::Missing,
             // Trying each would make a forged token cost one verification per key.
-            (Some(_), Some(_)) if id.is_none() => {
+            2.. if id.is_none() => {
                 Lookup::Rejected("the token has no `kid`, and several keys match its algorithm")
             }
-            (Some(key), _) => Lookup::Found(key.clone()),
-            (None, _) if is_known => {
-                Lookup::Rejected("the token's algorithm does not match its key")
-            }
-            (None, _) => Lookup::Missing,
+            _ => Lookup::Found(usable),
         }
     }
 }
@@ -175,13 +178,13 @@ impl Jwks {
         }
     }
 
-    /// Finds the key of a token. If the set does not have it, the set is refreshed, at most once per
+    /// Finds the keys of a token, at least one. If the set does not have it, the set is refreshed, at most once per
     /// [`MIN_REFRESH_INTERVAL`].
     pub(super) async fn find(
         self: &Arc<Self>,
         id: Option<&str>,
         algorithm: Algorithm,
-    ) -> Result<Arc<JwksKey>, AuthError> {
+    ) -> Result<Vec<Arc<JwksKey>>, AuthError> {
         let mut lookup = self.look_up(id, algorithm);
         if matches!(lookup, None | Some(Lookup::Missing)) {
             if self.may_refresh() {
@@ -196,7 +199,7 @@ impl Jwks {
             tokio::spawn(self.clone().refresh());
         }
         match lookup {
-            Some(Lookup::Found(key)) => Ok(key),
+            Some(Lookup::Found(keys)) => Ok(keys),
             Some(Lookup::Rejected(reason)) => Err(AuthError::Invalid(reason)),
             Some(Lookup::Missing) => Err(AuthError::Invalid("the token's key is unknown")),
             None => Err(AuthError::Unavailable),

@@ -33,6 +33,8 @@ pub(super) enum JwksSourceError {
     TooLarge,
     #[error("`{0}` is not an absolute http:// or https:// URL")]
     InvalidUrl(String),
+    #[error("credentials in URLs are not supported")]
+    Credentials,
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
     #[error("no response within {REQUEST_TIMEOUT:?}")]
@@ -123,16 +125,29 @@ impl fmt::Display for JwksSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
-            Self::Url(_, url) | Self::Issuer { discovery: url, .. } => url.fmt(f),
+            Self::Url(_, url) | Self::Issuer { discovery: url, .. } => {
+                f.write_str(printable(&url.to_string()))
+            }
         }
     }
 }
 
+/// Returns the part of a location that contains no secret.
+pub(super) fn printable(location: &str) -> &str {
+    if location.contains('@') {
+        return "a URL with credentials";
+    }
+    location.split('?').next().unwrap_or_default()
+}
+
 fn url(text: &str) -> Result<Uri, JwksSourceError> {
-    text.parse::<Uri>()
-        .ok()
-        .filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some())
-        .ok_or_else(|| JwksSourceError::InvalidUrl(text.to_owned()))
+    let url = text.parse::<Uri>().ok();
+    let authority = url.as_ref().and_then(Uri::authority);
+    if authority.is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(JwksSourceError::Credentials);
+    }
+    url.filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some())
+        .ok_or_else(|| JwksSourceError::InvalidUrl(printable(text).to_owned()))
 }
 
 fn is_https(url: &Uri) -> bool {

@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 use super::error::AuthError;
 use crate::clock::Clock;
 use jwks::Jwks;
-use jwks_source::JwksSource;
+use jwks_source::{JwksSource, printable};
 
 pub(super) use claims::Claims;
 pub use settings::{JwtSettings, JwtSettingsError};
@@ -94,9 +94,16 @@ impl JwtVerifier {
         if !signature::is_supported(header.alg) {
             return Err(AuthError::Invalid("the token's algorithm is not supported"));
         }
-        let key = self.keys.find(header.kid.as_deref(), header.alg).await?;
+        let keys = self.keys.find(header.kid.as_deref(), header.alg).await?;
         let validation = with_algorithm(&self.validation, header.alg);
-        let token = decode::<Map<String, Value>>(token, &key.decoding, &validation)
+        let mut verified = keys
+            .iter()
+            .map(|key| decode::<Map<String, Value>>(token, &key.decoding, &validation));
+        // Another key may fit only if the signature does not.
+        let is_settled = |result: &Result<_, Error>| !matches!(result, Err(error) if *error.kind() == ErrorKind::InvalidSignature);
+        let token = verified
+            .find(is_settled)
+            .unwrap_or_else(|| Err(ErrorKind::InvalidSignature.into()))
             .map_err(|error| rejection(&error))?;
         Claims::validate(&token.claims, &self.scope_claim, self.clock.now())
     }
@@ -108,7 +115,7 @@ fn source(issuer: Option<&str>, jwks: Option<String>) -> Result<JwksSource, JwtS
         (Some(issuer), None) => (issuer.to_owned(), JwksSource::from_issuer(issuer)),
         (None, None) => return Err(JwtSettingsError::NoKeySet),
     };
-    let source = source.map_err(|error| JwtSettingsError::key_set(location, error))?;
+    let source = source.map_err(|error| JwtSettingsError::key_set(printable(&location), error))?;
     if source.is_insecure() {
         tracing::warn!(%source, "the key set is fetched over http://, where it can be replaced in transit");
     }

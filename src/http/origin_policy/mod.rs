@@ -19,7 +19,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -77,6 +77,7 @@ impl OriginPolicy {
     }
 
     fn check_host(&self, request: &Request) -> Result<(), Rejection> {
+        check_host_header(request)?;
         if !self.is_loopback {
             return Ok(());
         }
@@ -165,6 +166,16 @@ pub(super) async fn enforce(
         Err(rejection) => reject(rejection),
     };
     security_headers::add(response)
+}
+
+/// RFC 9112, 3.2: a request of HTTP/1.1 has one `Host` header.
+fn check_host_header(request: &Request) -> Result<(), Rejection> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts == 1 || hosts == 0 && request.version() == Version::HTTP_10 {
+        return Ok(());
+    }
+    let message = "requests of HTTP/1.1 must have one Host header\n";
+    Err((StatusCode::BAD_REQUEST, message.to_owned()))
 }
 
 fn forbidden(message: impl Into<String>) -> Rejection {

@@ -4,7 +4,7 @@ mod operations;
 mod protocol;
 mod session;
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
 use async_graphql_axum::GraphQLProtocol;
 use axum::{
@@ -12,9 +12,10 @@ use axum::{
         FromRequestParts, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
-    http::{HeaderMap, request::Parts},
+    http::{HeaderMap, StatusCode, header::SEC_WEBSOCKET_KEY, request::Parts},
     response::{IntoResponse, Response},
 };
+use base64::prelude::{BASE64_STANDARD, Engine};
 use tokio::time;
 use tracing::{Instrument, Span};
 
@@ -23,6 +24,8 @@ use protocol::CloseReason;
 use session::Session;
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
+/// Length of the value in `Sec-WebSocket-Key`.
+const KEY_BYTES: usize = 16;
 /// Size of the read buffer in bytes. The default of 128 KiB is zeroed on each read.
 const READ_BUFFER: usize = 2048;
 /// Size of the write buffer in bytes, allocated for the lifetime of the socket.
@@ -42,6 +45,10 @@ pub(super) async fn upgrade(mut parts: Parts, state: Arc<AppState>) -> Response 
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
+    if !has_valid_key(&parts.headers) {
+        let message = "Sec-WebSocket-Key must be 16 bytes in base64";
+        return (StatusCode::BAD_REQUEST, message).into_response();
+    }
     let tracker = state.sockets.clone();
     let connection = Span::current();
     // Twice the limit, so that messages slightly above it are rejected with the right close code.
@@ -59,6 +66,16 @@ pub(super) async fn upgrade(mut parts: Parts, state: Arc<AppState>) -> Response 
             };
             tracker.track_future(serve(socket, handshake, state).instrument(connection))
         })
+}
+
+/// RFC 6455, 4.2.1. Axum accepts any key.
+fn has_valid_key(headers: &HeaderMap) -> bool {
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return false;
+    };
+    let key = BASE64_STANDARD.decode(key.as_bytes().trim_ascii());
+    key.is_ok_and(|key| key.len() == KEY_BYTES)
 }
 
 async fn serve(mut socket: WebSocket, handshake: Handshake, state: Arc<AppState>) {
@@ -102,5 +119,12 @@ async fn close(mut socket: WebSocket, reason: Option<CloseReason>) {
             return;
         }
     }
-    while let Some(Ok(_)) = socket.recv().await {}
+    let mut is_closed = false;
+    while let Some(Ok(message)) = socket.recv().await {
+        is_closed |= matches!(message, Message::Close(_));
+    }
+    if !is_closed && reason.is_some_and(CloseReason::ends_reading) {
+        // The caller ends this: the client may still be sending what is not read.
+        pending::<()>().await;
+    }
 }

@@ -3,6 +3,7 @@
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
+use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
 
 use crate::auth::AuthError;
 
@@ -14,6 +15,10 @@ use crate::auth::AuthError;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CloseReason {
     GoingAway,
+    /// The client does not follow RFC 6455.
+    ProtocolError,
+    /// A text message is not UTF-8.
+    InvalidText,
     InvalidMessage(&'static str),
     MessageTooBig,
     TooSlow,
@@ -33,6 +38,8 @@ impl CloseReason {
     pub(super) fn frame(self) -> CloseFrame {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "Server is shutting down"),
+            Self::ProtocolError => (1002, "WebSocket protocol error"),
+            Self::InvalidText => (1007, "Text messages must be UTF-8"),
             Self::MessageTooBig => (1009, "Message too big"),
             Self::TooSlow => (1013, "Too slow: messages are not received fast enough"),
             Self::InvalidMessage(reason) => (4400, reason),
@@ -49,6 +56,28 @@ impl CloseReason {
             code,
             reason: Utf8Bytes::from_static(reason),
         }
+    }
+}
+
+impl CloseReason {
+    /// Returns how a socket is closed from which no message can be read; `None` if the connection is lost.
+    pub(super) fn of_read_error(error: axum::Error) -> Option<Self> {
+        match *error.into_inner().downcast::<tungstenite::Error>().ok()? {
+            // Includes the loss of the connection.
+            tungstenite::Error::Protocol(ResetWithoutClosingHandshake) => None,
+            tungstenite::Error::Protocol(_) => Some(Self::ProtocolError),
+            tungstenite::Error::Utf8(_) => Some(Self::InvalidText),
+            tungstenite::Error::Capacity(_) => Some(Self::MessageTooBig),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the rest of what the client sends cannot be read.
+    pub(super) fn ends_reading(self) -> bool {
+        matches!(
+            self,
+            Self::ProtocolError | Self::InvalidText | Self::MessageTooBig
+        )
     }
 }
 

@@ -78,7 +78,8 @@ impl Session {
                         }
                         step
                     }
-                    Some(Err(_)) | None => return None,
+                    Some(Err(error)) => return CloseReason::of_read_error(error),
+                    None => return None,
                 },
                 Some(output) = self.operations.next() => match output {
                     OperationOutput::Messages(messages) | OperationOutput::Last(_, messages) => {

@@ -296,6 +296,35 @@ async fn keys_are_used_only_as_they_declare() {
 }
 
 #[tokio::test]
+async fn both_keys_with_one_id_are_tried() {
+    let stranger = KeyPair::stranger().with_kid("p256");
+    let signed_by_stranger = stranger.sign("ES256", &good());
+    let (known, other) = (KeyPair::p256().with_kid("p256"), stranger);
+    for keys in [
+        json!([known.jwk(), other.jwk()]),
+        json!([other.jwk(), known.jwk()]),
+    ] {
+        let file = key_file(&json!({"keys": keys}));
+        let (verifier, _) = open(settings(file.path())).await;
+        for token in [&known.sign("ES256", &good()), &signed_by_stranger] {
+            assert!(verifier.verify(token).await.is_ok());
+        }
+        // The reason is that of the key that fits.
+        let mut wrong = good();
+        wrong["aud"] = json!("another");
+        let rejected = verifier.verify(&known.sign("ES256", &wrong)).await;
+        let reason = "the token's `aud` claim does not contain the expected audience";
+        assert_eq!(rejected, Err(AuthError::Invalid(reason)));
+        let forged = forged(&json!({"alg": "ES256", "kid": "p256"}), &good(), &[1; 64]);
+        let reason = "the token's signature is invalid";
+        assert_eq!(
+            verifier.verify(&forged).await,
+            Err(AuthError::Invalid(reason))
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_token_without_kid_needs_a_unique_matching_key() {
     let header = json!({"alg": "ES256"});
     let token = KeyPair::p256().sign_with_header(&header, &good());
