@@ -25,7 +25,7 @@ async fn server_with_run(database: DatabaseKind) -> (TestServer, String) {
     server
         .complete_run(
             &run,
-            json!({"status": "FAILED", "completedAt": "2031-01-01T00:00:00Z", "errorMessage": "\"no\"",
+            json!({"status": "FAILED", "completedAt": "2026-11-23T10:00:00Z", "errorMessage": "\"no\"",
                 "counts": {"recordsProcessed": 2}}),
         )
         .await;
@@ -129,7 +129,7 @@ async fn a_field_has_the_same_value_alone_and_with_others(database: DatabaseKind
                 "recordsExpected": 3, "details": {"one": 1}})
         };
         let complete = json!({"runId": id(1), "status": "FAILED", "errorMessage": "no",
-            "completedAt": "2031-01-01T00:00:00Z", "details": {"two": 2}, "counts": {"recordsProcessed": 4,
+            "completedAt": "2026-11-23T10:00:00Z", "details": {"two": 2}, "counts": {"recordsProcessed": 4,
             "recordsCreated": 3, "recordsUpdated": 2, "recordsFailed": 1}});
         let alone = format!("run {{ {field} }}");
         let edge = format!("run {{ id }} runEdge {{ node {{ {field} }} }}");

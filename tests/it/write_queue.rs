@@ -79,7 +79,8 @@ async fn one_of_several_concurrent_repetitions_is_stored() {
     let lock = server.external_connection().await;
     lock.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
     let input = json!({"id": id, "entityType": "STOCK", "source": "AS400"});
-    let event = json!({"id": id, "eventType": "x", "message": "same"});
+    let event_id = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e70";
+    let event = json!({"id": event_id, "eventType": "x", "message": "same"});
     let added = json!({"runId": run, "events": [event]});
     let repeated = async |query: &'static str, input: &Value| {
         let requests = (0..5).map(|_| server.data(query, json!({"input": input})));
