@@ -86,7 +86,7 @@ fn literals(text: &str) -> impl Iterator<Item = &str> {
 
 /// Returns the float that a literal becomes if it does not hold the literal exactly.
 fn lossy_value(literal: &str) -> Option<f64> {
-    if literal.parse::<i64>().is_ok() {
+    if literal.parse::<i64>().is_ok() || literal.parse::<u64>().is_ok() {
         return None;
     }
     let float: f64 = literal.parse().ok()?;
@@ -131,7 +131,7 @@ mod tests {
     fn literals_that_floats_do_not_hold_are_found() {
         for literal in [
             "12345678901234567890123",
-            "18446744073709551615",
+            "18446744073709551616",
             "-9223372036854775809",
             "0.1234567890123456789",
             "9007199254740993.0",
@@ -147,6 +147,7 @@ mod tests {
         for literal in [
             "9223372036854775807",
             "-9223372036854775808",
+            "18446744073709551615",
             "9007199254740991.0",
             "12345678901234568000000",
             "0.10000000000000000000",

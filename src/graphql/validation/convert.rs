@@ -178,10 +178,8 @@ fn value(literal: &Value) -> Literal {
         Value::Variable(name) => Literal::Variable(Name::new(name)),
         Value::String(text) => Literal::String(text.clone()),
         Value::Boolean(value) => Literal::Boolean(*value),
-        Value::Int(number) => match number.as_str().parse::<i64>() {
-            Ok(integer) => Literal::Number(integer.into()),
-            Err(_) => float(number.try_to_f64().ok()),
-        },
+        Value::Int(number) => integer(number.as_str())
+            .map_or_else(|| float(number.try_to_f64().ok()), Literal::Number),
         Value::Float(number) => float(number.try_to_f64().ok()),
         Value::List(items) => Literal::List(items.iter().map(|item| value(item)).collect()),
         Value::Object(fields) => {
@@ -190,6 +188,13 @@ fn value(literal: &Value) -> Literal {
             Literal::Object(fields.collect())
         }
     }
+}
+
+fn integer(number: &str) -> Option<async_graphql::Number> {
+    let signed = number.parse::<i64>().map(Into::into);
+    signed
+        .or_else(|_| number.parse::<u64>().map(Into::into))
+        .ok()
 }
 
 fn float(number: Option<f64>) -> Literal {
