@@ -58,6 +58,8 @@ pub enum Failure {
     Interrupted,
     /// A value is not valid for its use, or a constraint or trigger of another application rejects it.
     Data,
+    /// A text is longer than its column allows.
+    TooLong,
     /// The role that the server uses lacks a privilege.
     Denied,
     /// The tables are not, or are no longer, those that this server expects.
@@ -112,7 +114,9 @@ fn classify_sqlx(error: &Sqlx) -> Failure {
 
 /// Returns whether SQLite lacks a table or column. It has one code for this and for malformed statements.
 fn is_missing_in_sqlite(message: &str) -> bool {
-    message.starts_with("no such ") || message.contains(" has no column named ")
+    message.starts_with("no such table: ")
+        || message.starts_with("no such column: ")
+        || message.contains(" has no column named ")
 }
 
 /// Classifies an error code: PostgreSQL's have five characters, SQLite's are shorter numbers.
@@ -130,6 +134,7 @@ fn classify_sqlstate(code: &str) -> Failure {
         "55P03" | "55006" => Failure::Busy,
         // Statement cancelled, transaction timeout.
         "57014" | "25P04" => Failure::Interrupted,
+        "22001" => Failure::TooLong,
         // Insufficient privilege.
         "42501" => Failure::Denied,
         // No value for a mandatory column, which is one that this server does not know; a prepared statement whose result
@@ -195,7 +200,7 @@ pub fn database_message(error: &DbErr) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        Failure::{Busy, Data, Denied, Interrupted, Other, Schema, Unavailable},
+        Failure::{Busy, Data, Denied, Interrupted, Other, Schema, TooLong, Unavailable},
         classify_code,
     };
 
@@ -214,9 +219,10 @@ mod tests {
             ),
             (
                 Data,
-                "09000 20000 22001 22003 22007 22008 2200G 22021 22023 22P02 22P05 23514 23P01 27000 2F002
+                "09000 20000 22003 22007 22008 2200G 22021 22023 22P02 22P05 23514 23P01 27000 2F002
                 38000 39000 44000 54000 54001 P0001 18 19 20 275 1811",
             ),
+            (TooLong, "22001"),
             (Denied, "42501 3 23"),
             (
                 Schema,

@@ -50,6 +50,7 @@ impl WriteMonitor {
             Failure::ForeignKey
             | Failure::Duplicate
             | Failure::Data
+            | Failure::TooLong
             | Failure::Denied
             | Failure::Schema
             | Failure::Other => false,

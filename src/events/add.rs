@@ -125,7 +125,7 @@ impl Events {
             Err(Error::Rejected(error)) if classify(&error) == Failure::ForeignKey => {
                 return Err(no_run(run_id));
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.naming("eventType or message")),
         };
         for (event, seq) in events.iter_mut().zip(inserted.seqs) {
             event.seq = Some(seq);

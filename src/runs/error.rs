@@ -76,6 +76,18 @@ pub enum Error {
     Internal(#[source] DbErr),
 }
 
+impl Error {
+    /// Names a field of the input whose text is longer than its column allows, if that is the error.
+    pub(crate) fn naming(self, field: &str) -> Self {
+        match self {
+            Self::Rejected(error) if classify(&error) == Failure::TooLong => {
+                Self::BadInput(format!("{field} is too long: {}", database_message(&error)))
+            }
+            error => error,
+        }
+    }
+}
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         if let Some(fault) = FileFault::of(&error) {
@@ -83,7 +95,9 @@ impl From<DbErr> for Error {
         }
         match classify(&error) {
             Failure::Busy | Failure::Interrupted | Failure::Unavailable => Self::Unavailable(error),
-            Failure::ForeignKey | Failure::Duplicate | Failure::Data => Self::Rejected(error),
+            Failure::ForeignKey | Failure::Duplicate | Failure::Data | Failure::TooLong => {
+                Self::Rejected(error)
+            }
             Failure::Denied => Self::Denied(error),
             Failure::Schema => Self::UnexpectedSchema(error),
             Failure::Other => Self::Internal(error),

@@ -205,7 +205,8 @@ impl Runs {
             update.value(Column::ErrorMessage, message.as_str());
         }
         let details = outcome.details.clone();
-        match self.update(id, scope, update, details, columns).await? {
+        let updated = self.update(id, scope, update, details, columns).await;
+        match updated.map_err(|error| error.naming("errorMessage"))? {
             Update::Applied(run) => {
                 debug!(%run, "ended");
                 Ok(WriteResult::written(run))
@@ -258,7 +259,8 @@ impl Runs {
         if let Some(reason) = &cancel.reason {
             update.value(Column::ErrorMessage, reason.as_str());
         }
-        let mut runs = self.store.update_runs(ids, update).await?;
+        let runs = self.store.update_runs(ids, update).await;
+        let mut runs = runs.map_err(|error| Error::from(error).naming("reason"))?;
         self.changes.notify();
         runs.sort_by_key(|run| (run.started_at, run.id));
         for run in &runs {

@@ -148,7 +148,7 @@ async fn a_role_that_does_not_own_the_tables_is_rejected_on_postgres() {
         "the table sync_history.sync_history belongs to postgres, and only its owner can add columns and triggers: \
          run `sync-history migrate` as postgres, or GRANT postgres TO stranger",
         "the table sync_history.sync_event belongs to postgres",
-        "the role stranger may not read user.user",
+        "the role stranger lacks a privilege on user.user: GRANT SELECT ON \"user\".\"user\" TO stranger",
     ] {
         assert!(message.contains(expected), "{message}");
     }
@@ -170,6 +170,12 @@ async fn privileges_on_schemas_are_checked_on_postgres() {
         (
             "CREATE SCHEMA sync_history; GRANT USAGE ON SCHEMA sync_history TO newcomer; REVOKE CREATE ON DATABASE",
             "the role newcomer may not create tables in the schema \"sync_history\": GRANT CREATE ON SCHEMA",
+        ),
+        (
+            "CREATE SCHEMA \"user\"; CREATE TABLE \"user\".\"user\" (id uuid PRIMARY KEY, email text, full_name text);
+            GRANT USAGE ON SCHEMA \"user\" TO newcomer; GRANT SELECT ON \"user\".\"user\" TO newcomer;
+            REVOKE CREATE ON DATABASE",
+            "the role newcomer lacks a privilege on user.user: GRANT REFERENCES ON \"user\".\"user\" TO newcomer",
         ),
     ] {
         let url = cluster.empty_database().await;

@@ -27,7 +27,7 @@ const ON_POSTGRES: &[Case] = &[
         "ALTER TABLE sync_history.sync_history ALTER COLUMN error_message TYPE varchar(10)",
         COMPLETE,
         |run| json!({"runId": run, "status": "FAILED", "errorMessage": "more than ten characters"}),
-        "character varying(10)",
+        "errorMessage is too long: value too long for type character varying(10)",
     ),
     (
         "CREATE FUNCTION rest() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not on Sundays''; END';
@@ -81,10 +81,6 @@ async fn a_value_that_the_database_rejects_is_bad_input(database: DatabaseKind) 
         let error = server.error(mutation, json!({"input": input(&run)})).await;
         assert_eq!(code(&error), "BAD_INPUT", "{rule}: {error}");
         let message = error["message"].as_str().unwrap();
-        assert!(
-            message.starts_with("the database rejects a value: "),
-            "{message}"
-        );
         assert!(message.contains(expected), "{message}");
     }
 }

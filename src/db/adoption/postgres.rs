@@ -107,7 +107,10 @@ fn schema_problem(row: &QueryResult) -> Result<Option<String>, DbErr> {
 const TABLES: &str = "SELECT n.nspname || '.' || c.relname AS name, c.relkind = 'r' AS is_table,
         quote_ident(pg_get_userbyid(c.relowner)) AS owner, quote_ident(current_user) AS role,
         pg_has_role(c.relowner, 'USAGE') AS is_owner,
-        has_any_column_privilege(c.oid, 'SELECT') AS is_readable
+        has_any_column_privilege(c.oid, 'SELECT') AS is_readable,
+        has_any_column_privilege(c.oid, 'REFERENCES') OR EXISTS (
+            SELECT 1 FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace
+            WHERE rn.nspname = 'sync_history' AND r.relname = 'sync_history') AS is_referable
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'sync_history'
             AND c.relname IN ('sync_history', 'sync_event', 'sync_change', 'sync_feed', 'sync_moment', 'sync_key')
@@ -118,11 +121,17 @@ fn table_problem(row: &QueryResult, is_new: bool) -> Result<Option<String>, DbEr
     let text = |column| row.try_get::<String>("", column);
     let is = |column| row.try_get::<bool>("", column);
     let (name, owner, role) = (text("name")?, text("owner")?, text("role")?);
-    // Users are only read.
+    // Users are only read, and referred to by runs.
     if name == USERS {
-        let grant = format!("GRANT SELECT ON {} TO {role}", quoted(&name));
-        let problem = format!("the role {role} may not read {name}: {grant}");
-        return Ok((!is("is_readable")?).then_some(problem));
+        let missing = match (is("is_readable")?, is("is_referable")?) {
+            (false, _) => "SELECT",
+            (true, false) => "REFERENCES",
+            (true, true) => return Ok(None),
+        };
+        return Ok(Some(format!(
+            "the role {role} lacks a privilege on {name}: GRANT {missing} ON {} TO {role}",
+            quoted(&name)
+        )));
     }
     let is_adopted = name == RUNS || name == EVENTS;
     Ok(if is_new && !is_adopted {
