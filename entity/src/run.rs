@@ -53,6 +53,9 @@ pub struct Model {
     /// The stored values that the fields above cannot represent: those fields hold the nearest value.
     #[sea_orm(ignore)]
     pub unreadable: Vec<UnreadableValue>,
+    /// Whether there is no such run: see [`Model::missing`].
+    #[sea_orm(ignore)]
+    pub is_missing: bool,
 }
 
 impl Model {
@@ -84,7 +87,35 @@ impl Model {
             records_expected: columns.optional_integer("records_expected")?,
             creation_digest: columns.optional_uuid("creation_digest")?,
             unreadable: columns.take_unreadable(),
+            is_missing: false,
         })
+    }
+
+    /// Returns what stands for a run that does not exist, but that an event refers to. Another program that does not
+    /// enforce foreign keys on SQLite may have deleted it.
+    #[must_use]
+    pub fn missing(id: Uuid, started_at: DateTimeUtc) -> Self {
+        Self {
+            id,
+            entity_type: String::new(),
+            source: String::new(),
+            status: String::new(),
+            started_at,
+            completed_at: None,
+            records_processed: 0,
+            records_created: 0,
+            records_updated: 0,
+            records_failed: 0,
+            triggered_by_id: None,
+            error_message: None,
+            details: Details::Null,
+            version: 0,
+            updated_at: None,
+            records_expected: None,
+            creation_digest: None,
+            unreadable: Vec::new(),
+            is_missing: true,
+        }
     }
 
     /// Returns the entity type.

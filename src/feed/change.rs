@@ -132,24 +132,9 @@ fn run_after(row: &change::Model, run: Run) -> Arc<Run> {
 /// Returns a deleted run, whose values are to be set.
 fn deleted_run(row: &change::Model) -> Run {
     Run {
-        id: row.run_id,
-        entity_type: String::new(),
-        source: String::new(),
-        status: String::new(),
-        started_at: row.changed_at,
-        completed_at: None,
-        records_processed: 0,
-        records_created: 0,
-        records_updated: 0,
-        records_failed: 0,
-        triggered_by_id: None,
-        error_message: None,
         details: Details::NotLoaded,
         version: row.version,
-        updated_at: None,
-        records_expected: None,
-        creation_digest: None,
-        unreadable: Vec::new(),
+        ..Run::missing(row.run_id, row.changed_at)
     }
 }
 

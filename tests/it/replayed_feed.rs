@@ -153,7 +153,12 @@ impl Writer<'_> {
                 let input = json!({"runId": run, "reason": message});
                 self.server.execute(cancel, json!({"input": input})).await;
             }
-            5 => self.update(run, "status = 'running'").await,
+            5 if number % 16 < 8 => self.update(run, "status = 'running'").await,
+            5 => {
+                let time = TIMES[number % 3];
+                let set = format!("source = 'file', entity_type = 'order', started_at = '{time}'");
+                self.update(run, &set).await;
+            }
             6 => {
                 let set = format!(
                     "error_message = '{message}', records_processed = {}",

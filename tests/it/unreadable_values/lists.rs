@@ -122,3 +122,34 @@ async fn texts_are_searched_beside_bytes_that_are_not_utf8_on_sqlite() {
         );
     }
 }
+
+/// Foreign keys are not enforced on SQLite unless a program asks for it.
+#[tokio::test]
+async fn events_of_a_run_that_does_not_exist_are_listed_on_sqlite() {
+    let server = TestServer::start(Sqlite).await;
+    let (deleted, other) = (
+        server.create_stock_run().await,
+        server.create_stock_run().await,
+    );
+    for run in [&deleted, &other] {
+        server
+            .add_events(run, json!([{"eventType": "a", "message": "b"}]))
+            .await;
+    }
+    let sql = format!(
+        "{} DELETE FROM sync_history WHERE id = {}",
+        ignore_foreign_keys(&server),
+        server.id_literal(&deleted)
+    );
+    server.execute_sql(&sql).await;
+    let list =
+        "{ syncEvents { nodes { run { id status errorMessage events { nodes { message } } } } } }";
+    let events = json!({"nodes": [{"message": "b"}]});
+    assert_eq!(
+        server.data(list, json!({})).await["syncEvents"]["nodes"],
+        json!([
+            {"run": {"id": other, "status": "PENDING", "errorMessage": null, "events": events}},
+            {"run": {"id": deleted, "status": "UNKNOWN", "errorMessage": "The run does not exist.", "events": events}},
+        ])
+    );
+}

@@ -12,7 +12,7 @@ use crate::{
             scalars::{DateTime, Json},
         },
     },
-    runs::Error,
+    runs::{Error, Run},
 };
 
 /// Something that happened during a run.
@@ -98,11 +98,13 @@ impl SyncEvent {
         Ok(details.map(Json::stored))
     }
 
-    /// The run that the event belongs to.
+    /// The run that the event belongs to. If it has been deleted, its type, source and status are UNKNOWN, and its
+    /// `errorMessage` says so.
     async fn run(&self, ctx: &Context<'_>) -> Result<Fast<SyncRun>> {
         let id = self.0.sync_id;
         let run = ctx.loaders().run(id).await?;
-        let run = run.ok_or(Error::NotFound { what: "run", id })?;
+        // A run that has been deleted must not fail the list of events.
+        let run = run.unwrap_or_else(|| Run::missing(id, self.0.timestamp));
         Ok(Fast(run.into()))
     }
 }

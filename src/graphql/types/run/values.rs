@@ -57,6 +57,9 @@ pub(super) fn error_message(run: &Run) -> Option<String> {
 }
 
 fn unreadable_values(run: &Run) -> Option<String> {
+    if run.is_missing {
+        return Some("The run does not exist.".to_owned());
+    }
     let enums = [
         run.status().err(),
         run.source().err(),
