@@ -199,8 +199,7 @@ function change(run, changes) {
 }
 
 function end(run, { status, counts, errorMessage, details }, completedAt) {
-  const isAhead = typeof run.startedAt === 'string' && run.startedAt > NOW
-  const endedAt = completedAt ?? (isAhead ? run.startedAt : currentTime())
+  const endedAt = completedAt ?? currentTime()
   const isKnown = typeof endedAt === 'string' && typeof run.startedAt === 'string'
   const changes = {
     status,
@@ -282,14 +281,16 @@ function text(value) {
   })
 }
 
-function validateCreation({ entityType, source, status, recordsExpected, details }) {
+function validateCreation({ entityType, source, status, startedAt, recordsExpected, details }) {
   if (entityType === 'UNKNOWN' || source === 'UNKNOWN') throw new InputError('UNKNOWN is not valid')
   if (status !== 'PENDING' && status !== 'RUNNING') throw new InputError('a run is created open')
+  validateTime(startedAt)
   validateCount(recordsExpected)
   validateDetails(details)
 }
 
-function validateReport({ counts, recordsExpected, details }) {
+function validateReport({ counts, completedAt, recordsExpected, details }) {
+  validateTime(completedAt)
   COUNTS.forEach(name => validateCount(counts?.[name]))
   validateCount(recordsExpected)
   validateDetails(details)
@@ -298,6 +299,7 @@ function validateReport({ counts, recordsExpected, details }) {
 function validateEvent({ id, eventType, message, timestamp, details }, now) {
   const length = [...eventType].length
   if (length === 0 || length > MAX_EVENT_TYPE) throw new InputError('the event type is too long or empty')
+  validateTime(timestamp)
   validateText(eventType)
   validateText(message)
   validateDetails(details)
@@ -308,6 +310,10 @@ function validateEvent({ id, eventType, message, timestamp, details }, now) {
 
 function validateCount(count) {
   if (count != null && count < 0) throw new InputError('a count is negative')
+}
+
+function validateTime(time) {
+  if (time != null && time > NOW) throw new InputError('the time is far in the future')
 }
 
 function validateText(value) {
