@@ -66,7 +66,7 @@ export class Objects {
       items: sortRuns(this.snapshot.runs.values(), field, direction),
       includes: runFilter(filter),
       cursorOf: run => cursors.get(run.id),
-      node: run => this.run(run.id),
+      node: run => this.runObject(run),
     })
   }
 
@@ -78,7 +78,7 @@ export class Objects {
       items: sortEvents(this.snapshot.events.values(), run ? 'ASC' : 'DESC'),
       includes: event => (!run || event.runId === run.id) && includes(event),
       cursorOf: event => event.cursor,
-      node: event => this.event(event.id),
+      node: event => this.eventObject(event),
     })
   }
 }

@@ -44,7 +44,11 @@ function stateDifference(snapshot, id, stored) {
 function store(snapshot, id, stored) {
   const { creation } = snapshot.runs.get(id) ?? {}
   snapshot.runs.delete(id)
-  for (const [key, event] of snapshot.events) if (event.runId === id) snapshot.events.delete(key)
+  // The others keep their place: events of the same time are listed in this order.
+  const ids = new Set(stored?.events.map(event => event.id))
+  for (const [key, event] of snapshot.events) {
+    if (event.runId === id && !ids.has(key)) snapshot.events.delete(key)
+  }
   if (!stored) return
   snapshot.runs.set(id, { ...stored.run, creation })
   for (const event of stored.events) snapshot.events.set(event.id, event)
