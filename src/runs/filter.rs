@@ -4,16 +4,19 @@
 //! therefore implements both, side by side, and a test compares them. Both use two-valued logic: a
 //! comparison with a value that a run does not have is false, and its negation is true.
 
+use std::cell::OnceCell;
+
 use chrono::{DateTime, Utc};
 use entity::{SyncEntityType, SyncSource, SyncStatus, run::Column};
-use regex::Regex;
 use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use strum::VariantArray;
 use uuid::Uuid;
 
-use super::{Run, duration_micros, ended_at};
-use crate::store::{Store, text_pattern};
+use super::{Run, duration_micros, ended_at, text_match::FoldedText};
+use crate::store::Store;
+
+pub use super::text_match::TextMatch;
 
 /// A range of values. The lower bound is inclusive; the field says whether the upper bound is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,13 +34,6 @@ pub struct EnumFilter<T> {
     pub known: Vec<T>,
     /// Whether to match also a stored text that is no value of the enum.
     pub unknown: bool,
-}
-
-/// Matches texts that contain a given text, ignoring case.
-#[derive(Clone, Debug)]
-pub struct TextMatch {
-    text: String,
-    pattern: Regex,
 }
 
 /// A filter of runs. A run matches if it matches every field that is set.
@@ -69,17 +65,6 @@ pub struct RunFilter {
     pub any_of: Option<Vec<RunFilter>>,
     /// The run does not match this filter.
     pub not: Option<Box<RunFilter>>,
-}
-
-impl TextMatch {
-    /// Matches texts that contain `text`.
-    ///
-    /// # Errors
-    /// Returns an error if `text` is too long for a regular expression.
-    pub fn new(text: String) -> Result<Self, regex::Error> {
-        let pattern = Regex::new(&text_pattern(&text))?;
-        Ok(Self { text, pattern })
-    }
 }
 
 impl<T: AsRef<str> + VariantArray> EnumFilter<T> {
@@ -119,7 +104,7 @@ impl RunFilter {
             let column = Expr::col(Column::ErrorMessage);
             // Redundant, but it makes the partial index on runs with a message applicable.
             all = all.add(Column::ErrorMessage.is_not_null());
-            all = all.add(store.contains_text(column, &part.text));
+            all = all.add(store.contains_text(column, part.text()));
         }
         if let Some(filters) = &self.any_of {
             let any = filters
@@ -183,24 +168,24 @@ impl RunFilter {
     /// Returns whether `run` matches.
     #[must_use]
     pub fn matches(&self, run: &Run) -> bool {
-        self.evaluate(run, None)
+        self.evaluate(&Subject::new(run), None)
     }
 
     /// Returns whether `run`, whose texts are not known, matches with some text.
     #[must_use]
     pub fn may_match(&self, run: &Run) -> bool {
-        self.evaluate(run, Some(true))
+        self.evaluate(&Subject::new(run), Some(true))
     }
 
     /// Evaluates the filter. Conditions on texts evaluate to `assumed` if it is given, and to its negation within `not`.
-    fn evaluate(&self, run: &Run, assumed: Option<bool>) -> bool {
+    fn evaluate(&self, subject: &Subject<'_>, assumed: Option<bool>) -> bool {
+        let run = subject.run;
         let ids = |ids: &Option<Vec<Uuid>>, id: Option<Uuid>| {
             ids.as_ref()
                 .is_none_or(|ids| ids.iter().any(|one| Some(*one) == id))
         };
         let part = |part: &TextMatch| {
-            let message = run.error_message.as_deref();
-            assumed.unwrap_or_else(|| message.is_some_and(|text| part.pattern.is_match(text)))
+            assumed.unwrap_or_else(|| subject.message().is_some_and(|text| part.matches(text)))
         };
         ids(&self.id, Some(run.id))
             && ids(&self.triggered_by_id, run.triggered_by_id)
@@ -229,11 +214,30 @@ impl RunFilter {
             && self
                 .any_of
                 .as_ref()
-                .is_none_or(|any| any.iter().any(|one| one.evaluate(run, assumed)))
+                .is_none_or(|any| any.iter().any(|one| one.evaluate(subject, assumed)))
             && self
                 .not
                 .as_ref()
-                .is_none_or(|not| !not.evaluate(run, assumed.map(|assumed| !assumed)))
+                .is_none_or(|not| !not.evaluate(subject, assumed.map(|assumed| !assumed)))
+    }
+}
+
+/// A run that is compared with a filter.
+struct Subject<'a> {
+    run: &'a Run,
+    /// Its error message, folded at most once for all texts to search for.
+    message: OnceCell<Option<FoldedText>>,
+}
+
+impl<'a> Subject<'a> {
+    fn new(run: &'a Run) -> Self {
+        let message = OnceCell::new();
+        Self { run, message }
+    }
+
+    fn message(&self) -> Option<&FoldedText> {
+        let fold = || self.run.error_message.as_deref().map(FoldedText::new);
+        self.message.get_or_init(fold).as_ref()
     }
 }
 

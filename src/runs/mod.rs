@@ -13,6 +13,7 @@ mod index_support;
 mod list;
 mod load;
 pub mod status;
+mod text_match;
 mod write;
 mod write_scope;
 

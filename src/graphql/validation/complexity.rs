@@ -26,6 +26,8 @@ pub(super) struct Complexity {
     pub(super) cost: u64,
     /// Values in arguments. The value of a variable counts at each use.
     pub(super) values: usize,
+    /// Characters of the texts to search for, in all filters.
+    pub(super) search_chars: usize,
 }
 
 /// Returns the complexity of a normalised operation with these variables. The cost of more than `max_values` values
@@ -42,11 +44,13 @@ pub(super) fn complexity(
         pages,
         max_values,
         values: 0,
+        search_chars: 0,
     };
     let cost = visitor.selection(&operation.selection_set).once;
     Complexity {
         cost,
         values: visitor.values,
+        search_chars: visitor.search_chars,
     }
 }
 
@@ -65,6 +69,7 @@ struct Visitor<'a> {
     pages: PageLimits,
     max_values: usize,
     values: usize,
+    search_chars: usize,
 }
 
 impl<'a> Visitor<'a> {
@@ -192,12 +197,17 @@ impl<'a> Visitor<'a> {
         cost
     }
 
-    fn filter_cost(&self, filter: ValueRef<'a>, parent: &str) -> u64 {
-        let fields = filter.fields(self.variables).into_iter();
-        let costs = fields.map(|(name, value)| {
-            field_costs::filter_cost(parent, name) + self.filter_cost(value, parent)
-        });
-        costs.fold(0, u64::saturating_add)
+    fn filter_cost(&mut self, filter: ValueRef<'a>, parent: &str) -> u64 {
+        let mut cost = 0_u64;
+        for (name, value) in filter.fields(self.variables) {
+            let chars = field_costs::is_search(name).then(|| value.chars());
+            let chars = chars.unwrap_or_default();
+            self.search_chars = self.search_chars.saturating_add(chars);
+            cost = cost
+                .saturating_add(field_costs::filter_cost(parent, name, chars))
+                .saturating_add(self.filter_cost(value, parent));
+        }
+        cost
     }
 
     fn argument(&self, field: &'a Field, name: &str) -> Option<ValueRef<'a>> {

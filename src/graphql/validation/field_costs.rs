@@ -18,6 +18,9 @@ const COUNTED_ROWS_PER_FIELD: u64 = 50;
 /// Counted rows that contribute to the cost of a count; larger tables are not expected.
 const MAX_COUNTED_ROWS: i64 = 1_000_000;
 
+/// Cost of a character of a text to search for, which the database compiles to a regular expression.
+const SEARCH_CHAR: u64 = 6;
+
 /// Returns the cost of a field of the type `parent`.
 pub(super) fn field_cost(parent: &str, field: &str) -> FieldCost {
     let listed = match parent {
@@ -62,12 +65,21 @@ pub(super) fn count_cost(up_to: i64) -> u64 {
     up_to.clamp(0, MAX_COUNTED_ROWS).unsigned_abs() / COUNTED_ROWS_PER_FIELD
 }
 
-/// Returns the cost of an input field of the filter of a field of the type `parent`.
-pub(super) fn filter_cost(parent: &str, input_field: &str) -> u64 {
-    match (parent, input_field) {
+/// Returns whether an input field of a filter holds a text to search for.
+pub(super) fn is_search(input_field: &str) -> bool {
+    matches!(input_field, "errorContains" | "messageContains")
+}
+
+/// Returns the cost of an input field of the filter of a field of the type `parent`, which holds this many characters to
+/// search for.
+pub(super) fn filter_cost(parent: &str, input_field: &str, search_chars: usize) -> u64 {
+    let base = match (parent, input_field) {
         // Scans the messages of one run's events; the next entry scans those of all.
         ("SyncRun", "messageContains") => 400,
-        (_, "errorContains" | "messageContains") => 1000,
+        (_, field) if is_search(field) => 1000,
         _ => 10,
-    }
+    };
+    (search_chars as u64)
+        .saturating_mul(SEARCH_CHAR)
+        .saturating_add(base)
 }

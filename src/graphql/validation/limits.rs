@@ -42,6 +42,8 @@ pub struct DocumentLimits {
     /// Values in arguments. The value of a variable counts at each use, and every 64 bytes of a string
     /// count as another value.
     pub values: usize,
+    /// Characters of the texts to search for, in all filters of an operation.
+    pub search_chars: usize,
     /// Cost of an operation in resolved fields, of about 0.6 µs each.
     pub cost: u32,
 }
@@ -64,6 +66,7 @@ impl Default for DocumentLimits {
             arguments: 20,
             object_fields: 200,
             values: 100_000,
+            search_chars: 2000,
             cost: 50_000,
         }
     }

@@ -167,9 +167,14 @@ impl Validator {
     ) -> Result<u32, ServerError> {
         let limits = &self.document_limits;
         let operation = &document.operation;
-        let Complexity { cost, values } =
-            complexity(operation, variables, self.page_limits, limits.values);
+        let Complexity {
+            cost,
+            values,
+            search_chars,
+        } = complexity(operation, variables, self.page_limits, limits.values);
         check_limit(limits.values, values, "values in arguments", None)?;
+        let what = "characters to search for";
+        check_limit(limits.search_chars, search_chars, what, None)?;
         let count = usize::try_from(cost).unwrap_or(usize::MAX);
         let what = "fields to resolve, or equivalent work";
         check_limit(limits.cost as usize, count, what, None)?;

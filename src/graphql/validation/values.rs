@@ -112,6 +112,15 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// Returns the number of characters of a string.
+    pub(super) fn chars(self) -> usize {
+        match self {
+            Self::Literal(Literal::String(text)) => text.chars().count(),
+            Self::Value(Value::String(text)) => text.chars().count(),
+            _ => 0,
+        }
+    }
+
     /// Returns the length of a list. Input coercion accepts a single value as a list of one.
     pub(super) fn length(self) -> usize {
         match self {

@@ -112,6 +112,5 @@ fn values<W: FromStr, V: AsRef<str>>(
 }
 
 fn text_match(name: &str, text: String) -> Result<TextMatch> {
-    let text = validate_search_text(name, text)?;
-    TextMatch::new(text).map_err(|error| Error::BadInput(format!("{name}: {error}")))
+    validate_search_text(name, text).map(TextMatch::new)
 }
