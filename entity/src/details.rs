@@ -39,6 +39,9 @@ pub enum Details {
     },
 }
 
+/// Bytes of details that are read. This server stores less; other writers may store any number.
+const MAX_BYTES: usize = 1024 * 1024;
+
 /// The details of a row were used although the row was read without them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the row was read without its details")]
@@ -83,6 +86,12 @@ impl Details {
     /// Parses a stored text.
     #[must_use]
     pub fn parse(text: &[u8]) -> Self {
+        if text.len() > MAX_BYTES {
+            return Self::Unreadable {
+                text: String::from_utf8_lossy(text).into_owned(),
+                reason: format!("they have {} bytes, more than {MAX_BYTES}", text.len()),
+            };
+        }
         match valid_json::validate(text) {
             Ok("null") => Self::Null,
             Ok(text) => Self::Json(on_one_line(text).into_owned()),

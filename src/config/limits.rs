@@ -4,7 +4,13 @@ use std::{num::NonZeroU32, time::Duration};
 
 use clap::Args;
 
-use crate::{db::StatementTimeouts, feed, graphql, http::HttpLimits, runs};
+use crate::{
+    db::StatementTimeouts,
+    feed,
+    graphql::{self, ResponseLimits},
+    http::HttpLimits,
+    runs,
+};
 
 /// The limits of each component.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +80,14 @@ pub struct LimitArgs {
     /// Maximum size of a request body or WebSocket message, in bytes
     #[arg(long, global = true, env = "SYNC_HISTORY_MAX_BODY", default_value_t = 1024 * 1024)]
     max_body: usize,
+    /// Maximum size of a response, in bytes
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_MAX_RESPONSE",
+        default_value_t = 16 * 1024 * 1024
+    )]
+    max_response: usize,
     /// Time limit of a query or mutation
     #[arg(long, global = true, env = "SYNC_HISTORY_OPERATION_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
     operation_timeout: Duration,
@@ -140,6 +154,7 @@ impl LimitArgs {
         documents.root_fields = self.max_root_fields;
         documents.tokens = self.max_tokens;
         documents.directives = self.max_directives;
+        limits.graphql.responses = ResponseLimits::new(self.max_response);
         limits.graphql.operation_time = self.operation_timeout;
         limits.graphql.introspection = !self.no_introspection;
         limits.graphql.suggestions = !self.no_suggestions;

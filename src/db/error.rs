@@ -66,6 +66,8 @@ pub enum Failure {
     Schema,
     /// The database is unreachable, full, read-only or damaged. A later retry may succeed.
     Unavailable,
+    /// The rows of a result have too many bytes. Fewer rows may be read.
+    ResultTooLarge,
     /// Any other error: a defect of this server.
     Other,
 }
@@ -77,6 +79,9 @@ pub fn classify(error: &DbErr) -> Failure {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Failure::Unavailable,
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             classify_sqlx(error)
+        }
+        DbErr::Query(RuntimeErr::Internal(message)) if message.starts_with(TOO_LARGE) => {
+            Failure::ResultTooLarge
         }
         _ => Failure::Other,
     }
@@ -117,6 +122,14 @@ fn is_missing_in_sqlite(message: &str) -> bool {
     message.starts_with("no such table: ")
         || message.starts_with("no such column: ")
         || message.contains(" has no column named ")
+}
+
+/// Prefix of the error of a result whose rows have too many bytes.
+const TOO_LARGE: &str = "the rows to read have more than";
+
+/// Returns the error of a result whose rows have more bytes than this.
+pub(super) fn result_too_large(max: usize) -> DbErr {
+    DbErr::Query(RuntimeErr::Internal(format!("{TOO_LARGE} {max} bytes")))
 }
 
 /// Classifies an error code: PostgreSQL's have five characters, SQLite's are shorter numbers.

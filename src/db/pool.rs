@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::{Stream, TryStreamExt};
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
     RuntimeErr, Statement,
@@ -18,15 +19,15 @@ use sea_orm::{
     metric,
     sea_query::Values,
     sqlx::{
-        self, AssertSqlSafe, Database, Executor, IntoArguments, Pool, Postgres, Sqlite,
-        pool::PoolConnection,
+        self, AssertSqlSafe, Database, Decode, Executor, IntoArguments, Pool, Postgres, Row,
+        Sqlite, TypeInfo, ValueRef, pool::PoolConnection, postgres::PgRow, sqlite::SqliteRow,
     },
 };
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Semaphore;
 
 use super::{
-    error::{Failure, classify},
+    error::{Failure, classify, result_too_large},
     write_monitor::WriteMonitor,
 };
 
@@ -34,6 +35,9 @@ use super::{
 const MAX_IDLE: Duration = Duration::from_secs(5);
 /// Connections are checked at least this often.
 const MAX_HOLD: Duration = Duration::from_mins(1);
+
+/// Bytes of the rows of one statement, if there are several. Texts of other writers may be of any length.
+const MAX_RESULT_BYTES: usize = 64 * 1024 * 1024;
 
 type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
 
@@ -135,6 +139,7 @@ impl<DB: Database> PinnedConnections<DB> {
 impl<DB: Database> PinnedConnections<DB>
 where
     SqlxValues: IntoArguments<DB>,
+    DB::Row: RowBytes,
     QueryResult: From<DB::Row>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
@@ -150,27 +155,83 @@ where
         let values = statement.values.unwrap_or(Values(Vec::new()));
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values));
         let started = Instant::now();
-        let result = query.fetch_all(&mut *acquired.connection).await;
+        let result = fetch(query.fetch(&mut *acquired.connection)).await;
         if let Some((observer, statement)) = &observation {
             observer(&metric::Info {
                 elapsed: started.elapsed(),
                 statement,
-                failed: result.is_err(),
+                failed: !matches!(result, Ok(Some(_))),
             });
         }
-        let result = result.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))));
-        match &result {
-            Ok(_) => self.keep(acquired),
-            Err(error) => match classify(error) {
-                // The others are probably affected too.
-                Failure::Unavailable => self.release_all(),
-                // The statements that they have prepared may be of no use any more.
-                Failure::Schema => self.close_all(acquired),
-                // An error that the database reports does not harm the connection.
-                _ => self.keep(acquired),
-            },
+        match result {
+            Ok(Some(rows)) => {
+                self.keep(acquired);
+                Ok(rows)
+            }
+            Ok(None) => {
+                // Closed, since it would have to receive the rest first.
+                drop(acquired.connection.detach());
+                Err(result_too_large(MAX_RESULT_BYTES))
+            }
+            Err(error) => {
+                let error = DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
+                match classify(&error) {
+                    // The others are probably affected too.
+                    Failure::Unavailable => self.release_all(),
+                    // The statements that they have prepared may be of no use any more.
+                    Failure::Schema => self.close_all(acquired),
+                    // An error that the database reports does not harm the connection.
+                    _ => self.keep(acquired),
+                }
+                Err(error)
+            }
         }
-        Ok(result?.into_iter().map(QueryResult::from).collect())
+    }
+}
+
+/// Collects the rows of a result; returns `None` if they have more than [`MAX_RESULT_BYTES`].
+async fn fetch<R>(
+    mut rows: impl Stream<Item = Result<R, sqlx::Error>> + Unpin,
+) -> Result<Option<Vec<QueryResult>>, sqlx::Error>
+where
+    R: RowBytes,
+    QueryResult: From<R>,
+{
+    let mut found = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.try_next().await? {
+        bytes += row.bytes();
+        if bytes > MAX_RESULT_BYTES && !found.is_empty() {
+            return Ok(None);
+        }
+        found.push(QueryResult::from(row));
+    }
+    Ok(Some(found))
+}
+
+/// A row whose size is known.
+trait RowBytes {
+    /// Returns the bytes of the row's texts and other values of variable length.
+    fn bytes(&self) -> usize;
+}
+
+impl RowBytes for PgRow {
+    fn bytes(&self) -> usize {
+        let values = (0..self.len()).filter_map(|index| self.try_get_raw(index).ok());
+        values
+            .map(|value| value.as_bytes().map_or(0, <[u8]>::len))
+            .sum()
+    }
+}
+
+impl RowBytes for SqliteRow {
+    fn bytes(&self) -> usize {
+        let values = (0..self.len()).filter_map(|index| {
+            let value = self.try_get_raw(index).ok()?;
+            let is_long = matches!(value.type_info().name(), "TEXT" | "BLOB");
+            is_long.then(|| <&[u8] as Decode<Sqlite>>::decode(value).map_or(0, <[u8]>::len))
+        });
+        values.sum()
     }
 }
 

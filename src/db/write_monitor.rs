@@ -51,6 +51,7 @@ impl WriteMonitor {
             | Failure::Duplicate
             | Failure::Data
             | Failure::TooLong
+            | Failure::ResultTooLarge
             | Failure::Denied
             | Failure::Schema
             | Failure::Other => false,

@@ -34,8 +34,8 @@ impl NewEvent {
             )));
         }
         validate_instant("timestamp", self.timestamp, now)?;
-        validate_text("eventType", &self.event_type)?;
-        validate_text("message", &self.message)?;
+        validate_text("eventType", &self.event_type, limits)?;
+        validate_text("message", &self.message, limits)?;
         validate_details(self.details.as_ref(), limits)
     }
 }

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     db::{
         Database,
+        error::{Failure, classify},
         keyset::{PageRequest, Position},
     },
     events::Event,
@@ -164,8 +165,23 @@ impl ChangeLog {
         is_retained.then_some(()).ok_or(Error::CursorExpired)
     }
 
-    /// Returns up to `limit` changes after `cursor` in its interval.
-    pub(super) async fn changes(&self, cursor: &FeedCursor, limit: u32) -> Result<Changes, DbErr> {
+    /// Returns up to `limit` changes after `cursor` in its interval; fewer if their rows are large.
+    pub(super) async fn changes(
+        &self,
+        cursor: &FeedCursor,
+        mut limit: u32,
+    ) -> Result<Changes, DbErr> {
+        loop {
+            match self.read_changes(cursor, limit).await {
+                Err(error) if limit > 1 && classify(&error) == Failure::ResultTooLarge => {
+                    limit /= 2;
+                }
+                read => return read,
+            }
+        }
+    }
+
+    async fn read_changes(&self, cursor: &FeedCursor, limit: u32) -> Result<Changes, DbErr> {
         let select = change::Entity::find();
         let (rows, next) = self.read(FeedTable::Changes, select, cursor, limit).await?;
         let rows = rows.iter().map(change::Model::from_row);
@@ -183,8 +199,24 @@ impl ChangeLog {
         })
     }
 
-    /// Returns up to `limit` events after `cursor` in its interval: of one run, or of all runs.
+    /// Returns up to `limit` events after `cursor` in its interval: of one run, or of all runs; fewer if they are large.
     pub(super) async fn events(
+        &self,
+        cursor: &FeedCursor,
+        run_id: Option<Uuid>,
+        mut limit: u32,
+    ) -> Result<Events, DbErr> {
+        loop {
+            match self.read_events(cursor, run_id, limit).await {
+                Err(error) if limit > 1 && classify(&error) == Failure::ResultTooLarge => {
+                    limit /= 2;
+                }
+                read => return read,
+            }
+        }
+    }
+
+    async fn read_events(
         &self,
         cursor: &FeedCursor,
         run_id: Option<Uuid>,

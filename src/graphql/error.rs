@@ -47,7 +47,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    fn value(self) -> Value {
+    pub(super) fn value(self) -> Value {
         async_graphql::resolver_utils::enum_value(self)
     }
 }
@@ -62,7 +62,7 @@ impl From<&Error> for ErrorCode {
             Error::IdConflict { .. } => Self::IdConflict,
             Error::AlreadyFinished(_) => Self::AlreadyFinished,
             Error::SourceNotAllowed { .. } => Self::Forbidden,
-            Error::TooMuchToRead(_) => Self::QueryTooComplex,
+            Error::TooMuchToRead(_) | Error::RowsTooLarge(_) => Self::QueryTooComplex,
             Error::Unavailable(_)
             | Error::DatabaseFile(_)
             | Error::Denied(_)

@@ -17,7 +17,7 @@ use super::{
     loaders::Loaders,
     lossy_numbers::LossyNumbers,
     request::PreparedRequest,
-    response::panicked,
+    response::{ResponseBudget, ResponseBytes, panicked, was_executed, write, write_errors},
     schema::{self, AppSchema},
     spawn_on_drop::SpawnOnDrop,
     validation::{IntrospectionResults, Step, Validated, Validator},
@@ -38,6 +38,7 @@ pub struct Executor {
     schema: AppSchema,
     live: Arc<LiveSubscriptions>,
     validator: Arc<Validator>,
+    responses: Arc<ResponseBytes>,
     operation_timeout: Duration,
     /// Whether error messages suggest similar names.
     suggestions: bool,
@@ -53,6 +54,7 @@ impl Executor {
             schema: schema::build(runs, feed, loaders, &limits),
             live: Arc::new(live),
             validator: Arc::new(Validator::new(&limits)),
+            responses: ResponseBytes::new(limits.responses),
             operation_timeout: limits.operation_time,
             suggestions: limits.suggestions,
         }
@@ -89,11 +91,15 @@ impl Executor {
     }
 
     /// Executes a query or mutation, and logs server errors under `request_id`.
-    ///
-    /// Parts of the response are serialised already: only [`write`](super::write) can serialise it.
-    pub async fn execute(&self, prepared: PreparedRequest, request_id: &str) -> Response {
+    pub async fn execute(&self, prepared: PreparedRequest, request_id: &str) -> ExecutedRequest {
         let is_mutation = prepared.operation == OperationType::Mutation;
-        let execution = execute(self.schema.clone(), prepared, request_id.to_owned());
+        let budget = self.responses.budget(&prepared.principal.id, is_mutation);
+        let execution = execute(
+            self.schema.clone(),
+            prepared,
+            Arc::clone(&budget),
+            request_id.to_owned(),
+        );
         let execution = async {
             if is_mutation {
                 // A mutation runs to completion, even if the client disconnects.
@@ -103,12 +109,13 @@ impl Executor {
             }
         };
         let executed = time::timeout(self.operation_timeout, execution).await;
-        executed.unwrap_or_else(|_| {
+        let response = executed.unwrap_or_else(|_| {
             warn!(request_id, "an operation timed out");
             let timeout = self.operation_timeout;
             let message = format!("the operation took longer than {timeout:?}; request less data");
             error_response(ErrorCode::Unavailable, message)
-        })
+        });
+        ExecutedRequest { response, budget }
     }
 
     /// Starts a subscription: what is committed after this returns is delivered. A client that
@@ -132,6 +139,40 @@ impl Executor {
     }
 }
 
+/// The response to a query or mutation.
+#[derive(Debug)]
+pub struct ExecutedRequest {
+    /// Parts of it are serialised already.
+    response: Response,
+    budget: Arc<ResponseBudget>,
+}
+
+impl ExecutedRequest {
+    /// Returns whether the request was executed, and not rejected before.
+    #[must_use]
+    pub fn was_executed(&self) -> bool {
+        was_executed(&self.response)
+    }
+
+    /// Serialises the response.
+    #[must_use]
+    pub fn write(&self) -> String {
+        write(&self.response)
+    }
+
+    /// Serialises the errors of the response.
+    #[must_use]
+    pub fn write_errors(&self) -> String {
+        write_errors(&self.response)
+    }
+
+    /// Returns the budget of the response, to be held until the response is sent.
+    #[must_use]
+    pub fn into_budget(self) -> Arc<ResponseBudget> {
+        self.budget
+    }
+}
+
 /// Logs a rejected request, and returns the response to it.
 fn reject(errors: Vec<ServerError>, principal: &Principal, request_id: &str) -> Response {
     let first = errors.first().map_or("", |error| error.message.as_str());
@@ -140,13 +181,19 @@ fn reject(errors: Vec<ServerError>, principal: &Principal, request_id: &str) -> 
     sanitize(Response::from_errors(errors), request_id)
 }
 
-async fn execute(schema: AppSchema, prepared: PreparedRequest, request_id: String) -> Response {
+async fn execute(
+    schema: AppSchema,
+    prepared: PreparedRequest,
+    budget: Arc<ResponseBudget>,
+    request_id: String,
+) -> Response {
     let mut response = Response::new(IndexMap::new());
     let mut introspection = Some(prepared.introspection);
     for step in &prepared.document.steps {
         let request = step_request(step, &prepared.variables)
             .data(Arc::clone(&prepared.principal))
             .data(Arc::clone(&prepared.lossy_numbers))
+            .data(Arc::clone(&budget))
             .data(ScanBudget::default());
         // A panic of a resolver is logged, and does not close the connection.
         let execution = AssertUnwindSafe(schema.execute(request)).catch_unwind();

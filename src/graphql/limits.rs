@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{types::pagination::PageLimits, validation::limits::DocumentLimits};
+use super::{
+    response::ResponseLimits, types::pagination::PageLimits, validation::limits::DocumentLimits,
+};
 
 /// Limits on operations.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +13,8 @@ pub struct GraphqlLimits {
     pub pages: PageLimits,
     /// Size and complexity of documents.
     pub documents: DocumentLimits,
+    /// Bytes of responses.
+    pub responses: ResponseLimits,
     /// Timeout of a query or mutation.
     pub operation_time: Duration,
     /// Whether introspection is enabled.
@@ -26,6 +30,7 @@ impl Default for GraphqlLimits {
         Self {
             pages: PageLimits::default(),
             documents: DocumentLimits::default(),
+            responses: ResponseLimits::default(),
             operation_time: Duration::from_secs(30),
             introspection: true,
             suggestions: true,

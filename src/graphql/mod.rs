@@ -26,12 +26,12 @@ mod types;
 mod validation;
 
 pub use error::{ErrorCode, error_response};
-pub use executor::Executor;
+pub use executor::{ExecutedRequest, Executor};
 pub use limits::GraphqlLimits;
 pub use live::{Frame, Output};
 pub use lossy_numbers::LossyNumbers;
 pub use request::PreparedRequest;
-pub use response::{was_executed, write, write_errors};
+pub use response::{ResponseBudget, ResponseLimits, was_executed, write, write_errors};
 pub use schema::sdl;
 pub use types::PageLimits;
 pub use validation::DocumentLimits;

@@ -34,14 +34,14 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run to create.")] input: CreateSyncRunInput,
-    ) -> Result<CreateSyncRunPayload> {
+    ) -> Result<Option<CreateSyncRunPayload>> {
         let mut new = input.parse(ctx.lossy_numbers())?;
         new.triggered_by_id = ctx.authorize_trigger(new.triggered_by_id)?;
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let created = ctx.runs().create(new, &scope, columns).await;
         let created = created.map_err(|error| ctx.rejected(error))?;
         ctx.audit(&created.run, created.replayed);
-        Ok(created.into())
+        Ok(Some(created.into()))
     }
 
     /// Starts a run: changes its status from PENDING to RUNNING. Requires the scope `report`.
@@ -50,12 +50,12 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run's UUID.")] run_id: ID,
-    ) -> Result<StartSyncRunPayload> {
+    ) -> Result<Option<StartSyncRunPayload>> {
         let run_id = parse_uuid("runId", &run_id)?;
         let started = ctx.runs().start(run_id, &ctx.write_scope()).await;
         let started = started.map_err(|error| ctx.rejected(error))?;
         ctx.audit(&started.run, started.replayed);
-        Ok(started.into())
+        Ok(Some(started.into()))
     }
 
     /// Adds an event to a run, which may be open or have ended. Requires the scope `report`.
@@ -64,12 +64,12 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run and the event to add.")] input: AddSyncEventInput,
-    ) -> Result<AddSyncEventPayload> {
+    ) -> Result<Option<AddSyncEventPayload>> {
         let (run_id, event) = input.parse(ctx.lossy_numbers())?;
         let (scope, run) = (ctx.write_scope(), selected_run(ctx));
         let added = ctx.events().add(run_id, event, &scope, run).await;
         let added = added.map_err(|error| ctx.rejected(error))?;
-        Ok(AddSyncEventPayload::new(added))
+        Ok(Some(AddSyncEventPayload::new(added)))
     }
 
     /// Adds up to 1,000 events to a run, which may be open or have ended. Either all events are stored or
@@ -79,12 +79,12 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run and the events to add.")] input: AddSyncEventsInput,
-    ) -> Result<AddSyncEventsPayload> {
+    ) -> Result<Option<AddSyncEventsPayload>> {
         let (run_id, events) = input.parse(ctx.lossy_numbers())?;
         let (scope, run) = (ctx.write_scope(), selected_run(ctx));
         let added = ctx.events().add_many(run_id, events, &scope, run).await;
         let added = added.map_err(|error| ctx.rejected(error))?;
-        Ok(AddSyncEventsPayload::new(run_id, added))
+        Ok(Some(AddSyncEventsPayload::new(run_id, added)))
     }
 
     /// Updates the counters and details of an open run. Requires the scope `report`.
@@ -93,11 +93,12 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run and its progress.")] input: ReportSyncProgressInput,
-    ) -> Result<ReportSyncProgressPayload> {
+    ) -> Result<Option<ReportSyncProgressPayload>> {
         let (run_id, progress) = input.parse(ctx.lossy_numbers())?;
         let scope = ctx.write_scope();
         let run = ctx.runs().report_progress(run_id, progress, &scope).await;
-        Ok(run.map_err(|error| ctx.rejected(error))?.into())
+        let run = run.map_err(|error| ctx.rejected(error))?;
+        Ok(Some(run.into()))
     }
 
     /// Ends an open run with an outcome, COMPLETED by default. Requires the scope `report`.
@@ -106,13 +107,13 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run and its outcome.")] input: CompleteSyncRunInput,
-    ) -> Result<CompleteSyncRunPayload> {
+    ) -> Result<Option<CompleteSyncRunPayload>> {
         let (run_id, outcome) = input.parse(ctx.lossy_numbers())?;
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let ended = ctx.runs().complete(run_id, &outcome, &scope, columns).await;
         let ended = ended.map_err(|error| ctx.rejected(error))?;
         ctx.audit(&ended.run, ended.replayed);
-        Ok(ended.into())
+        Ok(Some(ended.into()))
     }
 
     /// Cancels an open run. Requires the scope `operate`.
@@ -121,29 +122,29 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The run to cancel, and the reason.")] input: CancelSyncRunInput,
-    ) -> Result<CancelSyncRunPayload> {
+    ) -> Result<Option<CancelSyncRunPayload>> {
         let (run_id, outcome) = input.parse()?;
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let ended = ctx.runs().complete(run_id, &outcome, &scope, columns).await;
         let ended = ended.map_err(|error| ctx.rejected(error))?;
         ctx.audit(&ended.run, ended.replayed);
-        Ok(ended.into())
+        Ok(Some(ended.into()))
     }
 
-    /// Cancels all open runs, or those of some entity types and sources. Requires the scope `operate`.
+    /// Cancels all open runs, or those of some entity types and sources: up to 1,000 per call. Requires the scope `operate`.
     #[graphql(guard = "RequireScope(Scope::Operate)")]
     async fn cancel_active_sync_runs(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The runs to cancel, and the reason.")] input: CancelActiveSyncRunsInput,
-    ) -> Result<CancelActiveSyncRunsPayload> {
+    ) -> Result<Option<CancelActiveSyncRunsPayload>> {
         let cancel = input.parse()?;
-        let runs = ctx.runs().cancel_active(&cancel, &ctx.write_scope()).await;
-        let runs = runs.map_err(|error| ctx.rejected(error))?;
-        for run in &runs {
+        let cancelled = ctx.runs().cancel_active(&cancel, &ctx.write_scope()).await;
+        let cancelled = cancelled.map_err(|error| ctx.rejected(error))?;
+        for run in &cancelled.runs {
             ctx.audit(run, false);
         }
-        Ok(runs.into())
+        Ok(Some(cancelled.into()))
     }
 }
 

@@ -86,14 +86,15 @@ impl Query {
             desc = "A cursor; returns runs before it. It must come from a list with the same `orderBy`."
         )]
         before: Option<String>,
-    ) -> Result<Fast<Connection<SyncRun>>> {
+    ) -> Result<Option<Fast<Connection<SyncRun>>>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        Ok(Fast(list_runs(ctx, filter, order_by, arguments).await?))
+        let page = list_runs(ctx, filter, order_by, arguments).await?;
+        Ok(Some(Fast(page)))
     }
 
     /// Lists events of all runs, newest first. Returns 25 events by default and 100 at most.
@@ -110,14 +111,15 @@ impl Query {
         #[graphql(desc = "Returns the last n events, 0 to 100. Not together with `first`.")]
         last: Option<i32>,
         #[graphql(desc = "A cursor; returns events before it.")] before: Option<String>,
-    ) -> Result<Fast<Connection<SyncEvent>>> {
+    ) -> Result<Option<Fast<Connection<SyncEvent>>>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        Ok(Fast(list_events(ctx, filter, arguments).await?))
+        let page = list_events(ctx, filter, arguments).await?;
+        Ok(Some(Fast(page)))
     }
 
     /// Returns the authenticated principal.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
+    body::Body,
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -15,13 +16,14 @@ use super::{
     content_negotiation::MediaType,
     rate_limit::RateLimitError,
     request::{self, REQUEST_ID, RequestError},
+    response_body::ResponseBody,
     sse,
     state::AppState,
     websocket,
 };
 use crate::{
     auth::{AuthError, Principal},
-    graphql::{ErrorCode, PreparedRequest, error_response, was_executed, write},
+    graphql::{ErrorCode, PreparedRequest, error_response, write},
 };
 
 /// `/graphql`: a WebSocket upgrade, a query by GET, or any operation by POST.
@@ -90,13 +92,14 @@ async fn try_execute(
              request with `Accept: text/event-stream`",
         )));
     }
-    let response = state.graphql.execute(prepared, request_id).await;
-    let status = if was_executed(&response) {
+    let executed = state.graphql.execute(prepared, request_id).await;
+    let status = if executed.was_executed() {
         StatusCode::OK
     } else {
         rejected_status(media)
     };
-    Ok(respond(status, &response, media, request_id))
+    let body = ResponseBody::new(executed.write(), executed.into_budget());
+    Ok(respond_with(status, Body::new(body), media, request_id))
 }
 
 /// Reads and validates a request.
@@ -210,7 +213,11 @@ fn respond(
     media: MediaType,
     request_id: &str,
 ) -> Response {
-    let mut response = (status, write(body)).into_response();
+    respond_with(status, write(body).into(), media, request_id)
+}
+
+fn respond_with(status: StatusCode, body: Body, media: MediaType, request_id: &str) -> Response {
+    let mut response = (status, body).into_response();
     let content_type = media.for_single_response().content_type();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);

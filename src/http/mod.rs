@@ -9,6 +9,7 @@ mod limits;
 mod origin_policy;
 mod rate_limit;
 mod request;
+mod response_body;
 mod security_headers;
 mod sse;
 mod state;

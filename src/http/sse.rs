@@ -44,7 +44,14 @@ pub(super) async fn execute(
     request_id: &str,
 ) -> Result<Response, Box<GraphQlResponse>> {
     if prepared.operation != OperationType::Subscription {
-        return Ok(single(&state.graphql.execute(prepared, request_id).await));
+        let executed = state.graphql.execute(prepared, request_id).await;
+        let json = executed.write();
+        let budget = executed.into_budget();
+        let events = stream::iter([next(json), complete()]).inspect(move |_| {
+            // Holds the budget as long as the stream.
+            let _ = &budget;
+        });
+        return Ok(respond(events));
     }
     let request_id = request_id.to_owned();
     let output = state.graphql.subscribe(prepared, last_event_id, request_id);

@@ -150,7 +150,7 @@ impl Outcome {
         validate_instant("completedAt", self.completed_at, now)?;
         self.counts.validate()?;
         if let Some(message) = &self.error_message {
-            validate_text("errorMessage", message)?;
+            validate_text("errorMessage", message, limits)?;
         }
         validate_details(self.details.as_ref(), limits)
     }
@@ -238,8 +238,18 @@ pub(crate) fn validate_instant(
     }
 }
 
-/// Rejects the character U+0000, which PostgreSQL cannot store.
-pub(crate) fn validate_text(name: &str, text: &str) -> Result<()> {
+/// Rejects a text that is too long, or has the character U+0000, which PostgreSQL cannot store.
+pub(crate) fn validate_text(name: &str, text: &str, limits: &Limits) -> Result<()> {
+    let (bytes, max) = (text.len(), limits.text_bytes);
+    if bytes > max {
+        return Err(Error::BadInput(format!(
+            "{name} has {bytes} bytes; at most {max} are stored: shorten it"
+        )));
+    }
+    validate_characters(name, text)
+}
+
+fn validate_characters(name: &str, text: &str) -> Result<()> {
     if text.contains('\0') {
         return Err(Error::BadInput(format!(
             "{name} contains the character U+0000, which cannot be stored; leave it out"
@@ -275,10 +285,10 @@ fn validate_json(json: &Json, depth: usize) -> Result<()> {
         ));
     };
     match json {
-        Json::String(text) => validate_text("details", text),
+        Json::String(text) => validate_characters("details", text),
         Json::Array(items) => items.iter().try_for_each(|item| validate_json(item, inner)),
         Json::Object(fields) => fields.iter().try_for_each(|(key, value)| {
-            validate_text("details", key)?;
+            validate_characters("details", key)?;
             validate_json(value, inner)
         }),
         Json::Null | Json::Bool(_) | Json::Number(_) => Ok(()),

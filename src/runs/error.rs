@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr};
 use uuid::Uuid;
 
 use super::Run;
@@ -56,6 +56,9 @@ pub enum Error {
          spend on scans: narrow it, runs by startedAt, events by timestamp or runId", .0.as_secs(), .0.subsec_millis()
     )]
     TooMuchToRead(Duration),
+    /// The rows to read have too many bytes.
+    #[error("{}: request a smaller page, or fewer fields", too_large(.0))]
+    RowsTooLarge(#[source] DbErr),
     /// The database rejects a value, by a constraint or trigger of another application for example.
     #[error("the database rejects a value: {}", database_message(.0))]
     Rejected(#[source] DbErr),
@@ -88,6 +91,13 @@ impl Error {
     }
 }
 
+fn too_large(error: &DbErr) -> String {
+    match error {
+        DbErr::Query(RuntimeErr::Internal(message)) => message.clone(),
+        error => error.to_string(),
+    }
+}
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         if let Some(fault) = FileFault::of(&error) {
@@ -95,6 +105,7 @@ impl From<DbErr> for Error {
         }
         match classify(&error) {
             Failure::Busy | Failure::Interrupted | Failure::Unavailable => Self::Unavailable(error),
+            Failure::ResultTooLarge => Self::RowsTooLarge(error),
             Failure::ForeignKey | Failure::Duplicate | Failure::Data | Failure::TooLong => {
                 Self::Rejected(error)
             }

@@ -26,7 +26,7 @@ pub use entity::{run::Model as Run, user::Model as User};
 pub use error::{Error, Result};
 pub use list::{RunOrder, RunOrderField};
 pub use load::RunSelection;
-pub use write::WriteResult;
+pub use write::{CancelledRuns, WriteResult};
 pub use write_scope::WriteScope;
 
 pub use crate::store::{LoadedRun, RunColumns};
@@ -39,6 +39,12 @@ pub struct Limits {
     pub event_type_chars: usize,
     /// Maximum size of a `details` object in bytes of JSON.
     pub details_bytes: usize,
+    /// Maximum size of a run's details after a report was merged into them, in bytes of JSON.
+    pub merged_details_bytes: usize,
+    /// Maximum size of an event's message, an error message or a reason, in bytes.
+    pub text_bytes: usize,
+    /// Maximum number of runs that one call cancels.
+    pub cancelled_runs: u64,
     /// Maximum nesting depth of a `details` object: a response that contains it must remain parseable.
     pub details_depth: usize,
     /// Maximum number of events in one call.
@@ -50,6 +56,9 @@ impl Default for Limits {
         Self {
             event_type_chars: 50,
             details_bytes: 64 * 1024,
+            merged_details_bytes: 256 * 1024,
+            text_bytes: 64 * 1024,
+            cancelled_runs: 1000,
             details_depth: 64,
             events_per_call: 1000,
         }

@@ -16,7 +16,10 @@ use super::{
     error::{Error, Result},
     status,
 };
-use crate::db::error::{Failure, classify};
+use crate::{
+    db::error::{Failure, classify},
+    store::{DetailsMerge, UpdateResult},
+};
 
 /// The result of a call that writes a run.
 #[derive(Clone, Debug)]
@@ -41,6 +44,15 @@ impl WriteResult {
             replayed: true,
         }
     }
+}
+
+/// Runs that one call has cancelled.
+#[derive(Clone, Debug)]
+pub struct CancelledRuns {
+    /// The runs, in order of their start.
+    pub runs: Vec<Run>,
+    /// Whether more runs can be cancelled by another call; true if that cannot be told.
+    pub has_more: bool,
 }
 
 /// The result of an update whose condition may not hold.
@@ -223,7 +235,8 @@ impl Runs {
         }
     }
 
-    /// Cancels all runs that have not ended, or the selected ones, and returns them in order of their start.
+    /// Cancels the runs that have not ended, or the selected ones, up to the limit of one call. Returns them in order of
+    /// their start, and whether there are more.
     ///
     /// # Errors
     /// Returns [`Error::BadInput`] if the input is invalid, [`Error::SourceNotAllowed`] if `scope` does not include a
@@ -232,12 +245,12 @@ impl Runs {
         &self,
         cancel: &CancelActive,
         scope: &WriteScope,
-    ) -> Result<Vec<Run>> {
+    ) -> Result<CancelledRuns> {
         for source in cancel.sources.iter().flatten() {
             scope.check_source(*source)?;
         }
         if let Some(reason) = &cancel.reason {
-            validate_text("reason", reason)?;
+            validate_text("reason", reason, &self.limits)?;
         }
         let mut ids = Query::select();
         ids.column(Column::Id)
@@ -251,6 +264,8 @@ impl Runs {
         if let Some(sources) = &cancel.sources {
             ids.and_where(Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
         }
+        let max = self.limits.cancelled_runs;
+        let first = ids.clone().limit(max).take();
         let mut update = Query::update();
         update
             .table(run::Entity)
@@ -259,14 +274,15 @@ impl Runs {
         if let Some(reason) = &cancel.reason {
             update.value(Column::ErrorMessage, reason.as_str());
         }
-        let runs = self.store.update_runs(ids, update).await;
+        let runs = self.store.update_runs(first, update).await;
         let mut runs = runs.map_err(|error| Error::from(error).naming("reason"))?;
         self.changes.notify();
         runs.sort_by_key(|run| (run.started_at, run.id));
         for run in &runs {
             debug!(%run, "ended");
         }
-        Ok(runs)
+        let has_more = runs.len() as u64 >= max && self.store.has_rows(&ids).await;
+        Ok(CancelledRuns { runs, has_more })
     }
 
     /// The end time of a run that ends without saying when: the one that another writer has stored, or else now. The
@@ -286,15 +302,23 @@ impl Runs {
         details: Option<Json>,
         columns: RunColumns,
     ) -> Result<Update> {
+        let max_bytes = self.limits.merged_details_bytes;
         let details = details.and_then(non_empty_object);
+        let details = details.map(|given| DetailsMerge { given, max_bytes });
         let updated = self.store.update_run(id, update, details, columns).await?;
-        if let Some(run) = updated {
+        if let UpdateResult::Updated(run) = updated {
             self.changes.notify();
-            return Ok(Update::Applied(run));
+            return Ok(Update::Applied(*run));
         }
         let run = self.get(id).await?;
         scope.check_run(&run)?;
-        Ok(Update::Rejected(run))
+        match updated {
+            UpdateResult::DetailsTooLarge(bytes) if is_open(&run) => Err(Error::BadInput(format!(
+                "the run's details would have {bytes} bytes with these; at most {max_bytes} are stored: send fewer, \
+                 add events instead, or complete the run without details"
+            ))),
+            _ => Ok(Update::Rejected(run)),
+        }
     }
 }
 

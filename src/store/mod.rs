@@ -17,7 +17,6 @@ mod types;
 use entity::{event::Model as Event, run, run::Model as Run, user};
 use sea_orm::sea_query::{Condition, Expr, SelectStatement, UpdateStatement};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryResult};
-use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::db::{
@@ -27,8 +26,10 @@ use crate::db::{
 pub(crate) use commit_position::{CommitPosition, Snapshot};
 pub(crate) use feed_position::{FeedPosition, NewestChange};
 pub(crate) use read::{count, instant, read_all, read_by_ids, select_events, select_runs};
-pub(crate) use text_search::pattern as text_pattern;
-pub(crate) use types::{EventBatch, EventPage, InsertedEvents, RunRelations};
+pub(crate) use text_search::fold_case;
+pub(crate) use types::{
+    DetailsMerge, EventBatch, EventPage, InsertedEvents, RunRelations, UpdateResult,
+};
 pub use types::{EventPageSpec, LoadedRun, RunColumns};
 
 /// The statements of the domain, for the database at hand.
@@ -242,15 +243,14 @@ impl Store {
         Ok(ids.iter().copied().find(|id| taken.contains(id)))
     }
 
-    /// Executes an update of the run with this ID, and returns the run; `None` if the update's condition does not
-    /// hold. `details` are merged into those of the run, key by key.
+    /// Executes an update of the run with this ID. `details` are merged into those of the run, key by key.
     pub(crate) async fn update_run(
         &self,
         id: Uuid,
         update: UpdateStatement,
-        details: Option<Map<String, Json>>,
+        details: Option<DetailsMerge>,
         columns: RunColumns,
-    ) -> Result<Option<Run>, DbErr> {
+    ) -> Result<UpdateResult, DbErr> {
         match &self.database {
             Database::Postgres(database) => {
                 postgres::update_run(database, id, update, details, columns).await
@@ -259,6 +259,13 @@ impl Store {
                 sqlite::update_run(database, id, update, details, columns).await
             }
         }
+    }
+
+    /// Returns whether a select has a row; true if the database fails.
+    pub(crate) async fn has_rows(&self, select: &SelectStatement) -> bool {
+        let first = select.clone().limit(1).take();
+        let rows = self.read().query_all(&first).await;
+        rows.map_or(true, |rows| !rows.is_empty())
     }
 
     /// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs, in no particular order.

@@ -9,6 +9,7 @@ use sea_orm::{
     DbErr, IdenStatic, Iterable, QueryResult,
     sea_query::{Condition, Expr},
 };
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::db::keyset::{PageRequest, PageRows};
@@ -89,6 +90,32 @@ pub struct LoadedRun {
     pub user: Option<User>,
     /// The selected page of the run's events; `None` if not selected.
     pub events: Option<PageRows<Event>>,
+}
+
+/// Details to merge into those of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct DetailsMerge {
+    /// The keys to set.
+    pub(crate) given: Map<String, Json>,
+    /// Bytes that the merged details may have.
+    pub(crate) max_bytes: usize,
+}
+
+/// The result of an update of one run.
+#[derive(Debug)]
+pub(crate) enum UpdateResult {
+    /// The run after the update.
+    Updated(Box<Run>),
+    /// The update's condition does not hold.
+    NotUpdated,
+    /// The merged details would have this many bytes. Nothing was written.
+    DetailsTooLarge(usize),
+}
+
+impl From<Option<Run>> for UpdateResult {
+    fn from(updated: Option<Run>) -> Self {
+        updated.map_or(Self::NotUpdated, |run| Self::Updated(Box::new(run)))
+    }
 }
 
 /// Events to add to one run, all or none.

@@ -103,6 +103,16 @@ async fn a_mutation_with_invalid_input_is_rejected_and_changes_nothing(database:
             "completedAt is 2026-11-25T08:00:00.000000Z",
         ),
         (
+            add,
+            event("message", json!("m".repeat(65_537))),
+            "message has 65537 bytes; at most 65536",
+        ),
+        (
+            complete,
+            of_run("errorMessage", json!("é".repeat(32_769))),
+            "errorMessage has 65538 bytes",
+        ),
+        (
             create,
             new("recordsExpected", json!(-1)),
             "cannot be negative",

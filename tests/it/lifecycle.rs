@@ -190,6 +190,36 @@ async fn active_runs_are_cancelled_by_type_and_source(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
+async fn a_call_cancels_a_thousand_runs_at_most(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let table = server.table("sync_history");
+    let (numbers, id, now) = if server.is_on_postgres() {
+        (
+            "SELECT generate_series(1, 1500) AS n",
+            "gen_random_uuid()",
+            "now()",
+        )
+    } else {
+        let numbers = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 1500) SELECT n FROM s";
+        (numbers, "randomblob(16)", "'2026-11-23T09:00:00+00:00'")
+    };
+    let insert = format!(
+        "INSERT INTO {table} (id, entity_type, source, status, started_at, records_processed, records_created,
+            records_updated, records_failed)
+        SELECT {id}, 'stock', 'api', 'running', {now}, 0, 0, 0, 0 FROM ({numbers}) AS number"
+    );
+    server.execute_sql(&insert).await;
+    let cancel = "mutation { cancelActiveSyncRuns(input: {}) { hasMore runs { id } } }";
+    for (count, has_more) in [(1000, true), (500, false), (0, false)] {
+        let mut data = server.data(cancel, json!({})).await;
+        let payload = data["cancelActiveSyncRuns"].take();
+        assert_eq!(payload["hasMore"], has_more);
+        assert_eq!(payload["runs"].as_array().unwrap().len(), count);
+    }
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
 async fn a_run_is_triggered_by_an_existing_user(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let user = "6513270e-269e-4d37-b2a7-4de452e6b438";

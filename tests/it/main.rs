@@ -44,6 +44,7 @@ mod rate_limits;
 mod reconnect;
 mod replaced_files;
 mod replayed_feed;
+mod response_size;
 mod restored_databases;
 mod retention;
 mod scaling;

@@ -271,3 +271,47 @@ async fn different_integers_are_no_replay(database: DatabaseKind) {
     let error = server.error(add, json!({"input": input})).await;
     assert_eq!(code(&error), "ID_CONFLICT", "{error}");
 }
+
+/// A run whose details grow without bound would make each report slower.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn merged_details_are_bounded(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let id = server.create_stock_run().await;
+    let report = "mutation($input: ReportSyncProgressInput!) { reportSyncProgress(input: $input) { run { version } } }";
+    let text = "x".repeat(60_000);
+    let input = |key: &str| json!({"input": {"runId": id, "details": {key: text}}});
+    for key in ["a", "b", "c", "d"] {
+        server.data(report, input(key)).await;
+    }
+    let error = server.error(report, input("e")).await;
+    assert_eq!(code(&error), "BAD_INPUT");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("at most 262144 are stored"), "{message}");
+    // Replacing a key does not add to them, and completing without details always works.
+    server.data(report, input("d")).await;
+    let data = server
+        .data(
+            "query($id: ID!) { syncRun(id: $id) { details } }",
+            json!({"id": id}),
+        )
+        .await;
+    let details = data["syncRun"]["details"].as_object().unwrap();
+    assert_eq!(details.keys().collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+    store(&server, &id, &json!({"a": "x".repeat(300_000)}).to_string()).await;
+    let complete =
+        "mutation($input: CompleteSyncRunInput!) { completeSyncRun(input: $input) { replayed } }";
+    let error = server
+        .error(
+            complete,
+            json!({"input": {"runId": id, "details": {"b": 1}}}),
+        )
+        .await;
+    assert_eq!(code(&error), "BAD_INPUT");
+    let without_details = json!({"input": {"runId": id}});
+    let completed = server.data(complete, without_details.clone()).await;
+    assert_eq!(completed["completeSyncRun"]["replayed"], false);
+    // Details do not hide that the run has ended.
+    let error = server.error(report, input("e")).await;
+    assert_eq!(code(&error), "ALREADY_FINISHED");
+}

@@ -76,6 +76,7 @@ async fn a_statement_that_writes_enforces_the_allowed_sources(database: Database
         runs.cancel_active(&cancel, &scope)
             .await
             .unwrap()
+            .runs
             .is_empty()
     );
     assert_eq!(runs.get(run_id).await.unwrap(), before);

@@ -76,7 +76,8 @@ impl BatchField<'_> {
     ) -> ServerResult<Vec<Value>> {
         let set = &self.field.node.selection_set.node;
         if let Some(plan) = SelectionPlan::without_lookups(set) {
-            let values = json_values(values, |json, value| {
+            let budget = self.objects.data_opt();
+            let values = json_values(values, budget, |json, value| {
                 if let Some(value) = value {
                     plan.write(json, &value);
                 }

@@ -1,5 +1,7 @@
 //! How a selection on objects is resolved, planned once for all objects of a list.
 
+use std::sync::Arc;
+
 use async_graphql::{
     ContextSelectionSet, Error, Name, Positioned, ServerResult, Value,
     indexmap::IndexMap,
@@ -12,12 +14,9 @@ use super::{
     batch_field::{BatchField, context_at},
     field::{BatchResolver, FastFields, NestedWriter, Resolver},
 };
-use crate::{
-    graphql::response::{
-        FAILED_KEY, HIDDEN_KEY,
-        json::{JsonWriter, encoded_len},
-    },
-    runs::Result,
+use crate::graphql::response::{
+    FAILED_KEY, HIDDEN_KEY, ResponseBudget,
+    json::{JsonWriter, WriteError, encoded_len},
 };
 
 /// Estimated bytes of a scalar field.
@@ -131,10 +130,16 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
     }
 
     /// Returns an object as a map, without the fields that failed.
-    fn tree(&self, object: &T, resolved: &Resolved, index: usize) -> Result<Value> {
+    fn tree(
+        &self,
+        object: &T,
+        resolved: &Resolved,
+        index: usize,
+        budget: Option<&Arc<ResponseBudget>>,
+    ) -> Result<Value, WriteError> {
         let mut fields = IndexMap::with_capacity(self.fields.len());
         for (key, plan) in &self.fields {
-            let mut json = JsonWriter::default();
+            let mut json = JsonWriter::new(0, budget);
             let value = if plan.write(&mut json, object) {
                 Some(json.into_value()?)
             } else {
@@ -160,18 +165,25 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
         };
         // After a failure, nulls may have to propagate, which needs the tree; and fields that
         // async-graphql resolved may have to be sorted.
+        let budget = ctx.data_opt();
         let value = if self.has_failed || resolved.has_trees() || has_errors(ctx) {
-            self.trees(objects, &resolved, is_list)
+            self.trees(objects, &resolved, is_list, budget)
         } else {
-            self.json(objects, &resolved, is_list)
+            self.json(objects, &resolved, is_list, budget)
         };
         value.map_err(|error| Error::from(error).into_server_error(ctx.item.pos))
     }
 
-    fn trees(&self, objects: &[T], resolved: &Resolved, is_list: bool) -> Result<Value> {
+    fn trees(
+        &self,
+        objects: &[T],
+        resolved: &Resolved,
+        is_list: bool,
+        budget: Option<&Arc<ResponseBudget>>,
+    ) -> Result<Value, WriteError> {
         let objects = objects.iter().enumerate();
-        let trees = objects.map(|(index, object)| self.tree(object, resolved, index));
-        let mut trees = trees.collect::<Result<Vec<_>>>()?;
+        let trees = objects.map(|(index, object)| self.tree(object, resolved, index, budget));
+        let mut trees = trees.collect::<Result<Vec<_>, _>>()?;
         Ok(if is_list {
             Value::List(trees)
         } else {
@@ -179,14 +191,20 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
         })
     }
 
-    fn json(&self, objects: &[T], resolved: &Resolved, is_list: bool) -> Result<Value> {
+    fn json(
+        &self,
+        objects: &[T],
+        resolved: &Resolved,
+        is_list: bool,
+        budget: Option<&Arc<ResponseBudget>>,
+    ) -> Result<Value, WriteError> {
         let write = |json: &mut JsonWriter, (index, object)| {
             self.write_with(json, object, |key, plan| {
                 resolved.field(key, plan, index).unwrap_or(&Value::Null)
             });
         };
         let capacity = objects.len() * self.fields.len() * FIELD_BYTES + resolved.encoded_len();
-        let mut json = JsonWriter::with_capacity(capacity);
+        let mut json = JsonWriter::new(capacity, budget);
         let mut objects = objects.iter().enumerate();
         if is_list {
             json.list(objects, write);

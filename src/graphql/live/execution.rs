@@ -14,10 +14,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     feed_range::{FeedRange, Progress, RangeKind},
-    frame::Frame,
+    frame::{Frame, MAX_BYTES},
     request::SharedRequest,
 };
-use crate::graphql::{error::sanitize, response::panicked};
+use crate::graphql::{
+    error::sanitize,
+    response::{ResponseBudget, panicked},
+};
 
 /// Maximum number of frames in a chunk.
 const MAX_CHUNK_FRAMES: usize = 16;
@@ -67,12 +70,19 @@ impl Execution {
 
 fn frames(request: Arc<SharedRequest>, range: Arc<FeedRange>) -> impl Stream<Item = Frame> + Send {
     stream! {
+        let budget = Arc::new(ResponseBudget::of_frames(MAX_BYTES));
+        let data = request.to_request().data(Arc::clone(&range));
         let mut responses = request
             .schema
-            .execute_stream(request.to_request().data(Arc::clone(&range)));
+            .execute_stream(data.data(Arc::clone(&budget)));
         loop {
             match AssertUnwindSafe(responses.next()).catch_unwind().await {
+                Ok(Some(_)) if budget.is_exceeded() => {
+                    yield Frame::too_large(&range.progress());
+                    break;
+                }
                 Ok(Some(response)) => {
+                    budget.reset();
                     yield frame(response, &request, range.progress());
                 }
                 Ok(None) => break,

@@ -11,7 +11,7 @@ use crate::graphql::{
 };
 
 /// Maximum size of a response in bytes, which bounds the memory held for slow clients.
-const MAX_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
 
 /// A serialised response of a subscription.
 #[derive(Debug)]
@@ -41,12 +41,7 @@ impl Frame {
     pub(super) fn new(response: &Response, progress: Progress) -> Self {
         let json = write(response);
         if json.len() > MAX_BYTES {
-            let message = format!(
-                "a response of this subscription has {} bytes, more than the maximum of {MAX_BYTES}: \
-                 select fewer fields",
-                json.len()
-            );
-            return Self::failed(&error_response(ErrorCode::QueryTooComplex, message));
+            return Self::too_large(&progress);
         }
         Self {
             json,
@@ -54,6 +49,16 @@ impl Frame {
             errors: None,
             interval: progress.interval,
         }
+    }
+
+    /// Creates the last frame of a subscription, one of whose responses is too large.
+    pub(super) fn too_large(progress: &Progress) -> Self {
+        let cursor = progress.cursor.as_deref().unwrap_or_default();
+        let message = format!(
+            "a response of this subscription has more than {MAX_BYTES} bytes: select fewer fields; or skip it, by \
+             subscribing again after its cursor {cursor}"
+        );
+        Self::failed(&error_response(ErrorCode::QueryTooComplex, message))
     }
 
     /// Creates the last frame of a subscription that has failed.

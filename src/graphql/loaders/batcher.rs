@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::{sync::oneshot, task};
 
-use crate::{graphql::spawn_on_drop::SpawnOnDrop, runs::Result};
+use crate::{
+    graphql::spawn_on_drop::SpawnOnDrop,
+    runs::{Error, Result},
+};
 
 /// A key that can be loaded in batches.
 pub(crate) trait BatchKey: Clone + Send + Sync + 'static {
@@ -105,6 +108,15 @@ impl<K: BatchKey> Inner<K> {
                 for (count, caller) in batch.callers {
                     // Sending fails if the caller was cancelled.
                     let _ = caller.send(Ok(values.by_ref().take(count).collect()));
+                }
+            }
+            // One caller's rows may be too large for all.
+            Err(Error::RowsTooLarge(_)) if batch.callers.len() > 1 => {
+                let mut keys = batch.keys.as_slice();
+                for (count, caller) in batch.callers {
+                    let (own, rest) = keys.split_at(count);
+                    keys = rest;
+                    let _ = caller.send(K::load(&self.source, own).await);
                 }
             }
             Err(error) => {

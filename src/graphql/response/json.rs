@@ -5,53 +5,114 @@
 //! Objects are therefore encoded as they are resolved and pass through async-graphql as
 //! [`Value::Binary`], which no scalar of the schema produces.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use async_graphql::Value;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::runs::{Error, Result};
+use super::budget::{BudgetError, ResponseBudget};
+use crate::runs::Error;
 
-/// Writes JSON to a buffer.
+/// Bytes after which a writer charges them to the budget.
+const CHARGED_BYTES: usize = 4096;
+
+/// Writes JSON to a buffer. After an error it writes nothing more.
 #[derive(Debug, Default)]
 pub(crate) struct JsonWriter {
     json: Vec<u8>,
-    /// The first error of a value that could not be written.
-    error: Option<Error>,
+    /// The bytes that are charged to the budget, or were when they were encoded.
+    charged: usize,
+    /// `None` writes without a limit.
+    budget: Option<Arc<ResponseBudget>>,
+    error: Option<WriteError>,
+}
+
+/// Why a value could not be written.
+#[derive(Clone, Debug)]
+pub(crate) enum WriteError {
+    /// The value is not available.
+    Value(Error),
+    /// The response is too large.
+    Budget(BudgetError),
+}
+
+impl From<WriteError> for async_graphql::Error {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Value(error) => error.into(),
+            WriteError::Budget(error) => error.into(),
+        }
+    }
 }
 
 impl JsonWriter {
-    /// Creates a writer with room for `capacity` bytes.
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
+    /// Creates a writer with room for `capacity` bytes, which are charged to a budget.
+    pub(crate) fn new(capacity: usize, budget: Option<&Arc<ResponseBudget>>) -> Self {
         Self {
             json: Vec::with_capacity(capacity),
-            error: None,
+            budget: budget.cloned(),
+            ..Self::default()
         }
     }
 
     /// Writes a serialisable value.
     pub(crate) fn scalar(&mut self, value: impl Serialize) {
+        if self.error.is_some() {
+            return;
+        }
         // Neither writing to a buffer nor serialising scalars, lists and maps with text keys can fail.
         let _ = serde_json::to_writer(&mut self.json, &value);
+        self.charge(CHARGED_BYTES);
     }
 
-    /// Writes valid JSON as it is, null if there is none; records an error and writes null in its place.
+    /// Writes valid JSON as it is, null if there is none; records an error if it is not available.
     pub(crate) fn raw(&mut self, json: std::result::Result<Option<&str>, impl Into<Error>>) {
         match json {
-            Ok(Some(json)) => self.json.extend_from_slice(json.as_bytes()),
-            Ok(None) => self.scalar(()),
-            Err(error) => {
-                self.error.get_or_insert_with(|| error.into());
-                self.scalar(());
+            _ if self.error.is_some() => {}
+            Ok(Some(json)) => {
+                self.json.extend_from_slice(json.as_bytes());
+                self.charge(CHARGED_BYTES);
             }
+            Ok(None) => self.scalar(()),
+            Err(error) => self.fail(WriteError::Value(error.into())),
+        }
+    }
+
+    /// Charges the bytes that are not charged yet, if there are at least `min`.
+    fn charge(&mut self, min: usize) {
+        let bytes = self.json.len() - self.charged;
+        if let Some(budget) = self.budget.as_ref().filter(|_| bytes >= min) {
+            self.charged = self.json.len();
+            if let Err(error) = budget.add(bytes) {
+                self.fail(WriteError::Budget(error));
+            }
+        }
+    }
+
+    fn fail(&mut self, error: WriteError) {
+        self.error = Some(error);
+        self.json = Vec::new();
+        self.charged = 0;
+    }
+
+    /// Notes that the first rows of a list were written before the budget was exceeded.
+    fn note_rows(&mut self, count: usize) {
+        if let Some(WriteError::Budget(BudgetError::Response { rows, .. })) = &mut self.error
+            && count > 0
+        {
+            *rows = count;
         }
     }
 
     /// Writes a value that may contain encoded parts.
     pub(crate) fn value(&mut self, value: &Value) {
         match value {
-            Value::Binary(encoded) => self.json.extend_from_slice(encoded),
+            _ if self.error.is_some() => {}
+            Value::Binary(encoded) => {
+                self.json.extend_from_slice(encoded);
+                self.charged += encoded.len();
+            }
             Value::List(items) => self.list(items, Self::value),
             Value::Object(fields) => self.object(fields, |json, (key, value)| {
                 json.key(key);
@@ -65,9 +126,13 @@ impl JsonWriter {
     pub(crate) fn list<T>(
         &mut self,
         items: impl IntoIterator<Item = T>,
-        write: impl FnMut(&mut Self, T),
+        mut write: impl FnMut(&mut Self, T),
     ) {
-        self.enclosed([b'[', b']'], items, write);
+        let items = items.into_iter().enumerate();
+        self.enclosed([b'[', b']'], items, |json, (index, item)| {
+            write(json, item);
+            json.note_rows(index);
+        });
     }
 
     /// Writes an object whose fields `write` writes, key and value.
@@ -98,6 +163,9 @@ impl JsonWriter {
                 self.json.push(b',');
             }
             write(self, item);
+            if self.error.is_some() {
+                return;
+            }
         }
         self.json.push(close);
     }
@@ -105,11 +173,16 @@ impl JsonWriter {
     /// Returns the JSON as an encoded value.
     ///
     /// # Errors
-    /// Returns the error of the first value that could not be written.
-    pub(crate) fn into_value(self) -> Result<Value> {
+    /// Returns the error of the value that could not be written.
+    pub(crate) fn into_value(self) -> Result<Value, WriteError> {
+        self.finish().map(|json| Value::Binary(json.into()))
+    }
+
+    fn finish(mut self) -> Result<Vec<u8>, WriteError> {
+        self.charge(1);
         match self.error {
             Some(error) => Err(error),
-            None => Ok(Value::Binary(self.json.into())),
+            None => Ok(self.json),
         }
     }
 
@@ -128,19 +201,18 @@ impl JsonWriter {
 /// Returns the error of the first value that could not be written.
 pub(crate) fn json_values<T>(
     items: impl IntoIterator<Item = T>,
+    budget: Option<&Arc<ResponseBudget>>,
     mut write: impl FnMut(&mut JsonWriter, T),
-) -> Result<Vec<Value>> {
-    let mut json = JsonWriter::default();
-    let range = |item| {
+) -> Result<Vec<Value>, WriteError> {
+    let mut json = JsonWriter::new(0, budget);
+    let range = |(index, item)| {
         let start = json.json.len();
         write(&mut json, item);
+        json.note_rows(index);
         start..json.json.len()
     };
-    let ranges: Vec<_> = items.into_iter().map(range).collect();
-    if let Some(error) = json.error {
-        return Err(error);
-    }
-    let json = Bytes::from(json.json);
+    let ranges: Vec<_> = items.into_iter().enumerate().map(range).collect();
+    let json = Bytes::from(json.finish()?);
     let value = |range: Range<usize>| {
         if range.is_empty() {
             Value::Null

@@ -1,5 +1,6 @@
 //! Responses: their shape, and their serialisation.
 
+pub(super) mod budget;
 pub(crate) mod json;
 mod outcome;
 mod shape;
@@ -8,6 +9,8 @@ use async_graphql::Response;
 
 use json::{JsonWriter, encoded_len};
 
+pub(super) use budget::ResponseBytes;
+pub use budget::{ResponseBudget, ResponseLimits};
 pub use outcome::was_executed;
 pub(super) use {
     outcome::panicked,
@@ -21,7 +24,7 @@ const ENVELOPE_BYTES: usize = 512;
 /// entry if the request was not executed.
 #[must_use]
 pub fn write(response: &Response) -> String {
-    let mut json = JsonWriter::with_capacity(ENVELOPE_BYTES + encoded_len(&response.data));
+    let mut json = JsonWriter::new(ENVELOPE_BYTES + encoded_len(&response.data), None);
     let errors = (!response.errors.is_empty()).then_some("errors");
     let data = was_executed(response).then_some("data");
     json.object(errors.into_iter().chain(data), |json, key| {

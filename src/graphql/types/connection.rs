@@ -144,8 +144,9 @@ impl<T: Listed> Connection<T> {
         self.info()
     }
 
-    /// The number of items in the list, over all pages. It is counted only when selected and never
-    /// beyond `upTo`: a value equal to `upTo` means that many or more.
+    /// The number of items in the list, over all pages; null if it cannot be counted, as an error then says.
+    /// It is counted only when selected and never beyond `upTo`: a value equal to `upTo` means that many or
+    /// more.
     async fn total_count(
         &self,
         ctx: &Context<'_>,
@@ -154,8 +155,9 @@ impl<T: Listed> Connection<T> {
             desc = "Stops counting at this number. At least 1; 10,000 by default."
         )]
         up_to: i32,
-    ) -> Result<u32> {
-        T::count(ctx, &self.list, parse_count_bound(up_to)?).await
+    ) -> Result<Option<u32>> {
+        let count = T::count(ctx, &self.list, parse_count_bound(up_to)?).await?;
+        Ok(Some(count))
     }
 
     /// A cursor in the change feed, taken before the page was read. Pass it as `after` to

@@ -1,9 +1,14 @@
 //! The `User` type.
 
+use std::borrow::Cow;
+
 use async_graphql::{ID, Object};
 
 use crate::{
-    graphql::fast_path::{FastFields, Field},
+    graphql::{
+        fast_path::{FastFields, Field},
+        types::text::served_text,
+    },
     runs,
 };
 
@@ -25,8 +30,12 @@ impl FastFields for User {
     const FIELDS: &'static [Field<Self>] = &[
         Field::type_name(()),
         Field::scalar("id", (), |user, json| json.scalar(user.0.id)),
-        Field::scalar("email", (), |user, json| json.scalar(&user.0.email)),
-        Field::scalar("fullName", (), |user, json| json.scalar(&user.0.full_name)),
+        Field::scalar("email", (), |user, json| {
+            json.scalar(served_text(&user.0.email));
+        }),
+        Field::scalar("fullName", (), |user, json| {
+            json.scalar(served_text(&user.0.full_name));
+        }),
     ];
 }
 
@@ -39,12 +48,12 @@ impl User {
     }
 
     /// The user's e-mail address, unique among users.
-    async fn email(&self) -> &str {
-        &self.0.email
+    async fn email(&self) -> Cow<'_, str> {
+        served_text(&self.0.email)
     }
 
     /// The user's display name.
-    async fn full_name(&self) -> &str {
-        &self.0.full_name
+    async fn full_name(&self) -> Cow<'_, str> {
+        served_text(&self.0.full_name)
     }
 }

@@ -40,7 +40,7 @@ fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
         ("Query", "node") => (3 * STATEMENT, Multiplier::Page),
         ("Query", "nodes") => (3 * STATEMENT, Multiplier::Argument("ids")),
         ("Mutation", "addSyncEvents") => (2 * STATEMENT, Multiplier::Input("events")),
-        ("Mutation", "cancelActiveSyncRuns") => (2 * STATEMENT, Multiplier::Rows(100)),
+        ("Mutation", "cancelActiveSyncRuns") => (2 * STATEMENT, Multiplier::Rows(1000)),
         ("Mutation" | "Subscription", _) => (2 * STATEMENT, Multiplier::Page),
         ("Query", "__schema" | "__type") => (1, Multiplier::Fraction(INTROSPECTION_OVERESTIMATE)),
         _ if parent.starts_with("__") => (1, introspection_length(field)),

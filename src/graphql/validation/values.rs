@@ -115,8 +115,9 @@ impl<'a> ValueRef<'a> {
     /// Returns the number of characters of a string.
     pub(super) fn chars(self) -> usize {
         match self {
-            Self::Literal(Literal::String(text)) => text.chars().count(),
-            Self::Value(Value::String(text)) => text.chars().count(),
+            Self::Literal(Literal::String(text)) | Self::Value(Value::String(text)) => {
+                text.chars().count()
+            }
             _ => 0,
         }
     }

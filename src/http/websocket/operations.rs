@@ -15,8 +15,7 @@ use super::protocol::{CloseReason, OperationMessages};
 use crate::{
     auth::Principal,
     graphql::{
-        ErrorCode, Frame, Output, PreparedRequest, error_response, was_executed, write,
-        write_errors,
+        ErrorCode, Frame, Output, PreparedRequest, ResponseBudget, error_response, write_errors,
     },
     http::{rate_limit::Slot, request, state::AppState},
 };
@@ -37,6 +36,8 @@ pub(super) enum OperationOutput {
     Messages(Vec<Message>),
     /// The last messages of the operation with this id.
     Last(Arc<str>, Vec<Message>),
+    /// The messages of a query or mutation with this id, and the budget to hold until they are sent.
+    Response(Arc<str>, Vec<Message>, Arc<ResponseBudget>),
     /// The client receives too slowly.
     TooSlow,
     /// The database is unavailable.
@@ -96,7 +97,7 @@ impl Operations {
     /// Returns the next output of any operation, or `None` if no operation is running.
     pub(super) async fn next(&mut self) -> Option<OperationOutput> {
         let output = self.outputs.next().await?;
-        if let OperationOutput::Last(id, _) = &output {
+        if let OperationOutput::Last(id, _) | OperationOutput::Response(id, ..) = &output {
             self.stop(&Arc::clone(id));
         }
         Some(output)
@@ -161,16 +162,16 @@ impl Operation {
         prepared: PreparedRequest,
         state: Arc<AppState>,
     ) -> OperationOutput {
-        let response = state.graphql.execute(prepared, &self.request_id).await;
-        let messages = if was_executed(&response) {
+        let executed = state.graphql.execute(prepared, &self.request_id).await;
+        let messages = if executed.was_executed() {
             vec![
-                self.messages.next(&write(&response)),
+                self.messages.next(&executed.write()),
                 self.messages.complete(),
             ]
         } else {
-            vec![self.messages.error(&write_errors(&response))]
+            vec![self.messages.error(&executed.write_errors())]
         };
-        OperationOutput::Last(self.id, messages)
+        OperationOutput::Response(self.id, messages, executed.into_budget())
     }
 
     /// Converts the output of a subscription to messages.

@@ -85,6 +85,9 @@ impl Session {
                     OperationOutput::Messages(messages) | OperationOutput::Last(_, messages) => {
                         send(&self.state, socket, messages).await
                     }
+                    OperationOutput::Response(_, messages, _budget) => {
+                        send(&self.state, socket, messages).await
+                    }
                     OperationOutput::TooSlow => Err(Some(CloseReason::TooSlow)),
                     OperationOutput::Unavailable => Err(Some(CloseReason::TryAgainLater)),
                 },

@@ -16,7 +16,9 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, StatementBuilder, Value};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::{RunColumns, read::read_details, text_search::postgres_pattern};
+use super::{
+    DetailsMerge, RunColumns, UpdateResult, read::read_details, text_search::postgres_pattern,
+};
 use crate::db::{
     Postgres,
     error::{Failure, classify},
@@ -67,35 +69,56 @@ pub(super) async fn insert_run(
 
 /// Executes an update of one run, and returns the run if it was updated. `details` are merged into those of the run.
 ///
-/// A single statement merges them. PostgreSQL fails to do so if the stored details are no object, or hold a text that it
-/// cannot decode, such as one with `\u0000`. Only then a transaction reads them and merges them here.
+/// A single statement merges them. It updates nothing if the merged details might be too large. PostgreSQL fails to
+/// merge if the stored details are no object, or hold a text that it cannot decode, such as one with `\u0000`. Only then
+/// a transaction reads them and merges them here.
 pub(super) async fn update_run(
     database: &Postgres,
     id: Uuid,
     mut update: UpdateStatement,
-    details: Option<Map<String, Json>>,
+    details: Option<DetailsMerge>,
     columns: RunColumns,
-) -> Result<Option<run::Model>, DbErr> {
+) -> Result<UpdateResult, DbErr> {
     update.returning(returning(columns));
     let Some(details) = details else {
-        return Ok(write_runs(database.write(), &update, columns).await?.pop());
+        let updated = write_runs(database.write(), &update, columns).await?;
+        return Ok(updated.into_iter().next().into());
     };
     let mut merging = update.clone();
-    merging.value(run::Column::Details, merged(&details));
+    merging.value(run::Column::Details, merged(&details.given));
+    merging.and_where(fits(&details));
     match write_runs(database.write(), &merging, columns).await {
         Err(error) if classify(&error) == Failure::Data => {}
-        written => return Ok(written?.pop()),
+        written => {
+            if let Some(run) = written?.pop() {
+                return Ok(UpdateResult::Updated(Box::new(run)));
+            }
+        }
     }
     database
         .transaction(move |transaction| {
             Box::pin(async move {
                 let stored = read_details(transaction, id).await?;
-                let merged = merge_details(stored.as_deref(), &details);
+                let merged = merge_details(stored.as_deref(), &details.given);
+                if merged.len() > details.max_bytes {
+                    return Ok(UpdateResult::DetailsTooLarge(merged.len()));
+                }
                 update.value(run::Column::Details, json(Expr::val(merged)));
-                Ok(write_runs(transaction, &update, columns).await?.pop())
+                let updated = write_runs(transaction, &update, columns).await?;
+                Ok(updated.into_iter().next().into())
             })
         })
         .await
+}
+
+/// Returns the condition that the merged details fit even if no key is replaced.
+fn fits(details: &DetailsMerge) -> Expr {
+    let given = Json::Object(details.given.clone()).to_string().len();
+    let rest = details.max_bytes.saturating_sub(given);
+    Expr::cust_with_values(
+        "coalesce(octet_length(details::text), 0) <= $1",
+        [i64::try_from(rest).unwrap_or(i64::MAX)],
+    )
 }
 
 /// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs.

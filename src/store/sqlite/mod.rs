@@ -13,11 +13,10 @@ use sea_orm::sea_query::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, StatementBuilder,
 };
-use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::{
-    RunColumns,
+    DetailsMerge, RunColumns, UpdateResult,
     read::{read_by_ids, read_details, select_runs},
     text_search::hex_pattern,
 };
@@ -62,9 +61,9 @@ pub(super) async fn update_run(
     database: &Sqlite,
     id: Uuid,
     mut update: UpdateStatement,
-    details: Option<Map<String, Json>>,
+    details: Option<DetailsMerge>,
     columns: RunColumns,
-) -> Result<Option<run::Model>, DbErr> {
+) -> Result<UpdateResult, DbErr> {
     database
         .transaction(move |connection| {
             Box::pin(async move {
@@ -72,10 +71,14 @@ pub(super) async fn update_run(
                     // SQLite has no function that merges two objects key by key: `json_patch` does so recursively,
                     // and removes keys that are null.
                     let stored = read_details(connection, id).await?;
-                    let merged = merge_details(stored.as_deref(), &details);
+                    let merged = merge_details(stored.as_deref(), &details.given);
+                    if merged.len() > details.max_bytes {
+                        return Ok(UpdateResult::DetailsTooLarge(merged.len()));
+                    }
                     update.value(run::Column::Details, merged);
                 }
-                write_run(connection, &update, id, columns).await
+                let updated = write_run(connection, &update, id, columns).await?;
+                Ok(updated.into())
             })
         })
         .await

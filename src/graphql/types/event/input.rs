@@ -23,7 +23,7 @@ pub(crate) struct SyncEventInput {
     id: Option<ID>,
     /// The type of the event, such as `start`, `chunk` or `error`. At most 50 characters.
     event_type: String,
-    /// A description of what happened.
+    /// A description of what happened, at most 64 KiB.
     message: String,
     /// When the event happened, at most a day in the future. Defaults to the current time.
     timestamp: Option<DateTime>,

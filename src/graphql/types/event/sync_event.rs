@@ -1,5 +1,7 @@
 //! The `SyncEvent` type.
 
+use std::borrow::Cow;
+
 use async_graphql::{Context, ID, Object, Result};
 
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
         types::{
             run::SyncRun,
             scalars::{DateTime, Json},
+            text::served_text,
         },
     },
     runs::{Error, Run},
@@ -45,13 +48,13 @@ impl FastFields for SyncEvent {
             json.scalar(event.0.id);
         }),
         Field::scalar("eventType", EventColumns::WithoutDetails, |event, json| {
-            json.scalar(&event.0.event_type);
+            json.scalar(served_text(&event.0.event_type));
         }),
         Field::scalar("timestamp", EventColumns::WithoutDetails, |event, json| {
             json.scalar(DateTime(event.0.timestamp));
         }),
         Field::scalar("message", EventColumns::WithoutDetails, |event, json| {
-            json.scalar(&event.0.message);
+            json.scalar(served_text(&event.0.message));
         }),
         Field::scalar("details", EventColumns::All, |event, json| {
             json.raw(event.0.details.json());
@@ -74,8 +77,8 @@ impl SyncEvent {
 
     /// The type of the event, chosen by the worker, such as `start`, `chunk` or `error`. At most 50
     /// characters.
-    async fn event_type(&self) -> &str {
-        &self.0.event_type
+    async fn event_type(&self) -> Cow<'_, str> {
+        served_text(&self.0.event_type)
     }
 
     /// When the event happened, by the worker's clock.
@@ -84,8 +87,8 @@ impl SyncEvent {
     }
 
     /// A description of what happened.
-    async fn message(&self) -> &str {
-        &self.0.message
+    async fn message(&self) -> Cow<'_, str> {
+        served_text(&self.0.message)
     }
 
     /// Additional data reported by the worker, at most 64 KiB; null if none was reported.

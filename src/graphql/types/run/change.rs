@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     feed::RunChange,
-    graphql::types::{cursor::encode_changes, scalars::DateTime},
+    graphql::{
+        fast_path::Fast,
+        types::{cursor::encode_changes, scalars::DateTime},
+    },
 };
 
 /// The kind of a change of a run.
@@ -76,8 +79,8 @@ impl SyncRunChange {
     }
 
     /// The run in its current state, which may be newer than this change; null if it has been deleted.
-    async fn run(&self) -> Option<SyncRun> {
+    async fn run(&self) -> Option<Fast<SyncRun>> {
         let run = self.0.change.run.as_ref()?;
-        Some(run.as_ref().clone().into())
+        Some(Fast(run.as_ref().clone().into()))
     }
 }

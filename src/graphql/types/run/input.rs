@@ -101,7 +101,8 @@ pub(crate) struct ReportSyncProgressInput {
     counts: Option<SyncCountsInput>,
     /// The number of records that the worker expects to read. Unchanged if absent or null.
     records_expected: Option<i32>,
-    /// Additional data: a JSON object of at most 64 KiB, merged into the run's details key by key.
+    /// Additional data: a JSON object of at most 64 KiB, merged into the run's details key by key. The result has at most 256
+    /// KiB.
     details: Option<Json>,
 }
 
@@ -135,9 +136,10 @@ pub(crate) struct CompleteSyncRunInput {
     /// When the run ended, not before its `startedAt` and at most a day in the future. Defaults to the time
     /// that another application has stored, or the current time.
     completed_at: Option<DateTime>,
-    /// Why the run failed.
+    /// Why the run failed, at most 64 KiB.
     error_message: Option<String>,
-    /// Additional data: a JSON object of at most 64 KiB, merged into the run's details key by key.
+    /// Additional data: a JSON object of at most 64 KiB, merged into the run's details key by key. The result has at most 256
+    /// KiB.
     details: Option<Json>,
 }
 
@@ -165,7 +167,7 @@ impl CompleteSyncRunInput {
 pub(crate) struct CancelSyncRunInput {
     /// The run's UUID.
     run_id: ID,
-    /// Why the run is cancelled. Stored as its `errorMessage`.
+    /// Why the run is cancelled, at most 64 KiB. Stored as its `errorMessage`.
     reason: Option<String>,
 }
 
@@ -190,7 +192,7 @@ pub(crate) struct CancelActiveSyncRunsInput {
     entity_type: Option<Vec<SyncEntityType>>,
     /// Cancels only runs of these sources. All sources if absent or null.
     source: Option<Vec<SyncSource>>,
-    /// Why the runs are cancelled. Stored as their `errorMessage`.
+    /// Why the runs are cancelled, at most 64 KiB. Stored as their `errorMessage`.
     reason: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use async_graphql::{ComplexObject, SimpleObject};
 use super::sync_run::SyncRun;
 use crate::{
     graphql::{fast_path::Fast, types::connection::Edge},
-    runs::{Run, RunOrderField, WriteResult},
+    runs::{CancelledRuns, Run, RunOrderField, WriteResult},
 };
 
 /// Return type of the `createSyncRun` mutation.
@@ -63,8 +63,10 @@ pub(crate) struct CancelSyncRunPayload {
 /// Return type of the `cancelActiveSyncRuns` mutation.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct CancelActiveSyncRunsPayload {
-    /// The runs that were cancelled by this call, oldest first.
-    runs: Vec<SyncRun>,
+    /// The runs that were cancelled by this call, oldest first: 1,000 at most.
+    runs: Vec<Fast<SyncRun>>,
+    /// Whether more open runs match: call again.
+    has_more: bool,
 }
 
 impl From<WriteResult> for CreateSyncRunPayload {
@@ -111,10 +113,12 @@ impl From<WriteResult> for CancelSyncRunPayload {
     }
 }
 
-impl From<Vec<Run>> for CancelActiveSyncRunsPayload {
-    fn from(runs: Vec<Run>) -> Self {
+impl From<CancelledRuns> for CancelActiveSyncRunsPayload {
+    fn from(cancelled: CancelledRuns) -> Self {
+        let runs = cancelled.runs.into_iter();
         Self {
-            runs: runs.into_iter().map(SyncRun::from).collect(),
+            runs: runs.map(|run| Fast(run.into())).collect(),
+            has_more: cancelled.has_more,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Values of a run that are derived from its row. Resolvers and the table of fields both call these.
 
+use std::borrow::Cow;
+
 use entity::{Details, instant};
 
 use crate::{
-    graphql::types::scalars::DateTime,
+    graphql::types::{scalars::DateTime, text::served_text},
     runs::{self, Run, status},
 };
 
@@ -50,9 +52,10 @@ pub(super) fn progress(run: &Run) -> Option<f64> {
 
 /// Returns the error message, preceded by a sentence for each stored value that cannot be read.
 pub(super) fn error_message(run: &Run) -> Option<String> {
-    match (unreadable_values(run), run.error_message.clone()) {
+    let message = run.error_message.as_deref().map(served_text);
+    match (unreadable_values(run), message) {
         (Some(unreadable), Some(message)) => Some(format!("{unreadable} {message}")),
-        (unreadable, message) => unreadable.or(message),
+        (unreadable, message) => unreadable.or(message.map(Cow::into_owned)),
     }
 }
 

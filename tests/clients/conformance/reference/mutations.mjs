@@ -146,7 +146,7 @@ export class MutationRoot {
       end(run, { status: 'CANCELLED', errorMessage: input.reason })
       if (typeof run.id === 'string') this.touched.add(run.id)
     }
-    return { runs: runs.map(run => this.objects.runObject(run)) }
+    return { runs: runs.map(run => this.objects.runObject(run)), hasMore: false }
   }
 
   #run(text) {
