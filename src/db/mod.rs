@@ -17,6 +17,7 @@
 mod adoption;
 mod connect;
 pub mod error;
+mod fair_queue;
 pub mod keyset;
 pub mod migrate;
 mod pool;

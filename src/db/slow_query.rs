@@ -3,39 +3,57 @@
 //! They run on connections of their own, so that they do not delay other queries, and only for a short time, so
 //! that a client cannot occupy the database with them.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use sea_orm::{DbErr, metric};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use super::{
     StatementPool,
     error::{Failure, classify},
+    fair_queue::FairQueue,
 };
 
 /// Slow queries that run concurrently.
 pub(super) const MAX_CONCURRENT: u32 = 2;
+/// Slow queries of one user that wait.
+const MAX_WAITING: usize = 100;
 
 /// Connections for slow queries.
 #[derive(Clone, Debug)]
 pub(super) struct SlowQueryPool {
     pool: StatementPool,
-    permits: Arc<Semaphore>,
+    queue: FairQueue,
     timeout: Duration,
 }
 
-/// The time that the slow queries of one operation have taken so far. The lock makes them run one at a time.
+/// The time that the slow queries of one operation have taken so far.
 #[derive(Debug, Default)]
-pub struct ScanBudget(Mutex<Duration>);
+pub struct ScanBudget {
+    /// Users' queries run in turn.
+    user: String,
+    /// The lock makes the queries of the operation run one at a time.
+    spent: Mutex<Duration>,
+}
+
+impl ScanBudget {
+    /// Creates the budget of an operation of a user.
+    #[must_use]
+    pub fn of(user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            spent: Mutex::default(),
+        }
+    }
+}
 
 /// Why a slow query has no result.
 #[derive(Debug)]
 pub enum SlowQueryError {
     /// The query was cancelled, or did not start, because the slow queries of its operation took this long.
     BudgetExceeded(Duration),
+    /// Too many slow queries of the user are waiting.
+    QueueFull,
     /// The database failed.
     Database(DbErr),
 }
@@ -45,23 +63,23 @@ impl SlowQueryPool {
     pub(super) fn new(pool: StatementPool, timeout: Duration) -> Self {
         Self {
             pool,
-            permits: Arc::new(Semaphore::new(MAX_CONCURRENT as usize)),
+            queue: FairQueue::new(MAX_CONCURRENT, MAX_WAITING),
             timeout,
         }
     }
 
-    /// Runs `query` and charges its time to `budget`. Waiting for a connection is free.
+    /// Runs `query` and charges its time to `budget`. Waiting for a turn is free.
     pub(super) async fn run<T>(
         &self,
         budget: &ScanBudget,
         query: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
     ) -> Result<T, SlowQueryError> {
-        let mut spent = budget.0.lock().await;
+        let mut spent = budget.spent.lock().await;
         if *spent >= self.timeout {
             return Err(SlowQueryError::BudgetExceeded(self.timeout));
         }
-        // The semaphore is never closed.
-        let _permit = self.permits.acquire().await;
+        let permit = self.queue.acquire(&budget.user).await;
+        let _permit = permit.map_err(|_| SlowQueryError::QueueFull)?;
         let started = Instant::now();
         let result = query(&self.pool).await;
         *spent += started.elapsed();

@@ -63,6 +63,7 @@ impl From<&Error> for ErrorCode {
             Error::AlreadyFinished(_) => Self::AlreadyFinished,
             Error::SourceNotAllowed { .. } => Self::Forbidden,
             Error::TooMuchToRead(_) | Error::RowsTooLarge(_) => Self::QueryTooComplex,
+            Error::TooManyScans => Self::RateLimited,
             Error::Unavailable(_)
             | Error::DatabaseFile(_)
             | Error::Denied(_)

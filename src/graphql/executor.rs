@@ -194,7 +194,7 @@ async fn execute(
             .data(Arc::clone(&prepared.principal))
             .data(Arc::clone(&prepared.lossy_numbers))
             .data(Arc::clone(&budget))
-            .data(ScanBudget::default());
+            .data(ScanBudget::of(&prepared.principal.id));
         // A panic of a resolver is logged, and does not close the connection.
         let execution = AssertUnwindSafe(schema.execute(request)).catch_unwind();
         let Ok(mut executed) = execution.await else {

@@ -56,6 +56,11 @@ pub enum Error {
          spend on scans: narrow it, runs by startedAt, events by timestamp or runId", .0.as_secs(), .0.subsec_millis()
     )]
     TooMuchToRead(Duration),
+    /// Too many queries that no index supports are waiting.
+    #[error(
+        "too many queries that no index supports are waiting: try again later, with fewer at a time"
+    )]
+    TooManyScans,
     /// The rows to read have too many bytes.
     #[error("{}: request a smaller page, or fewer fields", too_large(.0))]
     RowsTooLarge(#[source] DbErr),
@@ -120,6 +125,7 @@ impl From<SlowQueryError> for Error {
     fn from(error: SlowQueryError) -> Self {
         match error {
             SlowQueryError::BudgetExceeded(limit) => Self::TooMuchToRead(limit),
+            SlowQueryError::QueueFull => Self::TooManyScans,
             SlowQueryError::Database(error) => error.into(),
         }
     }

@@ -93,6 +93,28 @@ fn text_filters_and_mutations_cost_more() {
 }
 
 #[test]
+fn texts_to_search_for_are_priced_and_bounded() {
+    let watch = "subscription($f: SyncRunFilter) { syncRunChanged(filter: $f) { kind } }";
+    let texts = |count: usize, chars: usize| {
+        let text = json!({"errorContains": "é".repeat(chars)});
+        json!({"f": {"not": {"anyOf": vec![text; count]}}})
+    };
+    let few = validate(watch, texts(4, 10)).unwrap();
+    let many = validate(watch, texts(4, 500)).unwrap();
+    assert!(many >= few + 4 * 490 * 6, "{few} {many}");
+    for error in [
+        validate(watch, texts(45, 490)).unwrap_err(),
+        rejection(&format!(
+            "{{ a: syncEvents(filter: {{messageContains: \"{0}\"}}) {{ totalCount }} \
+               b: syncEvents(filter: {{messageContains: \"{0}\"}}) {{ totalCount }} }}",
+            "x".repeat(1001)
+        )),
+    ] {
+        assert!(error.contains("characters to search for; at most 2000"), "{error}");
+    }
+}
+
+#[test]
 fn pages_within_pages_are_accepted_and_deeper_nesting_is_rejected() {
     let run = "id entityType source status startedAt completedAt updatedAt durationSeconds
         recordsProcessed recordsCreated recordsUpdated recordsFailed recordsExpected progress
