@@ -120,7 +120,12 @@ mod tests {
     use super::*;
 
     /// Starts requests of a user one after the other, each of which notes the user when it is served.
-    async fn start(queue: &FairQueue, user: &'static str, count: usize, served: &mut JoinSet<&'static str>) {
+    async fn start(
+        queue: &FairQueue,
+        user: &'static str,
+        count: usize,
+        served: &mut JoinSet<&'static str>,
+    ) {
         for _ in 0..count {
             let queue = queue.clone();
             served.spawn(async move {
@@ -132,7 +137,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn users_are_served_in_turn() {
         let queue = FairQueue::new(1, 10);
         let mut served = JoinSet::new();
@@ -142,7 +147,10 @@ mod tests {
         while let Some(user) = served.join_next().await {
             order.push(user.unwrap());
         }
-        assert_eq!(order, ["many", "many", "few", "many", "few", "many", "many"]);
+        assert_eq!(
+            order,
+            ["many", "many", "few", "many", "few", "many", "many"]
+        );
         assert_eq!(queue.state().free, 1);
     }
 
@@ -159,10 +167,10 @@ mod tests {
         let mut other = Box::pin(queue.acquire("b"));
         assert!(futures_util::poll!(&mut other).is_pending());
         drop(second);
+        // It is the turn of `b`, which receives the permit, and stops waiting.
         drop(first);
-        let third = third.await.unwrap();
         drop(other);
-        drop(third);
+        drop(third.await.unwrap());
         assert_eq!(queue.state().free, 1);
         assert!(queue.state().queues.is_empty());
     }

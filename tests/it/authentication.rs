@@ -333,7 +333,8 @@ async fn many_keys_cost_nothing_while_none_changes(database: DatabaseKind) {
     // Several refreshes.
     tokio::time::sleep(Duration::from_secs(9)).await;
     let used = ticks() - before;
-    assert!(used < 20, "{used} hundredths of a second");
+    // Ten times as many if they were read each time.
+    assert!(used < 60, "{used} hundredths of a second");
     // A change is still noticed.
     let revoke = run_in(
         folder.path(),

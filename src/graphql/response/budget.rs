@@ -57,6 +57,8 @@ pub struct ResponseBudget {
     in_flight: Option<(Arc<ResponseBytes>, String)>,
     max: usize,
     used: AtomicUsize,
+    /// The rows of the outermost list that were written before the limit was exceeded.
+    rows: AtomicUsize,
     is_mutation: bool,
 }
 
@@ -123,6 +125,7 @@ impl ResponseBytes {
             in_flight: Some((Arc::clone(self), principal.to_owned())),
             max: self.limits.bytes,
             used: AtomicUsize::new(0),
+            rows: AtomicUsize::new(0),
             is_mutation,
         })
     }
@@ -171,8 +174,14 @@ impl ResponseBudget {
             in_flight: None,
             max,
             used: AtomicUsize::new(0),
+            rows: AtomicUsize::new(0),
             is_mutation: false,
         }
+    }
+
+    /// Notes how many rows were written, for the message of the next error.
+    pub(in crate::graphql) fn note_rows(&self, rows: usize) {
+        self.rows.store(rows, Ordering::Relaxed);
     }
 
     /// Returns whether the response has more bytes than it may have.
@@ -197,7 +206,7 @@ impl ResponseBudget {
         if used > self.max {
             return Err(BudgetError::Response {
                 max: self.max,
-                rows: 0,
+                rows: self.rows.load(Ordering::Relaxed),
                 is_mutation: self.is_mutation,
             });
         }

@@ -102,6 +102,9 @@ impl JsonWriter {
             && count > 0
         {
             *rows = count;
+            if let Some(budget) = &self.budget {
+                budget.note_rows(count);
+            }
         }
     }
 
@@ -207,8 +210,10 @@ pub(crate) fn json_values<T>(
     let mut json = JsonWriter::new(0, budget);
     let range = |(index, item)| {
         let start = json.json.len();
-        write(&mut json, item);
-        json.note_rows(index);
+        if json.error.is_none() {
+            write(&mut json, item);
+            json.note_rows(index);
+        }
         start..json.json.len()
     };
     let ranges: Vec<_> = items.into_iter().enumerate().map(range).collect();

@@ -110,7 +110,10 @@ fn texts_to_search_for_are_priced_and_bounded() {
             "x".repeat(1001)
         )),
     ] {
-        assert!(error.contains("characters to search for; at most 2000"), "{error}");
+        assert!(
+            error.contains("characters to search for; at most 2000"),
+            "{error}"
+        );
     }
 }
 
