@@ -14,6 +14,7 @@
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DbBackend, Statement};
+use sea_orm_migration::util::get_file_stem;
 
 mod m20261123_000001_ledger;
 mod m20261123_000002_change_feed;
@@ -41,24 +42,59 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20261123_000001_ledger::Migration),
-            Box::new(m20261123_000002_change_feed::Migration),
+            Box::new(m20261123_000001_ledger::migration()),
+            Box::new(m20261123_000002_change_feed::migration()),
             Box::new(m20261123_000003_indexes::Migration),
-            Box::new(m20261123_000004_feed_upkeep::Migration),
-            Box::new(m20261123_000005_lean_triggers::Migration),
-            Box::new(m20261123_000006_keys::Migration),
+            Box::new(m20261123_000004_feed_upkeep::migration()),
+            Box::new(m20261123_000005_lean_triggers::migration()),
+            Box::new(m20261123_000006_keys::migration()),
             Box::new(m20261124_000007_pairs::Migration),
-            Box::new(m20261126_000008_untouched_indexes::Migration),
+            Box::new(m20261126_000008_untouched_indexes::migration()),
             Box::new(m20261127_000009_ascending::Migration),
             Box::new(m20261128_000010_checks::Migration),
             Box::new(m20261128_000011_stored_completion::Migration),
             Box::new(m20261128_000012_ended_indexes::Migration),
             Box::new(m20261128_000013_event_order::Migration),
             Box::new(m20261128_000014_event_order_postgres::Migration),
-            Box::new(m20261128_000015_deletions::Migration),
-            Box::new(m20261128_000020_lenient_triggers::Migration),
-            Box::new(m20261128_000030_key_version::Migration),
+            Box::new(m20261128_000015_deletions::migration()),
+            Box::new(m20261128_000020_lenient_triggers::migration()),
+            Box::new(m20261128_000030_key_version::migration()),
         ]
+    }
+}
+
+/// A step that executes the script for the database in use, in a transaction.
+struct Script {
+    name: &'static str,
+    postgres: String,
+    sqlite: String,
+}
+
+impl Script {
+    /// The step is named after its file.
+    fn new(file: &'static str, postgres: impl Into<String>, sqlite: impl Into<String>) -> Self {
+        Self {
+            name: get_file_stem(file),
+            postgres: postgres.into(),
+            sqlite: sqlite.into(),
+        }
+    }
+}
+
+impl MigrationName for Script {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Script {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        execute(manager, &self.postgres, &self.sqlite).await
     }
 }
 

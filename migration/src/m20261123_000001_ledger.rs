@@ -1,25 +1,9 @@
 //! The predecessor's three tables, and the columns that this server adds to runs.
 
-use sea_orm_migration::prelude::*;
+use crate::Script;
 
-use crate::execute;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, POSTGRES, SQLITE).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the tables are never dropped".into()))
-    }
+pub(crate) fn migration() -> Script {
+    Script::new(file!(), POSTGRES, SQLITE)
 }
 
 // The users table may belong to another role that only grants SELECT. CREATE TABLE IF NOT EXISTS requires the

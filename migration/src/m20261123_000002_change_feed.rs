@@ -4,26 +4,10 @@
 //! running, and set it if a writer ends a run without a completion time; on PostgreSQL they also set the
 //! predecessor's `sync_duration`. A statement that changes nothing visible is not recorded.
 
-use sea_orm_migration::prelude::*;
+use crate::Script;
 
-use crate::execute;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, POSTGRES, &sqlite()).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the change feed is never dropped".into()))
-    }
+pub(crate) fn migration() -> Script {
+    Script::new(file!(), POSTGRES, sqlite())
 }
 
 // The recording function runs with the privileges of its owner: a writer that only has privileges on the

@@ -1,25 +1,9 @@
 //! Bookkeeping of the change feed: the database to which its transaction ids belong, and its retention.
 
-use sea_orm_migration::prelude::*;
+use crate::Script;
 
-use crate::execute;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, POSTGRES, SQLITE).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the change feed is never dropped".into()))
-    }
+pub(crate) fn migration() -> Script {
+    Script::new(file!(), POSTGRES, SQLITE)
 }
 
 // home: the cluster and database that assigned the transaction ids. moved_seq: events up to this seq were restored

@@ -9,26 +9,10 @@
 //! `CASE x WHEN`, `NULLIF`, `BETWEEN` and `LIKE`. PostgreSQL finds them by the search path of the writer, who could
 //! substitute an operator and have it executed with the privileges of the functions' owner.
 
-use sea_orm_migration::prelude::*;
+use crate::Script;
 
-use crate::execute;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, POSTGRES, "SELECT 1").await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the change feed is never dropped".into()))
-    }
+pub(crate) fn migration() -> Script {
+    Script::new(file!(), POSTGRES, "SELECT 1")
 }
 
 const POSTGRES: &str = r"

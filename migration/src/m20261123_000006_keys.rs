@@ -1,25 +1,9 @@
 //! API keys.
 
-use sea_orm_migration::prelude::*;
+use crate::Script;
 
-use crate::execute;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, POSTGRES, SQLITE).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the API keys are never dropped".into()))
-    }
+pub(crate) fn migration() -> Script {
+    Script::new(file!(), POSTGRES, SQLITE)
 }
 
 // hash is the SHA-256 of the key, which itself is not stored. scopes and sources are lists separated by spaces. A

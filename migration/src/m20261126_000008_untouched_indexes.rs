@@ -4,26 +4,10 @@
 //! the same. The triggers that normalise timestamps therefore affected most indexes of a run. These assign the
 //! columns only if a timestamp has another format, and find the row by its rowid.
 
-use sea_orm_migration::prelude::*;
+use crate::Script;
 
-use crate::execute;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, "SELECT 1", &sqlite()).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the change feed is never dropped".into()))
-    }
+pub(crate) fn migration() -> Script {
+    Script::new(file!(), "SELECT 1", sqlite())
 }
 
 /// The current time in the stored format, which has no, three or six fractional digits. Timestamps are compared as

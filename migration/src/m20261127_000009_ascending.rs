@@ -35,10 +35,6 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the indexes are never dropped".into()))
-    }
 }
 
 /// Name, table, and indexed columns.

@@ -37,10 +37,6 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the tables are never dropped".into()))
-    }
 }
 
 const ANY_ROW: &str = r#"SELECT 1 FROM "user" UNION ALL SELECT 1 FROM sync_history

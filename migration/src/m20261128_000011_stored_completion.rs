@@ -37,10 +37,6 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the change feed is never dropped".into()))
-    }
 }
 
 // For the rules that these functions follow, see m20261123_000005_lean_triggers.rs.

@@ -30,10 +30,6 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the indexes are never dropped".into()))
-    }
 }
 
 const SQLITE: &str = r#"

@@ -3,38 +3,22 @@
 //! A deleted run can no longer be read, so each change records all values that a filter can test, besides texts, which
 //! would make the log large. A change of kind `truncated` says that all runs were removed at once (PostgreSQL).
 
-use sea_orm_migration::prelude::*;
-
 use crate::{
-    execute,
+    Script,
     m20261128_000011_stored_completion::{NOW, postgres_change, sqlite_run_triggers},
 };
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let change = postgres_change(&COLUMNS, &PREVIOUS_ONLY);
-        let postgres = add_columns(["text", "text", "timestamptz", "uuid", "integer", "integer"])
-            + "ALTER TABLE sync_change ADD COLUMN previous_updated_at timestamptz;"
-            + POSTGRES
-            + &change;
-        let sqlite = add_columns(["text", "text", "text", "blob", "integer", "integer"])
-            + "ALTER TABLE sync_change ADD COLUMN previous_updated_at text;"
-            + &sqlite_run_triggers(&COLUMNS, &PREVIOUS_ONLY)
-            + &sqlite_deletion();
-        execute(manager, &postgres, &sqlite).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the change feed is never dropped".into()))
-    }
+pub(crate) fn migration() -> Script {
+    let change = postgres_change(&COLUMNS, &PREVIOUS_ONLY);
+    let postgres = add_columns(["text", "text", "timestamptz", "uuid", "integer", "integer"])
+        + "ALTER TABLE sync_change ADD COLUMN previous_updated_at timestamptz;"
+        + &postgres_functions()
+        + &change;
+    let sqlite = add_columns(["text", "text", "text", "blob", "integer", "integer"])
+        + "ALTER TABLE sync_change ADD COLUMN previous_updated_at text;"
+        + &sqlite_run_triggers(&COLUMNS, &PREVIOUS_ONLY)
+        + &sqlite_deletion();
+    Script::new(file!(), postgres, sqlite)
 }
 
 pub(crate) const COLUMNS: [&str; 6] = [
@@ -61,7 +45,10 @@ fn add_columns(types: [&str; COLUMNS.len()]) -> String {
 }
 
 // For the rules that these functions follow, see m20261123_000005_lean_triggers.rs.
-const POSTGRES: &str = r"
+fn postgres_functions() -> String {
+    let deletion = record_deletion("sync_history.sync_change", "pg_catalog.clock_timestamp()");
+    format!(
+        r"
 CREATE OR REPLACE FUNCTION sync_history.sync_history_record() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER AS $$
 BEGIN
@@ -79,15 +66,7 @@ END $$;
 CREATE FUNCTION sync_history.sync_history_record_deletion() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER AS $$
 BEGIN
-    INSERT INTO sync_history.sync_change (run_id, kind, status, version, changed_at,
-        previous_status, previous_completed_at, previous_records_processed,
-        previous_records_failed, previous_entity_type, previous_source, previous_started_at,
-        previous_triggered_by_id, previous_records_created, previous_records_updated,
-        previous_updated_at, records_processed, records_failed)
-    VALUES (OLD.id, 'deleted', OLD.status, OLD.version, pg_catalog.clock_timestamp(),
-        OLD.status, OLD.completed_at, OLD.records_processed, OLD.records_failed, OLD.entity_type,
-        OLD.source, OLD.started_at, OLD.triggered_by_id, OLD.records_created,
-        OLD.records_updated, OLD.updated_at, OLD.records_processed, OLD.records_failed);
+    {deletion}
     RETURN NULL;
 END $$;
 
@@ -106,23 +85,33 @@ FOR EACH ROW EXECUTE FUNCTION sync_history.sync_history_record_deletion();
 
 CREATE TRIGGER sync_history_record_truncation AFTER TRUNCATE ON sync_history.sync_history
 FOR EACH STATEMENT EXECUTE FUNCTION sync_history.sync_history_record_truncation();
-";
+"
+    )
+}
 
 fn sqlite_deletion() -> String {
+    let deletion = record_deletion("sync_change", NOW);
     format!(
         "
 CREATE TRIGGER sync_history_record_deletion AFTER DELETE ON sync_history
 BEGIN
-    INSERT INTO sync_change (run_id, kind, status, version, changed_at,
+    {deletion}
+END;
+"
+    )
+}
+
+/// Records the deletion of the row `OLD` in the change log.
+fn record_deletion(log: &str, now: &str) -> String {
+    format!(
+        "INSERT INTO {log} (run_id, kind, status, version, changed_at,
         previous_status, previous_completed_at, previous_records_processed,
         previous_records_failed, previous_entity_type, previous_source, previous_started_at,
         previous_triggered_by_id, previous_records_created, previous_records_updated,
         previous_updated_at, records_processed, records_failed)
-    VALUES (OLD.id, 'deleted', OLD.status, OLD.version, {NOW},
+    VALUES (OLD.id, 'deleted', OLD.status, OLD.version, {now},
         OLD.status, OLD.completed_at, OLD.records_processed, OLD.records_failed, OLD.entity_type,
         OLD.source, OLD.started_at, OLD.triggered_by_id, OLD.records_created,
-        OLD.records_updated, OLD.updated_at, OLD.records_processed, OLD.records_failed);
-END;
-"
+        OLD.records_updated, OLD.updated_at, OLD.records_processed, OLD.records_failed);"
     )
 }

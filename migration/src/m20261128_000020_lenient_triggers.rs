@@ -4,32 +4,16 @@
 //! values. On SQLite the timestamps of writers who set `updated_at`, and those of events that are changed, are converted to
 //! the stored format, too.
 
-use sea_orm_migration::prelude::*;
-
 use crate::{
-    execute,
+    Script,
     m20261128_000011_stored_completion::{canonical, postgres_change, sqlite_run_triggers},
     m20261128_000015_deletions::{COLUMNS, PREVIOUS_ONLY},
 };
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let postgres = POSTGRES.to_owned() + &postgres_change(&COLUMNS, &PREVIOUS_ONLY);
-        let sqlite = sqlite_run_triggers(&COLUMNS, &PREVIOUS_ONLY) + &sqlite_event_trigger();
-        execute(manager, &postgres, &sqlite).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration("the change feed is never dropped".into()))
-    }
+pub(crate) fn migration() -> Script {
+    let postgres = POSTGRES.to_owned() + &postgres_change(&COLUMNS, &PREVIOUS_ONLY);
+    let sqlite = sqlite_run_triggers(&COLUMNS, &PREVIOUS_ONLY) + &sqlite_event_trigger();
+    Script::new(file!(), postgres, sqlite)
 }
 
 const POSTGRES: &str = "

@@ -1,27 +1,9 @@
 //! A version of the API keys, so that servers read them again only after they have changed.
 
-use sea_orm_migration::prelude::*;
+use crate::Script;
 
-use crate::execute;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, POSTGRES, SQLITE).await
-    }
-
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Err(DbErr::Migration(
-            "the version of the API keys is never dropped".into(),
-        ))
-    }
+pub(crate) fn migration() -> Script {
+    Script::new(file!(), POSTGRES, SQLITE)
 }
 
 // The version is random, and not a counter: a database that is restored to an earlier state must not reach the version
