@@ -1,5 +1,7 @@
 //! Classification of [`DbErr`], and errors of opening a database.
 
+use std::{error::Error, io, sync::Arc};
+
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::Error as Sqlx;
 
@@ -45,6 +47,28 @@ pub enum ConnectError {
     Migrate(#[source] DbErr),
 }
 
+/// The rows of a result have more than this many bytes. Fewer rows may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the rows to read have more than {0} bytes")]
+pub struct ResultTooLarge(pub(super) usize);
+
+/// Wraps an error of this server, so that it passes through functions that return [`DbErr`].
+pub(super) fn wrap(error: impl Error + Send + Sync + 'static) -> DbErr {
+    let error = Sqlx::Io(io::Error::other(error));
+    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+/// Returns the error of this server that an error wraps.
+pub(crate) fn wrapped<E: Error + Copy + 'static>(error: &DbErr) -> Option<E> {
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
+        return None;
+    };
+    match &**error {
+        Sqlx::Io(error) => error.get_ref()?.downcast_ref().copied(),
+        _ => None,
+    }
+}
+
 /// The kinds of database errors that callers distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -66,8 +90,6 @@ pub enum Failure {
     Schema,
     /// The database is unreachable, full, read-only or damaged. A later retry may succeed.
     Unavailable,
-    /// The rows of a result have too many bytes. Fewer rows may be read.
-    ResultTooLarge,
     /// Any other error: a defect of this server.
     Other,
 }
@@ -79,9 +101,6 @@ pub fn classify(error: &DbErr) -> Failure {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Failure::Unavailable,
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             classify_sqlx(error)
-        }
-        DbErr::Query(RuntimeErr::Internal(message)) if message.starts_with(TOO_LARGE) => {
-            Failure::ResultTooLarge
         }
         _ => Failure::Other,
     }
@@ -122,14 +141,6 @@ fn is_missing_in_sqlite(message: &str) -> bool {
     message.starts_with("no such table: ")
         || message.starts_with("no such column: ")
         || message.contains(" has no column named ")
-}
-
-/// Prefix of the error of a result whose rows have too many bytes.
-const TOO_LARGE: &str = "the rows to read have more than";
-
-/// Returns the error of a result whose rows have more bytes than this.
-pub(super) fn result_too_large(max: usize) -> DbErr {
-    DbErr::Query(RuntimeErr::Internal(format!("{TOO_LARGE} {max} bytes")))
 }
 
 /// Classifies an error code: PostgreSQL's have five characters, SQLite's are shorter numbers.

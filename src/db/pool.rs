@@ -27,7 +27,7 @@ use sea_query_sqlx::SqlxValues;
 use tokio::sync::Semaphore;
 
 use super::{
-    error::{Failure, classify, result_too_large},
+    error::{Failure, ResultTooLarge, classify, wrap},
     write_monitor::WriteMonitor,
 };
 
@@ -36,8 +36,8 @@ const MAX_IDLE: Duration = Duration::from_secs(5);
 /// Connections are checked at least this often.
 const MAX_HOLD: Duration = Duration::from_mins(1);
 
-/// Bytes of the rows of one statement, if there are several. Texts of other writers may be of any length.
-const MAX_RESULT_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of the rows that one statement may read, if there are several. Texts of other writers may be of any length.
+pub(super) const MAX_RESULT_BYTES: usize = 64 * 1024 * 1024;
 
 type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
 
@@ -45,24 +45,35 @@ type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
 #[derive(Clone)]
 pub struct StatementPool {
     pool: DatabaseConnection,
-    pinning: Pinning,
+    connections: Connections,
     observer: Option<Observer>,
     /// Confirms each statement, if all are writes.
     monitor: Option<WriteMonitor>,
 }
 
-/// Whether connections are kept between statements.
-#[derive(Clone)]
-enum Pinning {
-    /// Each statement acquires a connection from the pool.
-    None,
-    Postgres(Arc<PinnedConnections<Postgres>>),
-    Sqlite(Arc<PinnedConnections<Sqlite>>),
+/// What a pool does besides executing statements.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolOptions {
+    /// Number of connections of the pool.
+    pub(super) connections: u32,
+    /// Whether connections are kept between statements; otherwise the pool's hooks prepare one for each statement.
+    pub(super) pinned: bool,
+    /// Bytes of the rows that a statement may return, if there are several.
+    pub(super) max_result_bytes: Option<usize>,
 }
 
-/// Connections that are kept between statements.
-struct PinnedConnections<DB: Database> {
+/// Who hands out connections for statements that return rows.
+#[derive(Clone)]
+enum Connections {
+    SeaOrm,
+    Postgres(Arc<DirectConnections<Postgres>>),
+    Sqlite(Arc<DirectConnections<Sqlite>>),
+}
+
+/// Connections that are acquired from the pool of the driver.
+struct DirectConnections<DB: Database> {
     pool: Pool<DB>,
+    options: PoolOptions,
     /// One per connection. A task that waited at the pool would not notice that a pinned connection is idle.
     permits: Semaphore,
     idle: Mutex<Vec<IdleConnection<DB>>>,
@@ -74,11 +85,12 @@ struct IdleConnection<DB: Database> {
     last_used: Instant,
 }
 
-impl<DB: Database> PinnedConnections<DB> {
-    fn new(pool: &Pool<DB>, connections: u32) -> Arc<Self> {
+impl<DB: Database> DirectConnections<DB> {
+    fn new(pool: &Pool<DB>, options: PoolOptions) -> Arc<Self> {
         Arc::new(Self {
             pool: pool.clone(),
-            permits: Semaphore::new(connections as usize),
+            options,
+            permits: Semaphore::new(options.connections as usize),
             idle: Mutex::default(),
         })
     }
@@ -113,9 +125,12 @@ impl<DB: Database> PinnedConnections<DB> {
         })
     }
 
-    fn keep(&self, mut used: IdleConnection<DB>) {
-        used.last_used = Instant::now();
-        self.idle().push(used);
+    /// Keeps a connection for the next statement, or returns it to the pool.
+    fn release(&self, mut used: IdleConnection<DB>) {
+        if self.options.pinned {
+            used.last_used = Instant::now();
+            self.idle().push(used);
+        }
     }
 
     /// Returns all idle connections to the pool, which checks them.
@@ -136,7 +151,7 @@ impl<DB: Database> PinnedConnections<DB> {
     }
 }
 
-impl<DB: Database> PinnedConnections<DB>
+impl<DB: Database> DirectConnections<DB>
 where
     SqlxValues: IntoArguments<DB>,
     DB::Row: RowBytes,
@@ -154,8 +169,9 @@ where
         let mut acquired = self.acquire().await?;
         let values = statement.values.unwrap_or(Values(Vec::new()));
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values));
+        let max_bytes = self.options.max_result_bytes.unwrap_or(usize::MAX);
         let started = Instant::now();
-        let result = fetch(query.fetch(&mut *acquired.connection)).await;
+        let result = fetch(query.fetch(&mut *acquired.connection), max_bytes).await;
         if let Some((observer, statement)) = &observation {
             observer(&metric::Info {
                 elapsed: started.elapsed(),
@@ -165,13 +181,13 @@ where
         }
         match result {
             Ok(Some(rows)) => {
-                self.keep(acquired);
+                self.release(acquired);
                 Ok(rows)
             }
             Ok(None) => {
                 // Closed, since it would have to receive the rest first.
                 drop(acquired.connection.detach());
-                Err(result_too_large(MAX_RESULT_BYTES))
+                Err(wrap(ResultTooLarge(max_bytes)))
             }
             Err(error) => {
                 let error = DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)));
@@ -181,7 +197,7 @@ where
                     // The statements that they have prepared may be of no use any more.
                     Failure::Schema => self.close_all(acquired),
                     // An error that the database reports does not harm the connection.
-                    _ => self.keep(acquired),
+                    _ => self.release(acquired),
                 }
                 Err(error)
             }
@@ -189,9 +205,10 @@ where
     }
 }
 
-/// Collects the rows of a result; returns `None` if they have more than [`MAX_RESULT_BYTES`].
+/// Collects the rows of a result; returns `None` if they have more than this many bytes.
 async fn fetch<R>(
     mut rows: impl Stream<Item = Result<R, sqlx::Error>> + Unpin,
+    max_bytes: usize,
 ) -> Result<Option<Vec<QueryResult>>, sqlx::Error>
 where
     R: RowBytes,
@@ -201,7 +218,7 @@ where
     let mut bytes = 0;
     while let Some(row) = rows.try_next().await? {
         bytes += row.bytes();
-        if bytes > MAX_RESULT_BYTES && !found.is_empty() {
+        if bytes > max_bytes && !found.is_empty() {
             return Ok(None);
         }
         found.push(QueryResult::from(row));
@@ -242,11 +259,11 @@ impl fmt::Debug for StatementPool {
 }
 
 impl StatementPool {
-    /// Creates a pool whose connections are acquired, and prepared by the pool's hooks, for each statement.
+    /// Creates a pool whose connections are acquired for each statement.
     pub(super) fn new(pool: DatabaseConnection) -> Self {
         Self {
             pool,
-            pinning: Pinning::None,
+            connections: Connections::SeaOrm,
             observer: None,
             monitor: None,
         }
@@ -258,7 +275,7 @@ impl StatementPool {
         self
     }
 
-    /// Returns what a statement is acknowledged with. One that `is_noop` tells nothing if it succeeds.
+    /// Returns what a statement is acknowledged with. One that `is_noop` proves nothing if it succeeds.
     fn confirm<T>(
         &self,
         result: Result<T, DbErr>,
@@ -270,18 +287,17 @@ impl StatementPool {
         }
     }
 
-    /// Creates a pool that keeps its connections between statements. Nothing else may use `pool`, which has this
-    /// many connections.
-    pub(super) fn pinned(pool: DatabaseConnection, connections: u32) -> Self {
-        let pinning = if pool.get_database_backend() == DbBackend::Postgres {
+    /// Creates a pool with these options. Nothing else may use `pool`.
+    pub(super) fn with_options(pool: DatabaseConnection, options: PoolOptions) -> Self {
+        let connections = if pool.get_database_backend() == DbBackend::Postgres {
             let pool = pool.get_postgres_connection_pool();
-            Pinning::Postgres(PinnedConnections::new(pool, connections))
+            Connections::Postgres(DirectConnections::new(pool, options))
         } else {
             let pool = pool.get_sqlite_connection_pool();
-            Pinning::Sqlite(PinnedConnections::new(pool, connections))
+            Connections::Sqlite(DirectConnections::new(pool, options))
         };
         Self {
-            pinning,
+            connections,
             ..Self::new(pool)
         }
     }
@@ -300,10 +316,10 @@ impl StatementPool {
     }
 
     pub(super) async fn close(self) -> Result<(), DbErr> {
-        match &self.pinning {
-            Pinning::None => {}
-            Pinning::Postgres(pinned) => pinned.release_all(),
-            Pinning::Sqlite(pinned) => pinned.release_all(),
+        match &self.connections {
+            Connections::SeaOrm => {}
+            Connections::Postgres(direct) => direct.release_all(),
+            Connections::Sqlite(direct) => direct.release_all(),
         }
         self.pool.close().await
     }
@@ -331,10 +347,10 @@ impl ConnectionTrait for StatementPool {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let observer = self.observer.as_ref();
-        let result = match &self.pinning {
-            Pinning::None => self.pool.query_all_raw(statement).await,
-            Pinning::Postgres(pinned) => pinned.query_all(statement, observer).await,
-            Pinning::Sqlite(pinned) => pinned.query_all(statement, observer).await,
+        let result = match &self.connections {
+            Connections::SeaOrm => self.pool.query_all_raw(statement).await,
+            Connections::Postgres(direct) => direct.query_all(statement, observer).await,
+            Connections::Sqlite(direct) => direct.query_all(statement, observer).await,
         };
         self.confirm(result, Vec::is_empty)
     }

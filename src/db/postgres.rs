@@ -14,6 +14,7 @@ use super::{
     connect::{open, pool_options},
     error::ConnectError,
     migrate::{self, SEARCH_PATH},
+    pool::{MAX_RESULT_BYTES, PoolOptions},
     slow_query::{self, SlowQueryPool},
     write_monitor::WriteMonitor,
 };
@@ -66,19 +67,25 @@ impl Postgres {
     ) -> Result<Self, ConnectError> {
         migrate::postgres(server).await?;
         let statement = timeouts.statement;
-        let pinned = async |connections, timeout, planning| {
+        let pinned = async |connections, timeout, planning, max_result_bytes| {
             let pool = open(options(server, connections, timeout, planning)).await?;
-            Ok::<_, ConnectError>(StatementPool::pinned(pool, connections))
+            let options = PoolOptions {
+                connections,
+                pinned: true,
+                max_result_bytes,
+            };
+            Ok::<_, ConnectError>(StatementPool::with_options(pool, options))
         };
+        let reads = Some(MAX_RESULT_BYTES);
         let slow_queries = slow_query::MAX_CONCURRENT;
         let monitor = WriteMonitor::new(None);
-        let write = pinned(WRITE_CONNECTIONS, statement, &[]).await?;
+        let write = pinned(WRITE_CONNECTIONS, statement, &[], None).await?;
         Ok(Self {
-            read: pinned(READ_CONNECTIONS, statement, &INDEX_PLANNING).await?,
+            read: pinned(READ_CONNECTIONS, statement, &INDEX_PLANNING, reads).await?,
             write: write.with_monitor(monitor.clone()),
             transactions: open(options(server, TRANSACTION_CONNECTIONS, statement, &[])).await?,
             slow_queries: SlowQueryPool::new(
-                pinned(slow_queries, timeouts.slow_query, &[]).await?,
+                pinned(slow_queries, timeouts.slow_query, &[], reads).await?,
                 timeouts.slow_query,
             ),
             monitor,

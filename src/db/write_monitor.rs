@@ -51,7 +51,6 @@ impl WriteMonitor {
             | Failure::Duplicate
             | Failure::Data
             | Failure::TooLong
-            | Failure::ResultTooLarge
             | Failure::Denied
             | Failure::Schema
             | Failure::Other => false,

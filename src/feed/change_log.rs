@@ -21,7 +21,7 @@ use super::{
 use crate::{
     db::{
         Database,
-        error::{Failure, classify},
+        error::{ResultTooLarge, wrapped},
         keyset::{PageRequest, Position},
     },
     events::Event,
@@ -173,7 +173,7 @@ impl ChangeLog {
     ) -> Result<Changes, DbErr> {
         loop {
             match self.read_changes(cursor, limit).await {
-                Err(error) if limit > 1 && classify(&error) == Failure::ResultTooLarge => {
+                Err(error) if can_read_fewer(limit, &error) => {
                     limit /= 2;
                 }
                 read => return read,
@@ -208,7 +208,7 @@ impl ChangeLog {
     ) -> Result<Events, DbErr> {
         loop {
             match self.read_events(cursor, run_id, limit).await {
-                Err(error) if limit > 1 && classify(&error) == Failure::ResultTooLarge => {
+                Err(error) if can_read_fewer(limit, &error) => {
                     limit /= 2;
                 }
                 read => return read,
@@ -315,4 +315,9 @@ impl ChangeLog {
         };
         Ok((rows, next))
     }
+}
+
+/// Returns whether fewer rows may be read after an error.
+fn can_read_fewer(limit: u32, error: &DbErr) -> bool {
+    limit > 1 && wrapped::<ResultTooLarge>(error).is_some()
 }

@@ -8,7 +8,7 @@ use tokio::time;
 use tracing::{debug, info, warn};
 
 use super::state::AppState;
-use crate::db::{Database, FileFault, migrate};
+use crate::db::{Database, FileFault, error::wrapped, migrate};
 
 /// How long all checks of the database may take: the response arrives within a second.
 const DATABASE_TIMEOUT: Duration = Duration::from_millis(800);
@@ -60,7 +60,7 @@ pub(super) async fn ready(State(state): State<Arc<AppState>>) -> (StatusCode, Js
 async fn check_writes(database: &Database) -> Option<String> {
     if let Err(error) = database.probe_write().await {
         warn!(%error, "the database is not writable");
-        return Some(match FileFault::of(&error) {
+        return Some(match wrapped::<FileFault>(&error) {
             Some(fault) => fault.to_string(),
             None => "the database is not writable".to_owned(),
         });

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::Run;
 use crate::db::{
     FileFault, SlowQueryError,
-    error::{Failure, classify, database_message},
+    error::{Failure, ResultTooLarge, classify, database_message, wrapped},
 };
 
 /// Why an operation on runs, events or the change feed fails.
@@ -62,8 +62,8 @@ pub enum Error {
     )]
     TooManyScans,
     /// The rows to read have too many bytes.
-    #[error("{}: request a smaller page, or fewer fields", too_large(.0))]
-    RowsTooLarge(#[source] DbErr),
+    #[error("{0}: request a smaller page, or fewer fields")]
+    RowsTooLarge(#[from] ResultTooLarge),
     /// The database rejects a value, by a constraint or trigger of another application for example.
     #[error("the database rejects a value: {}", database_message(.0))]
     Rejected(#[source] DbErr),
@@ -96,21 +96,16 @@ impl Error {
     }
 }
 
-fn too_large(error: &DbErr) -> String {
-    match error {
-        DbErr::Query(RuntimeErr::Internal(message)) => message.clone(),
-        error => error.to_string(),
-    }
-}
-
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if let Some(fault) = FileFault::of(&error) {
-            return Self::DatabaseFile(fault);
+        if let Some(fault) = wrapped::<FileFault>(&error) {
+            return fault.into();
+        }
+        if let Some(error) = wrapped::<ResultTooLarge>(&error) {
+            return error.into();
         }
         match classify(&error) {
             Failure::Busy | Failure::Interrupted | Failure::Unavailable => Self::Unavailable(error),
-            Failure::ResultTooLarge => Self::RowsTooLarge(error),
             Failure::ForeignKey | Failure::Duplicate | Failure::Data | Failure::TooLong => {
                 Self::Rejected(error)
             }

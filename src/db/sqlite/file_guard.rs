@@ -19,10 +19,12 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
+
+use crate::db::error::wrap;
 
 /// Time between two checks while nothing is written.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
@@ -51,21 +53,7 @@ pub enum FileFault {
 
 impl From<FileFault> for DbErr {
     fn from(fault: FileFault) -> Self {
-        let error = sqlx::Error::Io(io::Error::other(fault));
-        Self::Conn(RuntimeErr::SqlxError(Arc::new(error)))
-    }
-}
-
-impl FileFault {
-    /// Returns the fault that an error reports.
-    pub(crate) fn of(error: &DbErr) -> Option<Self> {
-        let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
-            return None;
-        };
-        match &**error {
-            sqlx::Error::Io(error) => error.get_ref()?.downcast_ref().copied(),
-            _ => None,
-        }
+        wrap(fault)
     }
 }
 

@@ -26,6 +26,7 @@ use super::{
     connect::{ACQUIRE_TIMEOUT, open, pool_options},
     error::{ConnectError, is_busy},
     migrate,
+    pool::{MAX_RESULT_BYTES, PoolOptions},
     slow_query::{self, SlowQueryPool},
     write_monitor::WriteMonitor,
 };
@@ -69,18 +70,30 @@ impl Sqlite {
         let readers = u32::try_from(processors).map_or(MAX_READERS, |n| n.clamp(2, MAX_READERS));
         let read = open_file(read_options(url, readers)).await?;
         let slow_queries = open_file(slow_query_options(url, timeouts.slow_query)).await?;
+        let reads = PoolOptions {
+            connections: readers,
+            pinned: true,
+            max_result_bytes: Some(MAX_RESULT_BYTES),
+        };
+        let scans = PoolOptions {
+            connections: slow_query::MAX_CONCURRENT,
+            // The deadline of a statement is set when its connection is acquired.
+            pinned: false,
+            ..reads
+        };
+        let slow_queries = StatementPool::with_options(slow_queries, scans);
         let writer = open_file(write_options(url)).await?;
         let path = writer.get_sqlite_connection_pool().connect_options();
         let files = FileGuard::open(path.get_filename(), writer.clone());
         let files = files.map_err(ConnectError::Files)?;
         let monitor = WriteMonitor::new(Some(files.clone()));
         Ok(Self {
-            read: StatementPool::pinned(read, readers),
+            read: StatementPool::with_options(read, reads),
             write_queue: WriteQueue::spawn(writer.clone(), monitor.clone()),
             writer: StatementPool::new(writer).with_monitor(monitor.clone()),
             files,
             monitor,
-            slow_queries: SlowQueryPool::new(StatementPool::new(slow_queries), timeouts.slow_query),
+            slow_queries: SlowQueryPool::new(slow_queries, timeouts.slow_query),
         })
     }
 
