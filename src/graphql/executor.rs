@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
-    Name, Pos, Request, Response, ServerError, Value, Variables, indexmap::IndexMap,
+    Name, Pos, Request, Response, ServerError, Value, indexmap::IndexMap,
     parser::types::OperationType,
 };
 use futures_util::{FutureExt, Stream};
@@ -20,7 +20,7 @@ use super::{
     response::{ResponseBudget, ResponseBytes, panicked, was_executed, write, write_errors},
     schema::{self, AppSchema},
     spawn_on_drop::SpawnOnDrop,
-    validation::{IntrospectionResults, Step, Validated, Validator},
+    validation::{IntrospectionResults, Validated, Validator},
 };
 use crate::{
     auth::{Principal, Scope},
@@ -187,39 +187,21 @@ async fn execute(
     budget: Arc<ResponseBudget>,
     request_id: String,
 ) -> Response {
-    let mut response = Response::new(IndexMap::new());
-    let mut introspection = Some(prepared.introspection);
-    for step in &prepared.document.steps {
-        let request = step_request(step, &prepared.variables)
-            .data(Arc::clone(&prepared.principal))
-            .data(Arc::clone(&prepared.lossy_numbers))
-            .data(Arc::clone(&budget))
-            .data(ScanBudget::of(&prepared.principal.id));
-        // A panic of a resolver is logged, and does not close the connection.
-        let execution = AssertUnwindSafe(schema.execute(request)).catch_unwind();
-        let Ok(mut executed) = execution.await else {
-            return panicked(&request_id);
-        };
-        if let Some(introspection) = introspection.take() {
-            insert_introspection(&mut executed, introspection);
-        }
-        step.shape.apply(&mut executed);
-        response.errors.extend(executed.errors);
-        match (&mut response.data, executed.data) {
-            (Value::Object(fields), Value::Object(more)) => fields.extend(more),
-            (data, null) => {
-                *data = null;
-                break;
-            }
-        }
-    }
+    let document = &prepared.document;
+    let request = document
+        .to_request(&prepared.variables)
+        .data(ScanBudget::of(&prepared.principal.id))
+        .data(prepared.principal)
+        .data(prepared.lossy_numbers)
+        .data(budget);
+    // A panic of a resolver is logged, and does not close the connection.
+    let execution = AssertUnwindSafe(schema.execute(request)).catch_unwind();
+    let Ok(mut response) = execution.await else {
+        return panicked(&request_id);
+    };
+    insert_introspection(&mut response, prepared.introspection);
+    document.shape.apply(&mut response);
     sanitize(response, &request_id)
-}
-
-fn step_request(step: &Step, variables: &Variables) -> Request {
-    let mut request = Request::new(String::new()).variables(variables.clone());
-    request.set_parsed_query(step.executable.clone());
-    request
 }
 
 /// Adds the results of introspection to the response to a query.

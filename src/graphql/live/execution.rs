@@ -100,9 +100,7 @@ fn frame(mut response: Response, request: &SharedRequest, progress: Progress) ->
     if response.errors.iter().any(|error| error.path.len() <= 1) {
         return Frame::failed(&sanitize(response, &request.request_id));
     }
-    if let Some(shape) = request.shape() {
-        shape.apply(&mut response);
-    }
+    request.shape().apply(&mut response);
     Frame::new(&sanitize(response, &request.request_id), progress)
 }
 

@@ -63,16 +63,13 @@ impl SharedRequest {
 
     /// Creates a request to execute.
     pub(super) fn to_request(&self) -> Request {
-        let mut request = Request::new(String::new()).variables(self.variables.clone());
-        if let Some(step) = self.document.steps.first() {
-            request.set_parsed_query(step.executable.clone());
-        }
+        let request = self.document.to_request(&self.variables);
         request.data(Arc::clone(&self.principal))
     }
 
     /// Returns the shape of the responses.
-    pub(super) fn shape(&self) -> Option<&Shape> {
-        self.document.steps.first().map(|step| &step.shape)
+    pub(super) fn shape(&self) -> &Shape {
+        &self.document.shape
     }
 }
 

@@ -1,7 +1,6 @@
 //! Conversion of a normalised operation to the document that async-graphql executes.
 
 use apollo_compiler::{
-    Schema,
     ast::{Argument, OperationType, Value, VariableDefinition},
     executable::{Field, Operation, Selection, SelectionSet},
 };
@@ -13,38 +12,13 @@ use async_graphql::{
 };
 use async_graphql_value::Value as Literal;
 
-use super::{document_cache::Step, locations::Locations};
-use crate::graphql::response::{HIDDEN_KEY, Shape};
+use super::locations::Locations;
+use crate::graphql::response::HIDDEN_KEY;
 
 /// Converts a normalised operation. Introspection fields are left out.
-///
-/// Fields at the root of a mutation become steps of their own: async-graphql would execute the next one
-/// after one has failed that must not be null.
-pub(super) fn steps(operation: &Operation, schema: &Schema, locations: &Locations) -> Vec<Step> {
-    let step = |root: &SelectionSet| Step {
-        executable: convert(operation, root, locations),
-        shape: Shape::new(root, schema),
-    };
-    let root = &operation.selection_set;
-    if !operation.is_mutation() {
-        return vec![step(root)];
-    }
-    let steps = root.fields().map(|field| {
-        let mut root = SelectionSet::new(root.ty.clone());
-        root.push(field.clone());
-        step(&root)
-    });
-    steps.collect()
-}
-
-/// Converts an operation with the selection `root`.
-fn convert(
-    operation: &Operation,
-    root: &SelectionSet,
-    locations: &Locations,
-) -> ExecutableDocument {
+pub(super) fn executable(operation: &Operation, locations: &Locations) -> ExecutableDocument {
     let converter = Converter { locations };
-    let root = converter.selection_set(root, Pos::default());
+    let root = converter.selection_set(&operation.selection_set, Pos::default());
     let definition = OperationDefinition {
         ty: operation_type(operation.operation_type),
         variable_definitions: operation

@@ -48,7 +48,8 @@ impl Document {
     ) -> Result<Self, Vec<ServerError>> {
         check_limit(limits.bytes, text.len(), "bytes of query text", None).map_err(one)?;
         let locations = Locations::new(text);
-        let text = &descriptions::remove(text);
+        let described = limits.operations + limits.fragments + limits.variables;
+        let text = &descriptions::remove(text, described);
         let ast = parse(text, limits, &locations)?;
         stats::check(&ast, limits, &locations).map_err(one)?;
         let report = |errors: &DiagnosticList| {

@@ -11,7 +11,7 @@ use std::{
 
 use apollo_compiler::{Name, executable::Operation};
 use async_graphql::{
-    Value, Variables,
+    Request, Value, Variables,
     parser::types::{ExecutableDocument, OperationType, SelectionSet},
 };
 use quick_cache::{Weighter, sync::Cache};
@@ -33,20 +33,13 @@ const BYTES_PER_FIELD: u64 = 1500;
 /// Memory of an entry besides.
 const BYTES_PER_ENTRY: u64 = 2000;
 
-/// A part of an operation that async-graphql executes.
-#[derive(Debug)]
-pub(in crate::graphql) struct Step {
-    pub(in crate::graphql) executable: ExecutableDocument,
-    /// The shape of its response.
-    pub(in crate::graphql) shape: Shape,
-}
-
 /// An operation that is ready to be executed.
 #[derive(Debug)]
 pub(in crate::graphql) struct PreparedDocument {
-    /// Executed one after the other. A mutation has one for each field of its root; a failed one that
-    /// nullifies the response is the last.
-    pub(in crate::graphql) steps: Vec<Step>,
+    /// What async-graphql executes.
+    pub(super) executable: ExecutableDocument,
+    /// The shape of the response.
+    pub(in crate::graphql) shape: Shape,
     pub(in crate::graphql) operation_type: OperationType,
     /// The normalised operation.
     pub(super) operation: Operation,
@@ -63,10 +56,17 @@ impl PreparedDocument {
         self.operation.serialize().no_indent().to_string()
     }
 
-    /// Returns the root selection of the first step.
+    /// Returns the selection of the operation's root.
     pub(in crate::graphql) fn root_selection(&self) -> Option<&SelectionSet> {
-        let (_, operation) = self.steps.first()?.executable.operations.iter().next()?;
+        let (_, operation) = self.executable.operations.iter().next()?;
         Some(&operation.node.selection_set.node)
+    }
+
+    /// Creates a request that executes the operation.
+    pub(in crate::graphql) fn to_request(&self, variables: &Variables) -> Request {
+        let mut request = Request::new(String::new()).variables(variables.clone());
+        request.set_parsed_query(self.executable.clone());
+        request
     }
 }
 

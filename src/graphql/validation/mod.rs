@@ -34,7 +34,7 @@ use std::sync::{Arc, OnceLock};
 use apollo_compiler::{Schema, executable::Operation, validation::Valid};
 use async_graphql::{Request, ServerError, Variables};
 
-use super::{limits::GraphqlLimits, schema, types::PageLimits};
+use super::{limits::GraphqlLimits, response::Shape, schema, types::PageLimits};
 use complexity::{Complexity, complexity};
 use document::Document;
 use document_cache::DocumentCache;
@@ -45,10 +45,7 @@ use normalize::Normalizer;
 use spelling::Spelling;
 
 pub use limits::DocumentLimits;
-pub(super) use {
-    document_cache::{PreparedDocument, Step},
-    introspection::Results as IntrospectionResults,
-};
+pub(super) use {document_cache::PreparedDocument, introspection::Results as IntrospectionResults};
 
 /// Validates requests against the schema and the limits.
 pub(super) struct Validator {
@@ -151,7 +148,8 @@ impl Validator {
         };
         let operation = normalizer.operation(operation);
         PreparedDocument {
-            steps: convert::steps(&operation, &self.schema, &document.locations),
+            executable: convert::executable(&operation, &document.locations),
+            shape: Shape::new(&operation.selection_set, &self.schema),
             operation_type: convert::operation_type(operation.operation_type),
             size: stats::size(&operation.selection_set)
                 + introspection::result_size(&operation.selection_set),
