@@ -139,7 +139,10 @@ impl Mutation {
         #[graphql(desc = "The runs to cancel, and the reason.")] input: CancelActiveSyncRunsInput,
     ) -> Result<Option<CancelActiveSyncRunsPayload>> {
         let cancel = input.parse()?;
-        let cancelled = ctx.runs().cancel_active(&cancel, &ctx.write_scope()).await;
+        let columns = SyncRun::columns(&[ctx.look_ahead().field("runs")]);
+        let columns = columns.unwrap_or(RunColumns::WithoutDetails);
+        let (runs, scope) = (ctx.runs(), ctx.write_scope());
+        let cancelled = runs.cancel_active(&cancel, &scope, columns).await;
         let cancelled = cancelled.map_err(|error| ctx.rejected(error))?;
         for run in &cancelled.runs {
             ctx.audit(run, false);

@@ -235,8 +235,8 @@ impl Runs {
         }
     }
 
-    /// Cancels the runs that have not ended, or the selected ones, up to the limit of one call. Returns them in order of
-    /// their start, and whether there are more.
+    /// Cancels the runs that have not ended, or the selected ones, up to the limit of one call. Returns these columns of
+    /// them in order of their start, and whether there are more.
     ///
     /// # Errors
     /// Returns [`Error::BadInput`] if the input is invalid, [`Error::SourceNotAllowed`] if `scope` does not include a
@@ -245,6 +245,7 @@ impl Runs {
         &self,
         cancel: &CancelActive,
         scope: &WriteScope,
+        columns: RunColumns,
     ) -> Result<CancelledRuns> {
         for source in cancel.sources.iter().flatten() {
             scope.check_source(*source)?;
@@ -274,7 +275,7 @@ impl Runs {
         if let Some(reason) = &cancel.reason {
             update.value(Column::ErrorMessage, reason.as_str());
         }
-        let runs = self.store.update_runs(first, update).await;
+        let runs = self.store.update_runs(first, update, columns).await;
         let mut runs = runs.map_err(|error| Error::from(error).naming("reason"))?;
         self.changes.notify();
         runs.sort_by_key(|run| (run.started_at, run.id));

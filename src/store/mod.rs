@@ -268,15 +268,19 @@ impl Store {
         rows.map_or(true, |rows| !rows.is_empty())
     }
 
-    /// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs, in no particular order.
+    /// Executes an update of the runs whose IDs `ids` selects, and returns these columns of the updated runs, in no
+    /// particular order.
     pub(crate) async fn update_runs(
         &self,
         ids: SelectStatement,
         update: UpdateStatement,
+        columns: RunColumns,
     ) -> Result<Vec<Run>, DbErr> {
         match &self.database {
-            Database::Postgres(database) => postgres::update_runs(database, ids, update).await,
-            Database::Sqlite(database) => sqlite::update_runs(database, ids, update).await,
+            Database::Postgres(database) => {
+                postgres::update_runs(database, ids, update, columns).await
+            }
+            Database::Sqlite(database) => sqlite::update_runs(database, ids, update, columns).await,
         }
     }
 

@@ -195,20 +195,29 @@ async fn a_call_cancels_a_thousand_runs_at_most(database: DatabaseKind) {
     let table = server.table("sync_history");
     let (numbers, id, now) = if server.is_on_postgres() {
         (
-            "SELECT generate_series(1, 1500) AS n",
+            "SELECT generate_series(1, 2500) AS n",
             "gen_random_uuid()",
             "now()",
         )
     } else {
-        let numbers = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 1500) SELECT n FROM s";
+        let numbers = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 2500) SELECT n FROM s";
         (numbers, "randomblob(16)", "'2026-11-23T09:00:00+00:00'")
     };
+    let details = json!({"a": "x".repeat(65_000)});
     let insert = format!(
         "INSERT INTO {table} (id, entity_type, source, status, started_at, records_processed, records_created,
-            records_updated, records_failed)
-        SELECT {id}, 'stock', 'api', 'running', {now}, 0, 0, 0, 0 FROM ({numbers}) AS number"
+            records_updated, records_failed, details)
+        SELECT {id}, 'stock', 'api', 'running', {now}, 0, 0, 0, 0, '{details}' FROM ({numbers}) AS number"
     );
     server.execute_sql(&insert).await;
+    // The details of a thousand runs have more bytes than a response.
+    let cancel = "mutation { cancelActiveSyncRuns(input: {}) { hasMore runs { id details } } }";
+    let response = server.execute(cancel, json!({})).await;
+    assert_eq!(response["data"], json!({"cancelActiveSyncRuns": null}));
+    let error = &response["errors"][0];
+    assert_eq!(code(error), "QUERY_TOO_COMPLEX");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("the mutation was applied"), "{message}");
     let cancel = "mutation { cancelActiveSyncRuns(input: {}) { hasMore runs { id } } }";
     for (count, has_more) in [(1000, true), (500, false), (0, false)] {
         let mut data = server.data(cancel, json!({})).await;

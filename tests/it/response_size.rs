@@ -31,8 +31,14 @@ async fn a_response_that_is_too_large_names_a_page_size_to_try(database: Databas
     let messages = aliases("message");
     let page =
         |first: u32| format!("{{ syncEvents(first: {first}) {{ nodes {{ {messages} }} }} }}");
-    let error = server.error(&page(20), json!({})).await;
-    assert_eq!(code(&error), "QUERY_TOO_COMPLEX");
+    let query = page(20).replacen('{', "{ viewer { name }", 1);
+    let response = server.execute(&query, json!({})).await;
+    let error = &response["errors"][0];
+    assert_eq!(code(error), "QUERY_TOO_COMPLEX");
+    assert_eq!(
+        response["data"],
+        json!({"viewer": {"name": "anonymous"}, "syncEvents": null})
+    );
     // Each event takes 4.5 MB of 16 MiB.
     let message = error["message"].as_str().unwrap();
     assert_eq!(
@@ -53,6 +59,43 @@ async fn a_response_that_is_too_large_names_a_page_size_to_try(database: Databas
     assert_eq!(code(error), "QUERY_TOO_COMPLEX");
     let message = error["message"].as_str().unwrap();
     assert!(message.ends_with("`first: 1`"), "{message}");
+}
+
+/// Objects that no list contains are resolved one by one.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn responses_without_a_list_are_bounded(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let run = server.create_stock_run().await;
+    let details = json!({"a": "d".repeat(65_000)});
+    let event = json!({"eventType": "a", "message": "m".repeat(60_000), "details": details});
+    let messages = aliases("message");
+    let add = format!(
+        "mutation($run: ID!, $events: [SyncEventInput!]!) {{
+            addSyncEvents(input: {{runId: $run, events: $events}}) {{ events {{ {messages} }} }} }}"
+    );
+    let variables = json!({"run": run, "events": vec![event; 8]});
+    let response = server.execute(&add, variables).await;
+    assert_eq!(response["data"], json!({"addSyncEvents": null}));
+    let error = &response["errors"][0];
+    assert_eq!(code(error), "QUERY_TOO_COMPLEX", "{error}");
+
+    let ids = server
+        .data("{ syncEvents { nodes { id } } }", json!({}))
+        .await;
+    let ids = ids["syncEvents"]["nodes"].as_array().unwrap().iter();
+    let ids: Vec<_> = ids.map(|event| event["id"].clone()).collect();
+    assert_eq!(ids.len(), 8);
+    for field in ["message", "details"] {
+        let fields = aliases(field);
+        let query = format!(
+            "query($ids: [ID!]!) {{ viewer {{ name }} nodes(ids: $ids) {{ ... on SyncEvent {{ {fields} }} }} }}"
+        );
+        let response = server.execute(&query, json!({"ids": ids})).await;
+        assert_eq!(response["data"]["viewer"]["name"], "anonymous");
+        let error = &response["errors"][0];
+        assert_eq!(code(error), "QUERY_TOO_COMPLEX", "{error}");
+    }
 }
 
 #[apply(on_both_databases)]

@@ -73,7 +73,7 @@ async fn a_statement_that_writes_enforces_the_allowed_sources(database: Database
     }
     let cancel = CancelActive::default();
     assert!(
-        runs.cancel_active(&cancel, &scope)
+        runs.cancel_active(&cancel, &scope, RunColumns::All)
             .await
             .unwrap()
             .runs

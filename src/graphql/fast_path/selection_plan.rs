@@ -171,7 +171,8 @@ impl<'a, T: FastFields> SelectionPlan<'a, T> {
         } else {
             self.json(objects, &resolved, is_list, budget)
         };
-        value.map_err(|error| Error::from(error).into_server_error(ctx.item.pos))
+        value
+            .map_err(|error| ctx.set_error_path(Error::from(error).into_server_error(ctx.item.pos)))
     }
 
     fn trees(

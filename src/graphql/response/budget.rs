@@ -81,17 +81,18 @@ pub(crate) enum BudgetError {
 }
 
 fn describe(max: usize, rows: usize, is_mutation: bool) -> String {
-    let applied = if is_mutation {
-        "the mutation was applied, but "
-    } else {
-        ""
-    };
+    if is_mutation {
+        return format!(
+            "the mutation was applied, but the response has more than {max} bytes: select fewer fields, or read them \
+             by queries"
+        );
+    }
     // Rows differ in size.
     let smaller = match rows * 3 / 4 {
         0 => String::new(),
         rows => format!(", or a smaller page, such as `first: {rows}`"),
     };
-    format!("{applied}the response has more than {max} bytes: select fewer fields{smaller}")
+    format!("the response has more than {max} bytes: select fewer fields{smaller}")
 }
 
 impl From<BudgetError> for async_graphql::Error {

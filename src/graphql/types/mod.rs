@@ -10,7 +10,7 @@ pub(crate) mod page_info;
 pub(crate) mod pagination;
 pub(crate) mod run;
 pub(crate) mod scalars;
-pub(crate) mod text;
+pub(crate) mod stored;
 pub(crate) mod user;
 pub(crate) mod viewer;
 

@@ -1,7 +1,6 @@
 //! The scalars of the schema.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use bytes::Bytes;
 use chrono::{DateTime as ChronoDateTime, Utc};
 use entity::instant;
 use serde::{Serialize, Serializer};
@@ -56,16 +55,11 @@ pub(crate) fn parse_date_time(text: &str) -> Result<ChronoDateTime<Utc>, String>
     })
 }
 
-/// The scalar `JSON`: an input value, or encoded JSON.
+/// The scalar `JSON` of inputs.
 #[derive(Clone, Debug)]
 pub(crate) struct Json(Value);
 
 impl Json {
-    /// Wraps stored JSON, which is returned as it is.
-    pub(crate) fn stored(text: &str) -> Self {
-        Self(Value::Binary(Bytes::copy_from_slice(text.as_bytes())))
-    }
-
     /// Returns the value of an input.
     ///
     /// # Errors

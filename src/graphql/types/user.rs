@@ -1,13 +1,11 @@
 //! The `User` type.
 
-use std::borrow::Cow;
-
 use async_graphql::{ID, Object};
 
 use crate::{
     graphql::{
         fast_path::{FastFields, Field},
-        types::text::served_text,
+        types::stored::{StoredText, served_text},
     },
     runs,
 };
@@ -48,12 +46,12 @@ impl User {
     }
 
     /// The user's e-mail address, unique among users.
-    async fn email(&self) -> Cow<'_, str> {
-        served_text(&self.0.email)
+    async fn email(&self) -> StoredText<'_> {
+        StoredText(&self.0.email)
     }
 
     /// The user's display name.
-    async fn full_name(&self) -> Cow<'_, str> {
-        served_text(&self.0.full_name)
+    async fn full_name(&self) -> StoredText<'_> {
+        StoredText(&self.0.full_name)
     }
 }

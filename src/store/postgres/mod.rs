@@ -121,18 +121,19 @@ fn fits(details: &DetailsMerge) -> Expr {
     )
 }
 
-/// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs.
+/// Executes an update of the runs whose IDs `ids` selects, and returns these columns of the updated runs.
 pub(super) async fn update_runs(
     database: &Postgres,
     mut ids: SelectStatement,
     mut update: UpdateStatement,
+    columns: RunColumns,
 ) -> Result<Vec<run::Model>, DbErr> {
     // Locked in the order of the select, so that two such updates do not deadlock.
     ids.lock(LockType::Update);
     update
         .and_where(Expr::col(run::Column::Id).in_subquery(ids))
-        .returning(returning(RunColumns::All));
-    write_runs(database.write(), &update, RunColumns::All).await
+        .returning(returning(columns));
+    write_runs(database.write(), &update, columns).await
 }
 
 async fn write_runs(

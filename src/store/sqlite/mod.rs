@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     DetailsMerge, RunColumns, UpdateResult,
-    read::{read_by_ids, read_details, select_runs},
+    read::{query_all, read_details, select_runs},
     text_search::hex_pattern,
 };
 use crate::db::Sqlite;
@@ -119,11 +119,12 @@ fn changes() -> Expr {
     Func::cust("changes").into()
 }
 
-/// Executes an update of the runs whose IDs `ids` selects, and returns the updated runs.
+/// Executes an update of the runs whose IDs `ids` selects, and returns these columns of the updated runs.
 pub(super) async fn update_runs(
     database: &Sqlite,
     ids: SelectStatement,
     mut update: UpdateStatement,
+    columns: RunColumns,
 ) -> Result<Vec<run::Model>, DbErr> {
     update
         .and_where(Expr::col(run::Column::Id).in_subquery(ids))
@@ -134,7 +135,11 @@ pub(super) async fn update_runs(
                 let rows = connection.query_all(&update).await?;
                 let ids = rows.iter().map(|row| row.try_get("", "id"));
                 let ids = ids.collect::<Result<Vec<Uuid>, _>>()?;
-                read_by_ids::<run::Entity>(connection, &ids).await
+                let select = select_runs(columns)
+                    .and_where(run::Column::Id.is_in(ids))
+                    .take();
+                let rows = query_all(connection, &select).await?;
+                rows.iter().map(|row| columns.decode(row)).collect()
             })
         })
         .await

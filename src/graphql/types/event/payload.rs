@@ -8,7 +8,7 @@ use crate::{
     events::{AddedEvent, AddedEvents},
     graphql::{
         context::ContextExt,
-        fast_path::Fast,
+        fast_path::{Fast, FastList},
         types::{connection::Edge, run::SyncRun},
     },
     runs::Run,
@@ -31,10 +31,10 @@ pub(crate) struct AddSyncEventPayload {
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub(crate) struct AddSyncEventsPayload {
-    /// The added events, in the order of the input.
-    events: Vec<SyncEvent>,
     /// The number of events that already existed.
     replayed_count: usize,
+    #[graphql(skip)]
+    events: Vec<SyncEvent>,
     #[graphql(skip)]
     run_id: Uuid,
     #[graphql(skip)]
@@ -79,6 +79,11 @@ impl AddSyncEventPayload {
 
 #[ComplexObject]
 impl AddSyncEventsPayload {
+    /// The added events, in the order of the input.
+    async fn events(&self) -> FastList<'_, SyncEvent> {
+        FastList(&self.events)
+    }
+
     /// The run that the events were added to.
     async fn run(&self, ctx: &Context<'_>) -> Result<Fast<SyncRun>> {
         run_or_load(ctx, self.run.as_ref(), self.run_id).await

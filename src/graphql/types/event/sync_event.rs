@@ -1,7 +1,5 @@
 //! The `SyncEvent` type.
 
-use std::borrow::Cow;
-
 use async_graphql::{Context, ID, Object, Result};
 
 use crate::{
@@ -11,8 +9,8 @@ use crate::{
         fast_path::{Fast, FastFields, Field, FieldCost, ROW},
         types::{
             run::SyncRun,
-            scalars::{DateTime, Json},
-            text::served_text,
+            scalars::DateTime,
+            stored::{StoredJson, StoredText, served_text},
         },
     },
     runs::{Error, Run},
@@ -77,8 +75,8 @@ impl SyncEvent {
 
     /// The type of the event, chosen by the worker, such as `start`, `chunk` or `error`. At most 50
     /// characters.
-    async fn event_type(&self) -> Cow<'_, str> {
-        served_text(&self.0.event_type)
+    async fn event_type(&self) -> StoredText<'_> {
+        StoredText(&self.0.event_type)
     }
 
     /// When the event happened, by the worker's clock.
@@ -87,8 +85,8 @@ impl SyncEvent {
     }
 
     /// A description of what happened.
-    async fn message(&self) -> Cow<'_, str> {
-        served_text(&self.0.message)
+    async fn message(&self) -> StoredText<'_> {
+        StoredText(&self.0.message)
     }
 
     /// Additional data reported by the worker, at most 64 KiB; null if none was reported.
@@ -96,9 +94,9 @@ impl SyncEvent {
         clippy::unused_async,
         reason = "async-graphql requires async resolvers"
     )]
-    async fn details(&self) -> Result<Option<Json>> {
+    async fn details(&self) -> Result<Option<StoredJson<'_>>> {
         let details = self.0.details.json().map_err(Error::from)?;
-        Ok(details.map(Json::stored))
+        Ok(details.map(StoredJson))
     }
 
     /// The run that the event belongs to. If it has been deleted, its type, source and status are UNKNOWN, and its

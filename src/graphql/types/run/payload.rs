@@ -4,7 +4,10 @@ use async_graphql::{ComplexObject, SimpleObject};
 
 use super::sync_run::SyncRun;
 use crate::{
-    graphql::{fast_path::Fast, types::connection::Edge},
+    graphql::{
+        fast_path::{Fast, FastList},
+        types::connection::Edge,
+    },
     runs::{CancelledRuns, Run, RunOrderField, WriteResult},
 };
 
@@ -62,11 +65,20 @@ pub(crate) struct CancelSyncRunPayload {
 
 /// Return type of the `cancelActiveSyncRuns` mutation.
 #[derive(Debug, SimpleObject)]
+#[graphql(complex)]
 pub(crate) struct CancelActiveSyncRunsPayload {
-    /// The runs that were cancelled by this call, oldest first: 1,000 at most.
-    runs: Vec<Fast<SyncRun>>,
+    #[graphql(skip)]
+    runs: Vec<SyncRun>,
     /// Whether more open runs match: call again.
     has_more: bool,
+}
+
+#[ComplexObject]
+impl CancelActiveSyncRunsPayload {
+    /// The runs that were cancelled by this call, oldest first: 1,000 at most.
+    async fn runs(&self) -> FastList<'_, SyncRun> {
+        FastList(&self.runs)
+    }
 }
 
 impl From<WriteResult> for CreateSyncRunPayload {
@@ -117,7 +129,7 @@ impl From<CancelledRuns> for CancelActiveSyncRunsPayload {
     fn from(cancelled: CancelledRuns) -> Self {
         let runs = cancelled.runs.into_iter();
         Self {
-            runs: runs.map(|run| Fast(run.into())).collect(),
+            runs: runs.map(SyncRun::from).collect(),
             has_more: cancelled.has_more,
         }
     }

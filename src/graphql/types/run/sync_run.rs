@@ -19,7 +19,8 @@ use crate::{
                 PreloadedEvents, SyncEvent, SyncEventFilter, list_events_of_runs, plan_preload,
             },
             pagination::PageArguments,
-            scalars::{DateTime, Json},
+            scalars::DateTime,
+            stored::StoredJson,
             user::User,
         },
     },
@@ -278,9 +279,9 @@ impl SyncRun {
         clippy::unused_async,
         reason = "async-graphql requires async resolvers"
     )]
-    async fn details(&self) -> Result<Option<Json>> {
+    async fn details(&self) -> Result<Option<StoredJson<'_>>> {
         let details = self.run.details.json().map_err(Error::from)?;
-        Ok(details.map(Json::stored))
+        Ok(details.map(StoredJson))
     }
 
     /// The user who triggered the run; null if no user did, or the user no longer exists.

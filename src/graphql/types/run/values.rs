@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use entity::{Details, instant};
 
 use crate::{
-    graphql::types::{scalars::DateTime, text::served_text},
+    graphql::types::{scalars::DateTime, stored::served_text},
     runs::{self, Run, status},
 };
 
