@@ -77,7 +77,7 @@ impl ChangeLog {
 
     /// Returns the current position.
     pub(super) async fn position(&self) -> Result<FeedPosition, DbErr> {
-        store::position(&self.database).await
+        store::position(&self.database, self.database.read()).await
     }
 
     /// Returns whether the database still holds what it held at `position`; otherwise it has been restored to an

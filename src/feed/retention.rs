@@ -101,7 +101,7 @@ async fn record_position(
     if latest.is_some_and(|latest| latest.taken_at > now - interval.as_secs_f64() / 2.0) {
         return Ok(());
     }
-    let position = store::commit_position(database, transaction).await?;
+    let position = store::position(database, transaction).await?.commit;
     let position = feed_position::ActiveModel {
         taken_at: Set(now),
         head: Set(position.to_string()),

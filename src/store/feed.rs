@@ -2,7 +2,8 @@
 
 use entity::change;
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select, sea_query::Expr,
+    ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select, Statement,
+    sea_query::Expr,
 };
 
 use super::{CommitPosition, FeedPosition, NewestChange, postgres, sqlite};
@@ -19,22 +20,14 @@ pub(crate) enum FeedTable {
     Events,
 }
 
-/// Returns the current commit position, as seen by `connection`.
-pub(crate) async fn commit_position(
+/// Returns the current position of the feed, as seen by `connection`.
+pub(crate) async fn position(
     database: &Database,
     connection: &impl ConnectionTrait,
-) -> Result<CommitPosition, DbErr> {
+) -> Result<FeedPosition, DbErr> {
     match database {
-        Database::Postgres(_) => postgres::feed::commit_position(connection).await,
-        Database::Sqlite(_) => sqlite::feed::commit_position(connection).await,
-    }
-}
-
-/// Returns the current position of the feed.
-pub(crate) async fn position(database: &Database) -> Result<FeedPosition, DbErr> {
-    match database {
-        Database::Postgres(postgres) => postgres::feed::position(postgres.read()).await,
-        Database::Sqlite(sqlite) => sqlite::feed::position(sqlite.read()).await,
+        Database::Postgres(_) => postgres::feed::position(connection).await,
+        Database::Sqlite(_) => sqlite::feed::position(connection).await,
     }
 }
 
@@ -43,10 +36,17 @@ pub(crate) async fn find_change(
     database: &Database,
     seq: i64,
 ) -> Result<Option<NewestChange>, DbErr> {
-    match database {
-        Database::Postgres(postgres) => postgres::feed::find_change(postgres.read(), seq).await,
-        Database::Sqlite(sqlite) => sqlite::feed::find_change(sqlite.read(), seq).await,
-    }
+    let xid = match database {
+        Database::Postgres(_) => postgres::feed::XID_TEXT,
+        Database::Sqlite(_) => sqlite::feed::XID_TEXT,
+    };
+    let columns = NewestChange::COLUMNS;
+    let sql = format!("SELECT {xid}, {columns} FROM sync_change WHERE seq = $1");
+    let connection = database.read();
+    let backend = connection.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, [seq.into()]);
+    let row = connection.query_one_raw(statement).await?;
+    row.map_or(Ok(None), |row| NewestChange::from_row(&row))
 }
 
 /// Returns the condition on rows of `table` that were committed after `base` and by `upto`; no row meets it

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use crate::{
     db::Postgres,
-    store::{CommitPosition, FeedPosition, NewestChange, Snapshot},
+    store::{FeedPosition, NewestChange, Snapshot},
 };
 
 /// The channel on which servers notify one another.
@@ -17,16 +17,8 @@ const CHANNEL: &str = "sync_history_change";
 
 /// The id of the transaction that wrote a row. The entities lack this column, since SQLite's tables do.
 const XID: &str = "xid";
-
-pub(in crate::store) async fn commit_position(
-    connection: &impl ConnectionTrait,
-) -> Result<CommitPosition, DbErr> {
-    let row = query_one(connection, "SELECT pg_current_snapshot()::text AS position").await?;
-    let position: String = row.try_get("", "position")?;
-    position
-        .parse()
-        .map_err(|error| DbErr::Type(format!("{error}")))
-}
+/// The same as text, since no type of the driver reads it.
+pub(in crate::store) const XID_TEXT: &str = "xid::text";
 
 /// All in one statement, and so in one snapshot.
 pub(in crate::store) async fn position(
@@ -35,7 +27,7 @@ pub(in crate::store) async fn position(
     let columns = NewestChange::COLUMNS;
     let sql = format!(
         "SELECT pg_current_snapshot()::text AS position, newest.* FROM (SELECT) AS one
-        LEFT JOIN (SELECT xid::text, {columns} FROM sync_change
+        LEFT JOIN (SELECT {XID_TEXT}, {columns} FROM sync_change
             ORDER BY sync_change.xid DESC, seq DESC LIMIT 1) AS newest ON true"
     );
     let row = query_one(connection, &sql).await?;
@@ -45,17 +37,6 @@ pub(in crate::store) async fn position(
         commit: commit.map_err(|error| DbErr::Type(format!("{error}")))?,
         newest: NewestChange::read(&mut columns)?,
     })
-}
-
-pub(in crate::store) async fn find_change(
-    connection: &impl ConnectionTrait,
-    seq: i64,
-) -> Result<Option<NewestChange>, DbErr> {
-    let columns = NewestChange::COLUMNS;
-    let sql = format!("SELECT xid::text, {columns} FROM sync_change WHERE seq = $1");
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [seq.into()]);
-    let row = connection.query_one_raw(statement).await?;
-    row.map_or(Ok(None), |row| NewestChange::from_row(&row))
 }
 
 /// The first condition lets the index skip all transactions that had ended by `base`; the second one holds

@@ -8,6 +8,8 @@ use sea_orm::{
 
 use crate::store::{CommitPosition, FeedPosition, NewestChange};
 
+/// Changes have no transaction id.
+pub(in crate::store) const XID_TEXT: &str = "NULL AS xid";
 /// `sqlite_sequence` remembers the highest `seq` ever given, also after its row has been pruned.
 const LAST_SEQS: &str =
     "SELECT coalesce(max(seq) FILTER (WHERE name = 'sync_change'), 0) AS changes,
@@ -20,7 +22,7 @@ pub(in crate::store) async fn position(
 ) -> Result<FeedPosition, DbErr> {
     let columns = NewestChange::COLUMNS;
     let sql = format!(
-        "SELECT changes, events, NULL AS xid, newest.* FROM ({LAST_SEQS})
+        "SELECT changes, events, {XID_TEXT}, newest.* FROM ({LAST_SEQS})
         LEFT JOIN (SELECT {columns} FROM sync_change ORDER BY seq DESC LIMIT 1) AS newest"
     );
     let row = query_one(connection, &sql).await?;
@@ -32,27 +34,6 @@ pub(in crate::store) async fn position(
     Ok(FeedPosition {
         commit,
         newest: NewestChange::read(&mut columns)?,
-    })
-}
-
-pub(in crate::store) async fn find_change(
-    connection: &impl ConnectionTrait,
-    seq: i64,
-) -> Result<Option<NewestChange>, DbErr> {
-    let columns = NewestChange::COLUMNS;
-    let sql = format!("SELECT NULL AS xid, {columns} FROM sync_change WHERE seq = ?");
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [seq.into()]);
-    let row = connection.query_one_raw(statement).await?;
-    row.map_or(Ok(None), |row| NewestChange::from_row(&row))
-}
-
-pub(in crate::store) async fn commit_position(
-    connection: &impl ConnectionTrait,
-) -> Result<CommitPosition, DbErr> {
-    let row = query_one(connection, LAST_SEQS).await?;
-    Ok(CommitPosition::Sequence {
-        changes: row.try_get("", "changes")?,
-        events: row.try_get("", "events")?,
     })
 }
 
