@@ -11,6 +11,6 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 
 /// Writes `text` to standard error.
 pub(super) fn print_error(text: &str) {
-    // Nobody can be told if this fails.
+    // There is no place left to report a failure.
     let _ = io::stderr().write_all(text.as_bytes());
 }

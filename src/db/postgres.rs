@@ -120,7 +120,7 @@ impl Postgres {
         let record = |error: &DbErr| self.monitor.record(error);
         let transaction = self.transactions.begin().await.inspect_err(record)?;
         let value = write(&transaction).await?;
-        // Success tells nothing, since the transaction need not have written.
+        // Success proves nothing, since the transaction need not have written.
         transaction.commit().await.inspect_err(record)?;
         Ok(value)
     }

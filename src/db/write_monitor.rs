@@ -13,7 +13,7 @@ use super::{
 /// Observes the outcome of writes. Clones share their state.
 #[derive(Clone, Debug)]
 pub(super) struct WriteMonitor {
-    /// Whether the last write that could tell has failed because of the database.
+    /// Whether the last write that reached the database has failed because of it.
     is_failing: Arc<watch::Sender<bool>>,
     /// The files that must still be there for a write to be acknowledged; on SQLite only.
     files: Option<FileGuard>,

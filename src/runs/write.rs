@@ -51,7 +51,7 @@ impl WriteResult {
 pub struct CancelledRuns {
     /// The runs, in order of their start.
     pub runs: Vec<Run>,
-    /// Whether more runs can be cancelled by another call; true if that cannot be told.
+    /// Whether more runs can be cancelled by another call; true if that is unknown.
     pub has_more: bool,
 }
 

@@ -1,9 +1,6 @@
 //! The command line: subcommands, settings and signals.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::Stdio,
-};
+use std::process::Stdio;
 
 use tempfile::TempDir;
 
@@ -147,16 +144,14 @@ async fn a_signal_drains_requests_in_flight_and_exits_with_0(
 async fn every_rejected_request_is_logged_with_its_peer() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    let mut child = command(folder.path(), &["--listen", "127.0.0.1:0"])
+    let child = command(folder.path(), &["--listen", "127.0.0.1:0"])
         .args(["--log-format", "json"])
         .stdout(Stdio::piped())
         .stderr(std::fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    output.read_line(&mut line).unwrap();
-    let url = line.trim().trim_start_matches("listening on ");
+    let server = Process::listening(child);
+    let url = &server.url;
     for (name, value, status) in [
         ("authorization", "Bearer synchistory_nothing", 401),
         ("origin", "https://elsewhere.example", 403),
@@ -167,8 +162,7 @@ async fn every_rejected_request_is_logged_with_its_peer() {
         let response = request.header(name, value).send().await.unwrap();
         assert_eq!(response.status(), status, "{name}");
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(server);
     let log = std::fs::read_to_string(log).unwrap();
     let lines = log
         .lines()

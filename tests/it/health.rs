@@ -1,9 +1,6 @@
 //! Liveness and readiness probes.
 
-use std::{
-    io::{BufRead, BufReader},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::time;
 
@@ -148,18 +145,14 @@ async fn a_full_disk_makes_the_server_unready_until_a_write_succeeds_on_sqlite()
         "trap '' XFSZ; exec {} --listen 127.0.0.1:0",
         env!("CARGO_BIN_EXE_sync-history")
     );
-    let mut child = std::process::Command::new("sh")
+    let child = std::process::Command::new("sh")
         .args(["-c", &script])
         .current_dir(folder.path())
         .env("RUST_LOG", "off")
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    output.read_line(&mut line).unwrap();
-    let url = line.trim().trim_start_matches("listening on ").to_owned();
-    let server = Process { url, child };
+    let server = Process::listening(child);
     let status = async || {
         let ready = reqwest::get(format!("{}/readyz", server.url))
             .await

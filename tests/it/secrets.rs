@@ -162,17 +162,13 @@ fn an_unreachable_database_is_logged_within_a_second_on_postgres() {
 /// Starts a server whose log goes to a file.
 fn start_with_log(folder: &Path, format: &str) -> (Process, std::path::PathBuf) {
     let log = folder.join("log");
-    let mut child = command(folder, &["--listen", "127.0.0.1:0", "--log-format", format])
+    let child = command(folder, &["--listen", "127.0.0.1:0", "--log-format", format])
         .env("RUST_LOG", "debug")
         .stdout(Stdio::piped())
         .stderr(File::create(&log).unwrap())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    output.read_line(&mut line).unwrap();
-    let url = line.trim().trim_start_matches("listening on ").to_owned();
-    (Process { url, child }, log)
+    (Process::listening(child), log)
 }
 
 #[tokio::test]

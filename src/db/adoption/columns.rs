@@ -81,3 +81,24 @@ pub(super) const COLUMNS: &[Column] = &[
     column(USERS, "email", USER_TEXT, Read),
     column(USERS, "full_name", USER_TEXT, Read),
 ];
+
+#[cfg(test)]
+mod tests {
+    use entity::{event, run, user};
+    use sea_orm::{IdenStatic, Iterable};
+
+    use super::{COLUMNS, EVENTS, RUNS, USERS};
+
+    #[test]
+    fn every_column_of_the_entities_is_checked() {
+        let runs = run::Column::iter().map(|column| (RUNS, column.as_str()));
+        let events = event::Column::iter().map(|column| (EVENTS, column.as_str()));
+        let users = user::Column::iter().map(|column| (USERS, column.as_str()));
+        for (table, name) in runs.chain(events).chain(users) {
+            let is_checked = COLUMNS
+                .iter()
+                .any(|column| column.table == table && column.name == name);
+            assert!(is_checked, "{table}.{name}");
+        }
+    }
+}

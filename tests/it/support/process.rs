@@ -32,11 +32,16 @@ impl Process {
         } else {
             &["--listen", "127.0.0.1:0"]
         };
-        let mut child = command(folder, free_port)
+        let child = command(folder, free_port)
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        Self::listening(child)
+    }
+
+    /// Waits until a process, whose standard output is piped, listens.
+    pub(crate) fn listening(mut child: Child) -> Self {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
