@@ -33,6 +33,7 @@ mod m20261128_000014_event_order_postgres;
 mod m20261128_000015_deletions;
 mod m20261128_000020_lenient_triggers;
 mod m20261128_000030_key_version;
+mod m20261129_000050_texts_of_changes;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000015_deletions::migration()),
             Box::new(m20261128_000020_lenient_triggers::migration()),
             Box::new(m20261128_000030_key_version::migration()),
+            Box::new(m20261129_000050_texts_of_changes::Migration),
         ]
     }
 }

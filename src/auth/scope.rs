@@ -14,7 +14,7 @@ pub enum Scope {
     Report,
     /// Cancel runs, and act on behalf of other users.
     Operate,
-    /// Grants every other scope.
+    /// Delete runs. Grants every other scope.
     Admin,
 }
 

@@ -11,8 +11,9 @@ use super::{
         id::parse_uuid,
         run::{
             CancelActiveSyncRunsInput, CancelActiveSyncRunsPayload, CancelSyncRunInput,
-            CancelSyncRunPayload, CompleteSyncRunInput, CompleteSyncRunPayload, CreateSyncRunInput,
-            CreateSyncRunPayload, ReportSyncProgressInput, ReportSyncProgressPayload,
+            CancelSyncRunPayload, CancelSyncRunsInput, CancelSyncRunsPayload, CompleteSyncRunInput,
+            CompleteSyncRunPayload, CreateSyncRunInput, CreateSyncRunPayload, DeleteSyncRunsInput,
+            DeleteSyncRunsPayload, ReportSyncProgressInput, ReportSyncProgressPayload,
             StartSyncRunPayload, SyncRun,
         },
     },
@@ -131,7 +132,44 @@ impl Mutation {
         Ok(Some(ended.into()))
     }
 
-    /// Cancels all open runs, or those of some entity types and sources: up to 1,000 per call. Requires the scope `operate`.
+    /// Cancels up to 100 runs, each on its own: one that cannot be cancelled does not prevent the others from being
+    /// cancelled. Requires the scope `operate`.
+    #[graphql(guard = "RequireScope(Scope::Operate)")]
+    async fn cancel_sync_runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The runs to cancel, and the reason.")] input: CancelSyncRunsInput,
+    ) -> Result<Option<CancelSyncRunsPayload>> {
+        let (ids, outcome) = input.parse(ctx.runs())?;
+        let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
+        let parsed = ids.iter().map(|id| parse_uuid("runIds", id)).collect();
+        let cancelled = ctx.runs().cancel_all(parsed, &outcome, &scope, columns);
+        let cancelled = cancelled.await?;
+        for cancelled in cancelled.iter().flatten() {
+            ctx.audit(&cancelled.run, cancelled.replayed);
+        }
+        let results = ids.into_iter().zip(cancelled);
+        Ok(Some(CancelSyncRunsPayload::new(ctx, results)?))
+    }
+
+    /// Deletes up to 100 runs with their events, open ones too. They are gone for good, and subscriptions report each as
+    /// DELETED. If some cannot be deleted, the others are nevertheless, and `extensions.deletedRunIds` of the error lists
+    /// them. Requires the scope `admin`.
+    #[graphql(guard = "RequireScope(Scope::Admin)")]
+    async fn delete_sync_runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The runs to delete.")] input: DeleteSyncRunsInput,
+    ) -> Result<Option<DeleteSyncRunsPayload>> {
+        let ids = input.parse(ctx.runs())?;
+        let deleted = ctx.runs().delete_all(&ids).await;
+        for run in &deleted.runs {
+            ctx.audit(run, false);
+        }
+        Ok(Some(DeleteSyncRunsPayload::new(deleted)?))
+    }
+
+    /// Cancels the open runs that match all given criteria: up to 1,000 per call. Requires the scope `operate`.
     #[graphql(guard = "RequireScope(Scope::Operate)")]
     async fn cancel_active_sync_runs(
         &self,
@@ -155,7 +193,11 @@ impl Mutation {
 /// run is read with its details for `errorMessage` too, which reports whether they are readable.
 fn selected_run(ctx: &Context<'_>) -> Option<RunColumns> {
     let payload = ctx.look_ahead();
-    let runs = [payload.field("run"), payload.field("runEdge").field("node")];
+    let runs = [
+        payload.field("run"),
+        payload.field("runEdge").field("node"),
+        payload.field("results").field("run"),
+    ];
     let columns = SyncRun::columns(&runs)?;
     if runs.iter().any(|run| run.field("errorMessage").exists()) {
         return Some(RunColumns::All);

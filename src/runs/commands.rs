@@ -176,15 +176,36 @@ impl Outcome {
     }
 }
 
-/// The runs to cancel.
+/// The runs to cancel: those that match all given criteria.
 #[derive(Clone, Debug, Default)]
 pub struct CancelActive {
     /// Only runs of these entity types; `None` for all.
     pub entity_types: Option<Vec<SyncEntityType>>,
     /// Only runs of these sources; `None` for all that the caller may write.
     pub sources: Option<Vec<SyncSource>>,
+    /// Only runs that started before this time.
+    pub started_before: Option<DateTime<Utc>>,
+    /// Whether all runs are meant if there is no criterion.
+    pub all: bool,
     /// Why the runs are cancelled.
     pub reason: Option<String>,
+}
+
+impl CancelActive {
+    pub(super) fn validate(&self, limits: &Limits) -> Result<()> {
+        let has_criterion =
+            self.entity_types.is_some() || self.sources.is_some() || self.started_before.is_some();
+        if !has_criterion && !self.all {
+            return Err(Error::BadInput(
+                "this would cancel all open runs: give entityType, source or startedBefore, or `all: true` if all are meant"
+                    .into(),
+            ));
+        }
+        match &self.reason {
+            Some(reason) => validate_text("reason", reason, limits),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Returns whether two values are equal, comparing numbers by value.

@@ -1,9 +1,10 @@
 //! Runs: the rules that they follow, and the operations on them. Knows neither GraphQL nor HTTP.
 //!
-//! [`Runs`] is the entry point. `write` creates and changes runs as the rules in [`status`] allow it, `list` and
-//! `load` read them. [`commands`] and [`filter`] are what callers pass in, `index_support` says which filters an
+//! [`Runs`] is the entry point. `write` creates and changes runs as the rules in [`status`] allow it, `bulk`
+//! several in one call, `list` and `load` read them. [`commands`] and [`filter`] are what callers pass in, `index_support` says which filters an
 //! index supports. Each write notifies the [`ChangeSignal`], which the change feed listens to.
 
+mod bulk;
 mod change_signal;
 pub mod commands;
 mod end;
@@ -19,6 +20,7 @@ mod write_scope;
 
 use std::sync::Arc;
 
+pub use bulk::{CancelledRuns, DeletedRuns};
 pub use change_signal::ChangeSignal;
 pub(crate) use change_signal::ChangeSubscriber;
 pub use end::{duration_micros, ended_at};
@@ -26,7 +28,7 @@ pub use entity::{run::Model as Run, user::Model as User};
 pub use error::{Error, Result};
 pub use list::{RunOrder, RunOrderField};
 pub use load::RunSelection;
-pub use write::{CancelledRuns, WriteResult};
+pub use write::WriteResult;
 pub use write_scope::WriteScope;
 
 pub use crate::store::{LoadedRun, RunColumns};
@@ -45,6 +47,8 @@ pub struct Limits {
     pub text_bytes: usize,
     /// Maximum number of runs that one call cancels.
     pub cancelled_runs: u64,
+    /// Maximum number of runs that one call may name.
+    pub runs_per_call: usize,
     /// Maximum nesting depth of a `details` object: a response that contains it must remain parseable.
     pub details_depth: usize,
     /// Maximum number of events in one call.
@@ -59,6 +63,7 @@ impl Default for Limits {
             merged_details_bytes: 256 * 1024,
             text_bytes: 64 * 1024,
             cancelled_runs: 1000,
+            runs_per_call: 100,
             details_depth: 64,
             events_per_call: 1000,
         }

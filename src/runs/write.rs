@@ -5,14 +5,14 @@
 
 use entity::{Details, SyncStatus, event, instant, run, run::Column};
 use sea_orm::sea_query::{Expr, Func, FunctionCall, Query, UpdateStatement};
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, Order};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr};
 use serde_json::{Map, Value as Json};
 use tracing::debug;
 use uuid::Uuid;
 
 use super::{
     Run, RunColumns, Runs, WriteScope,
-    commands::{CancelActive, Counts, NewRun, Outcome, Progress, validate_text},
+    commands::{Counts, NewRun, Outcome, Progress},
     error::{Error, Result},
     status,
 };
@@ -44,15 +44,6 @@ impl WriteResult {
             replayed: true,
         }
     }
-}
-
-/// Runs that one call has cancelled.
-#[derive(Clone, Debug)]
-pub struct CancelledRuns {
-    /// The runs, in order of their start.
-    pub runs: Vec<Run>,
-    /// Whether more runs can be cancelled by another call; true if that is unknown.
-    pub has_more: bool,
 }
 
 /// The result of an update whose condition may not hold.
@@ -235,60 +226,9 @@ impl Runs {
         }
     }
 
-    /// Cancels the runs that have not ended, or the selected ones, up to the limit of one call. Returns these columns of
-    /// them in order of their start, and whether there are more.
-    ///
-    /// # Errors
-    /// Returns [`Error::BadInput`] if the input is invalid, [`Error::SourceNotAllowed`] if `scope` does not include a
-    /// given source, and an error if the database is unavailable.
-    pub async fn cancel_active(
-        &self,
-        cancel: &CancelActive,
-        scope: &WriteScope,
-        columns: RunColumns,
-    ) -> Result<CancelledRuns> {
-        for source in cancel.sources.iter().flatten() {
-            scope.check_source(*source)?;
-        }
-        if let Some(reason) = &cancel.reason {
-            validate_text("reason", reason, &self.limits)?;
-        }
-        let mut ids = Query::select();
-        ids.column(Column::Id)
-            .from(run::Entity)
-            .and_where(has_status(status::predecessors_of(SyncStatus::Cancelled)))
-            .order_by(Column::Id, Order::Asc);
-        ids.and_where_option(scope.condition());
-        if let Some(types) = &cancel.entity_types {
-            ids.and_where(Column::EntityType.is_in(types.iter().map(AsRef::as_ref)));
-        }
-        if let Some(sources) = &cancel.sources {
-            ids.and_where(Column::Source.is_in(sources.iter().map(AsRef::as_ref)));
-        }
-        let max = self.limits.cancelled_runs;
-        let first = ids.clone().limit(max).take();
-        let mut update = Query::update();
-        update
-            .table(run::Entity)
-            .value(Column::Status, SyncStatus::Cancelled.as_ref())
-            .value(Column::CompletedAt, self.stored_end_or_now());
-        if let Some(reason) = &cancel.reason {
-            update.value(Column::ErrorMessage, reason.as_str());
-        }
-        let runs = self.store.update_runs(first, update, columns).await;
-        let mut runs = runs.map_err(|error| Error::from(error).naming("reason"))?;
-        self.changes.notify();
-        runs.sort_by_key(|run| (run.started_at, run.id));
-        for run in &runs {
-            debug!(%run, "ended");
-        }
-        let has_more = runs.len() as u64 >= max && self.store.has_rows(&ids).await;
-        Ok(CancelledRuns { runs, has_more })
-    }
-
     /// The end time of a run that ends without saying when: the one that another writer has stored, or else now. The
     /// worker's clock may be ahead of the server's, but a run cannot end before it started.
-    fn stored_end_or_now(&self) -> FunctionCall {
+    pub(super) fn stored_end_or_now(&self) -> FunctionCall {
         let now = Expr::val(self.clock.now());
         let now_or_start = Func::greatest([now, Expr::col(Column::StartedAt)]);
         Func::coalesce([Expr::col(Column::CompletedAt), now_or_start.into()])
@@ -345,7 +285,7 @@ fn update_run(
     update
 }
 
-fn has_status(statuses: impl Iterator<Item = SyncStatus>) -> Expr {
+pub(super) fn has_status(statuses: impl Iterator<Item = SyncStatus>) -> Expr {
     let statuses: Vec<String> = statuses.map(|status| status.to_string()).collect();
     Column::Status.is_in(statuses)
 }

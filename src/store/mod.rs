@@ -5,6 +5,7 @@
 //! know which database they use.
 
 mod commit_position;
+mod delete;
 pub(crate) mod feed;
 mod feed_position;
 mod insert;
@@ -282,6 +283,14 @@ impl Store {
             }
             Database::Sqlite(database) => sqlite::update_runs(database, ids, update, columns).await,
         }
+    }
+
+    /// Deletes a run with its events, and what the change log holds of its texts. Returns the run as it was, without its
+    /// details; `None` if it does not exist.
+    pub(crate) async fn delete_run(&self, id: Uuid) -> Result<Option<Run>, DbErr> {
+        self.database
+            .transaction(move |transaction| Box::pin(delete::delete_run(transaction, id)))
+            .await
     }
 
     /// Adds events to a run, all or none; `None` if the run does not exist or is of no allowed source. `verify`

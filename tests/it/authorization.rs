@@ -124,6 +124,18 @@ async fn a_scope_grants_only_its_own_operations(database: DatabaseKind) {
             "operate",
             "mutation($run: ID!) { cancelSyncRun(input: {runId: $run}) { replayed } }",
         ),
+        (
+            "operate",
+            "mutation($run: ID!) { cancelSyncRuns(input: {runIds: [$run]}) { results { runId } } }",
+        ),
+        (
+            "operate",
+            "mutation { cancelActiveSyncRuns(input: {source: API}) { hasMore } }",
+        ),
+        (
+            "admin",
+            "mutation($run: ID!) { deleteSyncRuns(input: {runIds: [$run]}) { deletedRunIds } }",
+        ),
     ];
     for scope in ["read", "report", "operate", "admin"] {
         let (_, secret) = create_key(&server, scope).await;
@@ -172,7 +184,7 @@ async fn a_source_bound_key_cannot_report_on_other_sources(database: DatabaseKin
         assert_ne!(error_code(&response), "FORBIDDEN", "{operation}");
     }
     // Without a source it cancels only runs of its own sources.
-    let cancel = "mutation { cancelActiveSyncRuns(input: {}) { runs { id } } }";
+    let cancel = "mutation { cancelActiveSyncRuns(input: {all: true}) { runs { id } } }";
     let (_, response) = server.execute_as(&secret, cancel, json!({})).await;
     assert_eq!(response["data"]["cancelActiveSyncRuns"]["runs"], json!([]));
     let cancel = "mutation { cancelActiveSyncRuns(input: {source: FILE}) { runs { id } } }";

@@ -253,7 +253,7 @@ async fn a_run_with_the_last_version_can_still_be_changed(database: DatabaseKind
     server
         .report_progress(ID, json!({"recordsProcessed": 7}))
         .await;
-    let cancel = "mutation { cancelActiveSyncRuns(input: {}) { runs { id } } }";
+    let cancel = "mutation { cancelActiveSyncRuns(input: {all: true}) { runs { id } } }";
     let cancelled = server.data(cancel, json!({})).await;
     assert_eq!(
         cancelled["cancelActiveSyncRuns"]["runs"],

@@ -184,7 +184,7 @@ async fn active_runs_are_cancelled_by_type_and_source(database: DatabaseKind) {
         [stock.as_str()]
     );
     assert_eq!(server.get_run(&stock).await["errorMessage"], "stop");
-    assert_eq!(cancel(json!({})).await, [order, price]);
+    assert_eq!(cancel(json!({"all": true})).await, [order, price]);
     assert_eq!(server.get_run(&finished).await["status"], "COMPLETED");
 }
 
@@ -211,14 +211,15 @@ async fn a_call_cancels_a_thousand_runs_at_most(database: DatabaseKind) {
     );
     server.execute_sql(&insert).await;
     // The details of a thousand runs have more bytes than a response.
-    let cancel = "mutation { cancelActiveSyncRuns(input: {}) { hasMore runs { id details } } }";
+    let cancel =
+        "mutation { cancelActiveSyncRuns(input: {all: true}) { hasMore runs { id details } } }";
     let response = server.execute(cancel, json!({})).await;
     assert_eq!(response["data"], json!({"cancelActiveSyncRuns": null}));
     let error = &response["errors"][0];
     assert_eq!(code(error), "QUERY_TOO_COMPLEX");
     let message = error["message"].as_str().unwrap();
     assert!(message.starts_with("the mutation was applied"), "{message}");
-    let cancel = "mutation { cancelActiveSyncRuns(input: {}) { hasMore runs { id } } }";
+    let cancel = "mutation { cancelActiveSyncRuns(input: {all: true}) { hasMore runs { id } } }";
     for (count, has_more) in [(1000, true), (500, false), (0, false)] {
         let mut data = server.data(cancel, json!({})).await;
         let payload = data["cancelActiveSyncRuns"].take();

@@ -71,7 +71,10 @@ async fn a_statement_that_writes_enforces_the_allowed_sources(database: Database
             "{error:?}"
         );
     }
-    let cancel = CancelActive::default();
+    let cancel = CancelActive {
+        all: true,
+        ..CancelActive::default()
+    };
     assert!(
         runs.cancel_active(&cancel, &scope, RunColumns::All)
             .await

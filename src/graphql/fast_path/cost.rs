@@ -2,6 +2,8 @@
 
 /// Cost of reading a row.
 pub(crate) const ROW: u64 = 2;
+/// Base cost of a statement.
+pub(crate) const STATEMENT: u64 = 50;
 
 /// Cost of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,9 @@ pub(crate) enum Multiplier {
     Rows(u64),
     /// Lists in the selection have a row for each item of this list in the argument `input`.
     Input(&'static str),
+    /// Lists in the selection have a row for each item of this list in the argument `input`, which takes a statement
+    /// that writes.
+    Statements(&'static str),
     /// The field is a list with a row for each item of this argument.
     Argument(&'static str),
     /// The field is a list of this average length.

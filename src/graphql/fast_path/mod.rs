@@ -13,7 +13,7 @@ mod field;
 mod selection_plan;
 
 pub(crate) use batch_field::BatchField;
-pub(crate) use cost::{FieldCost, Multiplier, ROW};
+pub(crate) use cost::{FieldCost, Multiplier, ROW, STATEMENT};
 pub(crate) use fast::{Fast, FastList};
 pub(crate) use field::{FastFields, Field, NestedWriter};
 pub(crate) use selection_plan::SelectionPlan;

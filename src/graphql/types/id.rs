@@ -1,5 +1,7 @@
 //! Parsing of ids.
 
+use std::collections::HashSet;
+
 use async_graphql::ID;
 use uuid::Uuid;
 
@@ -27,4 +29,10 @@ pub(crate) fn parse_uuid(name: &str, id: &ID) -> Result<Uuid> {
 /// Returns [`Error::BadInput`] if one is malformed.
 pub(crate) fn parse_uuids(name: &str, ids: &[ID]) -> Result<Vec<Uuid>> {
     ids.iter().map(|id| parse_uuid(name, id)).collect()
+}
+
+/// Returns each ID once, in the order of their first occurrences.
+pub(crate) fn distinct(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
+    let mut seen = HashSet::new();
+    ids.into_iter().filter(|id| seen.insert(*id)).collect()
 }

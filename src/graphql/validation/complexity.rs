@@ -11,7 +11,7 @@ use super::{
     values::{ValueRef, VariableSizes},
 };
 use crate::graphql::{
-    fast_path::{FieldCost, Multiplier, ROW},
+    fast_path::{FieldCost, Multiplier, ROW, STATEMENT},
     response::{FAILED_KEY, HIDDEN_KEY},
     types::PageLimits,
 };
@@ -143,6 +143,11 @@ impl<'a> Visitor<'a> {
             Multiplier::Input(list) => rows(
                 self.input_length(field, list),
                 per_row.saturating_add(2 * ROW),
+            ),
+            // Longer lists are rejected by the resolver.
+            Multiplier::Statements(list) => rows(
+                self.input_length(field, list).min(self.pages.max.into()),
+                per_row.saturating_add(2 * STATEMENT),
             ),
             Multiplier::Argument(list) => {
                 let count = self.argument(field, list).map_or(0, ValueRef::length) as u64;

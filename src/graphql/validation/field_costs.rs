@@ -2,7 +2,7 @@
 //! their fields themselves; root fields, introspection and filters have an entry here.
 
 use crate::graphql::{
-    fast_path::{FastFields, FieldCost, Multiplier},
+    fast_path::{FastFields, FieldCost, Multiplier, STATEMENT},
     types::{connection::Connection, event::SyncEvent, run::SyncRun},
 };
 
@@ -11,8 +11,6 @@ pub(super) const VALUES_PER_FIELD: u64 = 4;
 /// Factor by which the costs of introspection fields overestimate: they are averages over the schema,
 /// and most introspection fields are null.
 const INTROSPECTION_OVERESTIMATE: u64 = 4;
-/// Base cost of a statement.
-const STATEMENT: u64 = 50;
 /// Counted rows that cost as much as one field.
 const COUNTED_ROWS_PER_FIELD: u64 = 50;
 /// Counted rows that contribute to the cost of a count; larger tables are not expected.
@@ -40,6 +38,7 @@ fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
         ("Query", "node") => (3 * STATEMENT, Multiplier::Page),
         ("Query", "nodes") => (3 * STATEMENT, Multiplier::Argument("ids")),
         ("Mutation", "addSyncEvents") => (2 * STATEMENT, Multiplier::Input("events")),
+        ("Mutation", "cancelSyncRuns" | "deleteSyncRuns") => (0, Multiplier::Statements("runIds")),
         ("Mutation", "cancelActiveSyncRuns") => (2 * STATEMENT, Multiplier::Rows(1000)),
         ("Mutation" | "Subscription", _) => (2 * STATEMENT, Multiplier::Page),
         ("Query", "__schema" | "__type") => (1, Multiplier::Fraction(INTROSPECTION_OVERESTIMATE)),

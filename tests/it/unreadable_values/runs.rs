@@ -128,7 +128,8 @@ async fn a_run_with_a_value_that_cannot_be_represented_is_written(database: Data
         format!("completeSyncRun(input: {{runId: $id}}) {{ run {{ {RUN} }} }}"),
         format!("startSyncRun(runId: $id) {{ run {{ {RUN} }} }}"),
     ];
-    let cancel = format!("mutation {{ cancelActiveSyncRuns(input: {{}}) {{ runs {{ {RUN} }} }} }}");
+    let cancel =
+        format!("mutation {{ cancelActiveSyncRuns(input: {{all: true}}) {{ runs {{ {RUN} }} }} }}");
     // A run with another status cannot be written.
     for case in cases::of(database).filter(|case| case.column != "status") {
         for operation in &operations {

@@ -10,12 +10,12 @@ use crate::{
     graphql::{
         lossy_numbers::LossyNumbers,
         types::{
-            id::parse_uuid,
+            id::{distinct, parse_uuid, parse_uuids},
             scalars::{DateTime, Json},
         },
     },
     runs::{
-        Result,
+        Result, Runs,
         commands::{CancelActive, Counts, NewRun, Outcome, Progress},
     },
 };
@@ -184,14 +184,56 @@ impl CancelSyncRunInput {
     }
 }
 
-/// Input of `cancelActiveSyncRuns`. Every open run is cancelled if neither `entityType` nor `source` is
-/// given.
+/// Input of `cancelSyncRuns`.
+#[derive(Debug, InputObject)]
+pub(crate) struct CancelSyncRunsInput {
+    /// The runs' UUIDs, at most 100. A run that is given twice is cancelled once, and has two results.
+    run_ids: Vec<ID>,
+    /// Why the runs are cancelled, at most 64 KiB. Stored as their `errorMessage`.
+    reason: Option<String>,
+}
+
+impl CancelSyncRunsInput {
+    /// Converts the input to the IDs as they are given, which may be malformed, and a command.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if there are too many IDs.
+    pub(crate) fn parse(self, runs: &Runs) -> Result<(Vec<ID>, Outcome)> {
+        runs.check_call_size(self.run_ids.len())?;
+        Ok((self.run_ids, Outcome::cancelled(self.reason)))
+    }
+}
+
+/// Input of `deleteSyncRuns`.
+#[derive(Debug, InputObject)]
+pub(crate) struct DeleteSyncRunsInput {
+    /// The runs' UUIDs, at most 100. If one is malformed, no run is deleted.
+    run_ids: Vec<ID>,
+}
+
+impl DeleteSyncRunsInput {
+    /// Converts the input to distinct IDs.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if an id is malformed or there are too many.
+    pub(crate) fn parse(self, runs: &Runs) -> Result<Vec<Uuid>> {
+        runs.check_call_size(self.run_ids.len())?;
+        Ok(distinct(parse_uuids("runIds", &self.run_ids)?))
+    }
+}
+
+/// Input of `cancelActiveSyncRuns`. At least one of `entityType`, `source`, `startedBefore` and `all: true` is required.
 #[derive(Debug, InputObject)]
 pub(crate) struct CancelActiveSyncRunsInput {
-    /// Cancels only runs of these entity types. All entity types if absent or null.
+    /// Cancels only runs of these entity types. All entity types if absent or null; an empty list matches no run.
     entity_type: Option<Vec<SyncEntityType>>,
-    /// Cancels only runs of these sources. All sources if absent or null.
+    /// Cancels only runs of these sources. All sources if absent or null; an empty list matches no run.
     source: Option<Vec<SyncSource>>,
+    /// Cancels only runs whose `startedAt` is before this time. Runs of any time if absent or null.
+    started_before: Option<DateTime>,
+    /// Confirms that all open runs are meant, which is required if there is no other criterion. False by default.
+    #[graphql(default)]
+    all: bool,
     /// Why the runs are cancelled, at most 64 KiB. Stored as their `errorMessage`.
     reason: Option<String>,
 }
@@ -205,6 +247,8 @@ impl CancelActiveSyncRunsInput {
         Ok(CancelActive {
             entity_types: parse_enums("entityType", self.entity_type)?,
             sources: parse_enums("source", self.source)?,
+            started_before: self.started_before.map(|at| at.0),
+            all: self.all,
             reason: self.reason,
         })
     }

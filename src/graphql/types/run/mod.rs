@@ -17,12 +17,13 @@ pub(crate) use connection::list_runs;
 pub(crate) use enums::{SyncStatus, from_stored};
 pub(crate) use filter::SyncRunFilter;
 pub(crate) use input::{
-    CancelActiveSyncRunsInput, CancelSyncRunInput, CompleteSyncRunInput, CreateSyncRunInput,
-    ReportSyncProgressInput,
+    CancelActiveSyncRunsInput, CancelSyncRunInput, CancelSyncRunsInput, CompleteSyncRunInput,
+    CreateSyncRunInput, DeleteSyncRunsInput, ReportSyncProgressInput,
 };
 pub(crate) use order::SyncRunOrder;
 pub(crate) use payload::{
-    CancelActiveSyncRunsPayload, CancelSyncRunPayload, CompleteSyncRunPayload,
-    CreateSyncRunPayload, ReportSyncProgressPayload, StartSyncRunPayload,
+    CancelActiveSyncRunsPayload, CancelSyncRunPayload, CancelSyncRunsPayload,
+    CompleteSyncRunPayload, CreateSyncRunPayload, DeleteSyncRunsPayload, ReportSyncProgressPayload,
+    StartSyncRunPayload,
 };
 pub(crate) use sync_run::SyncRun;

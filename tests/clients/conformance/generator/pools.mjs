@@ -110,8 +110,8 @@ export class MutationPools extends Pools {
 
   hinted(hint, random) {
     if (hint === 'SyncEventInput.id') return this.id(this.namedEvents, random)
-    if (/(^CreateSyncRunInput\.id|\.runId)$/.test(hint)) return this.id(this.namedRuns, random)
-    if (/\.(startedAt|completedAt|timestamp)$/.test(hint)) return string(random.pick(TIMES))
+    if (/(^CreateSyncRunInput\.id|\.runIds?)$/.test(hint)) return this.id(this.namedRuns, random)
+    if (/\.(startedAt|startedBefore|completedAt|timestamp)$/.test(hint)) return string(random.pick(TIMES))
     if (hint === 'CreateSyncRunInput.status') return enumValue(random.pick(['PENDING', 'RUNNING']))
     if (/\.records\w+$/.test(hint)) return int(random.pick([0, 0, 1, 3, 7, 2147483647]))
     return super.hinted(hint, random)

@@ -1,7 +1,12 @@
 // Lists as the API defines them: filters, order and pages.
 
 /** An error of a resolver. */
-export class InputError extends Error {}
+export class InputError extends Error {
+  constructor(message, code = 'BAD_INPUT') {
+    super(message)
+    this.code = code
+  }
+}
 
 const ORDER_VALUES = {
   STARTED_AT: run => run.startedAt,

@@ -11,11 +11,13 @@ const NOW = '2050-01-01T00:00:00.000000Z'
 /** Ids of version 7 begin with the time. */
 const ANY_ID = new ServerChosen(/^[0-9a-f-]{36}$/, '01')
 const ANY_CURSOR = new ServerChosen(/^[\w-]+$/)
+const ANY_MESSAGE = new ServerChosen(/^[^]+$/)
 const ANY_NUMBER = new ServerChosen(/^\d+(\.\d+)?(e-?\d+)?$/)
 
 const ENDED = ['COMPLETED', 'FAILED', 'CANCELLED']
 const COUNTS = ['recordsProcessed', 'recordsCreated', 'recordsUpdated', 'recordsFailed']
 const MAX_EVENT_TYPE = 50
+const MAX_RUNS = 100
 
 let calls = 0
 
@@ -123,6 +125,31 @@ export class MutationRoot {
     return this.completeSyncRun({ input: { runId: input.runId, status: 'CANCELLED', errorMessage: input.reason } })
   }
 
+  cancelSyncRuns = ({ input }) => {
+    const { runIds, reason } = input
+    if (runIds.length > MAX_RUNS) throw new InputError('too many runs')
+    validateText(reason)
+    const results = runIds.map(runId => {
+      try {
+        return { runId, run: this.cancelSyncRun({ input: { runId, reason } }).run }
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error
+        return { runId, errorCode: error.code, errorMessage: ANY_MESSAGE }
+      }
+    })
+    return { results }
+  }
+
+  deleteSyncRuns = ({ input }) => {
+    if (input.runIds.length > MAX_RUNS) throw new InputError('too many runs')
+    const ids = new Set(input.runIds.map(parseId))
+    ids.forEach(id => this.touched.add(id))
+    for (const [key, event] of this.snapshot.events) {
+      if (ids.has(event.runId)) this.snapshot.events.delete(key)
+    }
+    return { deletedRunIds: [...ids].filter(id => this.snapshot.runs.delete(id)) }
+  }
+
   #repeated(run, { status, counts, completedAt, errorMessage, details }) {
     const isSame =
       run.status === status &&
@@ -130,15 +157,18 @@ export class MutationRoot {
       (completedAt == null || completedAt === run.completedAt) &&
       (errorMessage == null || errorMessage === run.errorMessage) &&
       text(merge(run.details, details)) === text(run.details)
-    if (!isSame) throw new InputError('the run has ended with another outcome')
+    if (!isSame) throw new InputError('the run has ended with another outcome', 'ALREADY_FINISHED')
     return { run: this.objects.runObject(run), replayed: true }
   }
 
   cancelActiveSyncRuns = ({ input }) => {
     if ([...(input.entityType ?? []), ...(input.source ?? [])].includes('UNKNOWN')) throw new InputError('UNKNOWN')
     validateText(input.reason)
+    const criteria = [input.entityType, input.source, input.startedBefore]
+    if (!input.all && criteria.every(criterion => criterion == null)) throw new InputError('no criterion')
     const isSelected = run =>
       ['PENDING', 'RUNNING'].includes(run.status) &&
+      (input.startedBefore == null || String(run.startedAt) < input.startedBefore) &&
       (input.entityType == null || input.entityType.includes(run.entityType)) &&
       (input.source == null || input.source.includes(run.source))
     const runs = sortRuns([...this.snapshot.runs.values()].filter(isSelected), 'STARTED_AT', 'ASC')
@@ -153,7 +183,7 @@ export class MutationRoot {
     const id = parseId(text)
     this.touched.add(id)
     const run = this.snapshot.runs.get(id)
-    if (!run) throw new InputError('there is no such run')
+    if (!run) throw new InputError('there is no such run', 'NOT_FOUND')
     return run
   }
 }
