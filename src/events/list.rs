@@ -25,6 +25,7 @@ pub fn event_position(event: &Event) -> Position {
         PositionValue::Stored
     };
     Position {
+        group: 0,
         value,
         seq: event.seq.unwrap_or_default(),
         id: event.id,
@@ -41,7 +42,7 @@ impl Events {
         Ok(events.into_iter().map(|event| (event.id, event)).collect())
     }
 
-    /// Returns a page of the events that match, across runs, newest first.
+    /// Returns a page of the events that match, across runs, newest first if `is_descending`, otherwise oldest first.
     ///
     /// # Errors
     /// Returns [`Error::TooMuchToRead`](crate::runs::Error::TooMuchToRead) if no index supports the filter and `budget`
@@ -49,15 +50,24 @@ impl Events {
     pub async fn list(
         &self,
         filter: &EventFilter,
+        is_descending: bool,
         page: &PageRequest,
         budget: &ScanBudget,
     ) -> Result<PageRows<Event>> {
-        let query = self.store.query(filter.is_indexed(), budget, async |pool| {
-            let read = async |events| read_all(pool, &events).await;
-            let order = self.store.event_order(true);
-            order.read(self.matching(filter), page, read).await
-        });
-        Ok(query.await?)
+        let order = self.store.event_order(is_descending);
+        let read = async |page: &PageRequest| {
+            let query = self.store.query(filter.is_indexed(), budget, async |pool| {
+                let events = order.select(self.matching(filter), page);
+                let events = read_all(pool, &events).await?;
+                Ok(PageRows::from_read(events, page))
+            });
+            query.await
+        };
+        let rows = read(page).await?;
+        if rows.is_beyond(page) && read(&page.first_row()).await?.rows.is_empty() {
+            return Ok(PageRows::none());
+        }
+        Ok(rows)
     }
 
     /// Counts the events that match, up to `limit`.

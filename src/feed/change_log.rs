@@ -248,6 +248,7 @@ impl ChangeLog {
         };
         let page = PageRequest {
             limit,
+            offset: 0,
             after,
             before: None,
             from_end: false,

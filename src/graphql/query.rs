@@ -12,7 +12,7 @@ use super::{
         id::{parse_uuid, parse_uuids},
         node::Node,
         pagination::PageArguments,
-        run::{SyncRun, SyncRunFilter, SyncRunOrder, list_runs},
+        run::{OrderDirection, SyncRun, SyncRunFilter, SyncRunOrder, list_runs},
         viewer::Viewer,
     },
 };
@@ -86,18 +86,24 @@ impl Query {
             desc = "A cursor; returns runs before it. It must come from a list with the same `orderBy`."
         )]
         before: Option<String>,
+        #[graphql(
+            desc = "Skips this many runs, 0 to 10,000, for numbered pages: from the end with `last`. Not together with a cursor."
+        )]
+        offset: Option<i32>,
     ) -> Result<Option<Fast<Connection<SyncRun>>>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
+            offset,
         };
         let page = list_runs(ctx, filter, order_by, arguments).await?;
         Ok(Some(Fast(page)))
     }
 
-    /// Lists events of all runs, newest first. Returns 25 events by default and 100 at most.
+    /// Lists events of all runs, newest first unless `direction` is given. Returns 25 events by default and 100 at most.
+    #[expect(clippy::too_many_arguments, reason = "the schema's arguments")]
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_events(
         &self,
@@ -105,20 +111,30 @@ impl Query {
         #[graphql(desc = "Returns only events that match the filter.")] filter: Option<
             SyncEventFilter,
         >,
+        #[graphql(
+            default_with = "OrderDirection::Desc",
+            desc = "The order of the events by `timestamp`. DESC, newest first, by default."
+        )]
+        direction: OrderDirection,
         #[graphql(desc = "Returns the first n events, 0 to 100. Not together with `last`.")]
         first: Option<i32>,
         #[graphql(desc = "A cursor; returns events after it.")] after: Option<String>,
         #[graphql(desc = "Returns the last n events, 0 to 100. Not together with `first`.")]
         last: Option<i32>,
         #[graphql(desc = "A cursor; returns events before it.")] before: Option<String>,
+        #[graphql(
+            desc = "Skips this many events, 0 to 10,000, for numbered pages: from the end with `last`. Not together with a cursor."
+        )]
+        offset: Option<i32>,
     ) -> Result<Option<Fast<Connection<SyncEvent>>>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
+            offset,
         };
-        let page = list_events(ctx, filter, arguments).await?;
+        let page = list_events(ctx, filter, direction, arguments).await?;
         Ok(Some(Fast(page)))
     }
 

@@ -2,9 +2,9 @@
 //!
 //! Indexes support lists ordered by start time with a single value in one of `status`, `source`, `entity_type` and
 //! `triggered_by_id`, or in two of the first three; and unfiltered lists in every other order. A list with several
-//! values is the union of the lists of each value.
+//! values is the union of the lists of each value. A list ordered by an enum consists of the lists of each of its values,
+//! one after the other.
 
-use sea_orm::sea_query::{Asterisk, Query, SelectStatement, UnionType};
 use strum::VariantArray;
 
 use super::{
@@ -14,6 +14,8 @@ use super::{
 
 /// Lists combined into one, at most: each is read to the depth of the page.
 const MAX_LISTS: usize = 8;
+/// Lists combined into a group, at most, in a list of several groups.
+const MAX_LISTS_IN_GROUP: usize = 2;
 
 impl RunFilter {
     /// Returns whether an index supports a list of the matching runs in this order. The cost of a page then does not
@@ -27,11 +29,49 @@ impl RunFilter {
             return true;
         }
         let enums = [
-            self.status.as_ref().map(EnumFilter::known_values),
-            self.source.as_ref().map(EnumFilter::known_values),
-            self.entity_type.as_ref().map(EnumFilter::known_values),
+            (
+                RunOrderField::Status,
+                self.status.as_ref().map(EnumFilter::known_values),
+            ),
+            (
+                RunOrderField::Source,
+                self.source.as_ref().map(EnumFilter::known_values),
+            ),
+            (
+                RunOrderField::EntityType,
+                self.entity_type.as_ref().map(EnumFilter::known_values),
+            ),
         ];
         let users = self.triggered_by_id.as_ref().map(|ids| Some(ids.len()));
+        let (max_filters, max_lists) = match order {
+            RunOrderField::StartedAt if users.is_none() => (2, MAX_LISTS),
+            RunOrderField::StartedAt => (1, MAX_LISTS),
+            _ if order.is_enum() && users.is_none() => (1, MAX_LISTS_IN_GROUP),
+            _ => (0, 1),
+        };
+        // The values of the enum that a list is ordered by select its groups.
+        let is_known = enums
+            .iter()
+            .all(|(field, values)| *field != order || *values != Some(None));
+        let others = enums.iter().filter(|(field, _)| *field != order);
+        let filters = others.filter_map(|(_, values)| *values).chain(users);
+        let filters: Vec<_> = filters.collect();
+        let lists = filters.iter().try_fold(1, |lists: usize, values| {
+            Some(lists.saturating_mul((*values)?))
+        });
+        is_known
+            && filters.len() <= max_filters
+            && lists.is_some_and(|lists| lists <= max_lists)
+            && self.has_no_range_but(order)
+    }
+
+    /// Returns whether the only range is that of the field that rows are ordered by.
+    fn has_no_range_but(&self, order: RunOrderField) -> bool {
+        let by = if order.is_enum() {
+            RunOrderField::StartedAt
+        } else {
+            order
+        };
         let ranges = [
             (RunOrderField::StartedAt, self.started_at.is_some()),
             (RunOrderField::CompletedAt, self.completed_at.is_some()),
@@ -42,27 +82,14 @@ impl RunFilter {
             ),
             (RunOrderField::RecordsFailed, self.records_failed.is_some()),
         ];
-        let max_filters = match order {
-            RunOrderField::StartedAt if users.is_none() => 2,
-            RunOrderField::StartedAt => 1,
-            _ => 0,
-        };
-        let filters = || enums.iter().flatten().chain(&users);
-        let lists = filters().try_fold(1, |lists: usize, values| {
-            Some(lists.saturating_mul((*values)?))
-        });
-        filters().count() <= max_filters
-            && lists.is_some_and(|lists| lists <= MAX_LISTS)
-            && ranges
-                .iter()
-                .all(|(field, is_set)| *field == order || !is_set)
+        ranges.iter().all(|(field, is_set)| *field == by || !is_set)
     }
 
     /// Returns whether an index supports counting the matching runs: one that supports a list in any order does.
     #[must_use]
     pub fn is_indexed_for_count(&self) -> bool {
         let mut orders = RunOrderField::VARIANTS.iter();
-        orders.any(|order| self.is_indexed(*order))
+        orders.any(|order| !order.is_enum() && self.is_indexed(*order))
     }
 
     /// Splits the filter into disjoint filters with a single value each, which together match the same runs; `None`
@@ -139,21 +166,4 @@ impl<T> EnumFilter<T> {
     fn known_values(&self) -> Option<usize> {
         (!self.unknown).then_some(self.known.len())
     }
-}
-
-/// Returns the union of disjoint lists, each of which an index supports; `None` if there are none. The union is a
-/// single statement, so that a run whose status changes meanwhile is in exactly one of the lists.
-pub(super) fn union_all(lists: impl Iterator<Item = SelectStatement>) -> Option<SelectStatement> {
-    lists.map(subquery).reduce(|mut union, list| {
-        union.union(UnionType::All, list);
-        union
-    })
-}
-
-/// Wraps a select for use in a union: SQLite accepts an order and a limit there only in a subquery.
-fn subquery(select: SelectStatement) -> SelectStatement {
-    Query::select()
-        .column(Asterisk)
-        .from_subquery(select, "list")
-        .take()
 }

@@ -1,95 +1,29 @@
 //! Pages and counts of runs.
 
-use entity::run::{self, Column};
-use sea_orm::sea_query::{Expr, IntoTableRef, SelectStatement};
-use strum::VariantArray;
-use uuid::Uuid;
+use entity::run;
+use sea_orm::DbErr;
 
 use super::{
-    LoadedRun, Result, Run, RunColumns, RunSelection, Runs, duration_micros, ended_at,
-    filter::RunFilter, index_support::union_all,
+    LoadedRun, Result, RunColumns, RunOrder, RunSelection, Runs, filter::RunFilter, groups::groups,
 };
 use crate::{
     db::{
-        ScanBudget,
-        keyset::{KeysetOrder, PageRequest, PageRows, Position, PositionValue, Tie},
+        ScanBudget, StatementPool,
+        keyset::{KeysetOrder, PageRequest, PageRows, PageSelect, Slice},
     },
-    store::{count, instant, select_runs},
+    store::{UnknownValues, count, count_rows, select_runs},
 };
 
-/// The field that a list of runs is ordered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
-pub enum RunOrderField {
-    /// The start time.
-    StartedAt,
-    /// The end time; runs without one come last.
-    CompletedAt,
-    /// The time from start to end; runs that have not ended come last.
-    Duration,
-    /// The number of records processed.
-    RecordsProcessed,
-    /// The number of records that failed.
-    RecordsFailed,
-}
+/// Rows of merged lists that a page may skip without being a scan: all of them are sorted.
+const MAX_MERGED_ROWS: u64 = 20_000;
 
-/// The order of a list of runs.
-#[derive(Clone, Copy, Debug)]
-pub struct RunOrder {
-    /// The field to order by; the ID breaks ties.
-    pub field: RunOrderField,
-    /// Whether the largest value comes first.
-    pub descending: bool,
-}
-
-impl RunOrderField {
-    /// Returns the position of `run` in a list ordered by this field.
-    #[must_use]
-    pub fn position(self, run: &Run) -> Position {
-        let value = match self.value(run) {
-            Some(_) if self.unreadable(run).is_some() => PositionValue::Stored,
-            value => value.into(),
-        };
-        Position {
-            value,
-            seq: 0,
-            id: run.id,
-        }
-    }
-
-    /// Returns the stored value of `run` that this field orders by, if it cannot be represented.
-    fn unreadable(self, run: &Run) -> Option<&str> {
-        match self {
-            Self::StartedAt => run.unreadable(Column::StartedAt),
-            Self::CompletedAt => run.unreadable(Column::CompletedAt),
-            Self::Duration => run
-                .unreadable(Column::StartedAt)
-                .or_else(|| run.unreadable(Column::CompletedAt)),
-            Self::RecordsProcessed => run.unreadable(Column::RecordsProcessed),
-            Self::RecordsFailed => run.unreadable(Column::RecordsFailed),
-        }
-    }
-
-    /// Returns what lists that are ordered by this field are sorted by.
-    fn sort_key(self, run: &Run) -> (Option<i64>, Option<&str>, Uuid) {
-        let value = self.value(run);
-        // All texts that are no instants have one value; SQLite sorts them as texts.
-        let text = match self {
-            Self::StartedAt => run.unreadable(Column::StartedAt),
-            _ => None,
-        };
-        (value, text, run.id)
-    }
-
-    /// Returns the value of `run` that this field orders by.
-    fn value(self, run: &Run) -> Option<i64> {
-        match self {
-            Self::StartedAt => Some(run.started_at.timestamp_micros()),
-            Self::CompletedAt => ended_at(run).map(|at| at.timestamp_micros()),
-            Self::Duration => duration_micros(run),
-            Self::RecordsProcessed => Some(run.records_processed.into()),
-            Self::RecordsFailed => Some(run.records_failed.into()),
-        }
-    }
+/// How a list is read.
+struct ListPlan {
+    order: RunOrder,
+    keyset: KeysetOrder,
+    /// The parts of its groups that the page may include.
+    slices: Vec<Slice>,
+    is_indexed: bool,
 }
 
 impl Runs {
@@ -106,37 +40,95 @@ impl Runs {
         selection: &RunSelection,
         budget: &ScanBudget,
     ) -> Result<PageRows<LoadedRun>> {
-        let is_indexed = filter.is_indexed(order.field);
-        let relations = selection.relations(&self.store);
-        let select = |filter: &RunFilter| self.matching(filter, selection.columns);
-        let keyset = self.keyset(order);
-        let query = self.store.query(is_indexed, budget, async |pool| {
-            let read = async |runs| {
-                let mut runs = self
-                    .store
-                    .read_runs(pool, runs, selection.columns, &relations)
-                    .await?;
-                if !self.store.keeps_order(&relations) {
-                    sort(&mut runs, order, page);
-                }
-                Ok(runs)
-            };
-            match filter.split_by_value() {
-                Some(filters) if is_indexed => {
-                    let lists = filters
-                        .iter()
-                        .map(|filter| keyset.select(select(filter), page));
-                    let mut runs = match union_all(lists) {
-                        Some(runs) => read(runs).await?,
-                        None => Vec::new(),
-                    };
-                    sort(&mut runs, order, page);
-                    Ok(PageRows::from_read(runs, page))
-                }
-                _ => keyset.read(select(filter), page, read).await,
-            }
-        });
+        let read = async |page, selection| self.page(filter, order, page, selection, budget).await;
+        let rows = read(page, selection).await?;
+        let columns = RunSelection::from(RunColumns::WithoutDetails);
+        if rows.is_beyond(page) && read(&page.first_row(), &columns).await?.rows.is_empty() {
+            return Ok(PageRows::none());
+        }
+        Ok(rows)
+    }
+
+    async fn page(
+        &self,
+        filter: &RunFilter,
+        order: RunOrder,
+        page: &PageRequest,
+        selection: &RunSelection,
+        budget: &ScanBudget,
+    ) -> Result<PageRows<LoadedRun>> {
+        let mut plan = self.plan(filter, order, page).await?;
+        let query = self
+            .store
+            .query(plan.is_indexed, budget, async move |pool| {
+                let skip = plan.skip(pool, page).await?;
+                self.read_page(pool, plan, page, skip, selection).await
+            });
         Ok(query.await?)
+    }
+
+    async fn plan(
+        &self,
+        filter: &RunFilter,
+        order: RunOrder,
+        page: &PageRequest,
+    ) -> Result<ListPlan> {
+        let mut is_indexed = filter.is_indexed(order.field);
+        let mut unknown = UnknownValues::Any;
+        // A list of runs with these IDs is short.
+        if is_indexed
+            && filter.id.is_none()
+            && let Some(column) = filter.unknown_group(order.field)
+        {
+            unknown = self.store.unknown_values(column).await?;
+            is_indexed = unknown != UnknownValues::Any;
+        }
+        let groups = groups(filter, order, &unknown, is_indexed, &self.store);
+        let keyset = order.keyset(&self.store);
+        let slices = keyset.slices(groups, page);
+        let is_indexed = is_indexed && slices.iter().all(|slice| is_shallow(slice, page));
+        Ok(ListPlan {
+            order,
+            keyset,
+            slices,
+            is_indexed,
+        })
+    }
+
+    /// Reads a page from the slices of a plan, without `skip` rows of the first one.
+    async fn read_page(
+        &self,
+        pool: &StatementPool,
+        plan: ListPlan,
+        page: &PageRequest,
+        skip: u32,
+        selection: &RunSelection,
+    ) -> std::result::Result<PageRows<LoadedRun>, DbErr> {
+        let ListPlan {
+            order,
+            keyset,
+            slices,
+            ..
+        } = plan;
+        let relations = selection.relations(&self.store);
+        let select = select_runs(selection.columns);
+        let (select, is_sorted) = match keyset.select_slices(select, slices, page, skip) {
+            None => return Ok(PageRows::from_read(Vec::new(), page)),
+            Some(PageSelect::Rows(select)) => (select, self.store.keeps_order(&relations)),
+            Some(PageSelect::Ids(ids)) => (self.store.select_page(selection.columns, ids), false),
+        };
+        let columns = selection.columns;
+        let mut runs = self
+            .store
+            .read_runs(pool, select, columns, &relations)
+            .await?;
+        if !is_sorted {
+            order.sort(&mut runs);
+            if page.from_end {
+                runs.reverse();
+            }
+        }
+        Ok(PageRows::from_read(runs, page))
     }
 
     /// Counts the runs that match, up to `limit`.
@@ -152,46 +144,34 @@ impl Runs {
         });
         Ok(query.await?)
     }
+}
 
-    fn matching(&self, filter: &RunFilter, columns: RunColumns) -> SelectStatement {
-        select_runs(columns)
-            .cond_where(filter.condition(&self.store))
-            .take()
-    }
-
-    fn keyset(&self, order: RunOrder) -> KeysetOrder {
-        let (by, nullable, operand): (Expr, bool, fn(i64) -> Expr) = match order.field {
-            RunOrderField::StartedAt => (Expr::col(Column::StartedAt), false, instant),
-            RunOrderField::CompletedAt => (self.store.ended_at(), true, instant),
-            RunOrderField::Duration => (self.store.duration(), true, self.store.duration_operand()),
-            RunOrderField::RecordsProcessed => {
-                (Expr::col(Column::RecordsProcessed), false, Expr::val)
+impl ListPlan {
+    /// Drops the slices that a page skips as a whole, and returns the number of rows to skip of the first one that is left.
+    async fn skip(
+        &mut self,
+        pool: &StatementPool,
+        page: &PageRequest,
+    ) -> std::result::Result<u32, DbErr> {
+        let mut skip = page.offset;
+        while skip > 0 && self.slices.len() > 1 {
+            let mut rows = 0;
+            for list in &self.slices[0].lists {
+                let first = self.keyset.first_rows(list, page, skip - rows);
+                rows += count_rows(pool, first, skip - rows).await?;
+                if rows == skip {
+                    return Ok(skip);
+                }
             }
-            RunOrderField::RecordsFailed => (Expr::col(Column::RecordsFailed), false, Expr::val),
-        };
-        KeysetOrder {
-            table: run::Entity.into_table_ref(),
-            by,
-            ties: vec![Tie {
-                by: Expr::col(Column::Id),
-                value: |position| Expr::val(position.id),
-            }],
-            id: Expr::col(Column::Id),
-            nullable,
-            descending: order.descending,
-            operand,
+            skip -= rows;
+            self.slices.remove(0);
         }
+        Ok(skip)
     }
 }
 
-/// Sorts the runs of a page in the direction in which the page is read.
-fn sort(runs: &mut [LoadedRun], order: RunOrder, page: &PageRequest) {
-    runs.sort_unstable_by(|LoadedRun { run: one, .. }, LoadedRun { run: other, .. }| {
-        let ordering = order.field.sort_key(one).cmp(&order.field.sort_key(other));
-        if order.descending == page.from_end {
-            ordering
-        } else {
-            ordering.reverse()
-        }
-    });
+/// Returns whether few enough rows are sorted to skip those before the page.
+fn is_shallow(slice: &Slice, page: &PageRequest) -> bool {
+    let depth = u64::from(page.offset) + page.fetch_limit();
+    slice.lists.len() == 1 || depth.saturating_mul(slice.lists.len() as u64) <= MAX_MERGED_ROWS
 }

@@ -1,8 +1,9 @@
 //! Runs: the rules that they follow, and the operations on them. Knows neither GraphQL nor HTTP.
 //!
-//! [`Runs`] is the entry point. `write` creates and changes runs as the rules in [`status`] allow it, `bulk`
-//! several in one call, `list` and `load` read them. [`commands`] and [`filter`] are what callers pass in, `index_support` says which filters an
-//! index supports. Each write notifies the [`ChangeSignal`], which the change feed listens to.
+//! [`Runs`] is the entry point. `write` creates and changes runs as the rules in [`status`] allow it, `bulk` several in one
+//! call, `list` and `load` read them. [`commands`] and [`filter`] are what callers pass in, `order` and `groups` say how
+//! lists are ordered, `index_support` says which filters an index supports. Each write notifies the [`ChangeSignal`], which
+//! the change feed listens to.
 
 mod bulk;
 mod change_signal;
@@ -10,9 +11,11 @@ pub mod commands;
 mod end;
 mod error;
 pub mod filter;
+mod groups;
 mod index_support;
 mod list;
 mod load;
+mod order;
 pub mod status;
 mod text_match;
 mod write;
@@ -26,8 +29,8 @@ pub(crate) use change_signal::ChangeSubscriber;
 pub use end::{duration_micros, ended_at};
 pub use entity::{run::Model as Run, user::Model as User};
 pub use error::{Error, Result};
-pub use list::{RunOrder, RunOrderField};
 pub use load::RunSelection;
+pub use order::{RunOrder, RunOrderField};
 pub use write::WriteResult;
 pub use write_scope::WriteScope;
 

@@ -15,9 +15,12 @@ mod sqlite;
 mod text_search;
 mod types;
 
-use entity::{event::Model as Event, run, run::Model as Run, user};
+use entity::{
+    SyncEntityType, SyncSource, SyncStatus, event::Model as Event, run, run::Model as Run, user,
+};
 use sea_orm::sea_query::{Condition, Expr, SelectStatement, UpdateStatement};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryResult};
+use strum::VariantArray;
 use uuid::Uuid;
 
 use crate::db::{
@@ -26,7 +29,9 @@ use crate::db::{
 };
 pub(crate) use commit_position::{CommitPosition, Snapshot};
 pub(crate) use feed_position::{FeedPosition, NewestChange};
-pub(crate) use read::{count, instant, read_all, read_by_ids, select_events, select_runs};
+pub(crate) use read::{
+    UnknownValues, count, count_rows, instant, read_all, read_by_ids, select_events, select_runs,
+};
 pub(crate) use text_search::fold_case;
 pub(crate) use types::{
     DetailsMerge, EventBatch, EventPage, InsertedEvents, RunRelations, UpdateResult,
@@ -123,6 +128,26 @@ impl Store {
             Database::Postgres(_) => !relations.user && relations.events.is_none(),
             Database::Sqlite(_) => true,
         }
+    }
+
+    /// Returns a select of these columns of the runs whose IDs `ids` selects, in no particular order. The runs are looked up
+    /// by their IDs, whatever number of rows the planner expects.
+    pub(crate) fn select_page(&self, columns: RunColumns, ids: SelectStatement) -> SelectStatement {
+        match &self.database {
+            Database::Postgres(_) => postgres::select_page(columns, ids),
+            Database::Sqlite(_) => sqlite::select_page(columns, ids),
+        }
+    }
+
+    /// Finds the texts in the column of an enum that are none of its values.
+    pub(crate) async fn unknown_values(&self, column: run::Column) -> Result<UnknownValues, DbErr> {
+        let known = match column {
+            run::Column::Status => SyncStatus::VARIANTS.iter().map(AsRef::as_ref).collect(),
+            run::Column::Source => SyncSource::VARIANTS.iter().map(AsRef::as_ref).collect(),
+            run::Column::EntityType => SyncEntityType::VARIANTS.iter().map(AsRef::as_ref).collect(),
+            _ => Vec::new(),
+        };
+        read::unknown_values(self.read(), column, known.into_iter()).await
     }
 
     /// Reads the runs that `runs` selects with these columns, and what belongs to them.

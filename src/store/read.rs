@@ -8,7 +8,7 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable,
-    PrimaryKeyToColumn, QueryResult,
+    PrimaryKeyToColumn, QueryResult, Statement,
 };
 use uuid::Uuid;
 
@@ -128,6 +128,43 @@ pub(super) async fn read_details(
     Ok(details.transpose()?.flatten())
 }
 
+/// The texts in the column of an enum that are none of its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UnknownValues {
+    /// These.
+    Few(Vec<String>),
+    /// Any: there are many, or some are no texts.
+    Any,
+}
+
+/// Distinct unknown texts of an enum column, at most.
+const MAX_UNKNOWN_VALUES: usize = 8;
+
+/// Finds the texts in the column of an enum that are none of its values. An index leads from each distinct value to the
+/// next.
+pub(super) async fn unknown_values(
+    connection: &impl ConnectionTrait,
+    column: run::Column,
+    known: impl Iterator<Item = &str>,
+) -> Result<UnknownValues, DbErr> {
+    let known: Vec<_> = known.map(|value| format!("'{value}'")).collect();
+    let sql = format!(
+        "WITH RECURSIVE stored (value) AS (SELECT min({column}) FROM sync_history UNION ALL \
+         SELECT (SELECT min({column}) FROM sync_history WHERE {column} > value) FROM stored \
+         WHERE value IS NOT NULL) SELECT value FROM stored WHERE value NOT IN ({known}) LIMIT {limit}",
+        column = column.as_str(),
+        known = known.join(", "),
+        limit = MAX_UNKNOWN_VALUES + 1,
+    );
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(statement).await?;
+    // Another writer may store bytes that are no text on SQLite.
+    let texts = rows.iter().map(|row| row.try_get::<String>("", "value"));
+    let texts = texts.collect::<Result<Vec<_>, _>>().ok();
+    let texts = texts.filter(|texts| texts.len() <= MAX_UNKNOWN_VALUES);
+    Ok(texts.map_or(UnknownValues::Any, UnknownValues::Few))
+}
+
 /// Counts the rows of a table that match a condition, up to `limit`.
 pub(crate) async fn count<E: EntityTrait>(
     connection: &impl ConnectionTrait,
@@ -141,6 +178,15 @@ pub(crate) async fn count<E: EntityTrait>(
         .cond_where(condition)
         .limit(limit.into())
         .take();
+    count_rows(connection, rows, limit).await
+}
+
+/// Counts the rows of a select, which has up to `limit`.
+pub(crate) async fn count_rows(
+    connection: &impl ConnectionTrait,
+    rows: SelectStatement,
+    limit: u32,
+) -> Result<u32, DbErr> {
     let count = count_all(rows);
     let rows = query_all(connection, &count).await?;
     rows.first().map_or(Ok(0), |row| decode_count(row, limit))
@@ -223,7 +269,6 @@ pub(super) fn event_order(ties: Vec<Tie>, descending: bool) -> KeysetOrder {
         by: Expr::col(event::Column::Timestamp),
         ties,
         id: Expr::col(event::Column::Id),
-        nullable: false,
         descending,
         operand: instant,
     }

@@ -219,6 +219,8 @@ async fn every_documented_filter_and_order_uses_an_index(database: DatabaseKind)
         "syncRuns { nodes { id } }".to_owned(),
         "syncRuns(last: 25) { nodes { id } }".to_owned(),
         "syncEvents { nodes { id } }".to_owned(),
+        "syncEvents(direction: ASC, offset: 10000) { nodes { id } }".to_owned(),
+        "syncRuns(last: 25, offset: 10000) { nodes { id } }".to_owned(),
     ];
     for filter in [
         format!("id: \"{id}\""),
@@ -247,12 +249,15 @@ async fn every_documented_filter_and_order_uses_an_index(database: DatabaseKind)
         "DURATION",
         "RECORDS_PROCESSED",
         "RECORDS_FAILED",
+        "STATUS",
+        "ENTITY_TYPE",
+        "SOURCE",
     ] {
         for direction in ["ASC", "DESC"] {
             let order = format!("{{field: {field}, direction: {direction}}}");
             lists.push(format!("syncRuns(orderBy: {order}) {{ nodes {{ id }} }}"));
             lists.push(format!(
-                "syncRuns(orderBy: {order}) {{ nodes {{ {NESTED} }} }}"
+                "syncRuns(orderBy: {order}, offset: 300) {{ nodes {{ {NESTED} }} }}"
             ));
         }
     }

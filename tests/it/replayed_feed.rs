@@ -243,8 +243,22 @@ async fn replay(
     }
 }
 
-/// Compares two runs in an order: runs without a value come last, ties are broken by the ID.
+/// Compares two runs in an order: runs without a value come last, ties are broken by the ID. Those with the same status,
+/// entity type or source are ordered newest first.
 fn compare(field: &str, descending: bool, one: &Value, other: &Value) -> Ordering {
+    if ["status", "entityType", "source"].contains(&field) && one[field] != other[field] {
+        let unknown = |run: &Value| run[field] == "UNKNOWN";
+        let by_name = one[field].as_str().cmp(&other[field].as_str());
+        let by_name = if descending {
+            by_name.reverse()
+        } else {
+            by_name
+        };
+        return unknown(one).cmp(&unknown(other)).then(by_name);
+    }
+    if ["status", "entityType", "source"].contains(&field) {
+        return compare("startedAt", true, one, other);
+    }
     let values = match (&one[field], &other[field]) {
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => return Ordering::Greater,
@@ -298,12 +312,15 @@ async fn paginate(
 }
 
 /// Fields of a run, and the orders by them.
-const ORDERS: [(&str, &str); 5] = [
+const ORDERS: [(&str, &str); 8] = [
     ("startedAt", "STARTED_AT"),
     ("completedAt", "COMPLETED_AT"),
     ("durationSeconds", "DURATION"),
     ("recordsProcessed", "RECORDS_PROCESSED"),
     ("recordsFailed", "RECORDS_FAILED"),
+    ("status", "STATUS"),
+    ("entityType", "ENTITY_TYPE"),
+    ("source", "SOURCE"),
 ];
 
 async fn assert_runs_agree(server: &TestServer, after: &Value, runs: &[String], end: &str) {
@@ -314,7 +331,7 @@ async fn assert_runs_agree(server: &TestServer, after: &Value, runs: &[String], 
         let orders = if number == 0 {
             &ORDERS[..]
         } else {
-            &ORDERS[number % 5..][..1]
+            &ORDERS[number % ORDERS.len()..][..1]
         };
         for ((field, order), descending) in orders
             .iter()

@@ -36,11 +36,22 @@ impl List {
             Self::Runs(RunOrderField::Duration) => 4,
             Self::Runs(RunOrderField::RecordsProcessed) => 5,
             Self::Runs(RunOrderField::RecordsFailed) => 6,
+            Self::Runs(RunOrderField::Status) => 8,
+            Self::Runs(RunOrderField::EntityType) => 9,
+            Self::Runs(RunOrderField::Source) => 10,
         }
     }
 
-    /// Returns whether a row of this list can have this value. The checksum does not prevent forgery.
-    fn allows(self, value: PositionValue) -> bool {
+    /// Returns whether a row of this list can have this position. The checksum does not prevent forgery.
+    fn allows(self, position: &Position) -> bool {
+        let groups = match self {
+            Self::Events => 1,
+            Self::Runs(order) => order.groups(),
+        };
+        usize::from(position.group) < groups && self.allows_value(position.value)
+    }
+
+    fn allows_value(self, value: PositionValue) -> bool {
         const TEN_THOUSAND_YEARS: i64 = 10_000 * 366 * 86_400 * 1_000_000;
         let is_instant = |micros| {
             let instant = DateTime::from_timestamp_micros(micros);
@@ -72,7 +83,12 @@ impl List {
 pub(crate) fn encode_position(list: List, position: Position) -> String {
     encode(
         list.tag(),
-        &(position.value, position.seq, position.id.as_bytes()),
+        &(
+            position.group,
+            position.value,
+            position.seq,
+            position.id.as_bytes(),
+        ),
     )
 }
 
@@ -81,12 +97,17 @@ pub(crate) fn encode_position(list: List, position: Position) -> String {
 /// # Errors
 /// Returns [`Error::BadCursor`] if the cursor is malformed or belongs to another list.
 pub(crate) fn decode_position(list: List, text: &str) -> Result<Position> {
-    let (value, seq, id): (PositionValue, i64, [u8; 16]) = decode(list.tag(), text)?;
-    if !list.allows(value) {
+    let (group, value, seq, id): (u8, PositionValue, i64, [u8; 16]) = decode(list.tag(), text)?;
+    let position = Position {
+        group,
+        value,
+        seq,
+        id: uuid::Uuid::from_bytes(id),
+    };
+    if !list.allows(&position) {
         return Err(Error::BadCursor(BAD_CURSOR));
     }
-    let id = uuid::Uuid::from_bytes(id);
-    Ok(Position { value, seq, id })
+    Ok(position)
 }
 
 /// Encodes a position in the feed of changes.
@@ -114,7 +135,7 @@ pub(crate) fn encode_added_events(cursor: &EventCursor) -> String {
 pub(crate) fn decode_added_events(text: &str) -> Result<EventCursor> {
     let cursor = decode(ADDED_EVENTS_TAG, text)?;
     match cursor {
-        EventCursor::Adopted(position) if !List::Events.allows(position.value) => {
+        EventCursor::Adopted(position) if !List::Events.allows(&position) => {
             Err(Error::BadCursor(BAD_CURSOR))
         }
         cursor => Ok(cursor),
@@ -156,6 +177,7 @@ mod tests {
     #[test]
     fn an_encoded_cursor_decodes_to_its_position() {
         let position = Position {
+            group: 0,
             value: PositionValue::Exact(1_790_000_000_123_456),
             seq: 3,
             id: Uuid::from_u128(7),
@@ -169,6 +191,7 @@ mod tests {
         let text = encode_position(
             STARTED_AT,
             Position {
+                group: 0,
                 value: PositionValue::Exact(1),
                 seq: 3,
                 id: Uuid::nil(),
@@ -184,6 +207,7 @@ mod tests {
         let text = encode_position(
             STARTED_AT,
             Position {
+                group: 0,
                 value: PositionValue::Exact(-5),
                 seq: 3,
                 id: Uuid::max(),
@@ -200,25 +224,33 @@ mod tests {
 
     #[test]
     fn a_value_that_no_row_can_have_is_rejected() {
-        let forged = |list, value| {
+        let forged = |list, group, value| {
             encode_position(
                 list,
                 Position {
+                    group,
                     value,
                     seq: 0,
                     id: Uuid::nil(),
                 },
             )
         };
-        for (list, value) in [
-            (STARTED_AT, PositionValue::Null),
-            (STARTED_AT, PositionValue::Exact(i64::MAX)),
+        for (list, group, value) in [
+            (STARTED_AT, 0, PositionValue::Null),
+            (STARTED_AT, 0, PositionValue::Exact(i64::MAX)),
+            (STARTED_AT, 1, PositionValue::Exact(1)),
             (
                 List::Runs(RunOrderField::Duration),
+                0,
                 PositionValue::Exact(-1),
             ),
+            (
+                List::Runs(RunOrderField::Status),
+                6,
+                PositionValue::Exact(1),
+            ),
         ] {
-            assert!(decode_position(list, &forged(list, value)).is_err());
+            assert!(decode_position(list, &forged(list, group, value)).is_err());
         }
     }
 }

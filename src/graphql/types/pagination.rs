@@ -26,13 +26,18 @@ impl Default for PageLimits {
     }
 }
 
+/// Maximum number of rows that a page skips.
+const MAX_OFFSET: u32 = 10_000;
+
 /// The pagination arguments of a connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PageArguments {
     pub(crate) first: Option<i32>,
     pub(crate) after: Option<String>,
     pub(crate) last: Option<i32>,
     pub(crate) before: Option<String>,
+    /// Only lists across runs take it.
+    pub(crate) offset: Option<i32>,
 }
 
 impl PageArguments {
@@ -43,6 +48,7 @@ impl PageArguments {
             after: ctx.param_value("after", None)?.1,
             last: ctx.param_value("last", None)?.1,
             before: ctx.param_value("before", None)?.1,
+            offset: None,
         })
     }
 
@@ -53,6 +59,7 @@ impl PageArguments {
             after: parse_argument(arguments, "after")?,
             last: parse_argument(arguments, "last")?,
             before: parse_argument(arguments, "before")?,
+            offset: None,
         })
     }
 
@@ -60,8 +67,8 @@ impl PageArguments {
     /// connection.
     ///
     /// # Errors
-    /// Returns [`Error::BadInput`] if `first` and `last` are both given or out of bounds, and
-    /// [`Error::BadCursor`] if a cursor is not one of `list`.
+    /// Returns [`Error::BadInput`] if `first` and `last` are both given, `offset` is given with a cursor, or one of them is
+    /// out of bounds, and [`Error::BadCursor`] if a cursor is not one of `list`.
     pub(crate) fn page(
         &self,
         list: List,
@@ -74,10 +81,30 @@ impl PageArguments {
         };
         Ok(PageRequest {
             limit: self.limit(limits)?,
+            offset: self.offset()?,
             after: position(&self.after)?,
             before: position(&self.before)?,
             from_end: self.last.is_some(),
             fetch_extra: connection.field("pageInfo").exists(),
+        })
+    }
+
+    fn offset(&self) -> Result<u32> {
+        let Some(offset) = self.offset else {
+            return Ok(0);
+        };
+        if self.after.is_some() || self.before.is_some() {
+            return Err(Error::BadInput(
+                "both offset and a cursor are given; use offset, or after and before".into(),
+            ));
+        }
+        let in_bounds = u32::try_from(offset)
+            .ok()
+            .filter(|rows| *rows <= MAX_OFFSET);
+        in_bounds.ok_or_else(|| {
+            Error::BadInput(format!(
+                "offset is {offset}; a page skips 0 to {MAX_OFFSET} rows: use after or before for pages further on"
+            ))
         })
     }
 

@@ -195,9 +195,12 @@ impl<'a> Visitor<'a> {
                 break;
             }
             cost = cost.saturating_add(values as u64 / VALUES_PER_FIELD);
-            if argument.name == "filter" {
-                cost = cost.saturating_add(self.filter_cost(value, parent));
-            }
+            let argument_cost = match argument.name.as_str() {
+                "filter" => self.filter_cost(value, parent),
+                "offset" => value.integer().map_or(0, field_costs::skip_cost),
+                _ => 0,
+            };
+            cost = cost.saturating_add(argument_cost);
         }
         cost
     }

@@ -16,6 +16,11 @@ const COUNTED_ROWS_PER_FIELD: u64 = 50;
 /// Counted rows that contribute to the cost of a count; larger tables are not expected.
 const MAX_COUNTED_ROWS: i64 = 1_000_000;
 
+/// Skipped rows that cost as much as one field: more than counted rows, since they are read.
+const SKIPPED_ROWS_PER_FIELD: u64 = 4;
+/// Skipped rows that contribute to the cost of a page. The resolver rejects more.
+const MAX_SKIPPED_ROWS: i64 = 10_000;
+
 /// Cost of a character of a text to search for, which the database compiles to a regular expression.
 const SEARCH_CHAR: u64 = 6;
 
@@ -62,6 +67,11 @@ fn introspection_length(field: &str) -> Multiplier {
 /// Returns the cost of counting up to this many rows.
 pub(super) fn count_cost(up_to: i64) -> u64 {
     up_to.clamp(0, MAX_COUNTED_ROWS).unsigned_abs() / COUNTED_ROWS_PER_FIELD
+}
+
+/// Returns the cost of skipping this many rows.
+pub(super) fn skip_cost(offset: i64) -> u64 {
+    offset.clamp(0, MAX_SKIPPED_ROWS).unsigned_abs() / SKIPPED_ROWS_PER_FIELD
 }
 
 /// Returns whether an input field of a filter holds a text to search for.

@@ -35,7 +35,7 @@ pub struct DocumentLimits {
     pub aliases: usize,
     /// Directives, expanded.
     pub directives: usize,
-    /// Arguments of one field or directive. The schema uses at most 6.
+    /// Arguments of one field or directive. The schema uses at most 7.
     pub arguments: usize,
     /// Fields of one object in an argument. The fields of two objects are compared with each other.
     pub object_fields: usize,

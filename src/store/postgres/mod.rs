@@ -9,7 +9,7 @@ pub(super) use events::{
 
 use entity::{merge_details, run};
 use sea_orm::sea_query::{
-    Expr, ExprTrait, InsertStatement, LockType, Query, ReturningClause, SelectStatement,
+    Expr, ExprTrait, InsertStatement, JoinType, LockType, Query, ReturningClause, SelectStatement,
     UpdateStatement,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, StatementBuilder, Value};
@@ -17,11 +17,14 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::{
-    DetailsMerge, RunColumns, UpdateResult, read::read_details, text_search::postgres_pattern,
+    DetailsMerge, RunColumns, UpdateResult,
+    read::{RUN, read_details, select_runs},
+    text_search::postgres_pattern,
 };
 use crate::db::{
     Postgres,
     error::{Failure, classify},
+    keyset::PAGE_ID,
 };
 
 /// The end of a run that has ended, exactly as the index on it has it: NULL if the run is open, whatever another writer
@@ -55,6 +58,21 @@ pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
 /// Converts a text to `json`.
 pub(super) fn json(text: Expr) -> Expr {
     text.cast_as("json")
+}
+
+/// Returns a select of these columns of the runs whose IDs `ids` selects. Joined without a limit, the planner would read all
+/// runs, since it expects a tenth of them.
+pub(super) fn select_page(columns: RunColumns, ids: SelectStatement) -> SelectStatement {
+    const PAGE: &str = "page";
+    let run = select_runs(columns)
+        .and_where(Expr::col(run::Column::Id).equals((PAGE, PAGE_ID)))
+        .limit(1)
+        .take();
+    Query::select()
+        .expr(columns.list())
+        .from_subquery(ids, PAGE)
+        .join_lateral(JoinType::InnerJoin, run, RUN, Expr::custom_keyword("TRUE"))
+        .take()
 }
 
 /// Executes the insert of a run, and returns the run if it was inserted.

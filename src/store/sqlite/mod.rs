@@ -42,6 +42,13 @@ pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
     Expr::cust_with_exprs("hex(?) REGEXP ?", [column, pattern])
 }
 
+/// Returns a select of these columns of the runs whose IDs `ids` selects.
+pub(super) fn select_page(columns: RunColumns, ids: SelectStatement) -> SelectStatement {
+    select_runs(columns)
+        .and_where(run::Column::Id.in_subquery(ids))
+        .take()
+}
+
 /// Executes the insert of a run, and returns the run if it was inserted.
 pub(super) async fn insert_run(
     database: &Sqlite,

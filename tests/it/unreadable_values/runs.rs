@@ -108,6 +108,9 @@ fn orders() -> impl Iterator<Item = Value> {
         "DURATION",
         "RECORDS_PROCESSED",
         "RECORDS_FAILED",
+        "STATUS",
+        "ENTITY_TYPE",
+        "SOURCE",
     ];
     let directions = |field| ["ASC", "DESC"].map(|to| json!({"field": field, "direction": to}));
     fields.into_iter().flat_map(directions)

@@ -20,6 +20,7 @@ use crate::{
             connection::{Connection, Listed},
             cursor::{List, encode_added_events, encode_position},
             pagination::{PageArguments, parse_argument},
+            run::OrderDirection,
         },
     },
     runs,
@@ -90,13 +91,16 @@ impl Listed for SyncEvent {
 pub(crate) async fn list_events(
     ctx: &Context<'_>,
     filter: Option<SyncEventFilter>,
+    direction: OrderDirection,
     arguments: PageArguments,
 ) -> Result<Connection<SyncEvent>> {
     let filter = filter.unwrap_or_default().parse()?;
+    let is_descending = direction == OrderDirection::Desc;
     let page = arguments.page(List::Events, ctx.pages(), &ctx.look_ahead())?;
     let feed_cursor = feed_cursor_if_selected(ctx).await?;
     let events = ctx.events();
-    let rows = events.list(&filter, &page, ctx.scan_budget()).await?;
+    let rows = events.list(&filter, is_descending, &page, ctx.scan_budget());
+    let rows = rows.await?;
     Ok(Connection {
         rows: rows.map(SyncEvent::from).into(),
         order: (),

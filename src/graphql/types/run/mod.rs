@@ -20,7 +20,7 @@ pub(crate) use input::{
     CancelActiveSyncRunsInput, CancelSyncRunInput, CancelSyncRunsInput, CompleteSyncRunInput,
     CreateSyncRunInput, DeleteSyncRunsInput, ReportSyncProgressInput,
 };
-pub(crate) use order::SyncRunOrder;
+pub(crate) use order::{OrderDirection, SyncRunOrder};
 pub(crate) use payload::{
     CancelActiveSyncRunsPayload, CancelSyncRunPayload, CancelSyncRunsPayload,
     CompleteSyncRunPayload, CreateSyncRunPayload, DeleteSyncRunsPayload, ReportSyncProgressPayload,

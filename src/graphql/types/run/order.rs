@@ -18,6 +18,15 @@ pub(crate) enum SyncRunOrderField {
     RecordsProcessed,
     /// Order runs by `recordsFailed`.
     RecordsFailed,
+    /// Order runs by the name of their status, and those of one status newest first, in both directions. UNKNOWN comes last
+    /// in both directions.
+    Status,
+    /// Order runs by the name of their entity type, and those of one type newest first, in both directions. UNKNOWN comes
+    /// last in both directions.
+    EntityType,
+    /// Order runs by the name of their source, and those of one source newest first, in both directions. UNKNOWN comes last
+    /// in both directions.
+    Source,
 }
 
 /// The direction of an order.
@@ -29,8 +38,8 @@ pub(crate) enum OrderDirection {
     Desc,
 }
 
-/// The order of a list of runs. Runs with the same value are ordered by id; runs without a value come
-/// last in both directions.
+/// The order of a list of runs. Runs with the same value are ordered by id, unless the field says otherwise; runs without
+/// a value come last in both directions.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub(crate) struct SyncRunOrder {
     /// The field to order by. `STARTED_AT` by default.

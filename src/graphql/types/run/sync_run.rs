@@ -323,6 +323,7 @@ impl SyncRun {
             after,
             last,
             before,
+            offset: None,
         };
         let run = [self.with_events()].into_iter();
         let mut pages = list_events_of_runs(ctx, run, arguments, filter).await?;

@@ -37,6 +37,14 @@ fn cost_grows_with_fields_and_rows() {
             50 + 2 + 1 + 2,
         ),
         (
+            "{ syncRuns(first: 1, offset: 10000) { nodes { id } } }",
+            50 + 4 + 2500,
+        ),
+        (
+            "{ syncEvents(last: 1, offset: 40) { nodes { id } } }",
+            50 + 4 + 10,
+        ),
+        (
             "{ nodes(ids: [\"a\", \"b\"]) { id ... on SyncRun { status } } }",
             150 + 2 * (2 + 2),
         ),
