@@ -50,6 +50,16 @@ pub struct Model {
     /// Digest (a version 5 UUID) of the call that created the run. It distinguishes a repeated call from
     /// a different run with the same ID. NULL in runs of other writers.
     pub creation_digest: Option<Uuid>,
+    /// Name of the API key or user that created the run through this server. NULL for anonymous callers and in runs of
+    /// other writers.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub created_by_name: Option<String>,
+    /// ID of the API key that created the run.
+    pub created_by_key: Option<Uuid>,
+    /// Name of the API key or user that ended the run through this server. A trigger sets it to NULL if another writer
+    /// changes the status.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub ended_by_name: Option<String>,
     /// The stored values that the fields above cannot represent: those fields hold the nearest value.
     #[sea_orm(ignore)]
     pub unreadable: Vec<UnreadableValue>,
@@ -86,6 +96,9 @@ impl Model {
             updated_at: columns.optional_instant("updated_at")?,
             records_expected: columns.optional_integer("records_expected")?,
             creation_digest: columns.optional_uuid("creation_digest")?,
+            created_by_name: columns.optional_text("created_by_name")?,
+            created_by_key: columns.optional_uuid("created_by_key")?,
+            ended_by_name: columns.optional_text("ended_by_name")?,
             unreadable: columns.take_unreadable(),
             is_missing: false,
         })
@@ -113,6 +126,9 @@ impl Model {
             updated_at: None,
             records_expected: None,
             creation_digest: None,
+            created_by_name: None,
+            created_by_key: None,
+            ended_by_name: None,
             unreadable: Vec::new(),
             is_missing: true,
         }

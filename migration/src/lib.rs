@@ -34,6 +34,7 @@ mod m20261128_000015_deletions;
 mod m20261128_000020_lenient_triggers;
 mod m20261128_000030_key_version;
 mod m20261129_000050_texts_of_changes;
+mod m20261129_000051_authors;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000020_lenient_triggers::migration()),
             Box::new(m20261128_000030_key_version::migration()),
             Box::new(m20261129_000050_texts_of_changes::Migration),
+            Box::new(m20261129_000051_authors::migration()),
         ]
     }
 }

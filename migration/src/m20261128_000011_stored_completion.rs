@@ -22,8 +22,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let postgres = POSTGRES_STAMP.to_owned() + &postgres_change(&[], &[]);
-        let sqlite = sqlite_run_triggers(&[], &[]) + &sqlite_event_trigger() + SQLITE_INDEXES;
+        let postgres = POSTGRES_STAMP.to_owned() + &postgres_change(&[], &[], &[]);
+        let sqlite = sqlite_run_triggers(&[], &[], &[]) + &sqlite_event_trigger() + SQLITE_INDEXES;
         execute(manager, &postgres, &sqlite).await?;
         // New indexes have no statistics; they are gathered again if ANALYZE has been used before.
         let statistics = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'";
@@ -63,6 +63,7 @@ BEGIN
 END $$;
 ";
 
+// The function that stamps and records a change, up to its columns, in three parts.
 const POSTGRES_CHANGE: &str = r"
 CREATE OR REPLACE FUNCTION sync_history.sync_history_change() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER AS $$
@@ -94,7 +95,9 @@ BEGIN
         END IF;
     END IF;
     IF NEW.completed_at IS NOT NULL OR NEW.sync_duration IS NOT NULL
-        OR NEW.status OPERATOR(pg_catalog.<>) 'running'
+        OR NEW.status OPERATOR(pg_catalog.<>) 'running'";
+
+const POSTGRES_COMPLETION: &str = r"
     THEN
         IF NEW.status OPERATOR(pg_catalog.=)
             ANY ('{completed,failed,cancelled}'::pg_catalog.text[])
@@ -114,7 +117,9 @@ BEGIN
         THEN
             NEW.completed_at := NULL;
             NEW.sync_duration := NULL;
-        END IF;
+        END IF;";
+
+const POSTGRES_VERSION: &str = r"
     END IF;
     -- The last version stays, so that the run can still be changed.
     NEW.version := CASE WHEN OLD.version OPERATOR(pg_catalog.<) 2147483647
@@ -123,14 +128,32 @@ BEGIN
 ";
 
 /// Returns the function that stamps and records a change. `columns` are recorded as they are after the change and, as
-/// `previous_*`, before it, besides those of the first version of the log; `previous_only` only before it.
-pub(crate) fn postgres_change(columns: &[&str], previous_only: &[&str]) -> String {
+/// `previous_*`, before it, besides those of the first version of the log; `previous_only` only before it. A statement
+/// that changes the status clears the columns `of_status`, unless it sets them.
+pub(crate) fn postgres_change(
+    columns: &[&str],
+    previous_only: &[&str],
+    of_status: &[&str],
+) -> String {
+    let has_value = |column: &&str| format!("\n        OR OLD.{column} IS NOT NULL");
+    let clear = |column: &&str| {
+        format!(
+            "
+        IF NEW.status OPERATOR(pg_catalog.<>) OLD.status
+            AND NEW.{column} OPERATOR(pg_catalog.=) OLD.{column}
+        THEN
+            NEW.{column} := NULL;
+        END IF;"
+        )
+    };
+    let has_values: String = of_status.iter().map(has_value).collect();
+    let clear: String = of_status.iter().map(clear).collect();
     let after = list(columns, ", ");
     let previous = list(columns, ", previous_") + &list(previous_only, ", previous_");
     let new = list(columns, ", NEW.");
     let old = list(columns, ", OLD.") + &list(previous_only, ", OLD.");
     format!(
-        "{POSTGRES_CHANGE}
+        "{POSTGRES_CHANGE}{has_values}{POSTGRES_COMPLETION}{clear}{POSTGRES_VERSION}
     INSERT INTO sync_history.sync_change (run_id, kind, previous_status, status, version,
         changed_at, completed_at, records_processed, records_failed, error_message,
         previous_completed_at, previous_records_processed, previous_records_failed,
@@ -210,7 +233,19 @@ fn completed_at() -> String {
 ///
 /// As before, the updates of these triggers are not recorded as changes: for those of the insert trigger, the old
 /// `updated_at` is NULL; the update trigger does not fire itself.
-pub(crate) fn sqlite_run_triggers(columns: &[&str], previous_only: &[&str]) -> String {
+pub(crate) fn sqlite_run_triggers(
+    columns: &[&str],
+    previous_only: &[&str],
+    of_status: &[&str],
+) -> String {
+    let clear = |column: &&str| {
+        format!(
+            ",
+        {column} = CASE WHEN OLD.status IS NOT NEW.status AND OLD.{column} IS NEW.{column}
+            THEN NULL ELSE NEW.{column} END"
+        )
+    };
+    let clear: String = of_status.iter().map(clear).collect();
     let after = list(columns, ", ");
     let previous = list(columns, ", previous_") + &list(previous_only, ", previous_");
     let old = list(columns, ", OLD.") + &list(previous_only, ", OLD.");
@@ -262,7 +297,7 @@ WHEN OLD.updated_at IS NOT NULL AND
 BEGIN
     {normalize_updated};
     UPDATE sync_history SET version = min(CAST(OLD.version AS integer), 2147483646) + 1,
-        updated_at = {NOW}
+        updated_at = {NOW}{clear}
     WHERE rowid = NEW.rowid;
     INSERT INTO sync_change (run_id, kind, previous_status, status, version, changed_at,
         completed_at, records_processed, records_failed, error_message,

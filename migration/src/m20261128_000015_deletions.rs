@@ -9,14 +9,14 @@ use crate::{
 };
 
 pub(crate) fn migration() -> Script {
-    let change = postgres_change(&COLUMNS, &PREVIOUS_ONLY);
+    let change = postgres_change(&COLUMNS, &PREVIOUS_ONLY, &[]);
     let postgres = add_columns(["text", "text", "timestamptz", "uuid", "integer", "integer"])
         + "ALTER TABLE sync_change ADD COLUMN previous_updated_at timestamptz;"
         + &postgres_functions()
         + &change;
     let sqlite = add_columns(["text", "text", "text", "blob", "integer", "integer"])
         + "ALTER TABLE sync_change ADD COLUMN previous_updated_at text;"
-        + &sqlite_run_triggers(&COLUMNS, &PREVIOUS_ONLY)
+        + &sqlite_run_triggers(&COLUMNS, &PREVIOUS_ONLY, &[])
         + &sqlite_deletion();
     Script::new(file!(), postgres, sqlite)
 }

@@ -11,8 +11,8 @@ use crate::{
 };
 
 pub(crate) fn migration() -> Script {
-    let postgres = POSTGRES.to_owned() + &postgres_change(&COLUMNS, &PREVIOUS_ONLY);
-    let sqlite = sqlite_run_triggers(&COLUMNS, &PREVIOUS_ONLY) + &sqlite_event_trigger();
+    let postgres = POSTGRES.to_owned() + &postgres_change(&COLUMNS, &PREVIOUS_ONLY, &[]);
+    let sqlite = sqlite_run_triggers(&COLUMNS, &PREVIOUS_ONLY, &[]) + &sqlite_event_trigger();
     Script::new(file!(), postgres, sqlite)
 }
 

@@ -36,6 +36,8 @@ pub struct Principal {
     pub user: Option<user::Model>,
     /// Unique id, used by rate limits and the audit log.
     pub id: String,
+    /// The id of the API key. `None` for others.
+    pub key_id: Option<Uuid>,
     /// The only sources whose runs it may report on. `None` allows every source.
     pub sources: Option<Vec<SyncSource>>,
     /// When its credential expires. `None` if it does not.
@@ -54,6 +56,7 @@ impl Principal {
             scopes,
             user: None,
             id: "anonymous".to_owned(),
+            key_id: None,
             sources: None,
             expires_at: None,
             revoked: None,
@@ -72,6 +75,7 @@ impl Principal {
     pub(super) fn user(claims: Claims, scopes: Scopes, user: Option<user::Model>) -> Self {
         Self {
             id: format!("user {} {}", claims.issuer, claims.subject),
+            key_id: None,
             scopes,
             kind: PrincipalKind::User,
             name: claims.name.or(claims.email).unwrap_or(claims.subject),
@@ -91,6 +95,7 @@ impl Principal {
         });
         Some(Self {
             id: format!("key {}", key.id),
+            key_id: Some(key.id),
             scopes: key.scopes.parse().ok()?,
             kind: PrincipalKind::ApiKey,
             name: key.name.clone(),

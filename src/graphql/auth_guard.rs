@@ -7,8 +7,11 @@ use uuid::Uuid;
 use super::{context::ContextExt, error::access_denied};
 use crate::{
     auth::{PrincipalKind, Scope},
-    runs::{Error, Run, WriteScope},
+    runs::{Error, Run, WriteScope, commands::Author},
 };
+
+/// Characters of a name that are stored in a run.
+const MAX_AUTHOR_NAME: usize = 200;
 
 /// Guards a field: the principal must have this scope.
 pub(crate) struct RequireScope(pub(crate) Scope);
@@ -44,6 +47,9 @@ pub(crate) trait Authorize {
     /// others than the principal requires the scope `operate`, or the principal's.
     fn authorize_trigger(&self, given: Option<Uuid>) -> Result<Option<Uuid>>;
 
+    /// Returns who is recorded as having created or ended a run: the principal, unless it is anonymous.
+    fn author(&self) -> Option<Author>;
+
     /// Records in the audit log that the principal changed a run.
     fn audit(&self, run: &Run, replayed: bool);
 }
@@ -77,6 +83,16 @@ impl Authorize for Context<'_> {
             principal.name
         );
         Err(access_denied(message, principal))
+    }
+
+    fn author(&self) -> Option<Author> {
+        let principal = self.principal();
+        // PostgreSQL does not store U+0000, and the name of a user may be anything.
+        let name = principal.name.chars().filter(|char| *char != '\0');
+        (principal.kind != PrincipalKind::Anonymous).then(|| Author {
+            name: name.take(MAX_AUTHOR_NAME).collect(),
+            key_id: principal.key_id,
+        })
     }
 
     fn audit(&self, run: &Run, replayed: bool) {

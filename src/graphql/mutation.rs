@@ -38,6 +38,7 @@ impl Mutation {
     ) -> Result<Option<CreateSyncRunPayload>> {
         let mut new = input.parse(ctx.lossy_numbers())?;
         new.triggered_by_id = ctx.authorize_trigger(new.triggered_by_id)?;
+        new.created_by = ctx.author();
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let created = ctx.runs().create(new, &scope, columns).await;
         let created = created.map_err(|error| ctx.rejected(error))?;
@@ -109,7 +110,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run and its outcome.")] input: CompleteSyncRunInput,
     ) -> Result<Option<CompleteSyncRunPayload>> {
-        let (run_id, outcome) = input.parse(ctx.lossy_numbers())?;
+        let (run_id, mut outcome) = input.parse(ctx.lossy_numbers())?;
+        outcome.ended_by = ctx.author();
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let ended = ctx.runs().complete(run_id, &outcome, &scope, columns).await;
         let ended = ended.map_err(|error| ctx.rejected(error))?;
@@ -124,7 +126,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The run to cancel, and the reason.")] input: CancelSyncRunInput,
     ) -> Result<Option<CancelSyncRunPayload>> {
-        let (run_id, outcome) = input.parse()?;
+        let (run_id, mut outcome) = input.parse()?;
+        outcome.ended_by = ctx.author();
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let ended = ctx.runs().complete(run_id, &outcome, &scope, columns).await;
         let ended = ended.map_err(|error| ctx.rejected(error))?;
@@ -140,7 +143,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The runs to cancel, and the reason.")] input: CancelSyncRunsInput,
     ) -> Result<Option<CancelSyncRunsPayload>> {
-        let (ids, outcome) = input.parse(ctx.runs())?;
+        let (ids, mut outcome) = input.parse(ctx.runs())?;
+        outcome.ended_by = ctx.author();
         let (scope, columns) = (ctx.write_scope(), selected_columns(ctx));
         let parsed = ids.iter().map(|id| parse_uuid("runIds", id)).collect();
         let cancelled = ctx.runs().cancel_all(parsed, &outcome, &scope, columns);
@@ -176,7 +180,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The runs to cancel, and the reason.")] input: CancelActiveSyncRunsInput,
     ) -> Result<Option<CancelActiveSyncRunsPayload>> {
-        let cancel = input.parse()?;
+        let mut cancel = input.parse()?;
+        cancel.ended_by = ctx.author();
         let columns = SyncRun::columns(&[ctx.look_ahead().field("runs")]);
         let columns = columns.unwrap_or(RunColumns::WithoutDetails);
         let (runs, scope) = (ctx.runs(), ctx.write_scope());

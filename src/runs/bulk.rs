@@ -80,6 +80,9 @@ impl Runs {
         if let Some(reason) = &cancel.reason {
             update.value(Column::ErrorMessage, reason.as_str());
         }
+        if let Some(author) = &cancel.ended_by {
+            update.value(Column::EndedByName, author.name.as_str());
+        }
         let runs = self.store.update_runs(first, update, columns).await;
         let mut runs = runs.map_err(|error| Error::from(error).naming("reason"))?;
         self.changes.notify();

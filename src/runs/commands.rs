@@ -14,6 +14,15 @@ use super::{
 /// How far a worker's clock may be ahead of the server's.
 const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
 
+/// The authenticated caller who writes a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// Display name of the API key or user.
+    pub name: String,
+    /// The ID of the API key; `None` for a user.
+    pub key_id: Option<Uuid>,
+}
+
 /// A run to create.
 #[derive(Clone, Debug)]
 pub struct NewRun {
@@ -33,6 +42,8 @@ pub struct NewRun {
     pub triggered_by_id: Option<Uuid>,
     /// A JSON object.
     pub details: Option<Json>,
+    /// Who creates it; `None` if the caller is anonymous.
+    pub created_by: Option<Author>,
 }
 
 impl NewRun {
@@ -125,6 +136,8 @@ pub struct Outcome {
     pub error_message: Option<String>,
     /// A JSON object, merged into the run's details key by key.
     pub details: Option<Json>,
+    /// Who ends the run; `None` if the caller is anonymous.
+    pub ended_by: Option<Author>,
 }
 
 impl Outcome {
@@ -137,6 +150,7 @@ impl Outcome {
             completed_at: None,
             error_message: reason,
             details: None,
+            ended_by: None,
         }
     }
 
@@ -189,6 +203,8 @@ pub struct CancelActive {
     pub all: bool,
     /// Why the runs are cancelled.
     pub reason: Option<String>,
+    /// Who cancels them; `None` if the caller is anonymous.
+    pub ended_by: Option<Author>,
 }
 
 impl CancelActive {

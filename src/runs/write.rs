@@ -115,6 +115,8 @@ impl Runs {
             )),
             records_expected: Set(new.records_expected),
             creation_digest: Set(Some(digest)),
+            created_by_name: Set(new.created_by.as_ref().map(|author| author.name.clone())),
+            created_by_key: Set(new.created_by.as_ref().and_then(|author| author.key_id)),
             ..Default::default()
         }
     }
@@ -206,6 +208,9 @@ impl Runs {
         }
         if let Some(message) = &outcome.error_message {
             update.value(Column::ErrorMessage, message.as_str());
+        }
+        if let Some(author) = &outcome.ended_by {
+            update.value(Column::EndedByName, author.name.as_str());
         }
         let details = outcome.details.clone();
         let updated = self.update(id, scope, update, details, columns).await;

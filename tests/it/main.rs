@@ -11,6 +11,7 @@ mod support;
 mod adoption_checks;
 mod authentication;
 mod authorization;
+mod authors;
 mod bulk;
 mod cli;
 mod clients;

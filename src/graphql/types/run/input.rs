@@ -62,6 +62,7 @@ impl CreateSyncRunInput {
             records_expected: self.records_expected,
             triggered_by_id: id("triggeredById", self.triggered_by_id)?,
             details: details.transpose()?,
+            created_by: None,
         })
     }
 }
@@ -157,6 +158,7 @@ impl CompleteSyncRunInput {
             completed_at: self.completed_at.map(|at| at.0),
             error_message: self.error_message,
             details: details.transpose()?,
+            ended_by: None,
         };
         Ok((parse_uuid("runId", &self.run_id)?, outcome))
     }
@@ -250,6 +252,7 @@ impl CancelActiveSyncRunsInput {
             started_before: self.started_before.map(|at| at.0),
             all: self.all,
             reason: self.reason,
+            ended_by: None,
         })
     }
 }

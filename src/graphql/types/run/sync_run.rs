@@ -20,7 +20,7 @@ use crate::{
             },
             pagination::PageArguments,
             scalars::DateTime,
-            stored::StoredJson,
+            stored::{StoredJson, StoredText, served_text},
             user::User,
         },
     },
@@ -153,6 +153,12 @@ impl FastFields for SyncRun {
         }),
         Field::scalar("version", WithoutDetails, |run, json| {
             json.scalar(run.run.version);
+        }),
+        Field::scalar("createdBy", WithoutDetails, |run, json| {
+            json.scalar(run.run.created_by_name.as_deref().map(served_text));
+        }),
+        Field::scalar("endedBy", WithoutDetails, |run, json| {
+            json.scalar(run.run.ended_by_name.as_deref().map(served_text));
         }),
         Field::batch(
             "events",
@@ -302,6 +308,19 @@ impl SyncRun {
     /// higher version is newer.
     async fn version(&self) -> i32 {
         self.run.version
+    }
+
+    /// The name of the API key or user that created the run through this server, at most 200 characters; null if another
+    /// application created it, or an unauthenticated request.
+    async fn created_by(&self) -> Option<StoredText<'_>> {
+        self.run.created_by_name.as_deref().map(StoredText)
+    }
+
+    /// The name of the API key or user that completed or cancelled the run through this server, at most 200 characters; null
+    /// while the run is open, and if another application has changed its status since, or an unauthenticated request ended
+    /// it.
+    async fn ended_by(&self) -> Option<StoredText<'_>> {
+        self.run.ended_by_name.as_deref().map(StoredText)
     }
 
     /// The run's events, oldest first. Returns 25 events by default and 100 at most.

@@ -209,7 +209,7 @@ function newRun({ id, entityType, source, status, startedAt, recordsExpected, tr
       updatedAt: currentTime(),
     },
     ...{ durationSeconds: null, recordsExpected: recordsExpected ?? null, errorMessage: null },
-    ...{ details: written(details ?? null), triggeredById, version: 1, creation },
+    ...{ details: written(details ?? null), triggeredById, version: 1, createdBy: null, endedBy: null, creation },
   }
   return Object.assign(run, { progress: progress(run) })
 }
