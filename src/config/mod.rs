@@ -8,7 +8,7 @@ use std::{convert::Infallible, io::IsTerminal, time::Duration};
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
-use crate::http::Origin;
+use crate::http::{HeaderName, Origin};
 
 pub use auth::AuthArgs;
 pub use limits::{LimitArgs, Limits};
@@ -48,6 +48,18 @@ pub struct Config {
         value_name = "ORIGIN"
     )]
     pub allow_origin: Vec<Origin>,
+
+    /// Request header that allowed origins may send, besides those of common clients; repeat the flag or separate
+    /// several with commas
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_ALLOW_HEADER",
+        value_delimiter = ',',
+        value_name = "NAME",
+        requires = "allow_origin"
+    )]
+    pub allow_header: Vec<HeaderName>,
 
     /// How long changes are kept for subscriptions that resume from a cursor; at least one minute
     #[arg(
@@ -118,6 +130,7 @@ impl Config {
         let mut limits = Limits::default();
         limits.feed.retention = self.change_retention;
         limits.http.allowed_origins.clone_from(&self.allow_origin);
+        limits.http.allowed_headers.clone_from(&self.allow_header);
         self.limits.apply(&mut limits);
         limits
     }

@@ -44,6 +44,9 @@ pub enum ErrorCode {
     Unavailable,
     /// An internal server error. The message holds the request ID, under which the server logs the cause.
     Internal,
+    /// The request names a persisted query, which this server does not store, with the message
+    /// `PersistedQueryNotSupported`. Send the text of the query.
+    PersistedQueryNotSupported,
 }
 
 impl ErrorCode {
@@ -115,6 +118,21 @@ pub(super) fn access_denied(message: String, principal: &Principal) -> async_gra
 #[must_use]
 pub fn error_response(code: ErrorCode, message: impl Into<String>) -> Response {
     Response::from_errors(vec![request_error(code, message, None)])
+}
+
+/// Returns the response to a request that names a persisted query. Clients expect this message.
+#[must_use]
+pub fn persisted_query_not_supported() -> Response {
+    let code = ErrorCode::PersistedQueryNotSupported;
+    error_response(code, "PersistedQueryNotSupported")
+}
+
+/// Returns whether the first error of a response has this code.
+#[must_use]
+pub fn has_error_code(response: &Response, code: ErrorCode) -> bool {
+    let first = response.errors.first();
+    let extensions = first.and_then(|error| error.extensions.as_ref());
+    extensions.and_then(|extensions| extensions.get("code")) == Some(&code.value())
 }
 
 /// Returns the error of a request that is rejected before execution.

@@ -148,10 +148,10 @@ pub struct ExecutedRequest {
 }
 
 impl ExecutedRequest {
-    /// Returns whether the request was executed, and not rejected before.
+    /// Returns the response if the request was not executed.
     #[must_use]
-    pub fn was_executed(&self) -> bool {
-        was_executed(&self.response)
+    pub fn rejection(&self) -> Option<&Response> {
+        (!was_executed(&self.response)).then_some(&self.response)
     }
 
     /// Serialises the response.

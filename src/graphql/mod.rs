@@ -25,7 +25,7 @@ mod subscription;
 mod types;
 mod validation;
 
-pub use error::{ErrorCode, error_response};
+pub use error::{ErrorCode, error_response, has_error_code, persisted_query_not_supported};
 pub use executor::{ExecutedRequest, Executor};
 pub use limits::GraphqlLimits;
 pub use live::{Frame, Output};

@@ -9,6 +9,8 @@ use axum::{
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::not_found;
+
 #[derive(RustEmbed)]
 #[folder = "web/dist"]
 struct Files;
@@ -30,7 +32,7 @@ pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Respo
 
 fn serve(path: &str, headers: &HeaderMap) -> Response {
     let Some(file) = Files::get(path) else {
-        return StatusCode::NOT_FOUND.into_response();
+        return not_found();
     };
     let etag = etag(&file);
     let mut response = if headers.get(header::IF_NONE_MATCH) == Some(&etag) {
@@ -59,5 +61,6 @@ fn serve(path: &str, headers: &HeaderMap) -> Response {
 
 fn etag(file: &EmbeddedFile) -> HeaderValue {
     let hash = BASE64_URL_SAFE_NO_PAD.encode(file.metadata.sha256_hash());
-    HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+    // Weak, since the response may be compressed.
+    HeaderValue::try_from(format!("W/\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }

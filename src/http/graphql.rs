@@ -23,7 +23,10 @@ use super::{
 };
 use crate::{
     auth::{AuthError, Principal},
-    graphql::{ErrorCode, PreparedRequest, error_response, write},
+    graphql::{
+        ErrorCode, PreparedRequest, error_response, has_error_code, persisted_query_not_supported,
+        write,
+    },
 };
 
 /// `/graphql`: a WebSocket upgrade, a query by GET, or any operation by POST.
@@ -37,7 +40,8 @@ pub(super) async fn handle(State(state): State<Arc<AppState>>, request: Request)
         Method::GET | Method::POST => Box::pin(execute(&state, request)).await,
         _ => {
             let allow = [(header::ALLOW, HeaderValue::from_static("GET, POST"))];
-            (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()
+            let message = "send operations by POST, queries also by GET\n";
+            (StatusCode::METHOD_NOT_ALLOWED, allow, message).into_response()
         }
     }
 }
@@ -93,11 +97,9 @@ async fn try_execute(
         )));
     }
     let executed = state.graphql.execute(prepared, request_id).await;
-    let status = if executed.was_executed() {
-        StatusCode::OK
-    } else {
-        rejected_status(media)
-    };
+    let status = executed
+        .rejection()
+        .map_or(StatusCode::OK, |response| rejected_status(media, response));
     let body = ResponseBody::new(executed.write(), executed.into_budget());
     Ok(respond_with(status, Body::new(body), media, request_id))
 }
@@ -173,18 +175,21 @@ impl Rejection {
                 }
                 response
             }
-            Self::Request(error) => {
-                let body = error_response(ErrorCode::BadInput, error.message);
-                respond(error.status, &body, media, request_id)
+            Self::Request(RequestError::Malformed { status, message }) => {
+                let body = error_response(ErrorCode::BadInput, message);
+                respond(status, &body, media, request_id)
+            }
+            Self::Request(RequestError::PersistedQuery) => {
+                let body = persisted_query_not_supported();
+                respond(rejected_status(media, &body), &body, media, request_id)
             }
             Self::Validation(body) if media == MediaType::EventStream => sse::single(&body),
-            Self::Validation(body) => respond(rejected_status(media), &body, media, request_id),
+            Self::Validation(body) => {
+                respond(rejected_status(media, &body), &body, media, request_id)
+            }
             Self::Unavailable(body) => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                let mut response = respond(status, &body, media, request_id);
-                let headers = response.headers_mut();
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
-                response
+                respond(status, &body, media, request_id)
             }
             Self::RateLimit(error) => {
                 let body = error_response(ErrorCode::RateLimited, error.message);
@@ -199,11 +204,16 @@ impl Rejection {
     }
 }
 
-/// Status of a well-formed request that is not executed.
-fn rejected_status(media: MediaType) -> StatusCode {
-    match media {
-        MediaType::Json => StatusCode::OK,
-        _ => StatusCode::BAD_REQUEST,
+/// Status of the response to a well-formed request that is not executed.
+fn rejected_status(media: MediaType, response: &GraphQlResponse) -> StatusCode {
+    if media == MediaType::Json {
+        StatusCode::OK
+    } else if has_error_code(response, ErrorCode::Unavailable) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if has_error_code(response, ErrorCode::Internal) {
+        StatusCode::INTERNAL_SERVER_ERROR
+    } else {
+        StatusCode::BAD_REQUEST
     }
 }
 
@@ -222,8 +232,14 @@ fn respond_with(status: StatusCode, body: Body, media: MediaType, request_id: &s
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        _ => {}
     }
     if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, id);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use axum::http::HeaderName;
+
 use super::{origin_policy::origin::Origin, rate_limit::RateLimits};
 
 /// Limits of connections, requests and WebSockets.
@@ -33,6 +35,8 @@ pub struct HttpLimits {
     pub shutdown_read_timeout: Duration,
     /// Origins allowed to make cross-origin requests.
     pub allowed_origins: Vec<Origin>,
+    /// Request headers that these may send, besides those of common clients.
+    pub allowed_headers: Vec<HeaderName>,
     /// Maximum number of concurrent operations on one WebSocket.
     pub max_operations_per_socket: usize,
     /// How long a WebSocket may take to send `connection_init`.
@@ -62,6 +66,7 @@ impl Default for HttpLimits {
             tcp_user_timeout: Duration::from_secs(75),
             shutdown_read_timeout: Duration::from_secs(3),
             allowed_origins: Vec::new(),
+            allowed_headers: Vec::new(),
             max_operations_per_socket: 20,
             init_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(20),

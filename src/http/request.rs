@@ -26,16 +26,23 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// their surrounding objects.
 const MAX_VARIABLE_DEPTH: usize = 64;
 
-/// Why an HTTP request is not a valid GraphQL request. Its error code is `BAD_INPUT`.
+/// Why an HTTP request is not a valid GraphQL request.
 #[derive(Debug)]
-pub(super) struct RequestError {
-    pub(super) status: StatusCode,
-    pub(super) message: String,
+pub(super) enum RequestError {
+    /// The request is malformed.
+    Malformed {
+        /// The status of the response.
+        status: StatusCode,
+        /// What is wrong.
+        message: String,
+    },
+    /// The request names a document instead of sending it. Clients then send the document.
+    PersistedQuery,
 }
 
 impl RequestError {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
+        Self::Malformed {
             status,
             message: message.into(),
         }
@@ -55,10 +62,34 @@ struct Parameters {
     operation_name: Value,
     variables: Value,
     extensions: Value,
+    /// The identifier of a persisted document, by the draft of GraphQL over HTTP.
+    document_id: Value,
+    /// The same of Relay.
+    #[serde(rename = "doc_id")]
+    relay_document_id: Value,
 }
 
 impl Parameters {
+    /// Returns whether the request names a persisted document and does not contain it.
+    fn is_persisted(&self) -> bool {
+        let has_document = !matches!(&self.query, Value::Null)
+            && !matches!(&self.query, Value::String(query) if query.is_empty());
+        let persisted_query = match &self.extensions {
+            Value::Object(extensions) => extensions.get("persistedQuery"),
+            _ => None,
+        };
+        let ids = [
+            Some(&self.document_id),
+            Some(&self.relay_document_id),
+            persisted_query,
+        ];
+        !has_document && ids.into_iter().flatten().any(|id| *id != Value::Null)
+    }
+
     fn into_request(self) -> Result<Request, RequestError> {
+        if self.is_persisted() {
+            return Err(RequestError::PersistedQuery);
+        }
         let Value::String(query) = self.query else {
             return Err(RequestError::bad_request(
                 "`query` must be a string with a GraphQL document",
@@ -67,6 +98,8 @@ impl Parameters {
         let mut request = Request::new(query);
         match self.operation_name {
             Value::Null => {}
+            // HTML forms and some clients send an empty name instead of none.
+            Value::String(name) if name.is_empty() => {}
             Value::String(name) => request = request.operation_name(name),
             _ => {
                 return Err(RequestError::bad_request(
@@ -230,6 +263,9 @@ pub(super) fn from_uri(uri: &Uri, limits: &HttpLimits) -> Result<Request, Reques
         operation_name: Option<String>,
         variables: Option<String>,
         extensions: Option<String>,
+        document_id: Option<String>,
+        #[serde(rename = "doc_id")]
+        doc_id: Option<String>,
     }
     let Query(parameters) = Query::<QueryString>::try_from_uri(uri).map_err(|error| {
         RequestError::bad_request(format!("cannot parse the query string of the URL: {error}"))
@@ -246,10 +282,11 @@ pub(super) fn from_uri(uri: &Uri, limits: &HttpLimits) -> Result<Request, Reques
     };
     let parameters = Parameters {
         query: string(parameters.query),
-        // HTML forms send empty fields as empty parameters.
-        operation_name: string(parameters.operation_name.filter(|name| !name.is_empty())),
+        operation_name: string(parameters.operation_name),
         variables: json("variables", parameters.variables)?,
         extensions: json("extensions", parameters.extensions)?,
+        document_id: string(parameters.document_id),
+        relay_document_id: string(parameters.doc_id),
     };
     parameters.into_request()
 }

@@ -6,7 +6,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
-    http::{HeaderMap, header::CACHE_CONTROL},
+    http::{HeaderMap, HeaderName, header::CACHE_CONTROL},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -22,6 +22,9 @@ use crate::{
 
 /// Interval of comments on an idle stream. Clients and proxies close streams that are idle for longer.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(12);
+
+/// Disables the buffer of nginx, which otherwise holds events back until it is full.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Returns the value of `Last-Event-ID`, or `None` if it is absent or empty.
 pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
@@ -113,5 +116,6 @@ fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
     let stream = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive);
     // axum sets `no-cache`, which allows storing the response.
-    ([(CACHE_CONTROL, "no-store")], stream).into_response()
+    let headers = [(CACHE_CONTROL, "no-store"), (ACCEL_BUFFERING, "no")];
+    (headers, stream).into_response()
 }

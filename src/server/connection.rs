@@ -1,6 +1,7 @@
 //! One connection.
 
 use std::{
+    borrow::Cow,
     io::{self, IoSlice},
     pin::{Pin, pin},
     sync::Arc,
@@ -20,7 +21,10 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::header_timeout::{HeadStarted, HeaderTimer};
+use super::{
+    header_case::spell,
+    header_timeout::{HeadStarted, HeaderTimer},
+};
 use crate::http::{AppState, HttpLimits};
 
 /// TCP keep-alive probes of idle connections.
@@ -129,7 +133,7 @@ pub(super) async fn reject_busy(mut stream: TcpStream, _slot: OwnedSemaphorePerm
     let _ = time::timeout(BUSY_TIMEOUT, respond).await;
 }
 
-/// A TCP stream that reports when a request head starts to arrive. It holds the slot until it is closed, also
+/// A TCP stream that reports when a request head starts to arrive, and corrects the spelling of a header. It holds the slot until it is closed, also
 /// after an upgrade to a WebSocket.
 struct Stream {
     tcp: TcpStream,
@@ -158,7 +162,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+        Pin::new(&mut self.tcp).poll_write(cx, &spell(bytes))
     }
 
     fn poll_write_vectored(
@@ -166,7 +170,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, bytes)
+        match bytes.first().map(|first| spell(first)) {
+            Some(Cow::Owned(head)) => Pin::new(&mut self.tcp).poll_write(cx, &head),
+            _ => Pin::new(&mut self.tcp).poll_write_vectored(cx, bytes),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -3,6 +3,7 @@
 mod connection;
 mod connection_limit;
 mod fd_limit;
+mod header_case;
 mod header_timeout;
 
 use std::{future::Future, io, sync::Arc, time::Duration};

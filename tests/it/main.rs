@@ -14,6 +14,7 @@ mod authorization;
 mod authors;
 mod bulk;
 mod cli;
+mod client_requests;
 mod clients;
 mod conformance;
 mod connections;

@@ -26,7 +26,7 @@ use axum::{
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::warn;
 
-use super::{GRAPHQL_PATH, request::REQUEST_ID, security_headers};
+use super::{is_graphql, request::REQUEST_ID, security_headers};
 use origin::Host;
 
 pub use origin::{InvalidOrigin, Origin};
@@ -69,7 +69,7 @@ impl OriginPolicy {
     /// Checks the origin only on `/graphql`: all other paths are the same for everyone and contain no data.
     fn check(&self, request: &Request) -> Result<RequestSource, Rejection> {
         self.check_host(request)?;
-        if request.uri().path() == GRAPHQL_PATH {
+        if is_graphql(request.uri().path()) {
             self.check_origin(request)
         } else {
             Ok(RequestSource::SameOrigin)
@@ -128,20 +128,46 @@ impl OriginPolicy {
     }
 }
 
-/// CORS for allowed origins.
-pub(super) fn cors(policy: Arc<OriginPolicy>) -> CorsLayer {
+/// Request headers that pages of allowed origins may send: those of this API, and those that common clients add.
+const CORS_HEADERS: [&str; 20] = [
+    "accept",
+    "authorization",
+    "content-type",
+    "last-event-id",
+    "x-request-id",
+    // Clients that bypass or control caches, and older libraries.
+    "cache-control",
+    "x-requested-with",
+    // Apollo Client.
+    "apollo-require-preflight",
+    "apollographql-client-name",
+    "apollographql-client-version",
+    "graphql-preflight",
+    "x-apollo-cache-key",
+    "x-apollo-operation-id",
+    "x-apollo-operation-name",
+    "x-apollo-operation-type",
+    // Tracing of Sentry and OpenTelemetry.
+    "b3",
+    "baggage",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+];
+
+/// CORS for allowed origins, which may send these headers too.
+pub(super) fn cors(policy: Arc<OriginPolicy>, allowed_headers: &[HeaderName]) -> CorsLayer {
+    let common = CORS_HEADERS.into_iter().map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| {
             policy.allows(origin)
         }))
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([
-            header::CONTENT_TYPE,
-            header::AUTHORIZATION,
-            header::ACCEPT,
-            HeaderName::from_static("last-event-id"),
-            REQUEST_ID,
-        ])
+        .allow_headers(
+            common
+                .chain(allowed_headers.iter().cloned())
+                .collect::<Vec<_>>(),
+        )
         .expose_headers([REQUEST_ID, header::RETRY_AFTER])
         .max_age(PREFLIGHT_MAX_AGE)
         .vary([header::ORIGIN])

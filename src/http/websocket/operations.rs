@@ -15,9 +15,14 @@ use super::protocol::{CloseReason, OperationMessages};
 use crate::{
     auth::Principal,
     graphql::{
-        ErrorCode, Frame, Output, PreparedRequest, ResponseBudget, error_response, write_errors,
+        ErrorCode, Frame, Output, PreparedRequest, ResponseBudget, error_response,
+        persisted_query_not_supported, write_errors,
     },
-    http::{rate_limit::Slot, request, state::AppState},
+    http::{
+        rate_limit::Slot,
+        request::{self, RequestError},
+        state::AppState,
+    },
 };
 
 /// Maximum length of an operation id in bytes: it is repeated in each message.
@@ -67,9 +72,17 @@ impl Operations {
             let errors = write_errors(&error_response(ErrorCode::RateLimited, message));
             return Ok(Some(messages.error(&errors)));
         }
-        let request = request::from_json(payload, &state.limits).map_err(|_| {
-            CloseReason::InvalidMessage("the payload of subscribe is not a GraphQL request")
-        })?;
+        let request = match request::from_json(payload, &state.limits) {
+            Ok(request) => request,
+            Err(RequestError::PersistedQuery) => {
+                let errors = write_errors(&persisted_query_not_supported());
+                return Ok(Some(messages.error(&errors)));
+            }
+            Err(RequestError::Malformed { .. }) => {
+                let reason = "the payload of subscribe is not a GraphQL request";
+                return Err(CloseReason::InvalidMessage(reason));
+            }
+        };
         let request_id = state.clock.new_id().to_string();
         let id: Arc<str> = id.into();
         let operation = Operation {
@@ -163,7 +176,7 @@ impl Operation {
         state: Arc<AppState>,
     ) -> OperationOutput {
         let executed = state.graphql.execute(prepared, &self.request_id).await;
-        let messages = if executed.was_executed() {
+        let messages = if executed.rejection().is_none() {
             vec![
                 self.messages.next(&executed.write()),
                 self.messages.complete(),
