@@ -16,6 +16,7 @@
 //! | [`db`] | connections, transactions, SQLite's write queue, keyset pagination, errors, migrations |
 //! | [`auth`] | API keys, access tokens, principals and scopes |
 //! | [`clock`] | time and ids |
+//! | `keyed_counter` | counts by key, of which limits per principal and address are made |
 //!
 //! [`graphql`] alone imports async-graphql (with [`http`], which parses requests); [`http`] and [`server`] alone
 //! import axum and hyper; the domain knows neither. The crate `entity` defines tables and columns, the crate
@@ -36,6 +37,7 @@ pub mod events;
 pub mod feed;
 pub mod graphql;
 pub mod http;
+pub(crate) mod keyed_counter;
 pub mod runs;
 pub mod server;
 pub(crate) mod store;

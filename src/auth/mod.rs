@@ -11,7 +11,7 @@ mod principal;
 mod scope;
 mod user;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{fmt::Display, net::SocketAddr, sync::Arc};
 
 use sea_orm::DbErr;
 use tracing::warn;
@@ -102,6 +102,12 @@ impl Authenticator {
         })))
     }
 
+    /// Returns the principal of an API key that is in memory, which takes little work.
+    #[must_use]
+    pub fn find_key(&self, credential: &str) -> Option<Arc<Principal>> {
+        self.0.api_keys.find(credential)
+    }
+
     /// Authenticates a bearer credential: an API key or a token.
     ///
     /// # Errors
@@ -126,10 +132,10 @@ impl Authenticator {
         Ok(Arc::new(Principal::user(claims, scopes, user)))
     }
 
-    /// Returns the principal of a request without credentials. A request is `is_forwarded` if it came
+    /// Returns the principal of a request without credentials from `address`. A request is `is_forwarded` if it came
     /// through a proxy, so that its client need not be on this machine.
     #[must_use]
-    pub fn anonymous(&self, is_forwarded: bool) -> Arc<Principal> {
+    pub fn anonymous(&self, is_forwarded: bool, address: &dyn Display) -> Arc<Principal> {
         let inner = &self.0;
         let scopes = inner.anonymous_scopes.unwrap_or_default();
         let trusts_everyone = inner.anonymous_scopes.is_none()
@@ -138,8 +144,8 @@ impl Authenticator {
             && !is_forwarded;
         let first_key = trusts_everyone.then(|| inner.api_keys.until_first_key());
         Arc::new(match first_key.flatten() {
-            Some(first_key) => Principal::local(first_key),
-            None => Principal::anonymous(scopes),
+            Some(first_key) => Principal::local(first_key, address),
+            None => Principal::anonymous(scopes, address),
         })
     }
 

@@ -1,6 +1,6 @@
 //! The authenticated caller of a request.
 
-use std::future::pending;
+use std::{fmt::Display, future::pending, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use entity::{SyncSource, api_key, user};
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// How a principal has authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PrincipalKind {
     /// Without credentials.
     Anonymous,
@@ -34,8 +34,9 @@ pub struct Principal {
     pub scopes: Scopes,
     /// The row of the user. `None` for API keys and anonymous principals, and for users without a row.
     pub user: Option<user::Model>,
-    /// Unique id, used by rate limits and the audit log.
-    pub id: String,
+    /// Unique id, used by limits and the audit log. That of an anonymous principal names the address of its client, so
+    /// that limits per principal hold per address.
+    pub id: Arc<str>,
     /// The id of the API key. `None` for others.
     pub key_id: Option<Uuid>,
     /// The only sources whose runs it may report on. `None` allows every source.
@@ -47,15 +48,15 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Creates the principal of requests without credentials.
+    /// Creates the principal of requests without credentials from an address.
     #[must_use]
-    pub fn anonymous(scopes: Scopes) -> Self {
+    pub fn anonymous(scopes: Scopes, address: &dyn Display) -> Self {
         Self {
             name: "anonymous".to_owned(),
             kind: PrincipalKind::Anonymous,
             scopes,
             user: None,
-            id: "anonymous".to_owned(),
+            id: format!("anonymous {address}").into(),
             key_id: None,
             sources: None,
             expires_at: None,
@@ -65,16 +66,16 @@ impl Principal {
 
     /// Creates the principal of local requests while no authentication is configured. It has all scopes
     /// until the first API key is created.
-    pub(super) fn local(first_key: CancellationToken) -> Self {
+    pub(super) fn local(first_key: CancellationToken, address: &dyn Display) -> Self {
         Self {
             revoked: Some(first_key),
-            ..Self::anonymous(Scopes::all())
+            ..Self::anonymous(Scopes::all(), address)
         }
     }
 
     pub(super) fn user(claims: Claims, scopes: Scopes, user: Option<user::Model>) -> Self {
         Self {
-            id: format!("user {} {}", claims.issuer, claims.subject),
+            id: format!("user {} {}", claims.issuer, claims.subject).into(),
             key_id: None,
             scopes,
             kind: PrincipalKind::User,
@@ -94,7 +95,7 @@ impl Principal {
             sources.collect::<Result<Vec<SyncSource>, _>>()
         });
         Some(Self {
-            id: format!("key {}", key.id),
+            id: format!("key {}", key.id).into(),
             key_id: Some(key.id),
             scopes: key.scopes.parse().ok()?,
             kind: PrincipalKind::ApiKey,

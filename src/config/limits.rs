@@ -97,7 +97,7 @@ pub struct LimitArgs {
     /// Time limit of statements that no index supports, such as text search, per operation
     #[arg(long, global = true, env = "SYNC_HISTORY_SCAN_TIMEOUT", default_value = "120ms", value_parser = humantime::parse_duration, value_name = "DURATION")]
     scan_timeout: Duration,
-    /// Maximum number of concurrent operations per principal, subscriptions included; all unauthenticated requests share one principal
+    /// Maximum number of concurrent operations per principal, or address of unauthenticated requests, subscriptions included
     #[arg(
         long,
         global = true,
@@ -105,7 +105,7 @@ pub struct LimitArgs {
         default_value_t = 20_000
     )]
     max_operations: u32,
-    /// Maximum number of open WebSockets per principal
+    /// Maximum number of open WebSockets per principal, or address of unauthenticated ones
     #[arg(
         long,
         global = true,
@@ -113,20 +113,20 @@ pub struct LimitArgs {
         default_value_t = 10_000
     )]
     max_sockets: u32,
-    /// Rate limit per principal: complexity per second
+    /// Rate limit per principal, and per address for unauthenticated requests: complexity per second
     #[arg(
         long,
         global = true,
         env = "SYNC_HISTORY_MAX_RATE",
-        default_value = "10000000"
+        default_value = "2500000"
     )]
     max_rate: NonZeroU32,
-    /// Burst size of the rate limit per principal: complexity available after an idle period
+    /// Burst size of the rate limit: complexity available after an idle period
     #[arg(
         long,
         global = true,
         env = "SYNC_HISTORY_MAX_BURST",
-        default_value = "50000000"
+        default_value = "5000000"
     )]
     max_burst: NonZeroU32,
     /// Disable introspection of the schema

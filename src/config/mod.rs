@@ -8,7 +8,7 @@ use std::{convert::Infallible, io::IsTerminal, time::Duration};
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
-use crate::http::{HeaderName, Origin};
+use crate::http::{HeaderName, Origin, TrustedProxy};
 
 pub use auth::AuthArgs;
 pub use limits::{LimitArgs, Limits};
@@ -60,6 +60,17 @@ pub struct Config {
         requires = "allow_origin"
     )]
     pub allow_header: Vec<HeaderName>,
+
+    /// Proxy (address or network) whose header `Forwarded` or `X-Forwarded-For` is believed to name the client;
+    /// repeat the flag or separate several with commas
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_TRUSTED_PROXY",
+        value_delimiter = ',',
+        value_name = "ADDRESS"
+    )]
+    pub trusted_proxy: Vec<TrustedProxy>,
 
     /// How long changes are kept for subscriptions that resume from a cursor; at least one minute
     #[arg(
@@ -131,6 +142,7 @@ impl Config {
         limits.feed.retention = self.change_retention;
         limits.http.allowed_origins.clone_from(&self.allow_origin);
         limits.http.allowed_headers.clone_from(&self.allow_header);
+        limits.http.trusted_proxies.clone_from(&self.trusted_proxy);
         self.limits.apply(&mut limits);
         limits
     }

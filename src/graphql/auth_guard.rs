@@ -23,7 +23,7 @@ impl Guard for RequireScope {
             return Ok(());
         }
         let field = ctx.field().name();
-        warn!(target: "audit", actor = principal.id, action = field, %scope, "denied");
+        warn!(target: "audit", actor = &*principal.id, action = field, %scope, "denied");
         let reason = match principal.kind {
             PrincipalKind::Anonymous => {
                 ": authenticate with the header `Authorization: Bearer KEY`".to_owned()
@@ -64,7 +64,7 @@ impl Authorize for Context<'_> {
             return error.into();
         };
         let principal = self.principal();
-        warn!(target: "audit", actor = principal.id, action = self.field().name(), source, "denied");
+        warn!(target: "audit", actor = &*principal.id, action = self.field().name(), source, "denied");
         let message = format!("{} may not report on runs of {source}", principal.name);
         access_denied(message, principal)
     }
@@ -77,7 +77,7 @@ impl Authorize for Context<'_> {
         if principal.user_id() == Some(id) || principal.has_scope(Scope::Operate) {
             return Ok(Some(id));
         }
-        warn!(target: "audit", actor = principal.id, action = self.field().name(), user = %id, "denied");
+        warn!(target: "audit", actor = &*principal.id, action = self.field().name(), user = %id, "denied");
         let message = format!(
             "naming another user in triggeredById requires the scope `operate`, which {} does not have",
             principal.name
@@ -97,6 +97,6 @@ impl Authorize for Context<'_> {
 
     fn audit(&self, run: &Run, replayed: bool) {
         let (principal, action) = (self.principal(), self.field().name());
-        info!(target: "audit", actor = principal.id, name = principal.name, action, %run, replayed, "done");
+        info!(target: "audit", actor = &*principal.id, name = principal.name, action, %run, replayed, "done");
     }
 }

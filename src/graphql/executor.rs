@@ -16,11 +16,11 @@ use super::{
     live::{LiveSubscriptions, Output},
     loaders::Loaders,
     lossy_numbers::LossyNumbers,
-    request::PreparedRequest,
+    request::{PrepareError, PreparedRequest},
     response::{ResponseBudget, ResponseBytes, panicked, was_executed, write, write_errors},
     schema::{self, AppSchema},
     spawn_on_drop::SpawnOnDrop,
-    validation::{IntrospectionResults, Validated, Validator},
+    validation::{IntrospectionResults, Validated, ValidationError, Validator},
 };
 use crate::{
     auth::{Principal, Scope},
@@ -60,25 +60,32 @@ impl Executor {
         }
     }
 
-    /// Validates a request. Error messages suggest names of the schema only to those who may read.
+    /// Validates a request. Error messages suggest names of the schema only to those who may read. `spend` is called
+    /// with the complexity of parsing its document before that is done, unless the document is cached.
     ///
     /// # Errors
-    /// Returns the response to a request that is not valid.
-    pub fn prepare(
+    /// Returns the response to a request that is not valid, or the error of `spend`.
+    pub fn prepare<E>(
         &self,
         request: Request,
         principal: &Arc<Principal>,
         request_id: &str,
-    ) -> Result<PreparedRequest, Box<Response>> {
+        spend: impl FnOnce(u32) -> Result<(), E>,
+    ) -> Result<PreparedRequest, PrepareError<E>> {
         let suggest = self.suggestions && principal.has_scope(Scope::Read);
         let lossy_numbers = LossyNumbers::of(&request);
-        let validated = self.validator.validate(request, suggest);
+        let validated = self.validator.validate(request, suggest, spend);
         let Validated {
             document,
             variables,
             cost,
             introspection,
-        } = validated.map_err(|errors| Box::new(reject(errors, principal, request_id)))?;
+        } = validated.map_err(|error| match error {
+            ValidationError::Invalid(errors) => {
+                PrepareError::Invalid(Box::new(reject(errors, principal, request_id)))
+            }
+            ValidationError::Limited(error) => PrepareError::Limited(error),
+        })?;
         Ok(PreparedRequest {
             variables,
             lossy_numbers,
@@ -177,7 +184,7 @@ impl ExecutedRequest {
 fn reject(errors: Vec<ServerError>, principal: &Principal, request_id: &str) -> Response {
     let first = errors.first().map_or("", |error| error.message.as_str());
     let reason: String = first.chars().take(MAX_AUDIT_REASON).collect();
-    warn!(target: "audit", actor = principal.id, reason, "request rejected");
+    warn!(target: "audit", actor = &*principal.id, reason, "request rejected");
     sanitize(Response::from_errors(errors), request_id)
 }
 

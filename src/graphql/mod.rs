@@ -30,7 +30,7 @@ pub use executor::{ExecutedRequest, Executor};
 pub use limits::GraphqlLimits;
 pub use live::{Frame, Output};
 pub use lossy_numbers::LossyNumbers;
-pub use request::PreparedRequest;
+pub use request::{PrepareError, PreparedRequest};
 pub use response::{ResponseBudget, ResponseLimits, was_executed, write, write_errors};
 pub use schema::sdl;
 pub use types::PageLimits;

@@ -2,13 +2,22 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Variables, parser::types::OperationType};
+use async_graphql::{Response, Variables, parser::types::OperationType};
 
 use super::{
     lossy_numbers::LossyNumbers,
     validation::{IntrospectionResults, PreparedDocument},
 };
 use crate::auth::Principal;
+
+/// Why a request cannot be executed.
+#[derive(Debug)]
+pub enum PrepareError<E> {
+    /// It is not valid; this is the response.
+    Invalid(Box<Response>),
+    /// Its work exceeds a limit of the caller.
+    Limited(E),
+}
 
 /// A request that passed validation and can be executed.
 pub struct PreparedRequest {

@@ -7,8 +7,9 @@ use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use serde_json::{Map, Value};
 use tracing::warn;
 
+use super::{client_address::ClientAddress, rate_limit::RateLimitError, state::AppState};
 use crate::{
-    auth::{AuthError, Authenticator, Principal},
+    auth::{AuthError, Principal},
     graphql::ErrorCode,
 };
 
@@ -33,32 +34,56 @@ const FORWARDING_HEADERS: [&str; 6] = [
     "x-forwarded-proto",
 ];
 
-/// Authenticates a request by its headers.
-pub(super) async fn authenticate(
-    headers: &HeaderMap,
-    authenticator: &Authenticator,
-) -> Result<Arc<Principal>, AuthError> {
-    let result = match headers.get(AUTHORIZATION) {
-        None => Ok(authenticator.anonymous(is_forwarded(headers))),
-        Some(value) => match value.to_str().ok().and_then(bearer) {
-            Some(credential) => authenticator.authenticate(credential).await,
-            None => Err(MALFORMED),
-        },
-    };
-    result.inspect_err(log)
+/// Why a client is not authenticated.
+#[derive(Debug)]
+pub(super) enum Rejection {
+    Credential(AuthError),
+    /// Too many credentials of its address were wrong.
+    RateLimit(RateLimitError),
 }
 
-/// Authenticates a WebSocket by the payload of `connection_init`. Returns `None` if the payload has no
-/// credential.
+/// Authenticates a client by the headers of a request.
+pub(super) async fn authenticate(
+    headers: &HeaderMap,
+    client: ClientAddress,
+    state: &AppState,
+) -> Result<Arc<Principal>, Rejection> {
+    let Some(value) = headers.get(AUTHORIZATION) else {
+        return Ok(state.auth.anonymous(is_forwarded(headers), &client));
+    };
+    let credential = value.to_str().ok().and_then(bearer).ok_or(MALFORMED);
+    check(credential, client, state).await
+}
+
+/// Authenticates a client by the payload of `connection_init`. Returns `None` if the payload has no credential.
 pub(super) async fn authenticate_payload(
     payload: &Value,
-    authenticator: &Authenticator,
-) -> Option<Result<Arc<Principal>, AuthError>> {
-    let result = match payload_credential(payload) {
-        Ok(credential) => authenticator.authenticate(credential?).await,
+    client: ClientAddress,
+    state: &AppState,
+) -> Option<Result<Arc<Principal>, Rejection>> {
+    let credential = payload_credential(payload).transpose()?;
+    Some(check(credential, client, state).await)
+}
+
+/// Checks a credential. If it is not a key in memory, the work is charged to the client's address unless the credential
+/// is valid.
+async fn check(
+    credential: Result<&str, AuthError>,
+    client: ClientAddress,
+    state: &AppState,
+) -> Result<Arc<Principal>, Rejection> {
+    if let Some(principal) = credential.ok().and_then(|key| state.auth.find_key(key)) {
+        return Ok(principal);
+    }
+    let charge = state.rate_limiter.check_credential(client);
+    let charge = charge.map_err(Rejection::RateLimit)?;
+    let principal = match credential {
+        Ok(credential) => state.auth.authenticate(credential).await,
         Err(error) => Err(error),
     };
-    Some(result.inspect_err(log))
+    let principal = principal.inspect_err(log).map_err(Rejection::Credential)?;
+    charge.cancel();
+    Ok(principal)
 }
 
 /// Returns the credential in the payload of `connection_init`, or in its object `headers`. Names of headers are

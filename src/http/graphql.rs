@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
+    Extension,
     body::Body,
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -13,8 +14,9 @@ use axum::{
 
 use super::{
     auth,
+    connection::Client,
     content_negotiation::MediaType,
-    rate_limit::RateLimitError,
+    rate_limit::{Charge, RateLimitError},
     request::{self, REQUEST_ID, RequestError},
     response_body::ResponseBody,
     sse,
@@ -24,20 +26,24 @@ use super::{
 use crate::{
     auth::{AuthError, Principal},
     graphql::{
-        ErrorCode, PreparedRequest, error_response, has_error_code, persisted_query_not_supported,
-        write,
+        ErrorCode, PrepareError, PreparedRequest, error_response, has_error_code,
+        persisted_query_not_supported, write,
     },
 };
 
 /// `/graphql`: a WebSocket upgrade, a query by GET, or any operation by POST.
-pub(super) async fn handle(State(state): State<Arc<AppState>>, request: Request) -> Response {
+pub(super) async fn handle(
+    State(state): State<Arc<AppState>>,
+    Extension(client): Extension<Client>,
+    request: Request,
+) -> Response {
     match *request.method() {
         Method::GET if is_websocket_upgrade(request.headers()) => {
             let (parts, _) = request.into_parts();
-            websocket::upgrade(parts, state).await
+            websocket::upgrade(parts, client, state).await
         }
         // Boxed, since axum moves the handler's future several times, and this one has several kilobytes.
-        Method::GET | Method::POST => Box::pin(execute(&state, request)).await,
+        Method::GET | Method::POST => Box::pin(execute(&state, &client, request)).await,
         _ => {
             let allow = [(header::ALLOW, HeaderValue::from_static("GET, POST"))];
             let message = "send operations by POST, queries also by GET\n";
@@ -57,7 +63,7 @@ fn is_websocket_upgrade(headers: &HeaderMap) -> bool {
     })
 }
 
-async fn execute(state: &AppState, request: Request) -> Response {
+async fn execute(state: &AppState, client: &Client, request: Request) -> Response {
     let request_id = state.clock.new_id().to_string();
     let Some(media) = MediaType::negotiate(request.headers()) else {
         let error = RequestError::new(
@@ -67,7 +73,7 @@ async fn execute(state: &AppState, request: Request) -> Response {
         );
         return Rejection::Request(error).into_response(MediaType::Json, &request_id);
     };
-    match try_execute(state, request, media, &request_id).await {
+    match try_execute(state, client, request, media, &request_id).await {
         Ok(response) => response,
         Err(rejection) => rejection.into_response(media, &request_id),
     }
@@ -75,16 +81,18 @@ async fn execute(state: &AppState, request: Request) -> Response {
 
 async fn try_execute(
     state: &AppState,
+    client: &Client,
     request: Request,
     media: MediaType,
     request_id: &str,
 ) -> Result<Response, Rejection> {
-    let principal = auth::authenticate(request.headers(), &state.auth).await?;
+    let principal = auth::authenticate(request.headers(), client.address, state).await?;
+    client.place.keep_for(&principal);
     let last_event_id = sse::last_event_id(request.headers()).map(str::to_owned);
-    let prepared = prepare(request, state, &principal, request_id).await?;
+    let (prepared, charge) = prepare(request, state, &principal, request_id).await?;
     let slot = state
         .rate_limiter
-        .start_operation(&principal, prepared.cost)?;
+        .start_operation(&principal, charge, prepared.cost)?;
     if media == MediaType::EventStream {
         let stream = sse::execute(state, prepared, principal, slot, last_event_id, request_id);
         return stream.await.map_err(Rejection::Unavailable);
@@ -104,29 +112,38 @@ async fn try_execute(
     Ok(respond_with(status, Body::new(body), media, request_id))
 }
 
-/// Reads and validates a request.
+/// Reads and validates a request, and charges the principal for it.
 async fn prepare(
     request: Request,
     state: &AppState,
     principal: &Arc<Principal>,
     request_id: &str,
-) -> Result<PreparedRequest, Rejection> {
+) -> Result<(PreparedRequest, Charge), Rejection> {
+    let limiter = &state.rate_limiter;
     let (parts, body) = request.into_parts();
     let is_get = parts.method == Method::GET;
-    let request = if is_get {
-        request::from_uri(&parts.uri, &state.limits)?
+    let (request, mut charge) = if is_get {
+        let bytes = parts.uri.query().map_or(0, str::len);
+        let charge = limiter.start_request(principal, bytes)?;
+        (request::from_uri(&parts.uri, &state.limits)?, charge)
     } else {
-        request::from_body(&parts.headers, body, state).await?
+        let body = request::read_body(&parts.headers, body, state).await?;
+        let charge = limiter.start_request(principal, body.len())?;
+        (request::from_body(&body, &state.limits)?, charge)
     };
-    let prepared = state.graphql.prepare(request, principal, request_id);
-    let prepared = prepared.map_err(Rejection::Validation)?;
+    let spend = |units| limiter.spend(&mut charge, units);
+    let prepared = state.graphql.prepare(request, principal, request_id, spend);
+    let prepared = prepared.map_err(|error| match error {
+        PrepareError::Invalid(response) => Rejection::Validation(response),
+        PrepareError::Limited(error) => Rejection::RateLimit(error),
+    })?;
     if is_get && prepared.operation == OperationType::Mutation {
         return Err(Rejection::Request(RequestError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "mutations must be sent by POST",
         )));
     }
-    Ok(prepared)
+    Ok((prepared, charge))
 }
 
 /// Seconds after which a client should try again when the database is unavailable.
@@ -143,9 +160,12 @@ enum Rejection {
     Unavailable(Box<GraphQlResponse>),
 }
 
-impl From<AuthError> for Rejection {
-    fn from(error: AuthError) -> Self {
-        Self::Auth(error)
+impl From<auth::Rejection> for Rejection {
+    fn from(rejection: auth::Rejection) -> Self {
+        match rejection {
+            auth::Rejection::Credential(error) => Self::Auth(error),
+            auth::Rejection::RateLimit(error) => Self::RateLimit(error),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 
-use super::{origin_policy::origin::Origin, rate_limit::RateLimits};
+use super::{client_address::TrustedProxy, origin_policy::origin::Origin, rate_limit::RateLimits};
 
 /// Limits of connections, requests and WebSockets.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct HttpLimits {
     /// Maximum number of values and names in a JSON text. A thousand events with twenty details each have
     /// 50,000.
     pub max_json_values: usize,
-    /// Limits per principal.
+    /// Limits per principal, and per address for those who are not authenticated.
     pub rate_limits: RateLimits,
     /// How long a request body may take to arrive.
     pub body_timeout: Duration,
@@ -37,6 +37,8 @@ pub struct HttpLimits {
     pub allowed_origins: Vec<Origin>,
     /// Request headers that these may send, besides those of common clients.
     pub allowed_headers: Vec<HeaderName>,
+    /// Proxies that are believed when they name the address of a client.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Maximum number of concurrent operations on one WebSocket.
     pub max_operations_per_socket: usize,
     /// How long a WebSocket may take to send `connection_init`.
@@ -67,6 +69,7 @@ impl Default for HttpLimits {
             shutdown_read_timeout: Duration::from_secs(3),
             allowed_origins: Vec::new(),
             allowed_headers: Vec::new(),
+            trusted_proxies: Vec::new(),
             max_operations_per_socket: 20,
             init_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(20),

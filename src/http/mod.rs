@@ -1,12 +1,16 @@
 //! The HTTP interface: GraphQL, GraphiQL and health checks.
 
 mod auth;
+mod client_address;
+mod connection;
 mod content_negotiation;
+mod forwarded;
 mod graphiql;
 mod graphql;
 mod health;
 mod limits;
 mod origin_policy;
+mod places;
 mod rate_limit;
 mod request;
 mod response_body;
@@ -33,9 +37,13 @@ use tower_http::compression::{
 use origin_policy::OriginPolicy;
 
 pub use axum::http::HeaderName;
+pub(crate) use client_address::is_trusted;
+pub use client_address::{InvalidProxy, TrustedProxy};
+pub(crate) use connection::ClientConnection;
 pub(crate) use health::probe_failing_writes;
 pub use limits::HttpLimits;
 pub use origin_policy::{InvalidOrigin, Origin};
+pub(crate) use places::{Admitted, Places, TakenPlace};
 pub use rate_limit::RateLimits;
 pub use state::AppState;
 

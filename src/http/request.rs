@@ -183,12 +183,12 @@ fn count_delimiters(text: &str) -> usize {
     count
 }
 
-/// Reads and parses the body of a POST request.
-pub(super) async fn from_body(
+/// Reads the body of a POST request.
+pub(super) async fn read_body(
     headers: &HeaderMap,
     body: Body,
     state: &AppState,
-) -> Result<Request, RequestError> {
+) -> Result<Bytes, RequestError> {
     validate_content_type(headers)?;
     if headers
         .get(CONTENT_ENCODING)
@@ -199,15 +199,19 @@ pub(super) async fn from_body(
             "send the request body without a content encoding",
         ));
     }
-    let bytes = read_body(body, state).await?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        RequestError::bad_request(format!("the request body is not UTF-8: {error}"))
-    })?;
-    from_json(text, &state.limits)
+    receive(body, state).await
 }
 
-/// Reads a body within its timeout, which is shorter during shutdown.
-async fn read_body(body: Body, state: &AppState) -> Result<Bytes, RequestError> {
+/// Parses the body of a POST request.
+pub(super) fn from_body(body: &[u8], limits: &HttpLimits) -> Result<Request, RequestError> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        RequestError::bad_request(format!("the request body is not UTF-8: {error}"))
+    })?;
+    from_json(text, limits)
+}
+
+/// Receives a body within its timeout, which is shorter during shutdown.
+async fn receive(body: Body, state: &AppState) -> Result<Bytes, RequestError> {
     let limits = &state.limits;
     let mut body = pin!(to_bytes(body, limits.max_body_bytes));
     let shutdown = async {

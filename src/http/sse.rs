@@ -14,7 +14,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, future, stream};
 
-use super::{rate_limit::Slot, state::AppState};
+use super::{rate_limit::OperationSlot, state::AppState};
 use crate::{
     auth::Principal,
     graphql::{Output, PreparedRequest, write},
@@ -42,7 +42,7 @@ pub(super) async fn execute(
     state: &AppState,
     prepared: PreparedRequest,
     principal: Arc<Principal>,
-    slot: Slot,
+    slot: OperationSlot,
     last_event_id: Option<String>,
     request_id: &str,
 ) -> Result<Response, Box<GraphQlResponse>> {

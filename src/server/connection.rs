@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     io::{self, IoSlice},
+    net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -10,7 +11,13 @@ use std::{
 };
 
 use axum::Router;
-use hyper::server::conn::http1;
+use futures_util::future::Either;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -19,13 +26,13 @@ use tokio::{
     sync::OwnedSemaphorePermit,
     time,
 };
-use tracing::debug;
+use tracing::{Instrument, debug};
 
 use super::{
     header_case::spell,
     header_timeout::{HeadStarted, HeaderTimer},
 };
-use crate::http::{AppState, HttpLimits};
+use crate::http::{AppState, ClientConnection, HttpLimits, TakenPlace};
 
 /// TCP keep-alive probes of idle connections.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
@@ -44,15 +51,22 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// An accepted connection.
 pub(super) struct Connection {
     stream: TcpStream,
-    slot: OwnedSemaphorePermit,
+    peer: SocketAddr,
+    place: TakenPlace,
     state: Arc<AppState>,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit, state: Arc<AppState>) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: TakenPlace,
+        state: Arc<AppState>,
+    ) -> Self {
         Self {
             stream,
-            slot,
+            peer,
+            place,
             state,
         }
     }
@@ -62,10 +76,12 @@ impl Connection {
     pub(super) async fn serve(self, router: Router, is_busy: bool) {
         let Self {
             stream,
-            slot,
+            peer,
+            place,
             state,
         } = self;
         let limits = &state.limits;
+        let client = ClientConnection::new(peer, Arc::clone(place.place()), Arc::clone(limits));
         if let Err(error) = set_options(&stream, limits) {
             debug!(%error, "the connection is already closed");
             return;
@@ -81,14 +97,23 @@ impl Connection {
         let stream = Stream {
             tcp: stream,
             head_started,
-            _slot: slot,
+            place,
         };
+        let router = TowerToHyperService::new(router);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let span = client.identify(&mut request);
+            let response = router.call(request);
+            match span {
+                Some(span) => Either::Left(response.instrument(span)),
+                None => Either::Right(response),
+            }
+        });
         let connection = http1::Builder::new()
             .timer(timer)
             .header_read_timeout(limits.header_timeout)
             .max_header_size(limits.max_header_bytes)
             .max_buf_size(limits.max_header_bytes)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = pin!(connection);
         // hyper-util's GracefulShutdown does not implement this for upgradeable HTTP/1 connections; its
@@ -133,12 +158,12 @@ pub(super) async fn reject_busy(mut stream: TcpStream, _slot: OwnedSemaphorePerm
     let _ = time::timeout(BUSY_TIMEOUT, respond).await;
 }
 
-/// A TCP stream that reports when a request head starts to arrive, and corrects the spelling of a header. It holds the slot until it is closed, also
-/// after an upgrade to a WebSocket.
+/// A TCP stream that reports when a request head starts to arrive, and corrects the spelling of a header. It takes its
+/// place until it is closed, also after an upgrade to a WebSocket, and fails once it is displaced.
 struct Stream {
     tcp: TcpStream,
     head_started: HeadStarted,
-    _slot: OwnedSemaphorePermit,
+    place: TakenPlace,
 }
 
 impl AsyncRead for Stream {
@@ -147,6 +172,7 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.place.place().check(cx)?;
         let filled = buffer.filled().len();
         ready!(Pin::new(&mut self.tcp).poll_read(cx, buffer))?;
         if buffer.filled().len() > filled {
@@ -162,6 +188,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.place.place().check(cx)?;
         Pin::new(&mut self.tcp).poll_write(cx, &spell(bytes))
     }
 
@@ -170,6 +197,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.place.place().check(cx)?;
         match bytes.first().map(|first| spell(first)) {
             Some(Cow::Owned(head)) => Pin::new(&mut self.tcp).poll_write(cx, &head),
             _ => Pin::new(&mut self.tcp).poll_write_vectored(cx, bytes),

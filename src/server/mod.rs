@@ -6,11 +6,11 @@ mod fd_limit;
 mod header_case;
 mod header_timeout;
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
     task::JoinSet,
     time,
@@ -78,21 +78,22 @@ pub async fn serve(
 
 /// Accepts connections until shutdown, and returns those that are still open.
 async fn accept(listener: TcpListener, router: &Router, state: &Arc<AppState>) -> JoinSet<()> {
-    let mut limit = ConnectionLimit::new(state.limits.max_connections);
+    let mut limit = ConnectionLimit::new(Arc::clone(&state.limits));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = state.shutdown.cancelled() => return connections,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
+            accepted = accept_next(&listener, &limit) => match accepted {
                 Ok((stream, peer)) => {
                     // At the level `error`, so that the span is enabled whatever is logged.
                     let span = error_span!("connection", %peer);
                     let _entered = span.enter();
-                    match limit.admit() {
-                        Admission::Accepted { slot, is_busy } => {
-                            let connection = Connection::new(stream, slot, Arc::clone(state));
-                            let served = connection.serve(router.clone(), is_busy);
+                    match limit.admit(peer.ip()) {
+                        Admission::Accepted(admitted) => {
+                            let place = admitted.place;
+                            let connection = Connection::new(stream, peer, place, Arc::clone(state));
+                            let served = connection.serve(router.clone(), admitted.is_scarce);
                             connections.spawn(served.in_current_span());
                         }
                         Admission::Rejected(slot) => {
@@ -113,6 +114,15 @@ async fn accept(listener: TcpListener, router: &Router, state: &Arc<AppState>) -
             }
         }
     }
+}
+
+/// Accepts a connection, once those that were displaced are closed.
+async fn accept_next(
+    listener: &TcpListener,
+    limit: &ConnectionLimit,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    limit.closed().await;
+    listener.accept().await
 }
 
 /// Returns whether the peer closed the connection before it was accepted.

@@ -141,11 +141,11 @@ async fn a_signal_drains_requests_in_flight_and_exits_with_0(
 }
 
 #[tokio::test]
-async fn every_rejected_request_is_logged_with_its_peer() {
+async fn every_rejected_request_is_logged_with_its_peer_and_client() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let child = command(folder.path(), &["--listen", "127.0.0.1:0"])
-        .args(["--log-format", "json"])
+        .args(["--log-format", "json", "--trusted-proxy", "127.0.0.1"])
         .stdout(Stdio::piped())
         .stderr(std::fs::File::create(&log).unwrap())
         .spawn()
@@ -159,6 +159,7 @@ async fn every_rejected_request_is_logged_with_its_peer() {
     ] {
         let request = reqwest::Client::new().post(format!("{url}/graphql"));
         let request = request.json(&json!({"query": "{ __typename }"}));
+        let request = request.header("x-forwarded-for", "198.51.100.7");
         let response = request.header(name, value).send().await.unwrap();
         assert_eq!(response.status(), status, "{name}");
     }
@@ -172,6 +173,7 @@ async fn every_rejected_request_is_logged_with_its_peer() {
     for line in rejected {
         let peer = line["span"]["peer"].as_str().unwrap();
         assert!(peer.starts_with("127.0.0.1:"), "{line}");
+        assert_eq!(line["span"]["client"], "198.51.100.7", "{line}");
         assert!(line["reason"].is_string(), "{line}");
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use sync_history::config::Limits;
+use sync_history::{
+    auth::{AuthSettings, Scopes},
+    config::Limits,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -10,13 +13,21 @@ use tokio::{
     time,
 };
 
-use crate::support::{Process, Sqlite, TestServer, json, rstest, socket::Socket, wait_until};
+use crate::{
+    authentication::create_key,
+    support::{
+        Options, Process, Sqlite, TestServer, code, json, rstest, socket::Socket, wait_until,
+    },
+};
 
 const INCOMPLETE_LINE: &str = "GET /livez HT";
 const INCOMPLETE_HEADERS: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\nx: ";
 const INCOMPLETE_BODY: &str = "POST /graphql HTTP/1.1\r\nhost: localhost\r\n\
     content-type: application/json\r\ncontent-length: 100000\r\n\r\n{\"query\": \"";
 const COMPLETE: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+const QUERY: &str =
+    "GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\n\r\n";
 
 /// Longer than [`short_timeouts`], shorter than the default timeouts.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -179,8 +190,10 @@ async fn connections_over_the_limit_receive_503_until_one_is_free() {
     let mut limits = Limits::default();
     limits.http.max_connections = 2;
     let server = start(limits).await;
-    let socket = Socket::open(&server.url).await;
-    let _silent = connect(&server, "").await;
+    let (_, reader) = create_key(&server, "read").await;
+    let (_, worker) = create_key(&server, "report").await;
+    let _open = open_socket(&server, &reader).await;
+    let socket = open_socket(&server, &worker).await;
     for _ in 0..3 {
         let rejected = connect(&server, COMPLETE).await;
         let received = time::timeout(TIMEOUT, read_to_end(rejected, None)).await;
@@ -193,6 +206,108 @@ async fn connections_over_the_limit_receive_503_until_one_is_free() {
         server.get("/livez").await.status() == 200
     })
     .await;
+}
+
+/// Opens a socket with a key.
+async fn open_socket(server: &TestServer, key: &str) -> Socket {
+    Socket::open_with(&server.url, json!({"authorization": key})).await
+}
+
+/// Starts a server on which unauthenticated clients have no scope.
+async fn start_restricted(limits: Limits) -> TestServer {
+    let options = Options {
+        limits,
+        auth: AuthSettings {
+            anonymous_scopes: Some(Scopes::default()),
+            ..AuthSettings::default()
+        },
+        ..Options::default()
+    };
+    TestServer::start_with(Sqlite, options).await
+}
+
+#[tokio::test]
+async fn sockets_of_clients_without_a_scope_are_closed() {
+    let server = start_restricted(Limits::default()).await;
+    for init in [
+        json!({"type": "connection_init"}),
+        json!({"type": "connection_init", "payload": {"headers": {}}}),
+    ] {
+        let mut socket = Socket::connect(&server.url, None).await;
+        socket.send(&init).await;
+        assert_eq!(socket.close_code().await, 4401);
+    }
+    let (_, key) = create_key(&server, "report").await;
+    open_socket(&server, &key).await;
+    // Requests are answered, by error.
+    let error = server.error("{ syncRuns { totalCount } }", json!({})).await;
+    assert_eq!(code(&error), "UNAUTHENTICATED");
+    let watch = json!({"query": "subscription { syncRunChanged { status } }"});
+    let events = server.post("text/event-stream", watch.to_string()).await;
+    let events = events.text().await.unwrap();
+    assert!(events.contains("UNAUTHENTICATED"), "{events}");
+}
+
+/// What clients without a scope do with their connections.
+#[derive(Clone, Copy)]
+enum Attack {
+    /// They send this, and nothing more.
+    Sends(&'static str),
+    /// They open a socket, and do not initialise it.
+    OpensSocket,
+}
+
+#[rstest]
+#[case::idle(Attack::Sends(""))]
+#[case::slow(Attack::Sends(INCOMPLETE_HEADERS))]
+#[case::slow_body(Attack::Sends(INCOMPLETE_BODY))]
+#[case::idle_after_a_request(Attack::Sends(COMPLETE))]
+#[case::idle_after_a_query(Attack::Sends(QUERY))]
+#[case::socket(Attack::OpensSocket)]
+#[tokio::test]
+async fn clients_without_a_scope_do_not_take_all_connections(#[case] attack: Attack) {
+    let mut limits = Limits::default();
+    limits.http.max_connections = 20;
+    let server = start_restricted(limits).await;
+    let (_, key) = create_key(&server, "admin").await;
+    let mut subscriber = open_socket(&server, &key).await;
+    let watch = "subscription { syncRunChanged { status } }";
+    subscriber.subscribe(watch, json!({})).await;
+    let mut connections = Vec::new();
+    let mut sockets = Vec::new();
+    for number in 0..200 {
+        match attack {
+            Attack::Sends(text) => connections.push(connect(&server, text).await),
+            Attack::OpensSocket => sockets.push(Socket::connect(&server.url, None).await),
+        }
+        if number % 10 == 0 {
+            // On a connection of its own.
+            let client = reqwest::Client::new();
+            let create =
+                "mutation { createSyncRun(input: {entityType: STOCK, source: API}) { replayed } }";
+            let request = client.post(format!("{}/graphql", server.url));
+            let request = request.bearer_auth(&key).json(&json!({"query": create}));
+            assert_eq!(request.send().await.unwrap().status(), 200);
+            assert_eq!(
+                subscriber.data().await["syncRunChanged"]["status"],
+                "PENDING"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_subscribers_of_one_address_are_served() {
+    let server = start(Limits::default()).await;
+    let watch = "subscription { syncRunChanged { status } }";
+    let mut sockets = Vec::new();
+    for _ in 0..1000 {
+        sockets.push(server.subscribe(watch, json!({})).await);
+    }
+    server.create_stock_run().await;
+    for socket in &mut sockets {
+        assert_eq!(socket.data().await["syncRunChanged"]["status"], "PENDING");
+    }
 }
 
 /// Depends on `TCP_USER_TIMEOUT`, which Linux has.
@@ -211,8 +326,12 @@ async fn a_client_that_never_reads_is_disconnected() {
         largest.unwrap().file_name().display()
     );
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    // Connections of clients without a scope make room for others.
+    let mut stalled = connect(&server, QUERY).await;
+    read_head(&mut stalled).await.unwrap();
     // Responses that exceed the socket buffers of both sides, up to 40 MB.
-    let stalled = connect(&server, &request.repeat(300)).await;
+    let sent = stalled.write_all(request.repeat(300).as_bytes()).await;
+    sent.unwrap();
     wait_until("all connections are in use", async || {
         server.get("/livez").await.status() == 503
     })

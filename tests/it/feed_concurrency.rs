@@ -123,7 +123,8 @@ async fn follow(
                     changedAt run { id } } }",
         );
         let request = request.variables(Variables::from_json(json!({"after": cursor})));
-        let Ok(prepared) = replica.prepare(request, &principal(), "race") else {
+        let Ok(prepared) = replica.prepare(request, &principal(), "race", |_| Ok::<_, ()>(()))
+        else {
             panic!("the request is rejected")
         };
         let Ok(output) = replica.subscribe(prepared, None, "race".to_owned()).await else {
@@ -157,13 +158,13 @@ async fn follow(
 }
 
 fn principal() -> Arc<Principal> {
-    Arc::new(Principal::anonymous(Scopes::all()))
+    Arc::new(Principal::anonymous(Scopes::all(), &"test"))
 }
 
 /// Returns the feed cursor after everything that is committed.
 async fn feed_cursor(replica: &Executor) -> String {
     let request = Request::new("{ syncRuns(first: 1) { feedCursor } }");
-    let Ok(prepared) = replica.prepare(request, &principal(), "race") else {
+    let Ok(prepared) = replica.prepare(request, &principal(), "race", |_| Ok::<_, ()>(())) else {
         panic!("the request is rejected")
     };
     let response = replica.execute(prepared, "race").await.write();

@@ -119,6 +119,11 @@ impl ApiKeyCache {
         self.is_empty().then(|| self.shared.first_key.clone())
     }
 
+    /// Returns the principal of a key in memory.
+    pub(in crate::auth) fn find(&self, key: &str) -> Option<Arc<Principal>> {
+        self.shared.find(&key::hash(key)?)
+    }
+
     /// Authenticates a key.
     pub(in crate::auth) async fn authenticate(
         &self,

@@ -1,16 +1,13 @@
 //! The size of responses: the bytes that one may have, and that all may have together until they are sent.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use async_graphql::ErrorExtensions;
 
-use crate::graphql::error::ErrorCode;
+use crate::{graphql::error::ErrorCode, keyed_counter::KeyedCounter};
 
 /// Limits on the bytes of responses.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +44,7 @@ impl Default for ResponseLimits {
 pub(in crate::graphql) struct ResponseBytes {
     limits: ResponseLimits,
     total: AtomicUsize,
-    principals: Mutex<HashMap<String, usize>>,
+    principals: KeyedCounter<String>,
 }
 
 /// The bytes that one response may have. It counts as in flight until this is dropped.
@@ -112,7 +109,7 @@ impl ResponseBytes {
         Arc::new(Self {
             limits,
             total: AtomicUsize::new(0),
-            principals: Mutex::default(),
+            principals: KeyedCounter::default(),
         })
     }
 
@@ -133,14 +130,9 @@ impl ResponseBytes {
 
     fn add(&self, principal: &str, bytes: usize) -> Result<(), BudgetError> {
         let total = self.total.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let mut principals = self.principals();
-        let own = match principals.get_mut(principal) {
-            Some(own) => own,
-            None => principals.entry(principal.to_owned()).or_default(),
-        };
-        *own += bytes;
+        let own = self.principals.add(principal, bytes);
         for (bytes, max) in [
-            (*own, self.limits.bytes_per_principal),
+            (own, self.limits.bytes_per_principal),
             (total, self.limits.total_bytes),
         ] {
             if bytes > max {
@@ -152,19 +144,7 @@ impl ResponseBytes {
 
     fn remove(&self, principal: &str, bytes: usize) {
         self.total.fetch_sub(bytes, Ordering::Relaxed);
-        let mut principals = self.principals();
-        if let Some(own) = principals.get_mut(principal) {
-            *own -= bytes;
-            if *own == 0 {
-                principals.remove(principal);
-            }
-        }
-    }
-
-    fn principals(&self) -> MutexGuard<'_, HashMap<String, usize>> {
-        self.principals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.principals.subtract(principal, bytes);
     }
 }
 
@@ -243,6 +223,6 @@ mod tests {
         assert!(all.budget("a", false).add(10).is_ok());
         drop(other);
         assert_eq!(all.total.load(Ordering::Relaxed), 0);
-        assert!(all.principals().is_empty());
+        assert!(all.principals.is_empty());
     }
 }

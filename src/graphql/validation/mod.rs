@@ -57,6 +57,20 @@ pub(super) struct Validator {
     cache: DocumentCache,
 }
 
+/// Why a request is not valid.
+#[derive(Debug)]
+pub(super) enum ValidationError<E> {
+    Invalid(Vec<ServerError>),
+    /// The caller does not allow the work.
+    Limited(E),
+}
+
+impl<E> From<ServerError> for ValidationError<E> {
+    fn from(error: ServerError) -> Self {
+        Self::Invalid(vec![error])
+    }
+}
+
 /// A valid request.
 #[derive(Debug)]
 pub(super) struct Validated {
@@ -82,34 +96,36 @@ impl Validator {
         }
     }
 
-    /// Validates a request. Error messages suggest similar names if `suggest` is true.
-    pub(super) fn validate(
+    /// Validates a request. Error messages suggest similar names if `suggest` is true. `spend` is called with the
+    /// complexity of parsing the document, unless it is cached.
+    pub(super) fn validate<E>(
         &self,
         request: Request,
         suggest: bool,
-    ) -> Result<Validated, Vec<ServerError>> {
+        spend: impl FnOnce(u32) -> Result<(), E>,
+    ) -> Result<Validated, ValidationError<E>> {
         let text = request.query.as_str();
         let cached = self.cache.document(text, || {
+            spend(document::cost(text)).map_err(ValidationError::Limited)?;
             let limits = &self.document_limits;
             Document::parse(text, &self.schema, &self.spelling, limits, suggest)
+                .map_err(ValidationError::Invalid)
         })?;
-        let one = |error| vec![error];
         let name = request.operation_name.as_deref();
-        let operation = cached.document.operation(name).map_err(one)?;
+        let operation = cached.document.operation(name)?;
         let given = request.variables;
         let locations = &cached.document.locations;
-        let variables =
-            variables::coerce(operation, given, &self.schema, locations).map_err(one)?;
+        let variables = variables::coerce(operation, given, &self.schema, locations)?;
         let document = self.cache.prepared(&cached, operation, &variables, || {
             self.prepare(&cached.document, operation, &variables)
         });
-        let cost = self.check_complexity(&document, &variables).map_err(one)?;
-        let introspection = self.introspect(&document, &variables, locations);
+        let cost = self.check_complexity(&document, &variables)?;
+        let introspection = self.introspect(&document, &variables, locations)?;
         Ok(Validated {
-            introspection: introspection.map_err(one)?,
             document,
             variables,
             cost,
+            introspection,
         })
     }
 

@@ -19,7 +19,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use tokio::time;
 use tracing::{Instrument, Span};
 
-use super::state::AppState;
+use super::{connection::Client, state::AppState};
 use protocol::CloseReason;
 use session::Session;
 
@@ -34,12 +34,13 @@ const WRITE_BUFFER: usize = 4096;
 /// What is known of a client before its first message.
 struct Handshake {
     headers: HeaderMap,
+    client: Client,
     /// Whether the client offered any GraphQL subprotocol.
     offers_graphql: bool,
 }
 
 /// Upgrades a request to a WebSocket.
-pub(super) async fn upgrade(mut parts: Parts, state: Arc<AppState>) -> Response {
+pub(super) async fn upgrade(mut parts: Parts, client: Client, state: Arc<AppState>) -> Response {
     let offered = GraphQLProtocol::from_request_parts(&mut parts, &state).await;
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &state).await {
         Ok(upgrade) => upgrade,
@@ -49,6 +50,7 @@ pub(super) async fn upgrade(mut parts: Parts, state: Arc<AppState>) -> Response 
         let message = "Sec-WebSocket-Key must be 16 bytes in base64";
         return (StatusCode::BAD_REQUEST, message).into_response();
     }
+    client.place.upgrade(client.address);
     let tracker = state.sockets.clone();
     let connection = Span::current();
     // Twice the limit, so that messages slightly above it are rejected with the right close code.
@@ -62,6 +64,7 @@ pub(super) async fn upgrade(mut parts: Parts, state: Arc<AppState>) -> Response 
         .on_upgrade(move |socket| {
             let handshake = Handshake {
                 headers: parts.headers,
+                client,
                 offers_graphql: offered.is_ok(),
             };
             tracker.track_future(serve(socket, handshake, state).instrument(connection))
@@ -84,7 +87,7 @@ async fn serve(mut socket: WebSocket, handshake: Handshake, state: Arc<AppState>
         .is_some_and(|protocol| protocol == SUBPROTOCOL);
     let reason = if is_negotiated {
         // Consumes the session, so that its operations end before the close handshake.
-        let session = Session::new(Arc::clone(&state), handshake.headers);
+        let session = Session::new(Arc::clone(&state), handshake.headers, handshake.client);
         session.run(&mut socket).await
     } else if handshake.offers_graphql {
         Some(CloseReason::UnsupportedSubprotocol(

@@ -15,11 +15,11 @@ use super::protocol::{CloseReason, OperationMessages};
 use crate::{
     auth::Principal,
     graphql::{
-        ErrorCode, Frame, Output, PreparedRequest, ResponseBudget, error_response,
+        ErrorCode, Frame, Output, PrepareError, PreparedRequest, ResponseBudget, error_response,
         persisted_query_not_supported, write_errors,
     },
     http::{
-        rate_limit::Slot,
+        rate_limit::{Charge, OperationSlot, RateLimitError},
         request::{self, RequestError},
         state::AppState,
     },
@@ -57,6 +57,7 @@ impl Operations {
         id: String,
         payload: &str,
         principal: &Arc<Principal>,
+        charge: Charge,
         state: &Arc<AppState>,
     ) -> Result<Option<Message>, CloseReason> {
         if self.running.contains_key(id.as_str()) {
@@ -90,7 +91,7 @@ impl Operations {
             messages,
             request_id,
         };
-        let output = match prepare(request, principal, state, &operation.request_id) {
+        let output = match prepare(request, principal, charge, state, &operation.request_id) {
             Ok((prepared, slot)) => operation.execute(prepared, slot, state).await?,
             Err(response) => operation.reject(&response),
         };
@@ -121,15 +122,21 @@ impl Operations {
 fn prepare(
     request: Request,
     principal: &Arc<Principal>,
+    mut charge: Charge,
     state: &AppState,
     request_id: &str,
-) -> Result<(PreparedRequest, Slot), Box<GraphQlResponse>> {
-    let prepared = state.graphql.prepare(request, principal, request_id)?;
-    let slot = state
-        .rate_limiter
-        .start_operation(principal, prepared.cost)
-        .map_err(|error| error_response(ErrorCode::RateLimited, error.message))?;
-    Ok((prepared, slot))
+) -> Result<(PreparedRequest, OperationSlot), Box<GraphQlResponse>> {
+    let limiter = &state.rate_limiter;
+    let rejected =
+        |error: RateLimitError| Box::new(error_response(ErrorCode::RateLimited, error.message));
+    let spend = |units| limiter.spend(&mut charge, units);
+    let prepared = state.graphql.prepare(request, principal, request_id, spend);
+    let prepared = prepared.map_err(|error| match error {
+        PrepareError::Invalid(response) => response,
+        PrepareError::Limited(error) => rejected(error),
+    })?;
+    let slot = limiter.start_operation(principal, charge, prepared.cost);
+    Ok((prepared, slot.map_err(rejected)?))
 }
 
 struct Operation {
@@ -148,7 +155,7 @@ impl Operation {
     async fn execute(
         self,
         prepared: PreparedRequest,
-        slot: Slot,
+        slot: OperationSlot,
         state: &Arc<AppState>,
     ) -> Result<BoxStream<'static, OperationOutput>, CloseReason> {
         let hold_slot = move |output| {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
 
-use crate::auth::AuthError;
+use crate::{auth::AuthError, http::auth};
 
 /// Why the server closes a WebSocket.
 ///
@@ -81,11 +81,13 @@ impl CloseReason {
     }
 }
 
-impl From<AuthError> for CloseReason {
-    fn from(error: AuthError) -> Self {
-        match error {
-            AuthError::Invalid(_) => Self::Unauthorized,
-            AuthError::Unavailable => Self::TryAgainLater,
+impl From<auth::Rejection> for CloseReason {
+    fn from(rejection: auth::Rejection) -> Self {
+        match rejection {
+            auth::Rejection::Credential(AuthError::Invalid(_)) => Self::Unauthorized,
+            auth::Rejection::Credential(AuthError::Unavailable) | auth::Rejection::RateLimit(_) => {
+                Self::TryAgainLater
+            }
         }
     }
 }

@@ -18,8 +18,14 @@ use super::{
     protocol::{ClientMessage, ClientMessageKind, CloseReason, ServerMessage},
 };
 use crate::{
-    auth::{AuthError, Authenticator, Principal},
-    http::{auth, rate_limit::Slot, request, state::AppState},
+    auth::Principal,
+    http::{
+        auth,
+        connection::Client,
+        rate_limit::{Charge, SocketSlot},
+        request,
+        state::AppState,
+    },
 };
 
 /// Number of unanswered pings after which the socket is closed.
@@ -34,19 +40,21 @@ pub(super) struct Session {
     state: Arc<AppState>,
     /// Headers of the upgrade request, until `connection_init` is received.
     headers: Option<HeaderMap>,
+    client: Client,
     /// Set by `connection_init`.
     principal: Option<Arc<Principal>>,
     /// Held for the rate limit while the socket is open.
-    slot: Option<Slot>,
+    slot: Option<SocketSlot>,
     unanswered_pings: u32,
     operations: Operations,
 }
 
 impl Session {
-    pub(super) fn new(state: Arc<AppState>, headers: HeaderMap) -> Self {
+    pub(super) fn new(state: Arc<AppState>, headers: HeaderMap, client: Client) -> Self {
         Self {
             state,
             headers: Some(headers),
+            client,
             principal: None,
             slot: None,
             unanswered_pings: 0,
@@ -120,7 +128,8 @@ impl Session {
                 Err(Some(CloseReason::MessageTooBig))
             }
             Message::Text(text) => {
-                let reply = self.handle(&text).await.map_err(Some)?;
+                let charge = self.charge(text.len()).await?;
+                let reply = self.handle(&text, charge).await.map_err(Some)?;
                 send(&self.state, socket, reply).await
             }
             Message::Binary(_) => Err(Some(CloseReason::InvalidMessage("messages must be text"))),
@@ -129,8 +138,26 @@ impl Session {
         }
     }
 
+    /// Charges the client for a message, and waits if it sends them too fast.
+    async fn charge(&mut self, bytes: usize) -> Result<Charge, End> {
+        let key = match &self.principal {
+            Some(principal) => Arc::clone(&principal.id),
+            None => self
+                .state
+                .auth
+                .anonymous(true, &self.client.address)
+                .id
+                .clone(),
+        };
+        tokio::select! {
+            biased;
+            charge = self.state.rate_limiter.receive_message(&key, bytes) => Ok(charge),
+            () = self.state.shutdown.cancelled() => Err(Some(CloseReason::GoingAway)),
+        }
+    }
+
     /// Handles a message and returns the immediate reply.
-    async fn handle(&mut self, text: &str) -> Result<Option<Message>, CloseReason> {
+    async fn handle(&mut self, text: &str, charge: Charge) -> Result<Option<Message>, CloseReason> {
         self.unanswered_pings = 0;
         let max_values = self.state.limits.max_json_values;
         let message: ClientMessage = serde_json::from_str(text).map_err(|_| {
@@ -151,7 +178,9 @@ impl Session {
             ClientMessageKind::Subscribe => {
                 let id = message.id.ok_or(MISSING_ID)?;
                 let principal = self.principal.as_ref().ok_or(CloseReason::Unauthorized)?;
-                let started = self.operations.start(id, payload, principal, &self.state);
+                let started = self
+                    .operations
+                    .start(id, payload, principal, charge, &self.state);
                 // Boxed, so that its state does not take up memory for as long as the socket is open.
                 Box::pin(started).await
             }
@@ -165,12 +194,30 @@ impl Session {
     async fn initialise(&mut self, payload: &Value) -> Result<(), CloseReason> {
         let headers = self.headers.take().ok_or(CloseReason::SecondInit)?;
         // Boxed, so that its state does not take up memory for as long as the socket is open.
-        let authenticated = Box::pin(authenticate(&headers, payload, &self.state.auth)).await;
+        let authenticated = Box::pin(self.authenticate(&headers, payload)).await;
         let principal = authenticated.map_err(CloseReason::from)?;
+        // It could keep the socket open and not do anything with it.
+        if principal.scopes.is_empty() {
+            return Err(CloseReason::Unauthorized);
+        }
+        self.client.place.keep_for(&principal);
         let slot = self.state.rate_limiter.open_socket(&principal);
         self.slot = Some(slot.map_err(|_| CloseReason::TooManySockets)?);
         self.principal = Some(principal);
         Ok(())
+    }
+
+    /// Authenticates by the payload of `connection_init`, or else by the headers of the upgrade request.
+    async fn authenticate(
+        &mut self,
+        headers: &HeaderMap,
+        payload: &Value,
+    ) -> Result<Arc<Principal>, auth::Rejection> {
+        let address = self.client.address;
+        match auth::authenticate_payload(payload, address, &self.state).await {
+            Some(result) => result,
+            None => auth::authenticate(headers, address, &self.state).await,
+        }
     }
 }
 
@@ -193,18 +240,6 @@ async fn send(
             Err(_) => Err(Some(CloseReason::TooSlow)),
         },
         () = state.shutdown.cancelled() => Err(Some(CloseReason::GoingAway)),
-    }
-}
-
-/// Authenticates by the payload of `connection_init`, or else by the headers of the upgrade request.
-async fn authenticate(
-    headers: &HeaderMap,
-    payload: &Value,
-    authenticator: &Authenticator,
-) -> Result<Arc<Principal>, AuthError> {
-    match auth::authenticate_payload(payload, authenticator).await {
-        Some(result) => result,
-        None => auth::authenticate(headers, authenticator).await,
     }
 }
 
