@@ -35,6 +35,65 @@ pub struct AuthSettings {
     pub anonymous_scopes: Option<Scopes>,
 }
 
+impl AuthSettings {
+    /// Validates the settings and reads the key set of tokens, which needs no database.
+    ///
+    /// # Errors
+    /// Returns [`AuthSetupError::Jwt`] if the settings are invalid, or the file of the key set cannot be read.
+    pub async fn prepare(self, clock: Arc<dyn Clock>) -> Result<PreparedAuth, AuthSetupError> {
+        let jwt = match self.jwt {
+            Some(settings) => Some(JwtVerifier::open(settings, Arc::clone(&clock)).await?),
+            None => None,
+        };
+        Ok(PreparedAuth {
+            clock,
+            jwt,
+            anonymous_scopes: self.anonymous_scopes,
+        })
+    }
+}
+
+/// Valid settings of authentication.
+#[derive(Debug)]
+pub struct PreparedAuth {
+    clock: Arc<dyn Clock>,
+    jwt: Option<JwtVerifier>,
+    anonymous_scopes: Option<Scopes>,
+}
+
+impl PreparedAuth {
+    /// Builds the authenticator of a server that listens on `address`.
+    ///
+    /// # Errors
+    /// Returns [`AuthSetupError::Unauthenticated`] if the address is public and nothing else restricts access,
+    /// and [`AuthSetupError::ApiKeys`] if the keys cannot be read.
+    pub async fn open(
+        self,
+        database: Database,
+        address: SocketAddr,
+    ) -> Result<Authenticator, AuthSetupError> {
+        let Self {
+            clock,
+            jwt,
+            anonymous_scopes,
+        } = self;
+        let api_keys = ApiKeyCache::open(database.clone(), Arc::clone(&clock)).await?;
+        let is_loopback = address.ip().is_loopback();
+        let is_restricted = !api_keys.is_empty() || jwt.is_some() || anonymous_scopes.is_some();
+        if !is_loopback && !is_restricted {
+            return Err(AuthSetupError::Unauthenticated(address));
+        }
+        Ok(Authenticator(Arc::new(Inner {
+            database,
+            clock,
+            api_keys,
+            jwt,
+            anonymous_scopes,
+            is_loopback,
+        })))
+    }
+}
+
 /// Why authentication cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthSetupError {
@@ -73,33 +132,15 @@ impl Authenticator {
     /// Builds the authenticator of a server that listens on `address`.
     ///
     /// # Errors
-    /// Returns [`AuthSetupError::Unauthenticated`] if the address is public and nothing else restricts access,
-    /// and the other variants if keys cannot be read or the settings are invalid.
+    /// Those of [`AuthSettings::prepare`] and [`PreparedAuth::open`].
     pub async fn open(
         database: Database,
         clock: Arc<dyn Clock>,
         settings: AuthSettings,
         address: SocketAddr,
     ) -> Result<Self, AuthSetupError> {
-        let api_keys = ApiKeyCache::open(database.clone(), Arc::clone(&clock)).await?;
-        let jwt = match settings.jwt {
-            Some(settings) => Some(JwtVerifier::open(settings, Arc::clone(&clock)).await?),
-            None => None,
-        };
-        let anonymous_scopes = settings.anonymous_scopes;
-        let is_loopback = address.ip().is_loopback();
-        let is_restricted = !api_keys.is_empty() || jwt.is_some() || anonymous_scopes.is_some();
-        if !is_loopback && !is_restricted {
-            return Err(AuthSetupError::Unauthenticated(address));
-        }
-        Ok(Self(Arc::new(Inner {
-            database,
-            clock,
-            api_keys,
-            jwt,
-            anonymous_scopes,
-            is_loopback,
-        })))
+        let prepared = settings.prepare(clock).await?;
+        prepared.open(database, address).await
     }
 
     /// Returns the principal of an API key that is in memory, which takes little work.

@@ -4,7 +4,8 @@ use std::io;
 
 use crate::{
     auth::{AuthSetupError, api_key::ApiKeyError},
-    db::ConnectError,
+    config::ListenAddress,
+    db::{ConnectError, UrlError},
     runs,
 };
 
@@ -14,14 +15,17 @@ pub enum CliError {
     /// The database cannot be opened.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The database URL is not supported.
+    #[error(transparent)]
+    DatabaseUrl(#[from] UrlError),
     /// The change feed cannot be opened.
     #[error("cannot open the change feed: {0}")]
     Open(#[from] runs::Error),
-    /// The listen address is invalid or in use.
-    #[error("cannot listen on {address}: {source}")]
+    /// The listen address is in use, or not one of this machine.
+    #[error("cannot listen on {address}: {source}: {}", remedy(source))]
     Listen {
         /// The configured address.
-        address: String,
+        address: ListenAddress,
         /// The cause.
         source: io::Error,
     },
@@ -34,4 +38,19 @@ pub enum CliError {
     /// Writing to standard output or serving failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// Returns what to do about an address that cannot be listened on.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "stop the program that listens there, or choose another port with --listen"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "choose a port from 1024 on with --listen, or grant the capability CAP_NET_BIND_SERVICE"
+        }
+        _ => {
+            "choose an address of this machine with --listen, such as 127.0.0.1:8080, or 0.0.0.0:8080 for all of them"
+        }
+    }
 }

@@ -6,9 +6,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Subcommand};
 use entity::{SyncSource, instant};
 use strum::VariantArray;
-use tracing::info;
 
-use super::{error::CliError, output::print};
+use super::{
+    error::CliError,
+    output::{print, print_error},
+};
 use crate::{
     auth::{
         Scopes,
@@ -57,6 +59,7 @@ fn source(text: &str) -> Result<SyncSource, String> {
 
 pub(super) async fn run(database: &Database, command: KeyCommand) -> Result<(), CliError> {
     let clock = SystemClock::default();
+    let location = database.location();
     match command {
         KeyCommand::Create(args) => {
             let new = NewApiKey {
@@ -66,37 +69,60 @@ pub(super) async fn run(database: &Database, command: KeyCommand) -> Result<(), 
                 expires: args.expires,
             };
             let (row, key) = api_key::create(database, &clock, new).await?;
-            info!(id = %row.id, name = row.name, scopes = row.scopes, "created an API key; it is shown only once");
+            print_error(&format!(
+                "created the API key `{}` ({}) in the {location}; it is shown only once\n",
+                row.name, row.id
+            ));
             print(&format!("{key}\n"))?;
         }
         KeyCommand::List => {
             let keys = api_key::list(database).await.map_err(ApiKeyError::from)?;
-            print(&keys.iter().map(line).collect::<String>())?;
+            let lines = if keys.is_empty() {
+                "no keys\n".to_owned()
+            } else {
+                keys.iter().map(line).collect()
+            };
+            print_error(&format!("API keys in the {location}\n"));
+            print(&format!("{}\n{lines}", COLUMNS.join("\t")))?;
         }
         KeyCommand::Revoke { key } => {
             let key = api_key::revoke(database, clock.now(), &key).await?;
-            info!(id = %key.id, name = key.name, "revoked an API key");
+            print_error(&format!(
+                "revoked the API key `{}` ({}) in the {location}\n",
+                key.name, key.id
+            ));
         }
     }
     Ok(())
 }
 
+/// The header of the list.
+const COLUMNS: [&str; 8] = [
+    "ID",
+    "NAME",
+    "SCOPES",
+    "SOURCES",
+    "CREATED",
+    "EXPIRES",
+    "REVOKED",
+    "LAST USED",
+];
+
 /// Formats a key as a line of tab-separated columns.
 fn line(key: &ApiKey) -> String {
-    let time = |label: &str, time: Option<DateTime<Utc>>| {
+    let time = |time: Option<DateTime<Utc>>| {
         let time = time.map(|time| instant::clamp(time).to_rfc3339_opts(SecondsFormat::Secs, true));
-        format!("{label} {}", time.as_deref().unwrap_or("never"))
+        time.unwrap_or_else(|| "never".to_owned())
     };
-    let sources = key.sources.as_deref().unwrap_or("any source");
-    let columns = [
+    let columns: [String; COLUMNS.len()] = [
         key.id.to_string(),
         key.name.clone(),
         key.scopes.clone(),
-        sources.to_owned(),
-        time("created", Some(key.created_at)),
-        time("expires", key.expires_at),
-        time("revoked", key.revoked_at),
-        time("used", key.last_used_at),
+        key.sources.clone().unwrap_or_else(|| "any".to_owned()),
+        time(Some(key.created_at)),
+        time(key.expires_at),
+        time(key.revoked_at),
+        time(key.last_used_at),
     ];
     columns.join("\t") + "\n"
 }

@@ -9,7 +9,11 @@ use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
 use tracing::info;
 
-use crate::{config::Config, db, graphql};
+use crate::{
+    config::Config,
+    db::{self, DatabaseUrl, OpenOptions, Tables},
+    graphql,
+};
 use keys::KeyCommand;
 
 pub use error::CliError;
@@ -73,13 +77,18 @@ impl Cli {
             Command::Serve => serve::run(&self.config).await,
             Command::Migrate => {
                 let database = db::connect(self.config.database_url.expose_secret()).await?;
-                info!(database = database.name(), "the database is up to date");
+                info!(database = %database.location(), "the database is up to date");
                 Ok(())
             }
             Command::Schema => Ok(output::print(&graphql::sdl())?),
             Command::Key(command) => {
-                let database = db::connect(self.config.database_url.expose_secret()).await?;
-                keys::run(&database, command).await
+                let url = DatabaseUrl::parse(self.config.database_url.expose_secret())?;
+                // A key in a database that was created by mistake would be of no use.
+                let options = OpenOptions {
+                    tables: Tables::Require,
+                    ..OpenOptions::default()
+                };
+                keys::run(&db::open(&url, options).await?, command).await
             }
         }
     }

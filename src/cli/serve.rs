@@ -1,6 +1,6 @@
 //! `serve`: start-up of the server, top to bottom.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -8,10 +8,9 @@ use tracing::info;
 
 use super::{error::CliError, output::print};
 use crate::{
-    auth::Authenticator,
     clock::{Clock, SystemClock},
-    config::Config,
-    db,
+    config::{Config, ListenAddress},
+    db::{self, DatabaseUrl, OpenOptions},
     feed::ChangeFeed,
     graphql::Executor,
     http::AppState,
@@ -19,36 +18,56 @@ use crate::{
     server,
 };
 
+/// How long to wait for a PostgreSQL server that is starting at the same time. Whoever supervises this process starts it
+/// again afterwards.
+const DATABASE_WAIT: Duration = Duration::from_secs(5);
+
 pub(super) async fn run(config: &Config) -> Result<(), CliError> {
-    let shutdown = server::shutdown_signal()?;
-    let limits = config.limits();
-    server::raise_fd_limit(limits.http.max_connections);
-    let clock = Arc::new(SystemClock::default());
-
-    let timeouts = config.limits.statement_timeouts();
-    let database = db::connect_with(config.database_url.expose_secret(), timeouts).await?;
-    let runs = Runs::new(database.clone(), clock.clone(), limits.runs);
-    let signal = runs.change_signal();
-    let feed = ChangeFeed::start(database.clone(), clock.new_id(), signal, limits.feed).await?;
-    let graphql = Executor::new(runs, feed, limits.graphql);
-
-    let listener = listen(&config.listen).await?;
-    let address = listener.local_addr()?;
-    let settings = config.auth.settings();
-    let auth = Authenticator::open(database.clone(), clock.clone(), settings, address).await?;
-    print(&format!("listening on http://{address}\n"))?;
-
-    let state = AppState::new(database, auth, graphql, clock, limits.http);
+    let mut shutdown = Box::pin(server::shutdown_signal()?);
+    let (listener, state) = tokio::select! {
+        // Boxed, since it would take up the stack for as long as the server runs.
+        started = Box::pin(start(config)) => started?,
+        () = &mut shutdown => {
+            info!("stopped while starting");
+            return Ok(());
+        }
+    };
+    print(&format!("listening on http://{}\n", listener.local_addr()?))?;
     server::serve(listener, state, shutdown).await?;
     info!("stopped");
     Ok(())
 }
 
-async fn listen(address: &str) -> Result<TcpListener, CliError> {
-    TcpListener::bind(address)
+/// Validates the settings and binds the address before the database is opened, so that what is wrong with them leaves
+/// the database as it is. Clients that connect meanwhile wait.
+async fn start(config: &Config) -> Result<(TcpListener, AppState), CliError> {
+    let limits = config.limits();
+    let clock = Arc::new(SystemClock::default());
+    let url = DatabaseUrl::parse(config.database_url.expose_secret())?;
+    let auth = config.auth.settings().prepare(clock.clone()).await?;
+    let listener = listen(&config.listen).await?;
+    server::raise_fd_limit(limits.http.max_connections);
+
+    let options = OpenOptions {
+        timeouts: config.limits.statement_timeouts(),
+        wait: DATABASE_WAIT,
+        ..OpenOptions::default()
+    };
+    let database = db::open(&url, options).await?;
+    let auth = auth.open(database.clone(), listener.local_addr()?).await?;
+    let runs = Runs::new(database.clone(), clock.clone(), limits.runs);
+    let signal = runs.change_signal();
+    let feed = ChangeFeed::start(database.clone(), clock.new_id(), signal, limits.feed).await?;
+    let graphql = Executor::new(runs, feed, limits.graphql);
+    let state = AppState::new(database, auth, graphql, clock, limits.http);
+    Ok((listener, state))
+}
+
+async fn listen(address: &ListenAddress) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address.as_str())
         .await
         .map_err(|source| CliError::Listen {
-            address: address.to_owned(),
+            address: address.clone(),
             source,
         })
 }

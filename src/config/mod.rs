@@ -2,6 +2,7 @@
 
 mod auth;
 mod limits;
+mod listen;
 
 use std::{convert::Infallible, io::IsTerminal, time::Duration};
 
@@ -12,6 +13,7 @@ use crate::http::{HeaderName, Origin, TrustedProxy};
 
 pub use auth::AuthArgs;
 pub use limits::{LimitArgs, Limits};
+pub use listen::{InvalidAddress, ListenAddress};
 
 /// Flags of every command. Their names are stable: deployments and scripts use them.
 #[derive(Debug, Clone, Args)]
@@ -36,7 +38,7 @@ pub struct Config {
         default_value = "127.0.0.1:8080",
         value_name = "ADDRESS"
     )]
-    pub listen: String,
+    pub listen: ListenAddress,
 
     /// Origin allowed to make cross-origin requests (CORS), such as `https://admin.example`; repeat the flag
     /// or separate several with commas

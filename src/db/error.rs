@@ -1,51 +1,9 @@
-//! Classification of [`DbErr`], and errors of opening a database.
+//! Classification of [`DbErr`].
 
 use std::{error::Error, io, sync::Arc};
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::Error as Sqlx;
-
-/// Why the database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The URL has an unsupported scheme.
-    #[error(
-        "the database URL must begin with `sqlite://` or `postgres://`, as in \
-         sqlite://sync-history.db?mode=rwc or postgres://user:password@host/database"
-    )]
-    Scheme,
-    /// The URL cannot be parsed. The message does not repeat it, since it may contain a password.
-    #[error(
-        "the database URL is malformed: it must have the form sqlite://FILE?mode=rwc or \
-         postgres://USER:PASSWORD@HOST:PORT/DATABASE, in which special characters of a name or password are written \
-         as %23 for #, %2F for /, %3A for :, %3F for ? and %40 for @"
-    )]
-    Malformed,
-    /// The URL has a parameter that the driver does not support.
-    #[error(
-        "the database URL has an unknown parameter: PostgreSQL's may be application_name, dbname, host, hostaddr, \
-         options, password, port, sslcert, sslkey, sslmode, sslrootcert, statement-cache-capacity and user, and a ? \
-         in a password is written as %3F"
-    )]
-    Parameter,
-    /// The URL requests an in-memory SQLite database, which is not durable and cannot be shared by connections.
-    #[error(
-        "an in-memory SQLite database loses all data; name a file, as in sqlite://sync-history.db?mode=rwc"
-    )]
-    InMemory,
-    /// The database is unreachable or refused the connection.
-    #[error("cannot open the database: {0}")]
-    Open(#[source] DbErr),
-    /// The database is open, and one of its files is not there.
-    #[error("cannot find the files of the database: {0}")]
-    Files(#[source] std::io::Error),
-    /// The server cannot work with the database as it is. Nothing has been changed in it.
-    #[error("the database cannot be used as it is:\n- {}", .0.join("\n- "))]
-    Unsuitable(Vec<String>),
-    /// A migration failed.
-    #[error("cannot apply the database migrations: {0}")]
-    Migrate(#[source] DbErr),
-}
 
 /// The rows of a result have more than this many bytes. Fewer rows may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,14 +61,6 @@ pub fn classify(error: &DbErr) -> Failure {
             classify_sqlx(error)
         }
         _ => Failure::Other,
-    }
-}
-
-/// Returns whether a database could not be opened because another process had locked it.
-pub(super) fn is_busy(error: &DbErr) -> bool {
-    match error {
-        DbErr::Conn(RuntimeErr::SqlxError(error)) => classify_sqlx(error) == Failure::Busy,
-        error => classify(error) == Failure::Busy,
     }
 }
 

@@ -10,9 +10,10 @@ use sea_orm::{
 use tracing::{info, warn};
 
 use super::{
-    Database, adoption,
-    connect::open,
-    error::{ConnectError, Failure, classify},
+    Database, Tables, adoption,
+    connect::open_pool,
+    connect_error::OpenError,
+    error::{Failure, classify},
     postgres::SCHEME,
 };
 
@@ -30,11 +31,11 @@ const MAX_SQLITE_ATTEMPTS: u32 = 20;
 /// Attempts to get past the locks of workers: about ten minutes.
 const MAX_ATTEMPTS: u32 = 750;
 
-/// Creates or adopts the tables on PostgreSQL, one server at a time.
+/// Creates or adopts the tables on PostgreSQL, one server at a time, or requires them.
 ///
 /// Everything runs on one connection, since the advisory lock belongs to the session. The lock is polled: a
 /// waiting statement would hold a snapshot, and the concurrent index build of another server waits for those.
-pub(super) async fn postgres(server: &PgConnectOptions) -> Result<(), ConnectError> {
+pub(super) async fn postgres(server: &PgConnectOptions, tables: Tables) -> Result<(), OpenError> {
     let mut options = ConnectOptions::new(SCHEME);
     let server = server.clone();
     options
@@ -45,18 +46,30 @@ pub(super) async fn postgres(server: &PgConnectOptions) -> Result<(), ConnectErr
         .sqlx_logging(false)
         .set_schema_search_path(SEARCH_PATH)
         .map_sqlx_postgres_opts(move |_| server.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
-    let connection = open(options).await?;
-    let migrated = check_and_migrate(&connection).await;
+    let connection = open_pool(options).await?;
+    let migrated = match tables {
+        Tables::Migrate => check_and_migrate(&connection).await,
+        Tables::Require => require(&connection).await,
+    };
     // Closing the session releases the lock, even if the migration failed.
     let closed = connection.close().await;
-    migrated.and(closed.map_err(ConnectError::Migrate))
+    migrated.and(closed.map_err(OpenError::Migrate))
 }
 
-async fn check_and_migrate(connection: &DatabaseConnection) -> Result<(), ConnectError> {
+/// Returns an error unless all tables are there and up to date.
+pub(super) async fn require(connection: &DatabaseConnection) -> Result<(), OpenError> {
+    match pending_or_all(connection).await?.len() {
+        0 => Ok(()),
+        pending if pending == Migrator::migrations().len() => Err(OpenError::NoTables),
+        pending => Err(OpenError::PendingMigrations(pending)),
+    }
+}
+
+async fn check_and_migrate(connection: &DatabaseConnection) -> Result<(), OpenError> {
     if pending_or_all(connection).await?.is_empty() {
         return report_changed_columns(connection).await;
     }
-    lock(connection).await.map_err(ConnectError::Migrate)?;
+    lock(connection).await.map_err(OpenError::Migrate)?;
     // Another server may have applied them in the meantime.
     let pending = pending_or_all(connection).await?;
     if pending.is_empty() {
@@ -64,29 +77,28 @@ async fn check_and_migrate(connection: &DatabaseConnection) -> Result<(), Connec
     }
     let is_new = pending.len() == Migrator::migrations().len();
     let problems = adoption::postgres::problems(connection, is_new).await;
-    let problems = problems.map_err(ConnectError::Open)?;
+    let problems = problems?;
     if !problems.is_empty() {
-        return Err(ConnectError::Unsuitable(problems));
+        return Err(OpenError::Unsuitable(problems));
     }
-    create(connection).await.map_err(ConnectError::Migrate)
+    create(connection).await.map_err(OpenError::Migrate)
 }
 
 /// Returns the pending migrations: all of them if there are no tables.
-async fn pending_or_all(connection: &DatabaseConnection) -> Result<Vec<String>, ConnectError> {
+async fn pending_or_all(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     match pending_steps(connection).await {
         Err(error) if classify(&error) == Failure::Schema => {
             let steps = Migrator::migrations();
             Ok(steps.iter().map(|step| step.name().to_owned()).collect())
         }
-        pending => pending.map_err(ConnectError::Open),
+        pending => pending,
     }
 }
 
 /// Logs what others have changed in a database since it was migrated. A role without the privilege to migrate it can serve
 /// it, as far as it still works.
-async fn report_changed_columns(connection: &DatabaseConnection) -> Result<(), ConnectError> {
-    let problems = adoption::postgres::column_problems(connection, false).await;
-    for problem in problems.map_err(ConnectError::Open)? {
+async fn report_changed_columns(connection: &DatabaseConnection) -> Result<(), OpenError> {
+    for problem in adoption::postgres::column_problems(connection, false).await? {
         warn!("{problem}");
     }
     Ok(())
@@ -94,7 +106,7 @@ async fn report_changed_columns(connection: &DatabaseConnection) -> Result<(), C
 
 /// Creates the tables in an SQLite file. Each step is a transaction: if several servers start at the same time, it
 /// succeeds in one of them, and the others find it applied when they retry.
-pub(super) async fn sqlite(connection: &DatabaseConnection) -> Result<(), ConnectError> {
+pub(super) async fn sqlite(connection: &DatabaseConnection) -> Result<(), OpenError> {
     let mut attempt = 1;
     loop {
         match Migrator::up(connection, None).await {
@@ -103,7 +115,7 @@ pub(super) async fn sqlite(connection: &DatabaseConnection) -> Result<(), Connec
                 attempt += 1;
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
-            outcome => return outcome.map_err(ConnectError::Migrate),
+            outcome => return outcome.map_err(OpenError::Migrate),
         }
     }
 }

@@ -16,11 +16,14 @@
 
 mod adoption;
 mod connect;
+mod connect_error;
 pub mod error;
 mod fair_queue;
 pub mod keyset;
+mod location;
 pub mod migrate;
 mod pool;
+mod pooler;
 mod postgres;
 mod slow_query;
 mod sqlite;
@@ -30,12 +33,14 @@ mod write_monitor;
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, metric};
 
-pub use connect::{StatementTimeouts, connect, connect_with};
-pub use error::ConnectError;
+pub use connect::{OpenOptions, StatementTimeouts, Tables, connect, connect_with, open};
+pub use connect_error::{ConnectError, OpenError, UrlError};
+pub use location::DatabaseLocation;
 pub use pool::StatementPool;
 pub use postgres::Postgres;
 pub use slow_query::{ScanBudget, SlowQueryError};
 pub use sqlite::{FileFault, Sqlite};
+pub use url::DatabaseUrl;
 
 use slow_query::SlowQueryPool;
 use write_monitor::WriteMonitor;
@@ -166,12 +171,12 @@ impl Database {
         }
     }
 
-    /// Returns the name of the database system, for logs.
+    /// Returns where the database is, for logs.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn location(&self) -> &DatabaseLocation {
         match self {
-            Self::Postgres(_) => "PostgreSQL",
-            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(postgres) => postgres.location(),
+            Self::Sqlite(sqlite) => sqlite.location(),
         }
     }
 

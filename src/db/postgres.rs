@@ -1,6 +1,6 @@
 //! Connections to PostgreSQL.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sea_orm::sqlx::postgres::PgConnectOptions;
@@ -10,11 +10,12 @@ use sea_orm::{
 };
 
 use super::{
-    StatementPool, StatementTimeouts,
-    connect::{open, pool_options},
-    error::ConnectError,
+    DatabaseLocation, OpenOptions, StatementPool,
+    connect::{open_pool, pool_options},
+    connect_error::OpenError,
     migrate::{self, SEARCH_PATH},
     pool::{MAX_RESULT_BYTES, PoolOptions},
+    pooler,
     slow_query::{self, SlowQueryPool},
     write_monitor::WriteMonitor,
 };
@@ -57,24 +58,29 @@ pub struct Postgres {
     transactions: DatabaseConnection,
     slow_queries: SlowQueryPool,
     monitor: WriteMonitor,
+    location: Arc<DatabaseLocation>,
 }
 
 impl Postgres {
-    /// Brings the tables up to date and opens all pools.
+    /// Waits for the server, brings the tables up to date, or requires them, and opens all pools.
     pub(super) async fn connect(
         server: &PgConnectOptions,
-        timeouts: StatementTimeouts,
-    ) -> Result<Self, ConnectError> {
-        migrate::postgres(server).await?;
+        location: &DatabaseLocation,
+        options: OpenOptions,
+    ) -> Result<Self, OpenError> {
+        let timeouts = options.timeouts;
         let statement = timeouts.statement;
+        let session = session_options(server, statement, &INDEX_PLANNING);
+        pooler::wait_for_sessions(&session, location, options.wait).await?;
+        migrate::postgres(server, options.tables).await?;
         let pinned = async |connections, timeout, planning, max_result_bytes| {
-            let pool = open(options(server, connections, timeout, planning)).await?;
+            let pool = open_pool(pool(server, connections, timeout, planning)).await?;
             let options = PoolOptions {
                 connections,
                 pinned: true,
                 max_result_bytes,
             };
-            Ok::<_, ConnectError>(StatementPool::with_options(pool, options))
+            Ok::<_, OpenError>(StatementPool::with_options(pool, options))
         };
         let reads = Some(MAX_RESULT_BYTES);
         let slow_queries = slow_query::MAX_CONCURRENT;
@@ -83,13 +89,18 @@ impl Postgres {
         Ok(Self {
             read: pinned(READ_CONNECTIONS, statement, &INDEX_PLANNING, reads).await?,
             write: write.with_monitor(monitor.clone()),
-            transactions: open(options(server, TRANSACTION_CONNECTIONS, statement, &[])).await?,
+            transactions: open_pool(pool(server, TRANSACTION_CONNECTIONS, statement, &[])).await?,
             slow_queries: SlowQueryPool::new(
                 pinned(slow_queries, timeouts.slow_query, &[], reads).await?,
                 timeouts.slow_query,
             ),
             monitor,
+            location: Arc::new(location.clone()),
         })
+    }
+
+    pub(super) fn location(&self) -> &DatabaseLocation {
+        &self.location
     }
 
     /// Returns the connections for read-only statements that an index supports.
@@ -163,33 +174,18 @@ impl Postgres {
     }
 }
 
-fn options(
+fn pool(
     server: &PgConnectOptions,
     connections: u32,
     statement_timeout: Duration,
     planning: &'static [(&str, &str)],
 ) -> ConnectOptions {
-    // In milliseconds; 0 would disable the timeout.
-    let statement_timeout = statement_timeout.as_millis().max(1).to_string();
     let mut options = pool_options(SCHEME, connections);
-    let server = server.clone();
+    let session = session_options(server, statement_timeout, planning);
     options
         .max_lifetime(MAX_LIFETIME)
         .set_schema_search_path(SEARCH_PATH)
-        .map_sqlx_postgres_opts(move |_| {
-            server
-                .clone()
-                .options([
-                    ("statement_timeout", statement_timeout.as_str()),
-                    ("lock_timeout", LOCK_TIMEOUT),
-                    ("idle_in_transaction_session_timeout", "30s"),
-                    // No statement here is large enough to gain from compilation or parallel workers, which take
-                    // processors from other requests.
-                    ("jit", "off"),
-                    ("max_parallel_workers_per_gather", "0"),
-                ])
-                .options(planning.iter().copied())
-        })
+        .map_sqlx_postgres_opts(move |_| session.clone())
         // A demoted primary still responds; connections to it must not be kept.
         .map_sqlx_postgres_before_acquire(|connection, meta| {
             Box::pin(async move {
@@ -201,4 +197,24 @@ fn options(
             })
         });
     options
+}
+
+/// Returns the options of a connection, with the settings of its session.
+fn session_options(
+    server: &PgConnectOptions,
+    statement_timeout: Duration,
+    planning: &[(&str, &str)],
+) -> PgConnectOptions {
+    // In milliseconds; 0 would disable the timeout.
+    let statement_timeout = statement_timeout.as_millis().max(1).to_string();
+    let session = server.clone().options([
+        ("statement_timeout", statement_timeout.as_str()),
+        ("lock_timeout", LOCK_TIMEOUT),
+        ("idle_in_transaction_session_timeout", "30s"),
+        // No statement here is large enough to gain from compilation or parallel workers, which take
+        // processors from other requests.
+        ("jit", "off"),
+        ("max_parallel_workers_per_gather", "0"),
+    ]);
+    session.options(planning.iter().copied())
 }

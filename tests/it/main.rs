@@ -59,6 +59,7 @@ mod shared_subscriptions;
 mod slow_queries;
 mod specification;
 mod sse;
+mod startup;
 mod stored_details;
 mod subscriptions;
 mod unreadable_values;

@@ -6,6 +6,7 @@ mod write_queue;
 
 use std::{
     num::NonZero,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -22,12 +23,13 @@ use sqlx::{
 use tokio::time;
 
 use super::{
-    StatementPool, StatementTimeouts, adoption,
-    connect::{ACQUIRE_TIMEOUT, open, pool_options},
-    error::{ConnectError, is_busy},
+    DatabaseLocation, OpenOptions, StatementPool, Tables, adoption,
+    connect::{ACQUIRE_TIMEOUT, open_pool, pool_options},
+    connect_error::{OpenError, is_busy},
     migrate,
     pool::{MAX_RESULT_BYTES, PoolOptions},
     slow_query::{self, SlowQueryPool},
+    url::SqliteUrl,
     write_monitor::WriteMonitor,
 };
 pub use file_guard::FileFault;
@@ -54,18 +56,25 @@ pub struct Sqlite {
     slow_queries: SlowQueryPool,
     files: FileGuard,
     monitor: WriteMonitor,
+    location: Arc<DatabaseLocation>,
 }
 
 impl Sqlite {
-    /// Brings the tables up to date and opens all pools.
+    /// Brings the tables up to date, or requires them, and opens all pools.
     pub(super) async fn connect(
-        url: &str,
-        timeouts: StatementTimeouts,
-    ) -> Result<Self, ConnectError> {
-        check(url).await?;
-        let migrating = open_file(options(url, 1)).await?;
-        migrate::sqlite(&migrating).await?;
-        migrating.close().await.map_err(ConnectError::Open)?;
+        url: &SqliteUrl,
+        location: &DatabaseLocation,
+        OpenOptions {
+            timeouts, tables, ..
+        }: OpenOptions,
+    ) -> Result<Self, OpenError> {
+        check(url, tables).await?;
+        let url = url.text.as_str();
+        if tables == Tables::Migrate {
+            let migrating = open_file(options(url, 1)).await?;
+            migrate::sqlite(&migrating).await?;
+            migrating.close().await?;
+        }
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let readers = u32::try_from(processors).map_or(MAX_READERS, |n| n.clamp(2, MAX_READERS));
         let read = open_file(read_options(url, readers)).await?;
@@ -85,7 +94,7 @@ impl Sqlite {
         let writer = open_file(write_options(url)).await?;
         let path = writer.get_sqlite_connection_pool().connect_options();
         let files = FileGuard::open(path.get_filename(), writer.clone());
-        let files = files.map_err(ConnectError::Files)?;
+        let files = files.map_err(OpenError::Files)?;
         let monitor = WriteMonitor::new(Some(files.clone()));
         Ok(Self {
             read: StatementPool::with_options(read, reads),
@@ -94,6 +103,7 @@ impl Sqlite {
             files,
             monitor,
             slow_queries: SlowQueryPool::new(slow_queries, timeouts.slow_query),
+            location: Arc::new(location.clone()),
         })
     }
 
@@ -106,6 +116,10 @@ impl Sqlite {
     /// Returns the writer, for rare statements that do not go through the queue.
     pub(super) fn write(&self) -> &StatementPool {
         &self.writer
+    }
+
+    pub(super) fn location(&self) -> &DatabaseLocation {
+        &self.location
     }
 
     pub(super) fn monitor(&self) -> &WriteMonitor {
@@ -168,16 +182,28 @@ impl Sqlite {
 }
 
 /// Checks that the file can be used, before its journal mode is changed.
-async fn check(url: &str) -> Result<(), ConnectError> {
-    let connection = open_file(pool_options(url, 1)).await?;
-    let problems = adoption::sqlite::problems(&connection).await;
+async fn check(url: &SqliteUrl, tables: Tables) -> Result<(), OpenError> {
+    let may_create = url.may_create && tables == Tables::Migrate;
+    let mut options = pool_options(&url.text, 1);
+    options.map_sqlx_sqlite_opts(move |file| file.create_if_missing(may_create));
+    let explain = |error| OpenError::of_sqlite(&url.file, may_create, error);
+    let connection = open_file(options).await.map_err(explain)?;
+    let checked = check_tables(&connection, tables).await;
     let closed = connection.close().await;
-    let problems = problems.and_then(|problems| closed.map(|()| problems));
-    let problems = problems.map_err(ConnectError::Open)?;
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ConnectError::Unsuitable(problems))
+    match checked {
+        Err(OpenError::Query(error)) => Err(explain(error)),
+        checked => checked.and(closed.map_err(explain)),
+    }
+}
+
+async fn check_tables(connection: &DatabaseConnection, tables: Tables) -> Result<(), OpenError> {
+    let problems = adoption::sqlite::problems(connection).await?;
+    if !problems.is_empty() {
+        return Err(OpenError::Unsuitable(problems));
+    }
+    match tables {
+        Tables::Migrate => Ok(()),
+        Tables::Require => migrate::require(connection).await,
     }
 }
 
@@ -262,11 +288,11 @@ fn file_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
 
 /// Opens the file, which other servers may be creating at the same time: the busy timeout does not cover the
 /// switch to WAL mode.
-async fn open_file(options: ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
+async fn open_file(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
     let deadline = Instant::now() + ACQUIRE_TIMEOUT;
     loop {
-        match open(options.clone()).await {
-            Err(ConnectError::Open(error)) if is_busy(&error) && Instant::now() < deadline => {
+        match open_pool(options.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
                 time::sleep(OPEN_RETRY_INTERVAL).await;
             }
             result => return result,

@@ -1,8 +1,10 @@
 //! Test servers, databases and clients.
 
+mod background;
 mod clock;
 mod oidc_issuer;
 mod operations;
+mod pgbouncer;
 mod postgres;
 mod private_cluster;
 mod process;
@@ -10,8 +12,10 @@ mod server;
 pub(crate) mod socket;
 mod wait;
 
+pub(crate) use background::Background;
 pub(crate) use clock::TestClock;
 pub(crate) use oidc_issuer::OidcIssuer;
+pub(crate) use pgbouncer::{PgBouncer, free_port};
 pub(crate) use postgres::{Cluster, database_name};
 pub(crate) use private_cluster::PrivateCluster;
 pub(crate) use process::{Process, command, run_in};

@@ -59,6 +59,11 @@ impl Cluster {
         })
     }
 
+    /// The folder of the cluster's socket.
+    pub(crate) fn folder(&self) -> &str {
+        &self.folder
+    }
+
     /// The URL of a database of this cluster.
     pub(crate) fn url(&self, database: &str) -> String {
         format!(
