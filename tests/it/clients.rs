@@ -1,4 +1,4 @@
-//! Real clients: npm packages and a browser.
+//! Real clients: npm and Python packages, and a browser.
 
 use std::{
     path::Path,
@@ -16,15 +16,37 @@ pub(crate) fn assert_npm_packages(folder: &Path) {
     );
 }
 
-/// Runs a Node script against a server of its own.
-fn check(folder: &str, script: &str) {
+/// A command that runs a Node script of `folder`.
+pub(crate) fn node(folder: &str, script: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     assert_npm_packages(&root);
-    let server = tempfile::tempdir().unwrap();
-    let server = Process::start(server.path());
-    run(Command::new("node")
-        .args([script, &server.url])
-        .current_dir(&root));
+    let mut command = Command::new("node");
+    command.arg(script).current_dir(root);
+    command
+}
+
+/// Runs a Node script against a server of its own.
+fn check(folder: &str, script: &str) {
+    check_with(&mut node(folder, script));
+}
+
+/// Runs a Python script against a server of its own.
+fn check_in_python(script: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let python = root.join(".venv/bin/python");
+    assert!(
+        python.exists(),
+        "run `./test`, which creates {}",
+        python.display()
+    );
+    check_with(Command::new(python).arg(script).current_dir(&root));
+}
+
+/// Runs a command with the address of a server of its own as the last argument.
+fn check_with(command: &mut Command) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Process::start(folder.path());
+    run(command.arg(&server.url));
 }
 
 /// Runs a command; panics with its output if it fails.
@@ -51,6 +73,11 @@ fn graphql_ws_subscribes_resumes_and_filters() {
 #[test]
 fn graphql_sse_follows_changes() {
     check("tests/clients", "stream.mjs");
+}
+
+#[test]
+fn gql_for_python_reports_queries_and_subscribes() {
+    check_in_python("python_client.py");
 }
 
 #[test]
