@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::support::{Process, Value, run_in};
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
 /// Returns the fenced code blocks of a page as (language, text).
-fn code_blocks(page: &str) -> Vec<(&str, String)> {
+pub(crate) fn code_blocks(page: &str) -> Vec<(&str, String)> {
     let mut blocks: Vec<(&str, String)> = Vec::new();
     let mut open = false;
     for line in page.lines() {

@@ -52,6 +52,7 @@ mod replayed_feed;
 mod response_size;
 mod restored_databases;
 mod retention;
+mod reverse_proxy;
 mod scaling;
 mod schema;
 mod secrets;
