@@ -5,12 +5,15 @@ mod keys;
 mod output;
 mod serve;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use secrecy::ExposeSecret;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
-    config::Config,
+    config::{
+        Config,
+        environment::{self, UnknownVariable},
+    },
     db::{self, DatabaseUrl, OpenOptions, Tables},
     graphql,
 };
@@ -46,24 +49,15 @@ impl Cli {
     /// Parses the command line. Prints an error, or the help, and exits if there is no command to run.
     #[must_use]
     pub fn parse_or_exit() -> Self {
-        Self::try_parse().unwrap_or_else(|error| {
+        let matches = environment::ignore_empty(Self::command()).try_get_matches();
+        let parsed = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.unwrap_or_else(|error| {
             if !error.use_stderr() {
-                error.exit();
+                // The help shows all variables, also those that are empty.
+                let help = Self::command().try_get_matches().err();
+                help.unwrap_or(error).exit();
             }
-            // A database URL in a wrong place is repeated by the message, with its password.
-            let values = std::env::args()
-                .skip(1)
-                .filter(|value| value.contains("://"));
-            let message = values.fold(error.to_string(), |message, argument| {
-                let value = argument.split_once('=').map_or("", |(_, value)| value);
-                let message = message.replace(&argument, "URL");
-                if value.contains("://") {
-                    message.replace(value, "URL")
-                } else {
-                    message
-                }
-            });
-            output::print_error(&message);
+            output::print_error(&without_urls(error.to_string()));
             std::process::exit(error.exit_code());
         })
     }
@@ -73,6 +67,10 @@ impl Cli {
     /// # Errors
     /// Returns the [`CliError`] that ended the command.
     pub async fn run(self) -> Result<(), CliError> {
+        for UnknownVariable { name, suggestion } in environment::unknown_variables(&Self::command())
+        {
+            warn!(name, suggestion, "unknown environment variable");
+        }
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(&self.config).await,
             Command::Migrate => {
@@ -92,4 +90,26 @@ impl Cli {
             }
         }
     }
+}
+
+/// Replaces URLs in a message about arguments and variables: a database URL in a wrong place is repeated by it, with its
+/// password.
+fn without_urls(message: String) -> String {
+    let is_secret =
+        |value: &str| value.contains("://") && (value.contains('@') || !value.starts_with("http"));
+    let mut values: Vec<String> = std::env::args()
+        .skip(1)
+        .chain(environment::values())
+        .collect();
+    let parts = values
+        .iter()
+        .flat_map(|value| value.splitn(2, '=').skip(1).chain(value.split(',')));
+    let parts: Vec<_> = parts.map(str::to_owned).collect();
+    values.extend(parts);
+    values.retain(|value| is_secret(value));
+    // The longest first, since others may be parts of it.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values.iter().fold(message, |message, value| {
+        message.replace(value.as_str(), "URL")
+    })
 }

@@ -4,6 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use clap::Args;
 
+use super::boolean;
 use crate::{
     db::StatementTimeouts,
     feed,
@@ -130,10 +131,10 @@ pub struct LimitArgs {
     )]
     max_burst: NonZeroU32,
     /// Disable introspection of the schema
-    #[arg(long, global = true, env = "SYNC_HISTORY_NO_INTROSPECTION")]
+    #[arg(long, global = true, env = "SYNC_HISTORY_NO_INTROSPECTION", value_parser = boolean)]
     no_introspection: bool,
     /// Disable suggestions for misspelled names in error messages; principals without the scope `read` never get them
-    #[arg(long, global = true, env = "SYNC_HISTORY_NO_SUGGESTIONS")]
+    #[arg(long, global = true, env = "SYNC_HISTORY_NO_SUGGESTIONS", value_parser = boolean)]
     no_suggestions: bool,
 }
 

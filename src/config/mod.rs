@@ -1,6 +1,7 @@
 //! Configuration: command-line flags, then environment variables, then defaults.
 
 mod auth;
+pub mod environment;
 mod limits;
 mod listen;
 
@@ -106,6 +107,15 @@ pub struct Config {
 #[expect(clippy::unnecessary_wraps, reason = "the signature of value parsers")]
 fn secret(text: &str) -> Result<SecretString, Infallible> {
     Ok(text.into())
+}
+
+/// Parses the value of a flag that is set in the environment.
+pub(crate) fn boolean(text: &str) -> Result<bool, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err("write 1 or true, 0 or false"),
+    }
 }
 
 fn retention(text: &str) -> Result<Duration, String> {

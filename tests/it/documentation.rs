@@ -81,10 +81,10 @@ fn masked(mut value: Value) -> Value {
 
 /// A setting: flag, environment variable, and default. The latter two may be missing; a default that
 /// is described in words counts as missing.
-type Setting = (String, Option<String>, Option<String>);
+pub(crate) type Setting = (String, Option<String>, Option<String>);
 
 /// Returns the settings that `--help` prints.
-fn settings_of_help(arguments: &[&str]) -> BTreeSet<Setting> {
+pub(crate) fn settings_of_help(arguments: &[&str]) -> BTreeSet<Setting> {
     let folder = tempfile::tempdir().unwrap();
     let (status, help, _) = run_in(folder.path(), arguments);
     assert_eq!(status, Some(0));

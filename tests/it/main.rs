@@ -16,6 +16,7 @@ mod bulk;
 mod cli;
 mod client_requests;
 mod clients;
+mod configuration;
 mod conformance;
 mod connections;
 mod database_errors;

@@ -116,10 +116,9 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(folder)
         .env("RUST_LOG", "warn");
-    command
-        .env_remove("SYNC_HISTORY_DATABASE_URL")
-        .env_remove("SYNC_HISTORY_ALLOW_ORIGIN")
-        .env_remove("SYNC_HISTORY_LISTEN");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SYNC_HISTORY_")) {
+        command.env_remove(name);
+    }
     command
 }
 
