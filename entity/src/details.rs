@@ -74,13 +74,20 @@ impl Details {
     /// # Errors
     /// Returns [`DetailsNotLoaded`] if the row was read without its details.
     pub fn get(&self, key: &str) -> Result<Option<Json>, DetailsNotLoaded> {
-        let text = match self {
-            Self::NotLoaded => return Err(DetailsNotLoaded),
-            Self::Null => return Ok(None),
-            Self::Json(text) | Self::Unreadable { text, .. } => text,
-        };
-        let value = RawObject::parse(text).and_then(|object| object.get(key));
+        if matches!(self, Self::NotLoaded) {
+            return Err(DetailsNotLoaded);
+        }
+        let value = self.object().and_then(|object| object.get(key));
         Ok(value.and_then(|value| serde_json::from_str(value).ok()))
+    }
+
+    /// Returns the details if they are an object, even if a part of it is unreadable.
+    #[must_use]
+    pub fn object(&self) -> Option<RawObject<'_>> {
+        match self {
+            Self::NotLoaded | Self::Null => None,
+            Self::Json(text) | Self::Unreadable { text, .. } => RawObject::parse(text),
+        }
     }
 
     /// Parses a stored text.

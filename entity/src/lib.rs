@@ -8,12 +8,14 @@
 
 pub mod api_key;
 pub mod change;
+mod decimal;
 mod details;
 mod enums;
 pub mod event;
 pub mod feed;
 pub mod feed_position;
 pub mod instant;
+mod json_equality;
 mod raw_object;
 mod row_reader;
 pub mod run;
@@ -21,7 +23,9 @@ mod stored;
 pub mod user;
 mod valid_json;
 
+pub use decimal::Decimal;
 pub use details::{Details, DetailsNotLoaded};
 pub use enums::{SyncChangeKind, SyncEntityType, SyncSource, SyncStatus, UnknownValue};
-pub use raw_object::merge_details;
+pub use json_equality::is_equal;
+pub use raw_object::{RawObject, merge_details};
 pub use row_reader::{FromRow, RowReader, UnreadableValue};

@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Json, value::RawValue};
 const PREVIOUS: &str = "previousDetails";
 
 /// A JSON object, as the texts of its keys and values. Keys may be repeated.
-pub(crate) struct RawObject<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+#[derive(Debug)]
+pub struct RawObject<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'a> RawObject<'a> {
     /// Parses an object; `None` if the text is no JSON object.
@@ -22,6 +23,26 @@ impl<'a> RawObject<'a> {
         let mut fields = self.0.iter().rev();
         let (_, value) = fields.find(|(name, _)| is_key(name, key))?;
         Some(value.get())
+    }
+
+    /// Returns the text of the value at a path of keys, from the outside in; `None` if there is none, or one before the last
+    /// is no object.
+    #[must_use]
+    pub fn at(&self, path: &[String]) -> Option<&'a str> {
+        let (key, rest) = path.split_first()?;
+        let mut value = self.get(key)?;
+        for key in rest {
+            value = RawObject::parse(value)?.get(key)?;
+        }
+        Some(value)
+    }
+
+    /// Returns whether all keys meet a condition.
+    pub(crate) fn has_only(&self, is_allowed: impl Fn(&str) -> bool) -> bool {
+        self.0.iter().all(|(name, _)| {
+            let name = serde_json::from_str::<Cow<'_, str>>(name.get());
+            name.is_ok_and(|name| is_allowed(&name))
+        })
     }
 }
 

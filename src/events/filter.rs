@@ -6,7 +6,7 @@ use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr};
 use uuid::Uuid;
 
-use crate::store::Store;
+use crate::{runs::filter::Range, store::Store};
 
 /// A filter of events. An event matches if it matches every field that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -15,10 +15,8 @@ pub struct EventFilter {
     pub run_id: Option<Vec<Uuid>>,
     /// The type is one of these.
     pub event_type: Option<Vec<String>>,
-    /// Earliest time, inclusive.
-    pub timestamp_from: Option<DateTime<Utc>>,
-    /// Latest time, exclusive.
-    pub timestamp_to: Option<DateTime<Utc>>,
+    /// The time is in this range.
+    pub timestamp: Range<DateTime<Utc>>,
     /// The message contains this text, ignoring case.
     pub message_contains: Option<String>,
 }
@@ -34,6 +32,8 @@ impl EventFilter {
 
     /// Returns the condition that selects the matching events.
     pub(crate) fn condition(&self, store: &Store) -> Condition {
+        let timestamp = Expr::col(Column::Timestamp);
+        let [after, before] = self.timestamp.conditions(&timestamp, Expr::val);
         Condition::all()
             .add_option(
                 self.run_id
@@ -45,8 +45,8 @@ impl EventFilter {
                     .as_ref()
                     .map(|types| Column::EventType.is_in(types)),
             )
-            .add_option(self.timestamp_from.map(|from| Column::Timestamp.gte(from)))
-            .add_option(self.timestamp_to.map(|to| Column::Timestamp.lt(to)))
+            .add_option(after)
+            .add_option(before)
             .add_option(
                 self.message_contains
                     .as_ref()

@@ -67,18 +67,20 @@ impl Change {
         })
     }
 
-    /// Returns whether the run matches `filter` after the change.
+    /// Returns whether the run matches `filter` after the change, with the details that it has now.
     pub(super) fn matches(&self, filter: &RunFilter) -> bool {
-        let is_match = |run: &Arc<Run>| filter.matches(run);
-        self.run.is_some() && self.after.as_ref().is_some_and(is_match)
+        match (&self.run, &self.after) {
+            (Some(run), Some(after)) => filter.matches_with(after, &run.details),
+            _ => false,
+        }
     }
 
-    /// Returns whether the run matches `filter` before or after the change. The texts of a deleted run are no longer
-    /// known: it matches if it would with some text.
+    /// Returns whether the run matches `filter` before or after the change, with the details that it has now. The texts and
+    /// details of a deleted run are no longer known: it matches if it would with some.
     pub(super) fn concerns(&self, filter: &RunFilter) -> bool {
         let mut states = [&self.before, &self.after].into_iter().flatten();
-        states.any(|run| match self.run {
-            Some(_) => filter.matches(run),
+        states.any(|run| match &self.run {
+            Some(now) => filter.matches_with(run, &now.details),
             None => filter.may_match(run),
         })
     }
@@ -138,7 +140,7 @@ fn deleted_run(row: &change::Model) -> Run {
     }
 }
 
-/// Filters do not test details, which may be large.
+/// Details may be large, and filters test those that the run has now.
 fn without_details(run: &Run) -> Run {
     let mut run = run.clone();
     run.details = Details::NotLoaded;

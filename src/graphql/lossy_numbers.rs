@@ -7,9 +7,8 @@
 use std::{any::TypeId, collections::HashMap, sync::Arc};
 
 use async_graphql::Request;
-use serde_json::Value as Json;
-
-use crate::runs::{Error, Result};
+use entity::Decimal;
+use serde_json::{Number, Value as Json};
 
 /// Shorter literals without an exponent are exact.
 const MIN_LENGTH: usize = 16;
@@ -52,26 +51,23 @@ impl LossyNumbers {
         attached.cloned().unwrap_or_default()
     }
 
-    /// Checks that the numbers in `details` are those that the request contains.
-    ///
-    /// # Errors
-    /// Returns [`Error::BadInput`] if one is not.
-    pub(super) fn check(&self, details: &Json) -> Result<()> {
-        match details {
-            _ if self.0.is_empty() => Ok(()),
-            Json::Array(items) => items.iter().try_for_each(|item| self.check(item)),
-            Json::Object(fields) => fields.values().try_for_each(|value| self.check(value)),
+    /// Returns whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Finds a number in a value that is not the one that the request contains; returns the literal and the number.
+    pub(super) fn find_in<'a>(&'a self, value: &'a Json) -> Option<(&'a str, &'a Number)> {
+        match value {
+            _ if self.0.is_empty() => None,
+            Json::Array(items) => items.iter().find_map(|item| self.find_in(item)),
+            Json::Object(fields) => fields.values().find_map(|value| self.find_in(value)),
             Json::Number(number) if number.is_f64() => {
-                let literal = number
-                    .as_f64()
-                    .and_then(|float| self.0.get(&float.to_bits()));
-                literal.map_or(Ok(()), |literal| {
-                    Err(Error::BadInput(format!(
-                        "details contains the number {literal}, which would be stored as {number}; give it as a string"
-                    )))
-                })
+                let float = number.as_f64()?;
+                let literal = self.0.get(&float.to_bits())?;
+                Some((literal.as_str(), number))
             }
-            _ => Ok(()),
+            _ => None,
         }
     }
 }
@@ -92,33 +88,6 @@ fn lossy_value(literal: &str) -> Option<f64> {
     let float: f64 = literal.parse().ok()?;
     let shortest = format!("{float:e}");
     (Decimal::parse(literal) != Decimal::parse(&shortest)).then_some(float)
-}
-
-/// The digits of a number from its first to its last that is not 0, and the power of ten of the last.
-#[derive(PartialEq, Eq)]
-struct Decimal {
-    digits: String,
-    exponent: i64,
-}
-
-impl Decimal {
-    /// Parses a literal; `None` if its exponent is out of range.
-    fn parse(literal: &str) -> Option<Self> {
-        let (mantissa, exponent) = literal.split_once(['e', 'E']).unwrap_or((literal, "0"));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let whole = whole.trim_start_matches(['+', '-']);
-        let digits = format!("{whole}{fraction}");
-        let significant = digits.trim_end_matches('0');
-        let zeros = i64::try_from(digits.len() - significant.len()).ok()?;
-        let places = i64::try_from(fraction.len()).ok()?;
-        let exponent: i64 = exponent.parse().ok()?;
-        let digits = significant.trim_start_matches('0');
-        let exponent = exponent.checked_sub(places)?.checked_add(zeros)?;
-        Some(Self {
-            digits: digits.to_owned(),
-            exponent: if digits.is_empty() { 0 } else { exponent },
-        })
-    }
 }
 
 #[cfg(test)]
@@ -163,17 +132,15 @@ mod tests {
     }
 
     #[test]
-    fn details_with_such_a_literal_are_rejected() {
+    fn such_a_literal_is_found_in_a_value() {
         let text = r#"{"ean": 12345678901234567890123, "text": "2026-11-28T10:00:00.123456Z"}"#;
         let numbers = LossyNumbers::find(text);
         let details: Json = serde_json::from_str(text).unwrap();
-        let error = numbers.check(&json!([{"a": details}])).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "details contains the number 12345678901234567890123, which would be stored as \
-             1.2345678901234568e+22; give it as a string"
-        );
-        assert!(numbers.check(&json!({"ean": 1.5, "other": 7})).is_ok());
-        assert!(LossyNumbers::default().check(&details).is_ok());
+        let nested = json!([{"a": details}]);
+        let (literal, number) = numbers.find_in(&nested).unwrap();
+        assert_eq!(literal, "12345678901234567890123");
+        assert_eq!(number.to_string(), "1.2345678901234568e+22");
+        assert_eq!(numbers.find_in(&json!({"ean": 1.5, "other": 7})), None);
+        assert_eq!(LossyNumbers::default().find_in(&details), None);
     }
 }

@@ -46,7 +46,7 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<SyncRunChange>> + use<>> {
         let range = ctx.feed_range();
         let topic = RunChanges {
-            filter: filter.unwrap_or_default().parse()?,
+            filter: filter.unwrap_or_default().parse(ctx.lossy_numbers())?,
             kinds: kinds.into_iter().map(Into::into).collect(),
         };
         let after = match range.start_after(after) {

@@ -1,4 +1,4 @@
-//! When a run has ended. The database computes the same, see `store`.
+//! When a run has ended, and when it last changed. The database computes the same, see `store`.
 
 use chrono::{DateTime, Utc};
 use entity::instant::is_infinite;
@@ -10,6 +10,13 @@ use super::{Run, status};
 pub fn ended_at(run: &Run) -> Option<DateTime<Utc>> {
     let has_ended = run.status().is_ok_and(status::has_ended);
     run.completed_at.filter(|_| has_ended)
+}
+
+/// Returns when the run last changed. Rows from before adoption have no such time until they change.
+#[must_use]
+pub fn updated_at(run: &Run) -> DateTime<Utc> {
+    let latest = run.updated_at.or(ended_at(run));
+    latest.unwrap_or(run.started_at)
 }
 
 /// Returns the microseconds from start to end, at least 0; `None` if the run is open or one of its times is infinite.

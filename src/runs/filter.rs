@@ -3,29 +3,27 @@
 //! A filter is evaluated in the database for lists and in memory for the change feed. Each kind of filter
 //! therefore implements both, side by side, and a test compares them. Both use two-valued logic: a
 //! comparison with a value that a run does not have is false, and its negation is true.
+//!
+//! Conditions on details are evaluated in memory for lists, too: for them, the database only selects candidates.
 
 use std::cell::OnceCell;
 
 use chrono::{DateTime, Utc};
-use entity::{SyncEntityType, SyncSource, SyncStatus, run::Column};
+use entity::{Details, RawObject, SyncEntityType, SyncSource, SyncStatus, run::Column};
 use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use strum::VariantArray;
 use uuid::Uuid;
 
-use super::{Run, duration_micros, ended_at, text_match::FoldedText};
+use super::{Run, duration_micros, ended_at, text_match::FoldedText, updated_at};
 use crate::store::Store;
 
-pub use super::text_match::TextMatch;
-
-/// A range of values. The lower bound is inclusive; the field says whether the upper bound is.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Range<T> {
-    /// Lower bound.
-    pub from: Option<T>,
-    /// Upper bound.
-    pub to: Option<T>,
-}
+pub use super::{
+    details_filter::{DetailsFilter, DetailsTest},
+    id_prefix::IdPrefix,
+    range::Range,
+    text_match::TextMatch,
+};
 
 /// Values of an enum column to match.
 #[derive(Clone, Debug)]
@@ -41,6 +39,8 @@ pub struct EnumFilter<T> {
 pub struct RunFilter {
     /// The ID is one of these.
     pub id: Option<Vec<Uuid>>,
+    /// The ID begins with these digits.
+    pub id_starts_with: Option<IdPrefix>,
     /// The status is one of these.
     pub status: Option<EnumFilter<SyncStatus>>,
     /// The source is one of these.
@@ -49,18 +49,28 @@ pub struct RunFilter {
     pub entity_type: Option<EnumFilter<SyncEntityType>>,
     /// The run was triggered by one of these users.
     pub triggered_by_id: Option<Vec<Uuid>>,
-    /// Start time, `from <= x < to`.
+    /// Whether a user triggered the run.
+    pub triggered_by_user: Option<bool>,
+    /// Start time.
     pub started_at: Range<DateTime<Utc>>,
-    /// End time, `from <= x < to`.
+    /// End time.
     pub completed_at: Range<DateTime<Utc>>,
-    /// Duration in microseconds, `from <= x <= to`.
+    /// Time of the latest change.
+    pub updated_at: Range<DateTime<Utc>>,
+    /// Duration in microseconds.
     pub duration: Range<i64>,
-    /// Number of records processed, `from <= x <= to`.
+    /// Number of records processed.
     pub records_processed: Range<i32>,
-    /// Number of records that failed, `from <= x <= to`.
+    /// Number of records created.
+    pub records_created: Range<i32>,
+    /// Number of records updated.
+    pub records_updated: Range<i32>,
+    /// Number of records that failed.
     pub records_failed: Range<i32>,
     /// The error message contains this text.
     pub error_contains: Option<TextMatch>,
+    /// The details match all of these.
+    pub details: Vec<DetailsFilter>,
     /// The run matches at least one of these filters.
     pub any_of: Option<Vec<RunFilter>>,
     /// The run does not match this filter.
@@ -84,8 +94,22 @@ impl<T: AsRef<str> + VariantArray> EnumFilter<T> {
 }
 
 impl RunFilter {
-    /// Returns the condition that selects the matching runs.
-    pub(super) fn condition(&self, store: &Store) -> Condition {
+    /// Returns the condition that selects the matching runs; if the filter [tests details](Self::tests_details), those that
+    /// match for some details.
+    pub(super) fn candidates(&self, store: &Store) -> Condition {
+        self.condition(store, true)
+    }
+
+    /// Returns whether the filter has conditions on details, which a database does not evaluate.
+    #[must_use]
+    pub fn tests_details(&self) -> bool {
+        !self.details.is_empty()
+            || self.any_of.iter().flatten().any(Self::tests_details)
+            || self.not.as_deref().is_some_and(Self::tests_details)
+    }
+
+    /// Conditions on details evaluate to `assumed`, and to its negation within `not`.
+    fn condition(&self, store: &Store, assumed: bool) -> Condition {
         let mut all = Condition::all();
         let ids = [
             (Column::Id, &self.id),
@@ -94,11 +118,21 @@ impl RunFilter {
         for (column, ids) in ids {
             all = all.add_option(ids.as_ref().map(|ids| column.is_in(ids.iter().copied())));
         }
+        if let Some(IdPrefix { first, last }) = self.id_starts_with {
+            all = all.add(Column::Id.gte(first)).add(Column::Id.lte(last));
+        }
+        all = all.add_option(self.triggered_by_user.map(|by_user| {
+            if by_user {
+                Column::TriggeredById.is_not_null()
+            } else {
+                Column::TriggeredById.is_null()
+            }
+        }));
         for condition in self.enum_conditions() {
             all = all.add_option(condition);
         }
         for condition in self.range_conditions(store) {
-            all = all.add_option(condition);
+            all = all.add(condition);
         }
         if let Some(part) = &self.error_contains {
             let column = Expr::col(Column::ErrorMessage);
@@ -106,14 +140,21 @@ impl RunFilter {
             all = all.add(Column::ErrorMessage.is_not_null());
             all = all.add(store.contains_text(column, part.text()));
         }
+        for details in &self.details {
+            all = all.add(if assumed {
+                details.candidates(store)
+            } else {
+                never()
+            });
+        }
         if let Some(filters) = &self.any_of {
-            let any = filters
-                .iter()
-                .fold(never(), |any, filter| any.add(filter.condition(store)));
+            let any = filters.iter().fold(never(), |any, filter| {
+                any.add(filter.condition(store, assumed))
+            });
             all = all.add(any);
         }
         if let Some(filter) = &self.not {
-            let inner = Expr::from(filter.condition(store));
+            let inner = Expr::from(filter.condition(store, !assumed));
             all = all.add(inner.is_not(Expr::custom_keyword("TRUE")));
         }
         all
@@ -133,84 +174,60 @@ impl RunFilter {
         ]
     }
 
-    fn range_conditions(&self, store: &Store) -> [Option<Expr>; 10] {
-        let Self {
-            started_at,
-            completed_at,
-            duration,
-            records_processed,
-            records_failed,
-            ..
-        } = self;
+    fn range_conditions(&self, store: &Store) -> impl Iterator<Item = Expr> {
+        let column = Expr::col::<Column>;
+        let times = [
+            (column(Column::StartedAt), &self.started_at),
+            (store.ended_at(), &self.completed_at),
+            (store.updated_at(), &self.updated_at),
+        ];
+        let times = times.map(|(value, range)| range.conditions(&value, Expr::val));
+        let counts = [
+            (Column::RecordsProcessed, &self.records_processed),
+            (Column::RecordsCreated, &self.records_created),
+            (Column::RecordsUpdated, &self.records_updated),
+            (Column::RecordsFailed, &self.records_failed),
+        ];
+        let counts = counts.map(|(name, range)| range.conditions(&column(name), Expr::val));
         let operand = store.duration_operand();
-        [
-            started_at.from.map(|from| Column::StartedAt.gte(from)),
-            started_at.to.map(|to| Column::StartedAt.lt(to)),
-            completed_at.from.map(|from| store.ended_at().gte(from)),
-            completed_at.to.map(|to| store.ended_at().lt(to)),
-            duration
-                .from
-                .map(|from| store.duration().gte(operand(from))),
-            duration.to.map(|to| store.duration().lte(operand(to))),
-            records_processed
-                .from
-                .map(|from| Column::RecordsProcessed.gte(from)),
-            records_processed
-                .to
-                .map(|to| Column::RecordsProcessed.lte(to)),
-            records_failed
-                .from
-                .map(|from| Column::RecordsFailed.gte(from)),
-            records_failed.to.map(|to| Column::RecordsFailed.lte(to)),
-        ]
+        let duration = self.duration.conditions(&store.duration(), operand);
+        let ranges = times.into_iter().chain(counts).chain([duration]);
+        ranges.flatten().flatten()
     }
 
     /// Returns whether `run` matches.
     #[must_use]
     pub fn matches(&self, run: &Run) -> bool {
-        self.evaluate(&Subject::new(run), None)
+        self.matches_with(run, &run.details)
     }
 
-    /// Returns whether `run`, whose texts are not known, matches with some text.
+    /// Returns whether `run` matches with these details, whatever its own.
+    #[must_use]
+    pub fn matches_with(&self, run: &Run, details: &Details) -> bool {
+        debug_assert!(*details != Details::NotLoaded || !self.tests_details());
+        self.evaluate(&Subject::new(run, details), None)
+    }
+
+    /// Returns whether `run`, whose texts and details are not known, matches with some texts and details.
     #[must_use]
     pub fn may_match(&self, run: &Run) -> bool {
-        self.evaluate(&Subject::new(run), Some(true))
+        self.evaluate(&Subject::new(run, &run.details), Some(true))
     }
 
-    /// Evaluates the filter. Conditions on texts evaluate to `assumed` if it is given, and to its negation within `not`.
+    /// Evaluates the filter. Conditions on texts and details evaluate to `assumed` if it is given, and to its negation within
+    /// `not`.
     fn evaluate(&self, subject: &Subject<'_>, assumed: Option<bool>) -> bool {
         let run = subject.run;
-        let ids = |ids: &Option<Vec<Uuid>>, id: Option<Uuid>| {
-            ids.as_ref()
-                .is_none_or(|ids| ids.iter().any(|one| Some(*one) == id))
-        };
         let part = |part: &TextMatch| {
             assumed.unwrap_or_else(|| subject.message().is_some_and(|text| part.matches(text)))
         };
-        ids(&self.id, Some(run.id))
-            && ids(&self.triggered_by_id, run.triggered_by_id)
-            && self
-                .status
-                .as_ref()
-                .is_none_or(|values| values.matches(&run.status))
-            && self
-                .source
-                .as_ref()
-                .is_none_or(|values| values.matches(&run.source))
-            && self
-                .entity_type
-                .as_ref()
-                .is_none_or(|values| values.matches(&run.entity_type))
-            && self.started_at.holds(Some(run.started_at), |x, to| x < to)
-            && self.completed_at.holds(ended_at(run), |x, to| x < to)
-            && self.duration.holds(duration_micros(run), |x, to| x <= to)
-            && self
-                .records_processed
-                .holds(Some(run.records_processed), |x, to| x <= to)
-            && self
-                .records_failed
-                .holds(Some(run.records_failed), |x, to| x <= to)
+        let details =
+            |details: &DetailsFilter| assumed.unwrap_or_else(|| details.matches(subject.details()));
+        self.ids_match(run)
+            && self.enums_match(run)
+            && self.ranges_match(run)
             && self.error_contains.as_ref().is_none_or(part)
+            && self.details.iter().all(details)
             && self
                 .any_of
                 .as_ref()
@@ -220,38 +237,75 @@ impl RunFilter {
                 .as_ref()
                 .is_none_or(|not| !not.evaluate(subject, assumed.map(|assumed| !assumed)))
     }
+
+    fn ids_match(&self, run: &Run) -> bool {
+        let is_one_of = |ids: &Option<Vec<Uuid>>, id: Option<Uuid>| {
+            ids.as_ref()
+                .is_none_or(|ids| ids.iter().any(|one| Some(*one) == id))
+        };
+        is_one_of(&self.id, Some(run.id))
+            && is_one_of(&self.triggered_by_id, run.triggered_by_id)
+            && self
+                .id_starts_with
+                .is_none_or(|prefix| prefix.matches(run.id))
+            && self
+                .triggered_by_user
+                .is_none_or(|by_user| run.triggered_by_id.is_some() == by_user)
+    }
+
+    fn enums_match(&self, run: &Run) -> bool {
+        self.status
+            .as_ref()
+            .is_none_or(|values| values.matches(&run.status))
+            && self
+                .source
+                .as_ref()
+                .is_none_or(|values| values.matches(&run.source))
+            && self
+                .entity_type
+                .as_ref()
+                .is_none_or(|values| values.matches(&run.entity_type))
+    }
+
+    fn ranges_match(&self, run: &Run) -> bool {
+        self.started_at.holds(Some(run.started_at))
+            && self.completed_at.holds(ended_at(run))
+            && self.updated_at.holds(Some(updated_at(run)))
+            && self.duration.holds(duration_micros(run))
+            && self.records_processed.holds(Some(run.records_processed))
+            && self.records_created.holds(Some(run.records_created))
+            && self.records_updated.holds(Some(run.records_updated))
+            && self.records_failed.holds(Some(run.records_failed))
+    }
 }
 
 /// A run that is compared with a filter.
 struct Subject<'a> {
     run: &'a Run,
+    details: &'a Details,
+    /// Its details, parsed at most once for all conditions on them.
+    object: OnceCell<Option<RawObject<'a>>>,
     /// Its error message, folded at most once for all texts to search for.
     message: OnceCell<Option<FoldedText>>,
 }
 
 impl<'a> Subject<'a> {
-    fn new(run: &'a Run) -> Self {
-        let message = OnceCell::new();
-        Self { run, message }
+    fn new(run: &'a Run, details: &'a Details) -> Self {
+        Self {
+            run,
+            details,
+            object: OnceCell::new(),
+            message: OnceCell::new(),
+        }
     }
 
     fn message(&self) -> Option<&FoldedText> {
         let fold = || self.run.error_message.as_deref().map(FoldedText::new);
         self.message.get_or_init(fold).as_ref()
     }
-}
 
-impl<T: PartialOrd> Range<T> {
-    pub(super) fn is_some(&self) -> bool {
-        self.from.is_some() || self.to.is_some()
-    }
-
-    fn holds(&self, value: Option<T>, below: impl Fn(&T, &T) -> bool) -> bool {
-        let Some(value) = value else {
-            return self.from.is_none() && self.to.is_none();
-        };
-        self.from.as_ref().is_none_or(|from| value >= *from)
-            && self.to.as_ref().is_none_or(|to| below(&value, to))
+    fn details(&self) -> Option<&RawObject<'a>> {
+        self.object.get_or_init(|| self.details.object()).as_ref()
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn groups(
         let parts = parts(filter, order.field, number, unknown, store).into_iter();
         let lists = parts.flat_map(|part| {
             let filters = filters.iter();
-            filters.map(move |filter| filter.condition(store).add_option(part.clone()))
+            filters.map(move |filter| filter.candidates(store).add_option(part.clone()))
         });
         Group {
             number,

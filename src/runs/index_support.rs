@@ -22,11 +22,19 @@ impl RunFilter {
     /// depend on the number of runs.
     #[must_use]
     pub fn is_indexed(&self, order: RunOrderField) -> bool {
-        if self.error_contains.is_some() || self.any_of.is_some() || self.not.is_some() {
+        if self.error_contains.is_some()
+            || self.any_of.is_some()
+            || self.not.is_some()
+            || !self.details.is_empty()
+            || self.id_starts_with.is_some()
+        {
             return false;
         }
         if self.id.is_some() {
             return true;
+        }
+        if self.triggered_by_user.is_some() {
+            return false;
         }
         let enums = [
             (
@@ -82,7 +90,10 @@ impl RunFilter {
             ),
             (RunOrderField::RecordsFailed, self.records_failed.is_some()),
         ];
-        ranges.iter().all(|(field, is_set)| *field == by || !is_set)
+        let is_unindexed = self.updated_at.is_some()
+            || self.records_created.is_some()
+            || self.records_updated.is_some();
+        !is_unindexed && ranges.iter().all(|(field, is_set)| *field == by || !is_set)
     }
 
     /// Returns whether an index supports counting the matching runs: one that supports a list in any order does.

@@ -1,5 +1,7 @@
 //! Pages and counts of runs.
 
+use std::borrow::Cow;
+
 use entity::run;
 use sea_orm::DbErr;
 
@@ -16,6 +18,9 @@ use crate::{
 
 /// Rows of merged lists that a page may skip without being a scan: all of them are sorted.
 const MAX_MERGED_ROWS: u64 = 20_000;
+
+/// IDs that begin with the same digits and are looked up one by one.
+const MAX_IDS: usize = 1000;
 
 /// How a list is read.
 struct ListPlan {
@@ -40,7 +45,14 @@ impl Runs {
         selection: &RunSelection,
         budget: &ScanBudget,
     ) -> Result<PageRows<LoadedRun>> {
-        let read = async |page, selection| self.page(filter, order, page, selection, budget).await;
+        let filter = &*self.with_ids(filter).await?;
+        let read = async |page, selection| {
+            if filter.tests_details() {
+                self.scan_page(filter, order, page, selection, budget).await
+            } else {
+                self.page(filter, order, page, selection, budget).await
+            }
+        };
         let rows = read(page, selection).await?;
         let columns = RunSelection::from(RunColumns::WithoutDetails);
         if rows.is_beyond(page) && read(&page.first_row(), &columns).await?.rows.is_empty() {
@@ -49,7 +61,8 @@ impl Runs {
         Ok(rows)
     }
 
-    async fn page(
+    /// Returns a page of the runs that match for some details.
+    pub(super) async fn page(
         &self,
         filter: &RunFilter,
         order: RunOrder,
@@ -137,12 +150,38 @@ impl Runs {
     /// Returns [`Error::TooMuchToRead`](super::Error::TooMuchToRead) if no index supports the filter and `budget` is
     /// spent, and an error if the database is unavailable.
     pub async fn count(&self, filter: &RunFilter, limit: u32, budget: &ScanBudget) -> Result<u32> {
+        let filter = &*self.with_ids(filter).await?;
+        if filter.tests_details() {
+            return self.scan_count(filter, limit, budget).await;
+        }
         let is_indexed = filter.is_indexed_for_count();
         let query = self.store.query(is_indexed, budget, async |pool| {
-            let condition = filter.condition(&self.store);
+            let condition = filter.candidates(&self.store);
             count::<run::Entity>(pool, condition, limit).await
         });
         Ok(query.await?)
+    }
+
+    /// Replaces the beginning of an ID by the IDs that begin so, if these are few: then an index supports every list.
+    async fn with_ids<'a>(&self, filter: &'a RunFilter) -> Result<Cow<'a, RunFilter>> {
+        let Some(prefix) = &filter.id_starts_with else {
+            return Ok(Cow::Borrowed(filter));
+        };
+        let ids = if let Some(ids) = &filter.id {
+            let ids = ids.iter().copied();
+            Some(ids.filter(|id| prefix.matches(*id)).collect())
+        } else {
+            let range = prefix.first..=prefix.last;
+            self.store.ids_between(range, MAX_IDS).await?
+        };
+        Ok(match ids {
+            None => Cow::Borrowed(filter),
+            ids => Cow::Owned(RunFilter {
+                id: ids,
+                id_starts_with: None,
+                ..filter.clone()
+            }),
+        })
     }
 }
 

@@ -15,10 +15,12 @@ mod sqlite;
 mod text_search;
 mod types;
 
+use std::ops::RangeInclusive;
+
 use entity::{
     SyncEntityType, SyncSource, SyncStatus, event::Model as Event, run, run::Model as Run, user,
 };
-use sea_orm::sea_query::{Condition, Expr, SelectStatement, UpdateStatement};
+use sea_orm::sea_query::{Condition, Expr, Func, SelectStatement, UpdateStatement};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryResult};
 use strum::VariantArray;
 use uuid::Uuid;
@@ -57,6 +59,17 @@ impl Store {
         }
     }
 
+    /// Returns the time of the latest change of a run, as far as it is known.
+    pub(crate) fn updated_at(&self) -> Expr {
+        let column = |column: run::Column| Expr::col(column);
+        let times = [
+            column(run::Column::UpdatedAt),
+            self.ended_at(),
+            column(run::Column::StartedAt),
+        ];
+        Func::coalesce(times).into()
+    }
+
     /// Returns the duration of a run that has ended, as the database computes and indexes it.
     pub(crate) fn duration(&self) -> Expr {
         match &self.database {
@@ -91,6 +104,14 @@ impl Store {
         }
     }
 
+    /// Returns the condition that the text of a run's details contains `text`.
+    pub(crate) fn details_contain(&self, text: &str) -> Expr {
+        match &self.database {
+            Database::Postgres(_) => postgres::details_contain(text),
+            Database::Sqlite(_) => sqlite::details_contain(text),
+        }
+    }
+
     /// Returns the connections for queries that an index supports.
     pub(crate) fn read(&self) -> &StatementPool {
         self.database.read()
@@ -110,6 +131,16 @@ impl Store {
         } else {
             self.database.slow_query(budget, query).await
         }
+    }
+
+    /// Returns the IDs of runs in a range; `None` if there are more than `limit`.
+    pub(crate) async fn ids_between(
+        &self,
+        range: RangeInclusive<Uuid>,
+        limit: usize,
+    ) -> Result<Option<Vec<Uuid>>, DbErr> {
+        let ids = read::ids_between(self.read(), range, limit + 1).await?;
+        Ok((ids.len() <= limit).then_some(ids))
     }
 
     /// Reads one run; `None` if it does not exist.

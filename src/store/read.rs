@@ -1,9 +1,11 @@
 //! Reading runs and events: the statements that both databases share.
 
+use std::ops::RangeInclusive;
+
 use chrono::DateTime;
 use entity::{FromRow, RowReader, event, run, user};
 use sea_orm::sea_query::{
-    Asterisk, Condition, Expr, ExprTrait, Func, IntoTableRef, JoinType, LockType, Query,
+    Asterisk, Condition, Expr, ExprTrait, Func, IntoTableRef, JoinType, LockType, Order, Query,
     SelectStatement,
 };
 use sea_orm::{
@@ -91,6 +93,26 @@ pub(super) async fn existing_ids<E: EntityTrait>(
         .column("id")
         .from(E::default())
         .and_where(Expr::col("id").is_in(ids.iter().copied()))
+        .take();
+    let rows = query_all(connection, &select).await?;
+    let ids = rows.iter().map(|row| RowReader::new(row)?.uuid("id"));
+    ids.collect()
+}
+
+/// Returns the first IDs of runs in a range.
+pub(super) async fn ids_between(
+    connection: &impl ConnectionTrait,
+    range: RangeInclusive<Uuid>,
+    limit: usize,
+) -> Result<Vec<Uuid>, DbErr> {
+    let id = run::Column::Id;
+    let select = Query::select()
+        .column(id)
+        .from(run::Entity)
+        .and_where(id.gte(*range.start()))
+        .and_where(id.lte(*range.end()))
+        .order_by(id, Order::Asc)
+        .limit(limit as u64)
         .take();
     let rows = query_all(connection, &select).await?;
     let ids = rows.iter().map(|row| RowReader::new(row)?.uuid("id"));

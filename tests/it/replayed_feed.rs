@@ -53,6 +53,15 @@ fn filters(ids: &[String]) -> Vec<Value> {
         json!({"anyOf": [{"status": "CANCELLED"}, {"errorContains": "i"}]}),
         json!({"not": {"errorContains": "ß"}, "source": ["AS400", "API", "FILE"]}),
         json!({"errorContains": ""}),
+        json!({"recordsProcessed": {"gt": 1, "lt": 3}}),
+        json!({"completedAt": {"gt": TIMES[2], "lte": TIMES[1]}}),
+        json!({"updatedAt": {"gt": TIMES[0]}}),
+        json!({"triggeredByUser": false, "recordsUpdated": {"lte": 0}}),
+        json!({"idStartsWith": &ids[17][..9]}),
+        json!({"not": {"idStartsWith": &ids[0][..4]}}),
+        json!({"details": {"path": ["n"], "exists": true}}),
+        json!({"details": {"path": ["n"], "equals": 8}, "status": ["PENDING", "RUNNING"]}),
+        json!({"not": {"details": {"path": ["n"], "equals": 8.0}}, "errorContains": "i"}),
     ];
     let parts = [
         "i",

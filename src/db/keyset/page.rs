@@ -34,7 +34,7 @@ impl From<Option<i64>> for PositionValue {
 }
 
 /// A request for a page of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PageRequest {
     /// Maximum number of rows.
     pub limit: u32,

@@ -11,7 +11,8 @@ use async_graphql_value::Value;
 use crate::{
     auth::{Principal, Scopes},
     graphql::{
-        request::PreparedRequest, response::Shape, schema::AppSchema, validation::PreparedDocument,
+        lossy_numbers::LossyNumbers, request::PreparedRequest, response::Shape, schema::AppSchema,
+        validation::PreparedDocument,
     },
 };
 
@@ -23,6 +24,7 @@ pub(super) struct SharedRequest {
     pub(super) schema: AppSchema,
     /// The subscriber who sent it. Subscribers with the same key have the same scopes.
     principal: Arc<Principal>,
+    lossy_numbers: Arc<LossyNumbers>,
     document: Arc<PreparedDocument>,
     variables: Variables,
 }
@@ -35,6 +37,8 @@ pub(super) struct RequestKey {
     scopes: Scopes,
     /// The variables as JSON, without the one that holds the cursor to start after.
     variables: String,
+    /// Whether numbers of the request are not exact, which the variables do not tell.
+    has_lossy_numbers: bool,
 }
 
 impl SharedRequest {
@@ -50,12 +54,14 @@ impl SharedRequest {
             scopes: prepared.principal.scopes,
             // Variables come from JSON, so this cannot fail.
             variables: serde_json::to_string(&key_variables).unwrap_or_default(),
+            has_lossy_numbers: !prepared.lossy_numbers.is_empty(),
         };
         Self {
             key,
             request_id,
             schema,
             principal: prepared.principal,
+            lossy_numbers: prepared.lossy_numbers,
             document,
             variables,
         }
@@ -64,7 +70,9 @@ impl SharedRequest {
     /// Creates a request to execute.
     pub(super) fn to_request(&self) -> Request {
         let request = self.document.to_request(&self.variables);
-        request.data(Arc::clone(&self.principal))
+        request
+            .data(Arc::clone(&self.principal))
+            .data(Arc::clone(&self.lossy_numbers))
     }
 
     /// Returns the shape of the responses.

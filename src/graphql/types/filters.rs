@@ -16,17 +16,25 @@ const MAX_SECONDS: f64 = 3e11;
 /// A range of time: all given bounds apply.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
 pub(crate) struct DateTimeRange {
+    /// After this time.
+    gt: Option<DateTime>,
     /// At or after this time.
-    pub(crate) gte: Option<DateTime>,
+    gte: Option<DateTime>,
     /// Before this time.
-    pub(crate) lt: Option<DateTime>,
+    lt: Option<DateTime>,
+    /// At or before this time.
+    lte: Option<DateTime>,
 }
 
 /// A range of integers: all given bounds apply.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
 pub(crate) struct IntRange {
+    /// Greater than this value.
+    gt: Option<i32>,
     /// Greater than or equal to this value.
     gte: Option<i32>,
+    /// Less than this value.
+    lt: Option<i32>,
     /// Less than or equal to this value.
     lte: Option<i32>,
 }
@@ -34,39 +42,45 @@ pub(crate) struct IntRange {
 /// A range of numbers: all given bounds apply.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
 pub(crate) struct FloatRange {
+    /// Greater than this value.
+    gt: Option<f64>,
     /// Greater than or equal to this value.
     gte: Option<f64>,
+    /// Less than this value.
+    lt: Option<f64>,
     /// Less than or equal to this value.
     lte: Option<f64>,
 }
 
 impl From<DateTimeRange> for Range<chrono::DateTime<chrono::Utc>> {
     fn from(range: DateTimeRange) -> Self {
-        Self {
-            from: range.gte.map(|at| at.0),
-            to: range.lt.map(|at| at.0),
-        }
+        let DateTimeRange { gt, gte, lt, lte } = range;
+        let instant = |at: Option<DateTime>| at.map(|at| at.0);
+        Self::new(instant(gt), instant(gte), instant(lt), instant(lte))
     }
 }
 
 impl From<IntRange> for Range<i32> {
     fn from(range: IntRange) -> Self {
-        Self {
-            from: range.gte,
-            to: range.lte,
-        }
+        Self::new(range.gt, range.gte, range.lt, range.lte)
     }
 }
 
 impl FloatRange {
     /// Converts seconds to whole microseconds.
-    #[expect(clippy::cast_possible_truncation, reason = "clamped before")]
     pub(crate) fn microseconds(self) -> Range<i64> {
-        let micros = |seconds: f64| seconds.clamp(-MAX_SECONDS, MAX_SECONDS) * 1e6;
-        Range {
-            from: self.gte.map(|seconds| micros(seconds).round() as i64),
-            to: self.lte.map(|seconds| micros(seconds).round() as i64),
-        }
+        #[expect(clippy::cast_possible_truncation, reason = "clamped before")]
+        let micros = |seconds: f64| {
+            let micros = seconds.clamp(-MAX_SECONDS, MAX_SECONDS) * 1e6;
+            micros.round() as i64
+        };
+        let Self { gt, gte, lt, lte } = self;
+        Range::new(
+            gt.map(micros),
+            gte.map(micros),
+            lt.map(micros),
+            lte.map(micros),
+        )
     }
 }
 

@@ -65,10 +65,32 @@ impl Json {
     /// # Errors
     /// Returns [`Error::BadInput`] if it is no JSON, or contains a number that cannot be stored exactly.
     pub(crate) fn into_input(self, lossy: &LossyNumbers) -> Result<serde_json::Value, Error> {
+        let json = self.into_json()?;
+        match lossy.find_in(&json) {
+            None => Ok(json),
+            Some((literal, number)) => Err(Error::BadInput(format!(
+                "details contains the number {literal}, which would be stored as {number}; give it as a string"
+            ))),
+        }
+    }
+
+    /// Returns the value of an input that stored values are compared with.
+    ///
+    /// # Errors
+    /// Returns [`Error::BadInput`] if it is no JSON, or contains a number that cannot be compared exactly.
+    pub(crate) fn into_operand(self, lossy: &LossyNumbers) -> Result<serde_json::Value, Error> {
+        let json = self.into_json()?;
+        match lossy.find_in(&json) {
+            None => Ok(json),
+            Some((literal, number)) => Err(Error::BadInput(format!(
+                "equals contains the number {literal}, which would be compared as {number}"
+            ))),
+        }
+    }
+
+    fn into_json(self) -> Result<serde_json::Value, Error> {
         let json = self.0.into_json();
-        let json = json.map_err(|error| Error::BadInput(format!("invalid JSON: {error}")))?;
-        lossy.check(&json)?;
-        Ok(json)
+        json.map_err(|error| Error::BadInput(format!("invalid JSON: {error}")))
     }
 }
 

@@ -208,6 +208,11 @@ impl<'a> Visitor<'a> {
     fn filter_cost(&mut self, filter: ValueRef<'a>, parent: &str) -> u64 {
         let mut cost = 0_u64;
         for (name, value) in filter.fields(self.variables) {
+            if name == "details" {
+                // What the details are compared with is no filter.
+                cost = cost.saturating_add(field_costs::details_filter_cost(value.length()));
+                continue;
+            }
             let chars = field_costs::is_search(name).then(|| value.chars());
             let chars = chars.unwrap_or_default();
             self.search_chars = self.search_chars.saturating_add(chars);

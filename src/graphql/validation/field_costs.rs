@@ -21,6 +21,8 @@ const SKIPPED_ROWS_PER_FIELD: u64 = 4;
 /// Skipped rows that contribute to the cost of a page. The resolver rejects more.
 const MAX_SKIPPED_ROWS: i64 = 10_000;
 
+/// Cost of a condition that is evaluated for all runs.
+const SCAN: u64 = 1000;
 /// Cost of a character of a text to search for, which the database compiles to a regular expression.
 const SEARCH_CHAR: u64 = 6;
 
@@ -74,6 +76,11 @@ pub(super) fn skip_cost(offset: i64) -> u64 {
     offset.clamp(0, MAX_SKIPPED_ROWS).unsigned_abs() / SKIPPED_ROWS_PER_FIELD
 }
 
+/// Returns the cost of this many conditions on details: each parses the details of all runs that may match.
+pub(super) fn details_filter_cost(conditions: usize) -> u64 {
+    (conditions as u64).saturating_mul(SCAN)
+}
+
 /// Returns whether an input field of a filter holds a text to search for.
 pub(super) fn is_search(input_field: &str) -> bool {
     matches!(input_field, "errorContains" | "messageContains")
@@ -85,7 +92,7 @@ pub(super) fn filter_cost(parent: &str, input_field: &str, search_chars: usize) 
     let base = match (parent, input_field) {
         // Scans the messages of one run's events; the next entry scans those of all.
         ("SyncRun", "messageContains") => 400,
-        (_, field) if is_search(field) => 1000,
+        (_, field) if is_search(field) => SCAN,
         _ => 10,
     };
     (search_chars as u64)

@@ -55,6 +55,11 @@ pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
     Expr::cust_with_exprs("$1 COLLATE \"C\" ~ $2", [column, pattern])
 }
 
+/// Returns the condition that the text of a run's details contains `text`.
+pub(super) fn details_contain(text: &str) -> Expr {
+    Expr::cust_with_values("strpos(details::text, $1) > 0", [text])
+}
+
 /// Converts a text to `json`.
 pub(super) fn json(text: Expr) -> Expr {
     text.cast_as("json")

@@ -42,6 +42,11 @@ pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
     Expr::cust_with_exprs("hex(?) REGEXP ?", [column, pattern])
 }
 
+/// Returns the condition that the text of a run's details contains `text`.
+pub(super) fn details_contain(text: &str) -> Expr {
+    Expr::cust_with_values("instr(CAST(details AS text), ?) > 0", [text])
+}
+
 /// Returns a select of these columns of the runs whose IDs `ids` selects.
 pub(super) fn select_page(columns: RunColumns, ids: SelectStatement) -> SelectStatement {
     select_runs(columns)

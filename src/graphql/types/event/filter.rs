@@ -28,7 +28,6 @@ impl SyncEventFilter {
     /// # Errors
     /// Returns [`Error::BadInput`](crate::runs::Error::BadInput) if a value is invalid.
     pub(crate) fn parse(self) -> Result<EventFilter> {
-        let timestamp = self.timestamp.unwrap_or_default();
         Ok(EventFilter {
             run_id: parse_ids("runId", self.run_id)?,
             event_type: validate_values("eventType", self.event_type)?
@@ -39,8 +38,7 @@ impl SyncEventFilter {
                         .collect()
                 })
                 .transpose()?,
-            timestamp_from: timestamp.gte.map(|at| at.0),
-            timestamp_to: timestamp.lt.map(|at| at.0),
+            timestamp: self.timestamp.unwrap_or_default().into(),
             message_contains: self
                 .message_contains
                 .map(|text| validate_search_text("messageContains", text))

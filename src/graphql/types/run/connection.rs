@@ -44,7 +44,7 @@ pub(crate) async fn list_runs(
     order: Option<SyncRunOrder>,
     arguments: PageArguments,
 ) -> Result<Connection<SyncRun>> {
-    let filter = filter.unwrap_or_default().parse()?;
+    let filter = filter.unwrap_or_default().parse(ctx.lossy_numbers())?;
     let order = RunOrder::from(order.unwrap_or_default());
     let connection = ctx.look_ahead();
     let page = arguments.page(List::Runs(order.field), ctx.pages(), &connection)?;

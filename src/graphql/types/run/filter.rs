@@ -4,14 +4,20 @@ use std::str::FromStr;
 
 use async_graphql::{ID, InputObject};
 
-use super::enums::{SyncEntityType, SyncSource, SyncStatus, enum_filter};
+use super::{
+    details_filter::{SyncDetailsFilter, parse_details},
+    enums::{SyncEntityType, SyncSource, SyncStatus, enum_filter},
+};
 use crate::{
-    graphql::types::filters::{
-        DateTimeRange, FloatRange, IntRange, parse_ids, validate_search_text, validate_values,
+    graphql::{
+        lossy_numbers::LossyNumbers,
+        types::filters::{
+            DateTimeRange, FloatRange, IntRange, parse_ids, validate_search_text, validate_values,
+        },
     },
     runs::{
         Error, Result,
-        filter::{EnumFilter, RunFilter, TextMatch},
+        filter::{EnumFilter, IdPrefix, RunFilter, TextMatch},
     },
 };
 
@@ -27,6 +33,8 @@ const MAX_FILTERS: usize = 100;
 pub(crate) struct SyncRunFilter {
     /// Matches runs with one of these UUIDs.
     id: Option<Vec<ID>>,
+    /// Matches runs whose UUID begins with these hexadecimal digits, at least 4, with or without the UUID's dashes.
+    id_starts_with: Option<String>,
     /// Matches runs with one of these statuses.
     status: Option<Vec<SyncStatus>>,
     /// Matches runs from one of these sources.
@@ -35,18 +43,28 @@ pub(crate) struct SyncRunFilter {
     entity_type: Option<Vec<SyncEntityType>>,
     /// Matches runs that were triggered by one of these users, given by UUID.
     triggered_by_id: Option<Vec<ID>>,
+    /// True matches runs that were triggered by a user, false those that were not.
+    triggered_by_user: Option<bool>,
     /// Matches runs that started in this range.
     started_at: Option<DateTimeRange>,
     /// Matches runs that ended in this range. Open runs match no range.
     completed_at: Option<DateTimeRange>,
+    /// Matches runs that last changed in this range.
+    updated_at: Option<DateTimeRange>,
     /// Matches runs whose duration in seconds is in this range. Open runs match no range.
     duration_seconds: Option<FloatRange>,
     /// Matches runs whose number of records read is in this range.
     records_processed: Option<IntRange>,
+    /// Matches runs whose number of created records is in this range.
+    records_created: Option<IntRange>,
+    /// Matches runs whose number of updated records is in this range.
+    records_updated: Option<IntRange>,
     /// Matches runs whose number of failed records is in this range.
     records_failed: Option<IntRange>,
     /// Matches runs whose error message contains this text, ignoring case. At most 500 characters.
     error_contains: Option<String>,
+    /// Matches runs whose details meet all of these conditions, at most 20. An empty list matches every run.
+    details: Option<Vec<SyncDetailsFilter>>,
     /// Matches runs that match at least one of these filters. At most 100 filters in total, nested at most 8
     /// levels deep.
     any_of: Option<Vec<SyncRunFilter>>,
@@ -58,14 +76,19 @@ impl SyncRunFilter {
     /// Converts the input to the domain's filter.
     ///
     /// # Errors
-    /// Returns [`Error::BadInput`] if a value is invalid or there are too many filters or levels.
-    pub(crate) fn parse(self) -> Result<RunFilter> {
+    /// Returns [`Error::BadInput`] if a value is invalid, a number is not exact, or there are too many filters or levels.
+    pub(crate) fn parse(self, lossy: &LossyNumbers) -> Result<RunFilter> {
         let mut remaining = MAX_FILTERS;
-        self.parse_at(1, &mut remaining)
+        self.parse_at(1, &mut remaining, lossy)
     }
 
     /// Converts a filter nested `depth` levels deep; `remaining` bounds the number of filters.
-    fn parse_at(self, depth: usize, remaining: &mut usize) -> Result<RunFilter> {
+    fn parse_at(
+        self,
+        depth: usize,
+        remaining: &mut usize,
+        lossy: &LossyNumbers,
+    ) -> Result<RunFilter> {
         if depth > MAX_DEPTH {
             return Err(Error::BadInput(format!(
                 "filters are nested more than {MAX_DEPTH} levels deep; write the filter flatter"
@@ -76,27 +99,34 @@ impl SyncRunFilter {
                 "more than {MAX_FILTERS} filters in one; send several requests"
             ))
         })?;
-        let mut nested = |filter: Self| filter.parse_at(depth + 1, remaining);
+        let mut nested = |filter: Self| filter.parse_at(depth + 1, remaining, lossy);
         let any_of = self
             .any_of
             .map(|filters| filters.into_iter().map(&mut nested).collect());
         let any_of = any_of.transpose()?;
         let not = self.not.map(|filter| nested(*filter).map(Box::new));
+        let id_starts_with = self.id_starts_with.as_deref().map(IdPrefix::parse);
         Ok(RunFilter {
             id: parse_ids("id", self.id)?,
+            id_starts_with: id_starts_with.transpose()?,
             status: values("status", self.status)?,
             source: values("source", self.source)?,
             entity_type: values("entityType", self.entity_type)?,
             triggered_by_id: parse_ids("triggeredById", self.triggered_by_id)?,
+            triggered_by_user: self.triggered_by_user,
             started_at: self.started_at.unwrap_or_default().into(),
             completed_at: self.completed_at.unwrap_or_default().into(),
+            updated_at: self.updated_at.unwrap_or_default().into(),
             duration: self.duration_seconds.unwrap_or_default().microseconds(),
             records_processed: self.records_processed.unwrap_or_default().into(),
+            records_created: self.records_created.unwrap_or_default().into(),
+            records_updated: self.records_updated.unwrap_or_default().into(),
             records_failed: self.records_failed.unwrap_or_default().into(),
             error_contains: self
                 .error_contains
                 .map(|text| text_match("errorContains", text))
                 .transpose()?,
+            details: parse_details(self.details.unwrap_or_default(), lossy)?,
             any_of,
             not: not.transpose()?,
         })

@@ -2,6 +2,7 @@
 
 mod change;
 mod connection;
+mod details_filter;
 mod enums;
 mod filter;
 mod input;

@@ -24,10 +24,9 @@ pub(super) fn completed_at(run: &Run) -> Option<DateTime> {
         .map(DateTime)
 }
 
-/// Returns when the run last changed. Rows from before adoption have no such time until they change.
+/// Returns when the run last changed.
 pub(super) fn updated_at(run: &Run) -> DateTime {
-    let latest = run.updated_at.or(runs::ended_at(run));
-    DateTime(latest.unwrap_or(run.started_at))
+    DateTime(runs::updated_at(run))
 }
 
 /// Returns the duration in seconds, `None` if the run is open.

@@ -88,6 +88,9 @@ fn text_filters_and_mutations_cost_more() {
     };
     let plain = filtered("{}");
     assert!(filtered("{errorContains: \"x\"}") >= plain + 1000);
+    let details = "{details: [{path: [\"a\"], equals: {errorContains: \"x\"}}, {path: [\"b\"], exists: true}]}";
+    assert!((plain + 2000..plain + 2010).contains(&filtered(details)));
+    assert!(filtered("{not: {details: {path: [\"a\"], exists: true}}}") >= plain + 1000);
     let both = "{anyOf: [{errorContains: \"x\"}, {not: {errorContains: \"y\"}}]}";
     assert!(filtered(both) >= plain + 2000);
     let add = "mutation($e: [SyncEventInput!]!) {

@@ -203,6 +203,9 @@ export class Document {
       return random.chance(shareOfArgument(arg, `${owner}.${definition.name}`, random))
     })
     if (given.some(arg => arg.name === 'first') && random.chance(0.95)) remove(given, 'last')
+    if (given.some(arg => arg.name === 'offset') && random.chance(0.95)) {
+      for (const cursor of ['after', 'before']) remove(given, cursor)
+    }
     return random
       .shuffle(given)
       .map(arg => argument(arg.name, this.values.at(arg, `${owner}.${definition.name}.${arg.name}`)))

@@ -49,6 +49,10 @@ export class Pools {
   hinted(hint, random) {
     const field = hint.split('.').at(-1)
     if (field === 'first' || field === 'last') return int(this.#pageSize(hint, random))
+    if (field === 'offset') return int(random.weighted({ 0: 3, 1: 4, 2: 4, 7: 2, 10000: 0.5, 10001: 0.1, '-1': 0.1 }))
+    if (field === 'idStartsWith') return string(this.#prefix(random))
+    if (field === 'path') return string(random.pick(['a', 'b', 'count', 'nope']))
+    if (field === 'equals' && random.chance(0.7)) return jsonValue(random, 1)
     if (field === 'upTo') return int(random.weighted({ 1: 4, 3: 6, 10000: 4, 2147483647: 1, 0: 0.3, '-1': 0.3 }))
     if (hint === 'Subscription.syncRunChanged.after') return string(random.pick(this.changeCursors.slice(0, 40)))
     if (hint === 'Subscription.syncEventAdded.after') return string(random.pick(this.addedCursors))
@@ -82,6 +86,13 @@ export class Pools {
     const id = random.pick(ids)
     if (random.chance(0.1)) return string(id.toUpperCase())
     return string(random.chance(0.05) ? id.replaceAll('-', '') : id)
+  }
+
+  #prefix(random) {
+    if (random.chance(0.05)) return random.pick(TEXTS)
+    const id = random.pick(this.runIds)
+    const prefix = id.slice(0, random.pick([4, 8, 9, 15, 35, 36]))
+    return random.chance(0.2) ? prefix.replaceAll('-', '').toUpperCase() : prefix
   }
 
   #time(random) {

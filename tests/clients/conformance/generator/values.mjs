@@ -98,6 +98,7 @@ export class Values {
   }
 
   #withVariable(json) {
+    if (!json.fields) return json
     const field = objectField('v', this.#variable(this.pools.schemaTypes.Int, false, 'json'))
     return object([...json.fields, field])
   }
@@ -157,7 +158,8 @@ const SHARES = [
   [/Input\.(details|triggeredById)/, 0.25],
   [/^SyncRunOrder/, 0.7],
   [/Range\./, 0.6],
-  [/Filter\.(id|runId|triggeredById)/, 0.05],
+  [/Filter\.(id|runId|triggeredById|idStartsWith)$/, 0.05],
+  [/^SyncDetailsFilter/, 0.5],
   [/Filter\./, 0.15],
 ]
 

@@ -55,8 +55,10 @@ function withStates(changes, runs) {
 }
 
 /** Each run is created, then reports its progress once, then ends. */
-function stateAfter({ kind, status }, before, run) {
-  const { recordsProcessed, recordsFailed, completedAt, durationSeconds, errorMessage } = run
+function stateAfter({ kind, status, changedAt }, before, run) {
+  const { recordsProcessed, recordsCreated, recordsUpdated, recordsFailed } = run
+  const { completedAt, durationSeconds, errorMessage } = run
+  const updatedAt = changedAt
   const isOpen = status === 'PENDING' || status === 'RUNNING'
   if (kind === 'CREATED') {
     const nothing = {
@@ -64,10 +66,13 @@ function stateAfter({ kind, status }, before, run) {
       durationSeconds: null,
       errorMessage: null,
       recordsProcessed: 0,
+      recordsCreated: 0,
+      recordsUpdated: 0,
       recordsFailed: 0,
     }
-    return { ...run, status, ...nothing }
+    return { ...run, updatedAt, status, ...nothing }
   }
-  if (kind === 'PROGRESS') return { ...before, recordsProcessed, recordsFailed }
-  return { ...before, status, ...(!isOpen && { completedAt, durationSeconds, errorMessage }) }
+  const counts = { recordsProcessed, recordsCreated, recordsUpdated, recordsFailed }
+  if (kind === 'PROGRESS') return { ...before, updatedAt, ...counts }
+  return { ...before, updatedAt, status, ...(!isOpen && { completedAt, durationSeconds, errorMessage }) }
 }

@@ -70,12 +70,12 @@ export class Objects {
     })
   }
 
-  /** The events of a run, oldest first, or of all runs, newest first. */
-  events({ filter, ...args }, run) {
+  /** The events of a run, oldest first, or of all runs in a direction. */
+  events({ filter, direction = 'ASC', ...args }, run) {
     const includes = eventFilter(filter)
     return connection({
       ...args,
-      items: sortEvents(this.snapshot.events.values(), run ? 'ASC' : 'DESC'),
+      items: sortEvents(this.snapshot.events.values(), direction),
       includes: event => (!run || event.runId === run.id) && includes(event),
       cursorOf: event => event.cursor,
       node: event => this.eventObject(event),
