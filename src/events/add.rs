@@ -171,6 +171,7 @@ impl Events {
             Ok(Some(id)) => Error::IdConflict {
                 what: "run or user",
                 id,
+                fields: Vec::new(),
             },
             // Created or changed after the write; the same call succeeds when repeated.
             Ok(None) => Error::Unavailable(DbErr::RecordNotInserted),
@@ -186,27 +187,39 @@ fn no_run(id: Uuid) -> Error {
 fn verify(events: &[Event], timestamps_given: &[bool], stored: &[Event]) -> Result<()> {
     for (event, timestamp_given) in events.iter().zip(timestamps_given) {
         let stored = stored.iter().find(|stored| stored.id == event.id);
-        if let Some(stored) = stored
-            && !is_replay_of(event, *timestamp_given, stored)?
-        {
+        let Some(stored) = stored else {
+            continue;
+        };
+        let fields = differing_fields(event, *timestamp_given, stored)?;
+        if !fields.is_empty() {
             return Err(Error::IdConflict {
                 what: "event",
                 id: event.id,
+                fields,
             });
         }
     }
     Ok(())
 }
 
-/// Returns whether `event` equals `stored`. A timestamp that the caller did not give need not match.
-fn is_replay_of(event: &Event, timestamp_given: bool, stored: &Event) -> Result<bool> {
+/// Returns the fields in which `event` differs from `stored`. A timestamp that the caller did not give need not match.
+fn differing_fields(
+    event: &Event,
+    timestamp_given: bool,
+    stored: &Event,
+) -> Result<Vec<&'static str>> {
     let same_details = match (event.details.value()?, stored.details.value()?) {
         (Some(one), Some(other)) => is_equal_json(&one, &other),
         (one, other) => one == other,
     };
-    Ok(event.sync_id == stored.sync_id
-        && event.event_type == stored.event_type
-        && event.message == stored.message
-        && (!timestamp_given || event.timestamp == stored.timestamp)
-        && same_details)
+    let same_timestamp = !timestamp_given || event.timestamp == stored.timestamp;
+    let fields = [
+        ("runId", event.sync_id == stored.sync_id),
+        ("eventType", event.event_type == stored.event_type),
+        ("message", event.message == stored.message),
+        ("timestamp", same_timestamp),
+        ("details", same_details),
+    ];
+    let differing = fields.into_iter().filter(|(_, is_same)| !is_same);
+    Ok(differing.map(|(name, _)| name).collect())
 }

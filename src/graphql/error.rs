@@ -1,20 +1,28 @@
 //! Errors as clients receive them: a code, and a message that describes what to do.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Enum, ErrorExtensions, Pos, Response, ServerError, Value, value};
+use async_graphql::{
+    Enum, ErrorExtensionValues, ErrorExtensions, Pos, Response, ServerError, Value, value,
+};
 use tracing::{error, warn};
 
 use super::types::run::{SyncStatus, from_stored};
 use crate::{
     auth::{Principal, PrincipalKind},
-    runs::Error,
+    runs::{Error, Run},
 };
 
 /// Errors in one response.
 const MAX_ERRORS: usize = 20;
 /// Characters of an error message of async-graphql.
 const MAX_MESSAGE: usize = 1000;
+
+/// The extension with the seconds after which to retry.
+const RETRY_AFTER: &str = "retryAfter";
+const RETRY_AFTER_DEFAULT: u64 = 1;
+/// What an operator has to correct first.
+const RETRY_AFTER_REPAIR: u64 = 60;
 
 /// The code of an error, in `errors[].extensions.code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -28,7 +36,8 @@ pub enum ErrorCode {
     CursorExpired,
     /// No object has this ID.
     NotFound,
-    /// A different run, event or user already has this ID.
+    /// A different run, event or user already has this ID. `extensions.fields` lists the fields of the input that differ
+    /// from the call that created the run or event.
     IdConflict,
     /// The run is already COMPLETED, FAILED or CANCELLED. `extensions.run` holds its ID, status and version.
     AlreadyFinished,
@@ -38,9 +47,9 @@ pub enum ErrorCode {
     Forbidden,
     /// The operation exceeds a limit on size, complexity or scan time. Request less data.
     QueryTooComplex,
-    /// The client exceeds a rate limit. Retry later.
+    /// The client exceeds a rate limit. Retry after the seconds in `extensions.retryAfter`.
     RateLimited,
-    /// The server or its database is temporarily unavailable. Retry later.
+    /// The server or its database is temporarily unavailable. Retry after the seconds in `extensions.retryAfter`.
     Unavailable,
     /// An internal server error. The message holds the request ID, under which the server logs the cause.
     Internal,
@@ -50,8 +59,16 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    pub(super) fn value(self) -> Value {
+    fn value(self) -> Value {
         async_graphql::resolver_utils::enum_value(self)
+    }
+
+    /// Adds the code to the extensions of an error, and after how long to retry if that may succeed.
+    pub(super) fn set(self, extensions: &mut ErrorExtensionValues) {
+        extensions.set("code", self.value());
+        if matches!(self, Self::Unavailable | Self::RateLimited) {
+            extensions.set(RETRY_AFTER, RETRY_AFTER_DEFAULT);
+        }
     }
 }
 
@@ -79,21 +96,32 @@ impl From<&Error> for ErrorCode {
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let code = ErrorCode::from(&error);
-        let run = match &error {
-            Error::AlreadyFinished(run) => Some(value!({
-                "id": run.id.to_string(),
-                "status": from_stored::<SyncStatus>(&run.status).as_ref().to_uppercase(),
-                "version": run.version,
-            })),
+        let detail = match &error {
+            Error::AlreadyFinished(run) => Some(("run", finished(run))),
+            Error::IdConflict { fields, .. } if !fields.is_empty() => {
+                Some(("fields", fields.clone().into()))
+            }
+            Error::Denied(_) | Error::UnexpectedSchema(_) | Error::DatabaseFile(_) => {
+                Some((RETRY_AFTER, RETRY_AFTER_REPAIR.into()))
+            }
             _ => None,
         };
         Self::new_with_source(error).extend_with(|_, extensions| {
-            extensions.set("code", code.value());
-            if let Some(run) = run {
-                extensions.set("run", run);
+            code.set(extensions);
+            if let Some((name, value)) = detail {
+                extensions.set(name, value);
             }
         })
     }
+}
+
+/// Returns what identifies a run that has ended.
+fn finished(run: &Run) -> Value {
+    value!({
+        "id": run.id.to_string(),
+        "status": from_stored::<SyncStatus>(&run.status).as_ref().to_uppercase(),
+        "version": run.version,
+    })
 }
 
 /// A batch that fails returns the same error to all its waiters.
@@ -110,7 +138,7 @@ pub(super) fn access_denied(message: String, principal: &Principal) -> async_gra
         PrincipalKind::User | PrincipalKind::ApiKey => ErrorCode::Forbidden,
     };
     async_graphql::Error::new(message).extend_with(|_, extensions| {
-        extensions.set("code", code.value());
+        code.set(extensions);
     })
 }
 
@@ -133,6 +161,30 @@ pub fn has_error_code(response: &Response, code: ErrorCode) -> bool {
     let first = response.errors.first();
     let extensions = first.and_then(|error| error.extensions.as_ref());
     extensions.and_then(|extensions| extensions.get("code")) == Some(&code.value())
+}
+
+/// Returns the response to a request that exceeds a rate limit.
+#[must_use]
+pub fn rate_limited(message: impl Into<String>, retry_after: Duration) -> Response {
+    let mut error = request_error(ErrorCode::RateLimited, message, None);
+    let extensions = error.extensions.get_or_insert_default();
+    // Rounded up, so that a retry after this time is in time.
+    extensions.set(RETRY_AFTER, retry_after.as_secs() + 1);
+    Response::from_errors(vec![error])
+}
+
+/// Returns the seconds after which the request of this response may be repeated; `None` if no error says so.
+#[must_use]
+pub fn retry_after(response: &Response) -> Option<u64> {
+    let extensions = response
+        .errors
+        .iter()
+        .filter_map(|error| error.extensions.as_ref());
+    let seconds = extensions.filter_map(|extensions| match extensions.get(RETRY_AFTER) {
+        Some(Value::Number(seconds)) => seconds.as_u64(),
+        _ => None,
+    });
+    seconds.max()
 }
 
 /// Returns the error of a request that is rejected before execution.
@@ -187,8 +239,5 @@ fn shorten(message: &mut String) {
 }
 
 fn set_code(error: &mut ServerError, code: ErrorCode) {
-    error
-        .extensions
-        .get_or_insert_default()
-        .set("code", code.value());
+    code.set(error.extensions.get_or_insert_default());
 }

@@ -25,7 +25,10 @@ mod subscription;
 mod types;
 mod validation;
 
-pub use error::{ErrorCode, error_response, has_error_code, persisted_query_not_supported};
+pub use error::{
+    ErrorCode, error_response, has_error_code, persisted_query_not_supported, rate_limited,
+    retry_after,
+};
 pub use executor::{ExecutedRequest, Executor};
 pub use limits::GraphqlLimits;
 pub use live::{Frame, Output};

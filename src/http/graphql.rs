@@ -27,7 +27,7 @@ use crate::{
     auth::{AuthError, Principal},
     graphql::{
         ErrorCode, PrepareError, PreparedRequest, error_response, has_error_code,
-        persisted_query_not_supported, write,
+        persisted_query_not_supported, rate_limited, retry_after, write,
     },
 };
 
@@ -105,11 +105,12 @@ async fn try_execute(
         )));
     }
     let executed = state.graphql.execute(prepared, request_id).await;
-    let status = executed
-        .rejection()
-        .map_or(StatusCode::OK, |response| rejected_status(media, response));
+    let rejection = executed.rejection();
+    let status = rejection.map_or(StatusCode::OK, |body| rejected_status(media, body));
+    let retry_after = rejection.and_then(retry_after);
     let body = ResponseBody::new(executed.write(), executed.into_budget());
-    Ok(respond_with(status, Body::new(body), media, request_id))
+    let response = respond_with(status, Body::new(body), media, request_id);
+    Ok(with_retry_after(response, retry_after))
 }
 
 /// Reads and validates a request, and charges the principal for it.
@@ -145,9 +146,6 @@ async fn prepare(
     }
     Ok((prepared, charge))
 }
-
-/// Seconds after which a client should try again when the database is unavailable.
-const RETRY_AFTER_SECONDS: u16 = 1;
 
 /// Why a request is not executed.
 enum Rejection {
@@ -208,17 +206,11 @@ impl Rejection {
                 respond(rejected_status(media, &body), &body, media, request_id)
             }
             Self::Unavailable(body) => {
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                respond(status, &body, media, request_id)
+                respond(StatusCode::SERVICE_UNAVAILABLE, &body, media, request_id)
             }
             Self::RateLimit(error) => {
-                let body = error_response(ErrorCode::RateLimited, error.message);
-                let status = StatusCode::TOO_MANY_REQUESTS;
-                let mut response = respond(status, &body, media, request_id);
-                let seconds = error.retry_after.as_secs() + 1;
-                let headers = response.headers_mut();
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-                response
+                let body = rate_limited(error.message, error.retry_after);
+                respond(StatusCode::TOO_MANY_REQUESTS, &body, media, request_id)
             }
         }
     }
@@ -243,7 +235,17 @@ fn respond(
     media: MediaType,
     request_id: &str,
 ) -> Response {
-    respond_with(status, write(body).into(), media, request_id)
+    let response = respond_with(status, write(body).into(), media, request_id);
+    with_retry_after(response, retry_after(body))
+}
+
+/// Adds the seconds after which to retry, as the body says, too.
+fn with_retry_after(mut response: Response, seconds: Option<u64>) -> Response {
+    if let Some(seconds) = seconds {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 fn respond_with(status: StatusCode, body: Body, media: MediaType, request_id: &str) -> Response {
@@ -252,14 +254,8 @@ fn respond_with(status: StatusCode, body: Body, media: MediaType, request_id: &s
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
-    match status {
-        StatusCode::METHOD_NOT_ALLOWED => {
-            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
-        }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
-        }
-        _ => {}
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
     }
     if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, id);

@@ -57,20 +57,6 @@ impl NewRun {
         validate_count("recordsExpected", self.records_expected)?;
         validate_details(self.details.as_ref(), limits)
     }
-
-    /// Returns a digest of the input, which a repeated call shares and any other call does not.
-    pub(super) fn digest(&self) -> Uuid {
-        let input = serde_json::json!([
-            self.entity_type.as_ref(),
-            self.source.as_ref(),
-            self.status.as_ref(),
-            self.started_at.map(|at| at.timestamp_micros()),
-            self.records_expected,
-            self.triggered_by_id,
-            self.details,
-        ]);
-        Uuid::new_v5(&Uuid::NAMESPACE_OID, input.to_string().as_bytes())
-    }
 }
 
 /// The record counts of a run. `None` leaves a count unchanged.

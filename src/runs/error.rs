@@ -33,13 +33,17 @@ pub enum Error {
     },
     /// The ID belongs to a different object.
     #[error(
-        "the id {id} is already that of a different {what}: use a new id, or repeat the first call unchanged"
+        "the id {id} is already that of a different {what}{}: use a new id, or repeat the first call unchanged",
+        differing(.fields)
     )]
     IdConflict {
         /// The kind of object: `run`, `event`, `event or user`.
         what: &'static str,
         /// The ID.
         id: Uuid,
+        /// The fields of the input that differ from those of the call that created the object; empty if it is of another
+        /// kind, or if another application created it.
+        fields: Vec<&'static str>,
     },
     /// The run has already ended.
     #[error("run {} is already {}: a run that has ended cannot change", .0.id, .0.status)]
@@ -93,6 +97,14 @@ impl Error {
             }
             error => error,
         }
+    }
+}
+
+/// Returns a phrase with the fields that differ; empty if there are none.
+fn differing(fields: &[&'static str]) -> String {
+    match fields {
+        [] => String::new(),
+        fields => format!(", which differs in {}", fields.join(", ")),
     }
 }
 

@@ -8,6 +8,7 @@
 mod bulk;
 mod change_signal;
 pub mod commands;
+mod creation;
 mod details_filter;
 mod end;
 mod error;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     Run, RunColumns, Runs, WriteScope,
     commands::{Counts, NewRun, Outcome, Progress},
+    creation,
     error::{Error, Result},
     status,
 };
@@ -69,7 +70,7 @@ impl Runs {
     ) -> Result<WriteResult> {
         scope.check_source(new.source)?;
         new.validate(&self.limits, self.clock.now())?;
-        let digest = new.digest();
+        let digest = creation::digest(&new);
         let id = new.id.unwrap_or_else(|| self.clock.new_id());
         let triggered_by_id = new.triggered_by_id;
         let row = self.row(id, &new, digest);
@@ -86,11 +87,16 @@ impl Runs {
         }
         match self.store.find_run(id, RunColumns::All).await? {
             Some(run) if run.creation_digest == Some(digest) => Ok(WriteResult::replayed(run)),
-            Some(_) => Err(Error::IdConflict { what: "run", id }),
+            Some(run) => Err(Error::IdConflict {
+                what: "run",
+                id,
+                fields: creation::differing_fields(&new, &run)?,
+            }),
             None => match self.store.find_taken_id::<event::Entity>(&[id]).await? {
                 Some(id) => Err(Error::IdConflict {
                     what: "event or user",
                     id,
+                    fields: Vec::new(),
                 }),
                 // Deleted after the write; the same call succeeds when repeated.
                 None => Err(Error::Unavailable(DbErr::RecordNotInserted)),

@@ -110,6 +110,8 @@ async fn a_missing_privilege_is_named_on_postgres() {
     ] {
         let error = server.error(mutation, json!({"input": input})).await;
         assert_eq!(code(&error), "UNAVAILABLE", "{error}");
+        // Until an operator has acted.
+        assert_eq!(error["extensions"]["retryAfter"], 60, "{error}");
         let message = error["message"].as_str().unwrap();
         assert!(
             message.starts_with(

@@ -52,6 +52,7 @@ async fn a_repeated_event_is_stored_once(database: DatabaseKind) {
         other.pointer_mut(parent).unwrap()[field] = value;
         let error = server.error(ADD, json!({"input": other})).await;
         assert_eq!(code(&error), "ID_CONFLICT", "{pointer}");
+        assert_eq!(error["extensions"]["fields"], json!([field]), "{error}");
     }
 }
 

@@ -134,7 +134,14 @@ async fn creating_a_run_with_the_id_of_an_external_run_conflicts(database: Datab
             json!({"input": {"id": ID, "entityType": "STOCK", "source": "AS400"}}),
         )
         .await;
-    assert_eq!(error["extensions"]["code"], "ID_CONFLICT");
+    assert_eq!(error["extensions"], json!({"code": "ID_CONFLICT"}));
+    let error = server
+        .error(
+            "mutation($input: CreateSyncRunInput!) { createSyncRun(input: $input) { replayed } }",
+            json!({"input": {"id": ID, "entityType": "STOCK", "source": "API", "status": "RUNNING"}}),
+        )
+        .await;
+    assert_eq!(error["extensions"]["fields"], json!(["source", "status"]));
 }
 
 /// The worker's role has rights on the predecessor's tables only.

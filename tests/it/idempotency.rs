@@ -46,7 +46,76 @@ async fn creating_a_run_is_idempotent(database: DatabaseKind) {
         other[field] = value;
         let error = server.error(CREATE, json!({"input": other})).await;
         assert_eq!(code(&error), "ID_CONFLICT", "{field}: {error}");
+        assert_eq!(error["extensions"]["fields"], json!([field]), "{error}");
     }
+}
+
+/// Whatever has changed since, and without disclosing what is stored.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn a_conflict_names_the_fields_that_differ(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let users = [
+        "0197d2c4-8a3e-7c1b-9f00-0000000000a1",
+        "0197d2c4-8a3e-7c1b-9f00-0000000000a2",
+    ];
+    for user in users {
+        server
+            .add_user(user, &format!("{user}@example.test"), "U")
+            .await;
+    }
+    let id = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
+    let input = json!({"id": id, "entityType": "STOCK", "source": "AS400", "recordsExpected": 10,
+        "triggeredById": users[0], "details": {"token": "hunter2", "pi": 3.25}});
+    server.data(CREATE, json!({"input": input})).await;
+    let conflict = async |fields: &[(&str, Value)], expected: &[&str]| {
+        let mut other = input.clone();
+        for (name, value) in fields {
+            other[*name] = value.clone();
+        }
+        let error = server.error(CREATE, json!({"input": other})).await;
+        assert_eq!(code(&error), "ID_CONFLICT", "{error}");
+        assert_eq!(error["extensions"]["fields"], json!(expected), "{error}");
+        let message = error["message"].as_str().unwrap();
+        let named = format!("which differs in {}:", expected.join(", "));
+        assert!(message.contains(&named), "{message}");
+        assert!(
+            !message.contains("hunter2") && !message.contains("AS400"),
+            "{message}"
+        );
+    };
+    let all = [
+        ("entityType", json!("ORDER")),
+        ("source", json!("API")),
+        ("status", json!("RUNNING")),
+        ("startedAt", json!("2026-11-20T08:00:00Z")),
+        ("recordsExpected", json!(11)),
+        ("triggeredById", json!(users[1])),
+        ("details", json!({"token": "x"})),
+    ];
+    let names = all.each_ref().map(|(name, _)| *name);
+    let check = async || {
+        conflict(&all, &names).await;
+        for one in &all {
+            conflict(std::slice::from_ref(one), &[one.0]).await;
+        }
+        for pair in all.windows(2) {
+            conflict(pair, &[pair[0].0, pair[1].0]).await;
+        }
+        conflict(&[("triggeredById", Value::Null)], &["triggeredById"]).await;
+        conflict(&[("recordsExpected", Value::Null)], &["recordsExpected"]).await;
+    };
+    check().await;
+    server.data(START, json!({"id": id})).await;
+    check().await;
+    // What the first call gave is found if this one repeats it, and compared with what the run holds now otherwise.
+    let report = json!({"runId": id, "recordsExpected": 20, "details": {"token": "hunter3"}});
+    server.data(PROGRESS, json!({"input": report})).await;
+    server.complete_run(id, json!({})).await;
+    conflict(&all[..2], &["entityType", "source"]).await;
+    conflict(&all[2..4], &["status", "startedAt"]).await;
+    conflict(&all[5..6], &["triggeredById"]).await;
+    conflict(&all[6..], &["recordsExpected", "details"]).await;
 }
 
 #[apply(on_both_databases)]

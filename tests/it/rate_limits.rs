@@ -41,9 +41,15 @@ async fn requests_over_the_rate_limit_receive_retry_after() {
         .unwrap();
     assert!((1..=2).contains(&wait), "{wait}");
     let response: Value = second.json().await.unwrap();
-    assert_eq!(code(&response["errors"][0]), "RATE_LIMITED");
+    assert_eq!(
+        response["errors"][0]["extensions"],
+        json!({"code": "RATE_LIMITED", "retryAfter": wait})
+    );
     let mut socket = server.subscribe(LIST, json!({})).await;
-    assert_eq!(code(&socket.receive().await["payload"][0]), "RATE_LIMITED");
+    let error = socket.receive().await["payload"][0].take();
+    assert_eq!(code(&error), "RATE_LIMITED");
+    let wait = error["extensions"]["retryAfter"].as_u64().unwrap();
+    assert!((1..=2).contains(&wait), "{error}");
 }
 
 #[tokio::test]
@@ -78,7 +84,10 @@ async fn slow_operations_time_out() {
     other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
     let create = "mutation { createSyncRun(input: {entityType: STOCK, source: API}) { replayed } }";
     let error = server.error(create, json!({})).await;
-    assert_eq!(code(&error), "UNAVAILABLE");
+    assert_eq!(
+        error["extensions"],
+        json!({"code": "UNAVAILABLE", "retryAfter": 1})
+    );
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("took longer than 200ms"), "{message}");
     other.execute_unprepared("ROLLBACK").await.unwrap();

@@ -99,7 +99,7 @@ impl From<BudgetError> for async_graphql::Error {
             BudgetError::InFlight(_) => ErrorCode::RateLimited,
         };
         Self::new_with_source(error).extend_with(|_, extensions| {
-            extensions.set("code", code.value());
+            code.set(extensions);
         })
     }
 }

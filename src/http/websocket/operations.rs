@@ -16,7 +16,7 @@ use crate::{
     auth::Principal,
     graphql::{
         ErrorCode, Frame, Output, PrepareError, PreparedRequest, ResponseBudget, error_response,
-        persisted_query_not_supported, write_errors,
+        persisted_query_not_supported, rate_limited, write_errors,
     },
     http::{
         rate_limit::{Charge, OperationSlot, RateLimitError},
@@ -127,8 +127,7 @@ fn prepare(
     request_id: &str,
 ) -> Result<(PreparedRequest, OperationSlot), Box<GraphQlResponse>> {
     let limiter = &state.rate_limiter;
-    let rejected =
-        |error: RateLimitError| Box::new(error_response(ErrorCode::RateLimited, error.message));
+    let rejected = |error: RateLimitError| Box::new(rate_limited(error.message, error.retry_after));
     let spend = |units| limiter.spend(&mut charge, units);
     let prepared = state.graphql.prepare(request, principal, request_id, spend);
     let prepared = prepared.map_err(|error| match error {
