@@ -18,21 +18,40 @@ pub(crate) struct RequireScope(pub(crate) Scope);
 
 impl Guard for RequireScope {
     async fn check(&self, ctx: &Context<'_>) -> Result<()> {
-        let (principal, scope) = (ctx.principal(), self.0);
-        if principal.has_scope(scope) {
+        if ctx.principal().has_scope(self.0) {
             return Ok(());
         }
-        let field = ctx.field().name();
-        warn!(target: "audit", actor = &*principal.id, action = field, %scope, "denied");
-        let reason = match principal.kind {
-            PrincipalKind::Anonymous => {
-                ": authenticate with the header `Authorization: Bearer KEY`".to_owned()
-            }
-            _ => format!(", which {} does not have", principal.name),
-        };
-        let message = format!("`{field}` requires the scope `{scope}`{reason}");
-        Err(access_denied(message, principal))
+        Err(lacks_scope(ctx, self.0, ""))
     }
+}
+
+/// Guards a field that returns single objects: the principal must have the scope `read`, or be an API key with the scope
+/// `report`. The field calls [`Authorize::authorize_read`], which denies such a key all objects but those of its runs.
+pub(crate) struct RequireReadOrOwnRuns;
+
+impl Guard for RequireReadOrOwnRuns {
+    async fn check(&self, ctx: &Context<'_>) -> Result<()> {
+        let principal = ctx.principal();
+        let may_own_runs = principal.key_id.is_some() && principal.has_scope(Scope::Report);
+        if may_own_runs || principal.has_scope(Scope::Read) {
+            return Ok(());
+        }
+        Err(lacks_scope(ctx, Scope::Read, ""))
+    }
+}
+
+/// Returns the error of a field that requires a scope, and logs it. `exception` says when the scope is not required.
+fn lacks_scope(ctx: &Context<'_>, scope: Scope, exception: &str) -> async_graphql::Error {
+    let (principal, field) = (ctx.principal(), ctx.field().name());
+    warn!(target: "audit", actor = &*principal.id, action = field, %scope, "denied");
+    let reason = match principal.kind {
+        PrincipalKind::Anonymous => {
+            ": authenticate with the header `Authorization: Bearer KEY`".to_owned()
+        }
+        _ => format!(", which {} does not have", principal.name),
+    };
+    let message = format!("`{field}` requires the scope `{scope}`{reason}{exception}");
+    access_denied(message, principal)
 }
 
 /// Authorization beyond scopes, and the audit log.
@@ -46,6 +65,10 @@ pub(crate) trait Authorize {
     /// Authorizes and returns the user who is recorded as having triggered a run: the given one, which for
     /// others than the principal requires the scope `operate`, or the principal's.
     fn authorize_trigger(&self, given: Option<Uuid>) -> Result<Option<Uuid>>;
+
+    /// Authorizes reading a run, or an object that belongs to it: with the scope `read`, or by the API key that created the
+    /// run. `None` stands for an object that belongs to no run, or does not exist: whether it does is not disclosed.
+    fn authorize_read(&self, run: Option<&Run>) -> Result<()>;
 
     /// Returns who is recorded as having created or ended a run: the principal, unless it is anonymous.
     fn author(&self) -> Option<Author>;
@@ -83,6 +106,17 @@ impl Authorize for Context<'_> {
             principal.name
         );
         Err(access_denied(message, principal))
+    }
+
+    fn authorize_read(&self, run: Option<&Run>) -> Result<()> {
+        let principal = self.principal();
+        let creator = run.and_then(|run| run.created_by_key);
+        let is_own = creator.is_some() && creator == principal.key_id;
+        if is_own || principal.has_scope(Scope::Read) {
+            return Ok(());
+        }
+        let exception = ", but for the runs that this key has created";
+        Err(lacks_scope(self, Scope::Read, exception))
     }
 
     fn author(&self) -> Option<Author> {

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
-    auth_guard::RequireScope,
+    auth_guard::{Authorize, RequireReadOrOwnRuns, RequireScope},
     context::ContextExt,
     fast_path::Fast,
     types::{
@@ -22,22 +22,24 @@ use crate::{auth::Scope, runs::Error};
 #[derive(Debug)]
 pub(crate) struct Query;
 
-/// The query root. All fields but `viewer` require the scope `read`.
+/// The query root. All fields but `viewer` require the scope `read`, unless they say otherwise.
 #[Object]
 impl Query {
-    /// Returns the run, event or user with this id; null if there is none.
-    #[graphql(guard = "RequireScope(Scope::Read)")]
+    /// Returns the run, event or user with this id; null if there is none. Without the scope `read`, an API key with the scope
+    /// `report` may read the runs that it created, and their events.
+    #[graphql(guard = "RequireReadOrOwnRuns")]
     async fn node(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The UUID of the object.")] id: ID,
     ) -> Result<Option<Node>> {
-        Ok(Node::find(ctx, parse_uuid("id", &id)?).await?)
+        Node::find(ctx, parse_uuid("id", &id)?).await
     }
 
     /// Returns the runs, events and users with these ids, in the order of the ids; null for an id that does
-    /// not exist.
-    #[graphql(guard = "RequireScope(Scope::Read)")]
+    /// not exist. Without the scope `read`, an API key with the scope `report` may read the runs that it created, and their
+    /// events.
+    #[graphql(guard = "RequireReadOrOwnRuns")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
@@ -50,11 +52,12 @@ impl Query {
         }
         let ids = parse_uuids("ids", &ids)?;
         let nodes = ids.into_iter().map(|id| Node::find(ctx, id));
-        Ok(futures_util::future::try_join_all(nodes).await?)
+        futures_util::future::try_join_all(nodes).await
     }
 
-    /// Returns the run with this id; null if there is none.
-    #[graphql(guard = "RequireScope(Scope::Read)")]
+    /// Returns the run with this id; null if there is none. Without the scope `read`, an API key with the scope `report` may
+    /// read the runs that it created.
+    #[graphql(guard = "RequireReadOrOwnRuns")]
     async fn sync_run(
         &self,
         ctx: &Context<'_>,
@@ -62,6 +65,7 @@ impl Query {
     ) -> Result<Option<Fast<SyncRun>>> {
         let selection = SyncRun::selection(ctx, &[ctx.look_ahead()]);
         let run = ctx.runs().find(parse_uuid("id", &id)?, &selection).await?;
+        ctx.authorize_read(run.as_ref().map(|loaded| &loaded.run))?;
         Ok(run.map(|run| Fast(SyncRun::from_loaded(run, &selection))))
     }
 

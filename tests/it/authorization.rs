@@ -5,7 +5,8 @@ use sync_history::auth::{AuthSettings, Scopes};
 use crate::{
     authentication::{create_key, create_key_with, error_code},
     support::{
-        DatabaseKind, Options, Sqlite, TestServer, Value, apply, code, json, on_both_databases,
+        DatabaseKind, OidcIssuer, Options, Sqlite, TestServer, Value, apply, code, json,
+        on_both_databases, socket::Socket,
     },
 };
 
@@ -226,4 +227,143 @@ async fn a_source_bound_key_gets_not_found_for_an_unknown_run() {
     let run = json!({"run": "0197d2c4-8a3e-7c1b-9f00-000000000001"});
     let (_, response) = server.execute_as(&secret, complete, run).await;
     assert_eq!(error_code(&response), "NOT_FOUND");
+}
+
+const CREATE_WITH_ID: &str = "mutation($id: ID) {
+    createSyncRun(input: {id: $id, entityType: STOCK, source: API}) { replayed run { id } } }";
+const READ_RUN: &str = "query($id: ID!) { syncRun(id: $id) { id createdBy
+    events { totalCount nodes { eventType run { id } } } } }";
+const READ_NODE: &str = "query($id: ID!) { node(id: $id) { id
+    ... on SyncRun { events { totalCount } } ... on SyncEvent { eventType run { id } } } }";
+const READ_NODES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+const UNKNOWN: &str = "0197d2c4-8a3e-7c1b-9f00-0000000000ff";
+
+impl TestServer {
+    /// Creates a run and an event of it, and returns their IDs.
+    async fn report_as(&self, secret: &str, run: &str, event: &str) {
+        let (_, created) = self
+            .execute_as(secret, CREATE_WITH_ID, json!({"id": run}))
+            .await;
+        assert!(created.get("errors").is_none(), "{created}");
+        let add = "mutation($run: ID!, $event: ID!) { addSyncEvent(input: {runId: $run,
+            event: {id: $event, eventType: \"a\", message: \"b\"}}) { replayed } }";
+        let variables = json!({"run": run, "event": event});
+        let (_, added) = self.execute_as(secret, add, variables).await;
+        assert!(added.get("errors").is_none(), "{added}");
+    }
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn a_reporting_key_reads_the_runs_that_it_created(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let id = |number| format!("0197d2c4-8a3e-7c1b-9f00-00000000000{number}");
+    let (run, event, other, other_event, user) = (id(1), id(2), id(3), id(4), id(5));
+    server.add_user(&user, "u@example.test", "U").await;
+    // Two keys of the same name.
+    let (_, key) = create_key(&server, "report").await;
+    let (_, namesake) = create_key(&server, "report").await;
+    server.report_as(&key, &run, &event).await;
+    server.report_as(&namesake, &other, &other_event).await;
+    // A repeated call does not make the run another key's.
+    let repeated = json!({"id": other});
+    let (_, repeated) = server.execute_as(&key, CREATE_WITH_ID, repeated).await;
+    assert_eq!(repeated["data"]["createSyncRun"]["replayed"], true);
+
+    let read = async |operation: &str, id: &str| {
+        let variables = json!({"id": id});
+        server.execute_as(&key, operation, variables).await.1
+    };
+    let events = json!({"totalCount": 1, "nodes": [{"eventType": "a", "run": {"id": run}}]});
+    assert_eq!(
+        read(READ_RUN, &run).await["data"]["syncRun"],
+        json!({"id": run, "createdBy": "worker with report", "events": events})
+    );
+    assert_eq!(
+        read(READ_NODE, &run).await["data"]["node"],
+        json!({"id": run, "events": {"totalCount": 1}})
+    );
+    assert_eq!(
+        read(READ_NODE, &event).await["data"]["node"],
+        json!({"id": event, "eventType": "a", "run": {"id": run}})
+    );
+    let variables = json!({"ids": [event, run]});
+    let (_, nodes) = server.execute_as(&key, READ_NODES, variables).await;
+    assert_eq!(nodes["data"]["nodes"], json!([{"id": event}, {"id": run}]));
+
+    // Whether another object exists is not disclosed.
+    for (operation, ids) in [
+        (READ_RUN, vec![&other[..], &event, UNKNOWN]),
+        (READ_NODE, vec![&other[..], &other_event, &user, UNKNOWN]),
+    ] {
+        let mut messages = Vec::new();
+        for id in ids {
+            let response = read(operation, id).await;
+            assert_eq!(error_code(&response), "FORBIDDEN", "{response}");
+            messages.push(response["errors"][0]["message"].clone());
+        }
+        assert!(
+            messages.iter().all(|message| *message == messages[0]),
+            "{messages:?}"
+        );
+    }
+    for another in [&other[..], &other_event, &user, UNKNOWN] {
+        let variables = json!({"ids": [run, another]});
+        let (_, response) = server.execute_as(&key, READ_NODES, variables).await;
+        assert_eq!(error_code(&response), "FORBIDDEN", "{response}");
+        assert!(response["data"].is_null());
+    }
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn a_reporting_key_reads_neither_lists_nor_subscriptions(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let (_, key) = create_key(&server, "report").await;
+    let (run, event) = ("0197d2c4-8a3e-7c1b-9f00-000000000001", UNKNOWN);
+    server.report_as(&key, run, event).await;
+    for list in [
+        "query($run: ID!) { syncRuns(filter: {id: [$run]}) { totalCount } }",
+        "query($run: ID!) { syncEvents(filter: {runId: [$run]}) { totalCount } }",
+    ] {
+        let (_, response) = server.execute_as(&key, list, json!({"run": run})).await;
+        assert_eq!(error_code(&response), "FORBIDDEN", "{list}");
+    }
+    for watch in [
+        "subscription($run: ID!) { syncRunChanged(filter: {id: [$run]}) { kind } }",
+        "subscription($run: ID!) { syncEventAdded(runId: $run) { cursor } }",
+    ] {
+        let mut socket = Socket::open_with(&server.url, json!({"token": key})).await;
+        socket.subscribe(watch, json!({"run": run})).await;
+        let error = socket.receive().await["payload"][0].take();
+        assert_eq!(code(&error), "FORBIDDEN", "{watch}");
+    }
+}
+
+/// Nor a key that may not report, or whose runs another program created.
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn only_reporting_keys_own_runs(database: DatabaseKind) {
+    use sync_history::clock::Clock;
+    let issuer = OidcIssuer::start().await;
+    let options = Options {
+        auth: issuer.settings(),
+        ..Options::default()
+    };
+    let server = TestServer::start_with(database, options).await;
+    let expires = server.clock.now().timestamp() + 60;
+    let claims = json!({"sub": "a", "name": "A", "scope": "report", "exp": expires});
+    let token = issuer.token(claims);
+    let (run, event) = ("0197d2c4-8a3e-7c1b-9f00-000000000001", UNKNOWN);
+    server.report_as(&token, run, event).await;
+    let (_, operator) = create_key(&server, "operate").await;
+    let (_, reporter) = create_key(&server, "report").await;
+    for secret in [&token, &operator, &reporter] {
+        for operation in [READ_RUN, READ_NODE] {
+            let (_, response) = server
+                .execute_as(secret, operation, json!({"id": run}))
+                .await;
+            assert_eq!(error_code(&response), "FORBIDDEN", "{response}");
+        }
+    }
 }

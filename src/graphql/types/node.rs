@@ -1,10 +1,13 @@
 //! The `Node` interface.
 
-use async_graphql::{Context, ID, Interface};
+use async_graphql::{Context, ID, Interface, Result};
 use uuid::Uuid;
 
 use super::{event::SyncEvent, run::SyncRun, user::User};
-use crate::{graphql::context::ContextExt, runs::Result};
+use crate::{
+    auth::Scope,
+    graphql::{auth_guard::Authorize, context::ContextExt},
+};
 
 /// An object with a globally unique id.
 #[derive(Debug, Interface)]
@@ -23,12 +26,22 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// Finds a run, event or user by id. The three lookups run concurrently, since an id does not
-    /// reveal its type.
+    /// Finds a run, event or user by id that the principal may read. The three lookups run concurrently, since
+    /// an id does not reveal its type.
+    ///
+    /// # Errors
+    /// Returns an error if the principal may not read it, and if the database is unavailable.
     pub(crate) async fn find(ctx: &Context<'_>, id: Uuid) -> Result<Option<Self>> {
         let loaders = ctx.loaders();
         let (run, event, user) =
             futures_util::try_join!(loaders.run(id), loaders.event(id), loaders.user(id))?;
+        if !ctx.principal().has_scope(Scope::Read) {
+            let of_event = match (&run, &event) {
+                (None, Some(event)) => loaders.run(event.sync_id).await?,
+                _ => None,
+            };
+            ctx.authorize_read(run.as_ref().or(of_event.as_ref()))?;
+        }
         Ok(run
             .map(|run| Self::Run(Box::new(run.into())))
             .or_else(|| event.map(|event| Self::Event(event.into())))
