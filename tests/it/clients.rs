@@ -81,6 +81,11 @@ fn gql_for_python_reports_queries_and_subscribes() {
 }
 
 #[test]
+fn apollo_client_and_urql_fall_back_from_persisted_queries() {
+    check("tests/clients", "persisted-queries.mjs");
+}
+
+#[test]
 fn the_websocket_conforms_to_graphql_transport_ws() {
     check("tests/clients", "protocol.mjs");
 }
