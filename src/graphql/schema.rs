@@ -4,7 +4,7 @@ use apollo_compiler::validation::Valid;
 use async_graphql::{SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 
 use super::{
-    error::ErrorCode, limits::GraphqlLimits, loaders::Loaders, mutation::Mutation, query::Query,
+    limits::GraphqlLimits, loaders::Loaders, mutation::Mutation, query::Query,
     subscription::Subscription,
 };
 use crate::{events::Events, feed::ChangeFeed, runs::Runs};
@@ -30,10 +30,23 @@ pub(crate) fn build(
         .finish()
 }
 
+/// The description of the schema.
+const DESCRIPTION: &str = "\
+The record of data synchronisation: runs, each of which transfers records of one entity type from one
+source system, and the events of these runs. Workers report runs by mutations, which are safe to repeat;
+front ends list runs by queries, and follow them by subscriptions, which resume after any disconnect.
+
+IDs are UUIDs, times are in UTC, and lists are connections as Relay defines them. The code of an error
+is one of `ErrorCode`, in `extensions.code`.";
+
 /// Returns the schema definition that `schema.graphql` holds.
 #[must_use]
 pub fn sdl() -> String {
-    builder().finish().sdl_with_options(SDLExportOptions::new())
+    let options = SDLExportOptions::new().include_specified_by();
+    let sdl = builder().finish().sdl_with_options(options);
+    // async-graphql has no description of the schema itself.
+    let described = format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{");
+    sdl.replacen("\nschema {", &described, 1)
 }
 
 /// The introspection field that apollo-compiler lacks. No input object of the schema is a `@oneOf` type.
@@ -51,6 +64,5 @@ pub(crate) fn parsed() -> Valid<apollo_compiler::Schema> {
 
 /// Returns a builder of the schema without data and limits.
 pub(crate) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    // No field returns `ErrorCode`; registering it documents `errors[].extensions.code`.
-    Schema::build(Query, Mutation, Subscription).register_output_type::<ErrorCode>()
+    Schema::build(Query, Mutation, Subscription)
 }

@@ -86,6 +86,11 @@ fn apollo_client_and_urql_fall_back_from_persisted_queries() {
 }
 
 #[test]
+fn the_schema_passes_linters_and_is_what_introspection_returns() {
+    check("tests/clients", "schema.mjs");
+}
+
+#[test]
 fn the_websocket_conforms_to_graphql_transport_ws() {
     check("tests/clients", "protocol.mjs");
 }

@@ -15,7 +15,10 @@ pub(crate) struct DateTime(pub(crate) ChronoDateTime<Utc>);
 /// An ISO 8601 date and time with an offset, as in RFC 3339. Output is always in UTC (`Z`) with
 /// microseconds, such as `2026-11-23T09:30:00.000000Z`. Input without an offset is rejected. A stored
 /// time before the year 0 or after 9999 is returned as the first or last microsecond of these years.
-#[Scalar(name = "DateTime")]
+#[Scalar(
+    name = "DateTime",
+    specified_by_url = "https://datatracker.ietf.org/doc/html/rfc3339"
+)]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else {
@@ -95,7 +98,10 @@ impl Json {
 }
 
 /// A JSON object.
-#[Scalar(name = "JSON")]
+#[Scalar(
+    name = "JSON",
+    specified_by_url = "https://datatracker.ietf.org/doc/html/rfc8259"
+)]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
         Ok(Self(value))
