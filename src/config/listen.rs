@@ -64,7 +64,7 @@ fn suggestion(text: &str) -> String {
     let text = without_scheme.split('/').next().unwrap_or_default().trim();
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     let valid_port = port.parse::<u16>().ok();
-    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse::<u16>() {
         return format!("127.0.0.1:{port}, or 0.0.0.0:{port} to be reached from other machines");
     }
     if let (Ok(address), Some(port)) = (host.parse::<Ipv6Addr>(), valid_port) {
