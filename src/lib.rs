@@ -16,7 +16,7 @@
 //! | [`db`] | connections, transactions, SQLite's write queue, keyset pagination, errors, migrations |
 //! | [`auth`] | API keys, access tokens, principals and scopes |
 //! | [`clock`] | time and ids |
-//! | `keyed_counter` | counts by key, of which limits per principal and address are made |
+//! | `keyed_counter`, `fair_queue` | counts by key and queues served in turn, of which limits per principal and address are made |
 //!
 //! [`graphql`] alone imports async-graphql (with [`http`], which parses requests); [`http`] and [`server`] alone
 //! import axum and hyper; the domain knows neither. The crate `entity` defines tables and columns, the crate
@@ -34,6 +34,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod events;
+pub(crate) mod fair_queue;
 pub mod feed;
 pub mod graphql;
 pub mod http;

@@ -1,5 +1,5 @@
 //! Benchmarks of the server. They print figures with a baseline and a target; a missed target is not an
-//! error.
+//! error. The soak test fails if memory or descriptors grow.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
 mod cpu;
@@ -12,6 +12,7 @@ mod report;
 mod requests;
 mod scaling;
 mod server;
+mod soak;
 mod sqlite_writes;
 mod stats;
 
@@ -36,6 +37,7 @@ enum Command {
     SqliteWrites(sqlite_writes::Options),
     Scaling(scaling::Options),
     Fill(fill::Options),
+    Soak(soak::Options),
     #[command(hide = true)]
     RequestsBaseline(requests::BaselineOptions),
     /// Serve the broadcast that the feed is compared with
@@ -51,6 +53,7 @@ async fn main() -> Result<()> {
         Command::SqliteWrites(options) => sqlite_writes::run(options).await,
         Command::Scaling(options) => scaling::run(options).await,
         Command::Fill(options) => fill::run(options).await,
+        Command::Soak(options) => soak::run(options).await,
         Command::RequestsBaseline(options) => requests::serve_baseline(options).await,
         Command::FeedBaseline => feed::serve_baseline().await,
     }

@@ -94,6 +94,11 @@ impl Process {
         })
     }
 
+    /// Returns the number of open files and sockets.
+    pub(crate) fn descriptors(&self) -> Result<usize> {
+        Ok(procfs::process::Process::new(self.pid())?.fd_count()?)
+    }
+
     /// Waits at least `minimum` and until the process is idle, or for the timeout.
     pub(crate) async fn wait_until_idle(&self, minimum: Duration) -> Result<Usage> {
         time::sleep(minimum).await;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use axum::Router;
 use clap::Args;
 use procfs::Current;
@@ -61,8 +61,29 @@ impl ServerBinary {
 
     /// Starts the server on a free port of the loopback address.
     pub(crate) async fn start(&self, database_url: &str) -> Result<Process> {
-        let arguments = ["--database-url", database_url, "--listen", "127.0.0.1:0"];
-        Process::start(&self.path()?, &[&arguments[..], &RATE_LIMITS].concat()).await
+        self.start_with(database_url, &RATE_LIMITS).await
+    }
+
+    /// Starts the server with these further arguments.
+    pub(crate) async fn start_with(
+        &self,
+        database_url: &str,
+        arguments: &[&str],
+    ) -> Result<Process> {
+        let all = ["--database-url", database_url, "--listen", "127.0.0.1:0"];
+        Process::start(&self.path()?, &[&all[..], arguments].concat()).await
+    }
+
+    /// Creates an API key with the scope `report`.
+    pub(crate) async fn create_key(&self, database_url: &str) -> Result<String> {
+        let create = Command::new(self.path()?)
+            .args(["key", "create", "--name", "bench", "--scope", "report"])
+            .args(["--database-url", database_url])
+            .output();
+        let output = create.await.context("cannot run the server")?;
+        let key = String::from_utf8(output.stdout)?.trim().to_owned();
+        ensure!(output.status.success(), "cannot create a key");
+        Ok(key)
     }
 }
 

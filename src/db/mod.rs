@@ -11,6 +11,8 @@
 //! | [`Postgres::write`] | pinned | writes of one statement, which need no transaction |
 //! | [`Database::write`] | PostgreSQL: pinned; SQLite: the writer | rare writes of one statement |
 //!
+//! Those who wait for a connection are served by users in turn: see [`on_behalf_of`].
+//!
 //! SQLite allows one writer at a time. All its writes go through a queue that commits them in batches; see
 //! `sqlite::write_queue`.
 
@@ -18,7 +20,6 @@ mod adoption;
 mod connect;
 mod connect_error;
 pub mod error;
-mod fair_queue;
 pub mod keyset;
 mod location;
 pub mod migrate;
@@ -28,6 +29,7 @@ mod postgres;
 mod slow_query;
 mod sqlite;
 mod url;
+mod user;
 mod write_monitor;
 
 use futures_util::future::BoxFuture;
@@ -41,6 +43,7 @@ pub use postgres::Postgres;
 pub use slow_query::{ScanBudget, SlowQueryError};
 pub use sqlite::{FileFault, Sqlite};
 pub use url::DatabaseUrl;
+pub(crate) use user::on_behalf_of;
 
 use slow_query::SlowQueryPool;
 use write_monitor::WriteMonitor;

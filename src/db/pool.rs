@@ -24,12 +24,13 @@ use sea_orm::{
     },
 };
 use sea_query_sqlx::SqlxValues;
-use tokio::sync::Semaphore;
 
 use super::{
     error::{Failure, ResultTooLarge, classify, wrap},
+    user,
     write_monitor::WriteMonitor,
 };
+use crate::fair_queue::FairQueue;
 
 /// Connections idle for longer are checked.
 const MAX_IDLE: Duration = Duration::from_secs(5);
@@ -74,8 +75,9 @@ enum Connections {
 struct DirectConnections<DB: Database> {
     pool: Pool<DB>,
     options: PoolOptions,
-    /// One per connection. A task that waited at the pool would not notice that a pinned connection is idle.
-    permits: Semaphore,
+    /// One per connection. A task that waited at the pool would not notice that a pinned connection is idle, nor take
+    /// turns with those of other users.
+    permits: FairQueue,
     idle: Mutex<Vec<IdleConnection<DB>>>,
 }
 
@@ -90,7 +92,7 @@ impl<DB: Database> DirectConnections<DB> {
         Arc::new(Self {
             pool: pool.clone(),
             options,
-            permits: Semaphore::new(options.connections as usize),
+            permits: FairQueue::new(options.connections, usize::MAX),
             idle: Mutex::default(),
         })
     }
@@ -164,8 +166,8 @@ where
         observer: Option<&Observer>,
     ) -> Result<Vec<QueryResult>, DbErr> {
         let observation = observer.map(|observer| (observer, statement.clone()));
-        // The semaphore is never closed.
-        let _permit = self.permits.acquire().await;
+        // Any number of statements may wait.
+        let _permit = self.permits.acquire(&user::current()).await;
         let mut acquired = self.acquire().await?;
         let values = statement.values.unwrap_or(Values(Vec::new()));
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values));

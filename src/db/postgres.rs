@@ -17,8 +17,10 @@ use super::{
     pool::{MAX_RESULT_BYTES, PoolOptions},
     pooler,
     slow_query::{self, SlowQueryPool},
+    user,
     write_monitor::WriteMonitor,
 };
+use crate::fair_queue::FairQueue;
 
 /// What SeaORM chooses the driver by. The server and the password are set in the driver's options only, since SeaORM's
 /// are logged with their URL.
@@ -56,6 +58,8 @@ pub struct Postgres {
     read: StatementPool,
     write: StatementPool,
     transactions: DatabaseConnection,
+    /// Who begins a transaction.
+    transaction_permits: FairQueue,
     slow_queries: SlowQueryPool,
     monitor: WriteMonitor,
     location: Arc<DatabaseLocation>,
@@ -90,6 +94,7 @@ impl Postgres {
             read: pinned(READ_CONNECTIONS, statement, &INDEX_PLANNING, reads).await?,
             write: write.with_monitor(monitor.clone()),
             transactions: open_pool(pool(server, TRANSACTION_CONNECTIONS, statement, &[])).await?,
+            transaction_permits: FairQueue::new(TRANSACTION_CONNECTIONS, usize::MAX),
             slow_queries: SlowQueryPool::new(
                 pinned(slow_queries, timeouts.slow_query, &[], reads).await?,
                 timeouts.slow_query,
@@ -129,6 +134,8 @@ impl Postgres {
         E: From<DbErr>,
     {
         let record = |error: &DbErr| self.monitor.record(error);
+        // Any number of transactions may wait.
+        let _permit = self.transaction_permits.acquire(&user::current()).await;
         let transaction = self.transactions.begin().await.inspect_err(record)?;
         let value = write(&transaction).await?;
         // Success proves nothing, since the transaction need not have written.

@@ -11,8 +11,9 @@ use tokio::sync::Mutex;
 use super::{
     StatementPool,
     error::{Failure, classify},
-    fair_queue::FairQueue,
+    user,
 };
+use crate::fair_queue::FairQueue;
 
 /// Slow queries that run concurrently.
 pub(super) const MAX_CONCURRENT: u32 = 2;
@@ -30,21 +31,8 @@ pub(super) struct SlowQueryPool {
 /// The time that the slow queries of one operation have taken so far.
 #[derive(Debug, Default)]
 pub struct ScanBudget {
-    /// Users' queries run in turn.
-    user: String,
     /// The lock makes the queries of the operation run one at a time.
     spent: Mutex<Duration>,
-}
-
-impl ScanBudget {
-    /// Creates the budget of an operation of a user.
-    #[must_use]
-    pub fn of(user: &str) -> Self {
-        Self {
-            user: user.to_owned(),
-            spent: Mutex::default(),
-        }
-    }
 }
 
 /// Why a slow query has no result.
@@ -78,7 +66,7 @@ impl SlowQueryPool {
         if *spent >= self.timeout {
             return Err(SlowQueryError::BudgetExceeded(self.timeout));
         }
-        let permit = self.queue.acquire(&budget.user).await;
+        let permit = self.queue.acquire(&user::current()).await;
         let _permit = permit.map_err(|_| SlowQueryError::QueueFull)?;
         let started = Instant::now();
         let result = query(&self.pool).await;

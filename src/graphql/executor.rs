@@ -11,6 +11,7 @@ use tokio::time;
 use tracing::warn;
 
 use super::{
+    admission::Admission,
     error::{ErrorCode, error_response, sanitize},
     limits::GraphqlLimits,
     live::{LiveSubscriptions, Output},
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     auth::{Principal, Scope},
-    db::ScanBudget,
+    db::{ScanBudget, on_behalf_of},
     feed::ChangeFeed,
     runs::Runs,
 };
@@ -39,6 +40,7 @@ pub struct Executor {
     live: Arc<LiveSubscriptions>,
     validator: Arc<Validator>,
     responses: Arc<ResponseBytes>,
+    admission: Admission,
     operation_timeout: Duration,
     /// Whether error messages suggest similar names.
     suggestions: bool,
@@ -55,6 +57,7 @@ impl Executor {
             live: Arc::new(live),
             validator: Arc::new(Validator::new(&limits)),
             responses: ResponseBytes::new(limits.responses),
+            admission: Admission::new(),
             operation_timeout: limits.operation_time,
             suggestions: limits.suggestions,
         }
@@ -97,21 +100,40 @@ impl Executor {
         })
     }
 
-    /// Executes a query or mutation, and logs server errors under `request_id`.
-    pub async fn execute(&self, prepared: PreparedRequest, request_id: &str) -> ExecutedRequest {
+    /// Executes a query or mutation, and logs server errors under `request_id`. `slot` is dropped once the execution ends:
+    /// that of a mutation goes on after this is cancelled.
+    pub async fn execute(
+        &self,
+        prepared: PreparedRequest,
+        request_id: &str,
+        slot: impl Send + 'static,
+    ) -> ExecutedRequest {
         let is_mutation = prepared.operation == OperationType::Mutation;
         let budget = self.responses.budget(&prepared.principal.id, is_mutation);
+        let user = Arc::clone(&prepared.principal.id);
+        let operation = match self.admission.admit(&user) {
+            Ok(operation) => operation,
+            Err(error) => {
+                let response = error_response(ErrorCode::RateLimited, error.to_string());
+                return ExecutedRequest { response, budget };
+            }
+        };
+        let turn = self.admission.turn(&user, prepared.cost);
         let execution = execute(
             self.schema.clone(),
             prepared,
             Arc::clone(&budget),
             request_id.to_owned(),
+            (slot, operation),
         );
+        // Boxed, since it is moved several times.
+        let execution = Box::pin(on_behalf_of(Arc::clone(&user), execution));
         let execution = async {
             if is_mutation {
                 // A mutation runs to completion, even if the client disconnects.
                 SpawnOnDrop::new(execution).await
             } else {
+                let _turn = turn.await;
                 execution.await
             }
         };
@@ -193,11 +215,12 @@ async fn execute(
     prepared: PreparedRequest,
     budget: Arc<ResponseBudget>,
     request_id: String,
+    _slots: impl Send,
 ) -> Response {
     let document = &prepared.document;
     let request = document
         .to_request(&prepared.variables)
-        .data(ScanBudget::of(&prepared.principal.id))
+        .data(ScanBudget::default())
         .data(prepared.principal)
         .data(prepared.lossy_numbers)
         .data(budget);

@@ -6,6 +6,7 @@
 //! serialisation), `fast_path` (writes objects as JSON without a future per field), `loaders` (batched
 //! lookups) and `live` (subscriptions).
 
+mod admission;
 mod auth_guard;
 mod context;
 mod error;

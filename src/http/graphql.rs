@@ -1,7 +1,7 @@
 //! GraphQL over HTTP: one operation per request. The response is one JSON document, or a stream of
 //! server-sent events (see [`sse`]).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Response as GraphQlResponse, parser::types::OperationType};
 use axum::{
@@ -11,6 +11,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use tokio::time;
 
 use super::{
     auth,
@@ -75,7 +76,13 @@ async fn execute(state: &AppState, client: &Client, request: Request) -> Respons
     };
     match try_execute(state, client, request, media, &request_id).await {
         Ok(response) => response,
-        Err(rejection) => rejection.into_response(media, &request_id),
+        Err(rejection) => {
+            if let Rejection::RateLimit(error) = &rejection {
+                // Rejecting takes time too, so that the client is slowed down.
+                time::sleep(error.retry_after.min(MAX_REJECTION_DELAY)).await;
+            }
+            rejection.into_response(media, &request_id)
+        }
     }
 }
 
@@ -104,7 +111,7 @@ async fn try_execute(
              request with `Accept: text/event-stream`",
         )));
     }
-    let executed = state.graphql.execute(prepared, request_id).await;
+    let executed = state.graphql.execute(prepared, request_id, slot).await;
     let rejection = executed.rejection();
     let status = rejection.map_or(StatusCode::OK, |body| rejected_status(media, body));
     let retry_after = rejection.and_then(retry_after);
@@ -146,6 +153,9 @@ async fn prepare(
     }
     Ok((prepared, charge))
 }
+
+/// How long the response to a request over the rate limit is delayed, at most.
+const MAX_REJECTION_DELAY: Duration = Duration::from_millis(500);
 
 /// Why a request is not executed.
 enum Rejection {

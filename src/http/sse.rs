@@ -47,7 +47,7 @@ pub(super) async fn execute(
     request_id: &str,
 ) -> Result<Response, Box<GraphQlResponse>> {
     if prepared.operation != OperationType::Subscription {
-        let executed = state.graphql.execute(prepared, request_id).await;
+        let executed = state.graphql.execute(prepared, request_id, slot).await;
         let json = executed.write();
         let budget = executed.into_budget();
         let events = stream::iter([next(json), complete()]).inspect(move |_| {

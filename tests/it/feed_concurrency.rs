@@ -167,7 +167,7 @@ async fn feed_cursor(replica: &Executor) -> String {
     let Ok(prepared) = replica.prepare(request, &principal(), "race", |_| Ok::<_, ()>(())) else {
         panic!("the request is rejected")
     };
-    let response = replica.execute(prepared, "race").await.write();
+    let response = replica.execute(prepared, "race", ()).await.write();
     let response: Value = serde_json::from_str(&response).unwrap();
     let cursor = &response["data"]["syncRuns"]["feedCursor"];
     cursor.as_str().unwrap().to_owned()

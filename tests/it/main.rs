@@ -9,6 +9,7 @@
 mod support;
 
 mod adoption_checks;
+mod attacks;
 mod authentication;
 mod authorization;
 mod authors;
@@ -30,6 +31,7 @@ mod event_subscriptions;
 mod events;
 mod external_values;
 mod external_writers;
+mod fairness;
 mod feed_concurrency;
 mod field_selection;
 mod filters;

@@ -5,7 +5,7 @@ pub(crate) mod changes;
 mod measure;
 pub(crate) mod publisher;
 pub(crate) mod subscribers;
-mod websocket;
+pub(crate) mod websocket;
 
 use anyhow::Result;
 use clap::Args;

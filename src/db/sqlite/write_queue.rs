@@ -1,16 +1,17 @@
 //! Group commit.
 //!
 //! SQLite has a single writer, and each commit waits for the disk. One task therefore executes all writes: it
-//! takes the jobs that are waiting, runs each in a savepoint of one transaction, commits, and only then replies.
-//! Jobs that arrive meanwhile share the next transaction. A job that arrives alone is committed immediately.
+//! takes the jobs that are waiting, those of the users in turn, runs each in a savepoint of one transaction, commits, and
+//! only then replies. Jobs that arrive meanwhile share the next transaction. A job that arrives alone is committed
+//! immediately.
 //!
 //! A job that fails or panics is rolled back to its savepoint and affects no other. If SQLite rolls back the whole
 //! transaction, on a full disk for example, the savepoint is gone, and all jobs of the transaction fail.
 
 use std::{
-    collections::VecDeque,
-    fmt,
+    fmt, iter,
     panic::{AssertUnwindSafe, resume_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -27,7 +28,10 @@ use super::{
     begin_immediate,
     job::{Job, Write},
 };
-use crate::db::write_monitor::WriteMonitor;
+use crate::{
+    db::{user, write_monitor::WriteMonitor},
+    fair_queue::Turns,
+};
 
 /// Jobs in one transaction, at most.
 const MAX_BATCH: usize = 256;
@@ -43,8 +47,9 @@ const ROLLBACK: &str = "ROLLBACK TO job";
 /// the waiting jobs first.
 #[derive(Clone)]
 pub(super) struct WriteQueue {
-    /// Unbounded: each request in flight adds at most a few jobs.
-    jobs: mpsc::UnboundedSender<Box<dyn Job>>,
+    waiting: Waiting,
+    /// Announces each waiting job. Unbounded: each request in flight adds at most a few jobs.
+    jobs: mpsc::UnboundedSender<()>,
     closing: CancellationToken,
     task: TaskTracker,
 }
@@ -52,13 +57,19 @@ pub(super) struct WriteQueue {
 impl WriteQueue {
     pub(super) fn spawn(writer: DatabaseConnection, monitor: WriteMonitor) -> Self {
         let (jobs, receiver) = mpsc::unbounded_channel();
+        let waiting = Waiting::default();
         let queue = Self {
+            waiting: waiting.clone(),
             jobs,
             closing: CancellationToken::new(),
             task: TaskTracker::new(),
         };
         let closing = queue.closing.clone();
-        let executor = Executor { writer, monitor };
+        let executor = Executor {
+            writer,
+            monitor,
+            waiting,
+        };
         queue.task.spawn(executor.run(receiver, closing));
         queue
     }
@@ -72,12 +83,20 @@ impl WriteQueue {
         E: From<DbErr> + Send + 'static,
     {
         let (caller, reply) = oneshot::channel();
-        // A closed queue drops the job and, with it, the caller's channel.
-        let _ = self.jobs.send(Box::new(Write::new(write, caller)));
+        self.push(Box::new(Write::new(write, caller)));
         match reply.await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => resume_unwind(panic),
             Err(_) => Err(unavailable("the write queue is closed").into()),
+        }
+    }
+
+    /// Adds a job to those that wait. A closed queue drops the job and, with it, the caller's channel.
+    fn push(&self, job: Box<dyn Job>) {
+        let mut waiting = self.waiting.lock();
+        // The task takes the job no earlier than the lock is released.
+        if self.jobs.send(()).is_ok() {
+            waiting.push(&user::current(), job);
         }
     }
 
@@ -95,32 +114,44 @@ impl fmt::Debug for WriteQueue {
     }
 }
 
+/// The jobs that wait, by user.
+#[derive(Clone, Default)]
+struct Waiting(Arc<Mutex<Turns<Box<dyn Job>>>>);
+
+impl Waiting {
+    fn next(&self) -> Option<Box<dyn Job>> {
+        self.lock().pop()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Turns<Box<dyn Job>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Executes the jobs.
 struct Executor {
     writer: DatabaseConnection,
     monitor: WriteMonitor,
+    waiting: Waiting,
 }
 
 impl Executor {
-    async fn run(
-        self,
-        mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
-        closing: CancellationToken,
-    ) {
-        let mut received = Vec::with_capacity(MAX_BATCH);
+    async fn run(self, mut jobs: mpsc::UnboundedReceiver<()>, closing: CancellationToken) {
+        let mut announced = Vec::with_capacity(MAX_BATCH);
         loop {
             tokio::select! {
-                count = jobs.recv_many(&mut received, MAX_BATCH) => {
+                count = jobs.recv_many(&mut announced, MAX_BATCH) => {
                     if count == 0 {
                         return;
                     }
                 }
                 () = closing.cancelled(), if !jobs.is_closed() => jobs.close(),
             }
-            let mut waiting: VecDeque<_> = received.drain(..).collect();
-            while !waiting.is_empty() {
+            let mut count = announced.len();
+            announced.clear();
+            while count > 0 {
                 // Jobs catch their own panics; should anything else panic, the next jobs are still executed.
-                let batch = AssertUnwindSafe(self.execute_batch(&mut waiting));
+                let batch = AssertUnwindSafe(self.execute_batch(&mut count));
                 if batch.catch_unwind().await.is_err() {
                     error!("a batch of writes panicked");
                 }
@@ -128,20 +159,21 @@ impl Executor {
         }
     }
 
-    /// Executes the first of the waiting jobs in one transaction, and replies to them.
-    async fn execute_batch(&self, waiting: &mut VecDeque<Box<dyn Job>>) {
+    /// Executes the next of `count` waiting jobs in one transaction, and replies to them. One that is announced meanwhile
+    /// may have its turn among them.
+    async fn execute_batch(&self, count: &mut usize) {
         let transaction = match self.begin().await {
             Ok(transaction) => transaction,
             Err(error) => {
                 self.monitor.record(&error);
-                return reply(waiting.drain(..), Some(&error));
+                return reply(iter::from_fn(|| self.take(count)), Some(&error));
             }
         };
         let started = Instant::now();
-        let mut executed = Vec::with_capacity(waiting.len());
+        let mut executed = Vec::with_capacity(*count);
         let mut savepoint = SAVEPOINT;
         while started.elapsed() < MAX_BATCH_TIME
-            && let Some(mut job) = waiting.pop_front()
+            && let Some(mut job) = self.take(count)
         {
             if job.is_cancelled() {
                 continue;
@@ -169,6 +201,12 @@ impl Executor {
             self.monitor.confirm(committed).err()
         };
         reply(executed, failure.as_ref());
+    }
+
+    /// Takes the next of `count` waiting jobs.
+    fn take(&self, count: &mut usize) -> Option<Box<dyn Job>> {
+        *count = count.checked_sub(1)?;
+        self.waiting.next()
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {

@@ -17,9 +17,12 @@ use super::{
     frame::{Frame, MAX_BYTES},
     request::SharedRequest,
 };
-use crate::graphql::{
-    error::sanitize,
-    response::{ResponseBudget, panicked},
+use crate::{
+    db,
+    graphql::{
+        error::sanitize,
+        response::{ResponseBudget, panicked},
+    },
 };
 
 /// Maximum number of frames in a chunk.
@@ -29,6 +32,7 @@ const MAX_CHUNK_BYTES: usize = 64 * 1024;
 
 /// An execution of a subscription over a range of the feed.
 pub(super) struct Execution {
+    user: Arc<str>,
     pub(super) range: Arc<FeedRange>,
     /// Frames that are available together.
     pub(super) chunks: BoxStream<'static, Vec<Frame>>,
@@ -40,28 +44,32 @@ impl Execution {
         let range = Arc::new(FeedRange::new(range));
         let frames = frames(Arc::clone(request), Arc::clone(&range)).boxed();
         Self {
+            user: request.user(),
             range,
             chunks: chunks(frames).boxed(),
         }
     }
 
-    /// Executes on a task of its own, at most one chunk ahead. Requests of other clients wait for the
+    /// Executes on behalf of the subscriber, on a task of its own, at most one chunk ahead. Requests of other clients wait for the
     /// lookups that this execution has begun, and must not depend on how fast its client reads.
     pub(super) fn on_own_task(self) -> Self {
         let (sender, mut receiver) = mpsc::channel(1);
         let mut chunks = self.chunks;
-        let task = AbortOnDropHandle::new(tokio::spawn(async move {
+        let work = async move {
             while let Some(chunk) = chunks.next().await {
                 if sender.send(chunk).await.is_err() {
                     return;
                 }
             }
-        }));
+        };
+        let work = db::on_behalf_of(Arc::clone(&self.user), work);
+        let task = AbortOnDropHandle::new(tokio::spawn(work));
         let chunks = stream::poll_fn(move |cx| {
             let _ = &task;
             receiver.poll_recv(cx)
         });
         Self {
+            user: self.user,
             range: self.range,
             chunks: chunks.boxed(),
         }

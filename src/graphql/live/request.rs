@@ -67,6 +67,11 @@ impl SharedRequest {
         }
     }
 
+    /// Returns the id of the subscriber who sent it.
+    pub(super) fn user(&self) -> Arc<str> {
+        Arc::clone(&self.principal.id)
+    }
+
     /// Creates a request to execute.
     pub(super) fn to_request(&self) -> Request {
         let request = self.document.to_request(&self.variables);

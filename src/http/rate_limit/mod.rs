@@ -32,8 +32,8 @@ const DEFAULT_RATE: u32 = 2_500_000;
 /// Capacity of a bucket by default: those of two seconds, or a hundred of the most complex operations at once.
 const DEFAULT_BURST: u32 = 2 * DEFAULT_RATE;
 
-/// Units of a request or message, whatever it contains.
-const REQUEST: u32 = 10;
+/// Units of a request or message, whatever it contains: it takes at least 20 µs.
+const REQUEST: u32 = 50;
 /// Bytes of JSON that one unit pays for.
 const JSON_BYTES: u32 = 32;
 /// Units of a credential that is not known. Checking a signature takes up to 0.2 ms.

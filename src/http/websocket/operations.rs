@@ -150,18 +150,18 @@ impl Operation {
         stream::iter([OperationOutput::Last(self.id, vec![error])]).boxed()
     }
 
-    /// Executes the operation. The slot is held as long as the stream.
+    /// Executes the operation. The slot is held until it ends.
     async fn execute(
         self,
         prepared: PreparedRequest,
         slot: OperationSlot,
         state: &Arc<AppState>,
     ) -> Result<BoxStream<'static, OperationOutput>, CloseReason> {
-        let hold_slot = move |output| {
-            let _ = &slot;
-            output
-        };
         if prepared.operation == OperationType::Subscription {
+            let hold_slot = move |output| {
+                let _ = &slot;
+                output
+            };
             let request_id = self.request_id.clone();
             let output = state.graphql.subscribe(prepared, None, request_id).await;
             let output = output.map_err(|_| CloseReason::TryAgainLater)?;
@@ -169,19 +169,23 @@ impl Operation {
         }
         // On a task of its own: requests of other clients wait for the lookups that it has begun, and
         // must not depend on how fast this client reads.
-        let execution = tokio::spawn(self.execute_once(prepared, Arc::clone(state)));
+        let execution = tokio::spawn(self.execute_once(prepared, slot, Arc::clone(state)));
         let output = AbortOnDropHandle::new(execution).map(Result::ok);
         let output = stream::once(output).filter_map(future::ready);
-        Ok(output.map(hold_slot).boxed())
+        Ok(output.boxed())
     }
 
     /// Executes a query or mutation.
     async fn execute_once(
         self,
         prepared: PreparedRequest,
+        slot: OperationSlot,
         state: Arc<AppState>,
     ) -> OperationOutput {
-        let executed = state.graphql.execute(prepared, &self.request_id).await;
+        let executed = state
+            .graphql
+            .execute(prepared, &self.request_id, slot)
+            .await;
         let messages = if executed.rejection().is_none() {
             vec![
                 self.messages.next(&executed.write()),

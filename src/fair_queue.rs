@@ -1,46 +1,94 @@
-//! A semaphore that serves those who wait for it in turn.
+//! Queues that serve their users in turn.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::oneshot;
 
-/// Permits, for which the users wait in queues of their own. The queues are served in turn, so that a user with many
-/// requests delays those of the others by one request each.
+/// What the users wait for, in queues of their own. The queues are served in turn, so that a user with many entries
+/// delays those of the others by one entry each.
+#[derive(Debug)]
+pub(crate) struct Turns<T> {
+    /// The users whose queues are not empty, in the order of their turn.
+    users: VecDeque<Arc<str>>,
+    queues: HashMap<Arc<str>, VecDeque<T>>,
+}
+
+/// Permits for which users wait in turn.
 #[derive(Clone, Debug)]
-pub(super) struct FairQueue(Arc<Mutex<State>>);
+pub(crate) struct FairQueue(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     free: u32,
     max_waiting: usize,
-    /// In the order of their turn; none is empty.
-    queues: VecDeque<Queue>,
-}
-
-#[derive(Debug)]
-struct Queue {
-    user: String,
-    waiting: VecDeque<oneshot::Sender<Permit>>,
+    waiting: Turns<oneshot::Sender<Permit>>,
 }
 
 /// A permit, which goes to the next one who waits when it is dropped.
 #[derive(Debug)]
-pub(super) struct Permit(FairQueue);
+pub(crate) struct Permit(FairQueue);
 
 /// The user has as many waiting requests as a queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct QueueFull;
+pub(crate) struct QueueFull;
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self {
+            users: VecDeque::new(),
+            queues: HashMap::new(),
+        }
+    }
+}
+
+impl<T> Turns<T> {
+    /// Adds an entry at the end of the user's queue.
+    pub(crate) fn push(&mut self, user: &Arc<str>, entry: T) {
+        let queue = self.queues.entry(Arc::clone(user)).or_default();
+        if queue.is_empty() {
+            self.users.push_back(Arc::clone(user));
+        }
+        queue.push_back(entry);
+    }
+
+    /// Removes the first entry of the user whose turn it is.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        let user = self.users.pop_front()?;
+        let queue = self.queues.get_mut(&user)?;
+        let entry = queue.pop_front();
+        if queue.is_empty() {
+            self.queues.remove(&user);
+        } else {
+            self.users.push_back(user);
+        }
+        entry
+    }
+
+    /// Removes those entries of a user that are not to be retained, and returns how many there are.
+    fn retain(&mut self, user: &Arc<str>, retain: impl FnMut(&T) -> bool) -> usize {
+        let Some(queue) = self.queues.get_mut(user) else {
+            return 0;
+        };
+        queue.retain(retain);
+        let rest = queue.len();
+        if rest == 0 {
+            self.queues.remove(user);
+            self.users.retain(|other| other != user);
+        }
+        rest
+    }
+}
 
 impl FairQueue {
     /// Creates a queue with this many permits, in which each user has up to `max_waiting` requests.
-    pub(super) fn new(permits: u32, max_waiting: usize) -> Self {
+    pub(crate) fn new(permits: u32, max_waiting: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             free: permits,
             max_waiting,
-            queues: VecDeque::new(),
+            waiting: Turns::default(),
         })))
     }
 
@@ -48,7 +96,7 @@ impl FairQueue {
     ///
     /// # Errors
     /// Returns an error if the user's queue is full.
-    pub(super) async fn acquire(&self, user: &str) -> Result<Permit, QueueFull> {
+    pub(crate) async fn acquire(&self, user: &Arc<str>) -> Result<Permit, QueueFull> {
         let Some(turn) = self.enqueue(user)? else {
             return Ok(Permit(self.clone()));
         };
@@ -57,40 +105,27 @@ impl FairQueue {
     }
 
     /// Takes a permit, or else returns where the user will receive one.
-    fn enqueue(&self, user: &str) -> Result<Option<oneshot::Receiver<Permit>>, QueueFull> {
+    fn enqueue(&self, user: &Arc<str>) -> Result<Option<oneshot::Receiver<Permit>>, QueueFull> {
         let mut state = self.state();
         if state.free > 0 {
             state.free -= 1;
             return Ok(None);
         }
-        let max_waiting = state.max_waiting;
-        let (sender, receiver) = oneshot::channel();
-        match state.queues.iter_mut().find(|queue| queue.user == user) {
-            Some(queue) => {
-                queue.waiting.retain(|waiting| !waiting.is_closed());
-                if queue.waiting.len() >= max_waiting {
-                    return Err(QueueFull);
-                }
-                queue.waiting.push_back(sender);
-            }
-            None => state.queues.push_back(Queue {
-                user: user.to_owned(),
-                waiting: VecDeque::from([sender]),
-            }),
+        let is_waiting = |waiting: &oneshot::Sender<Permit>| !waiting.is_closed();
+        if state.waiting.retain(user, is_waiting) >= state.max_waiting {
+            return Err(QueueFull);
         }
+        let (sender, receiver) = oneshot::channel();
+        state.waiting.push(user, sender);
         Ok(Some(receiver))
     }
 
     /// Returns who is next; keeps the permit if nobody waits.
     fn next(&self) -> Option<oneshot::Sender<Permit>> {
         let mut state = self.state();
-        while let Some(mut queue) = state.queues.pop_front() {
-            let next = queue.waiting.pop_front();
-            if !queue.waiting.is_empty() {
-                state.queues.push_back(queue);
-            }
-            if next.as_ref().is_some_and(|next| !next.is_closed()) {
-                return next;
+        while let Some(next) = state.waiting.pop() {
+            if !next.is_closed() {
+                return Some(next);
             }
         }
         state.free += 1;
@@ -129,7 +164,7 @@ mod tests {
         for _ in 0..count {
             let queue = queue.clone();
             served.spawn(async move {
-                let _permit = queue.acquire(user).await.unwrap();
+                let _permit = queue.acquire(&user.into()).await.unwrap();
                 time::sleep(Duration::from_millis(1)).await;
                 user
             });
@@ -157,14 +192,15 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_and_cancelled_requests_lose_no_permit() {
         let queue = FairQueue::new(1, 2);
-        let first = queue.acquire("a").await.unwrap();
-        let mut second = Box::pin(queue.acquire("a"));
-        let mut third = Box::pin(queue.acquire("a"));
+        let [a, b] = ["a", "b"].map(Arc::from);
+        let first = queue.acquire(&a).await.unwrap();
+        let mut second = Box::pin(queue.acquire(&a));
+        let mut third = Box::pin(queue.acquire(&a));
         assert!(futures_util::poll!(&mut second).is_pending());
         assert!(futures_util::poll!(&mut third).is_pending());
-        assert_eq!(queue.acquire("a").await.unwrap_err(), QueueFull);
+        assert_eq!(queue.acquire(&a).await.unwrap_err(), QueueFull);
         // Others still may wait.
-        let mut other = Box::pin(queue.acquire("b"));
+        let mut other = Box::pin(queue.acquire(&b));
         assert!(futures_util::poll!(&mut other).is_pending());
         drop(second);
         // It is the turn of `b`, which receives the permit, and stops waiting.
@@ -172,6 +208,6 @@ mod tests {
         drop(other);
         drop(third.await.unwrap());
         assert_eq!(queue.state().free, 1);
-        assert!(queue.state().queues.is_empty());
+        assert!(queue.state().waiting.users.is_empty() && queue.state().waiting.queues.is_empty());
     }
 }
