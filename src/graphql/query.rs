@@ -13,6 +13,7 @@ use super::{
         node::Node,
         pagination::PageArguments,
         run::{OrderDirection, SyncRun, SyncRunFilter, SyncRunOrder, list_runs},
+        user::{UserConnection, list_users},
         viewer::Viewer,
     },
 };
@@ -139,6 +140,33 @@ impl Query {
             offset,
         };
         let page = list_events(ctx, filter, direction, arguments).await?;
+        Ok(Some(Fast(page)))
+    }
+
+    /// Lists the users who can trigger runs, by name. Returns 25 users by default and 100 at most.
+    #[graphql(guard = "RequireScope(Scope::Read)")]
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Returns only users whose name or e-mail address contains this text, ignoring case. At most 500 characters."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "Returns the first n users, 0 to 100. Not together with `last`.")]
+        first: Option<i32>,
+        #[graphql(desc = "A cursor; returns users after it.")] after: Option<String>,
+        #[graphql(desc = "Returns the last n users, 0 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "A cursor; returns users before it.")] before: Option<String>,
+    ) -> Result<Option<Fast<UserConnection>>> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset: None,
+        };
+        let page = list_users(ctx, search, arguments).await?;
         Ok(Some(Fast(page)))
     }
 

@@ -23,6 +23,7 @@ mod range;
 mod scan;
 pub mod status;
 mod text_match;
+mod users;
 mod write;
 mod write_scope;
 
@@ -36,6 +37,7 @@ pub use entity::{run::Model as Run, user::Model as User};
 pub use error::{Error, Result};
 pub use load::RunSelection;
 pub use order::{RunOrder, RunOrderField};
+pub use users::{UserPosition, user_position};
 pub use write::WriteResult;
 pub use write_scope::WriteScope;
 

@@ -69,6 +69,7 @@ mod startup;
 mod stored_details;
 mod subscriptions;
 mod unreadable_values;
+mod users;
 mod websocket_errors;
 mod write_queue;
 mod write_scope;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The position of a row in a list: a decoded cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// Number of the row's [`Group`]; 0 in lists of one group.
     pub group: u8,
@@ -17,9 +17,10 @@ pub struct Position {
 }
 
 /// The value of the ordering expression at a position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PositionValue {
     /// NULL, as in all rows of the group.
+    #[default]
     Null,
     /// A number; timestamps and durations are in microseconds.
     Exact(i64),
@@ -33,30 +34,32 @@ impl From<Option<i64>> for PositionValue {
     }
 }
 
-/// A request for a page of a list.
+/// A request for a page of a list, whose cursors are positions `P`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct PageRequest {
+pub struct PageRequest<P = Position> {
     /// Maximum number of rows.
     pub limit: u32,
     /// Number of rows to skip, in the direction of the page. Not together with `after` and `before`.
     pub offset: u32,
     /// Only rows after this position.
-    pub after: Option<Position>,
+    pub after: Option<P>,
     /// Only rows before this position.
-    pub before: Option<Position>,
+    pub before: Option<P>,
     /// Selects the last rows instead of the first.
     pub from_end: bool,
     /// Fetches one more row, to find out whether more rows follow in the direction of the page.
     pub fetch_extra: bool,
 }
 
-impl PageRequest {
+impl<P> PageRequest<P> {
     /// Returns the number of rows to fetch.
     #[must_use]
     pub fn fetch_limit(&self) -> u64 {
         u64::from(self.limit) + u64::from(self.fetch_extra)
     }
+}
 
+impl PageRequest {
     /// Returns a request for the first row, to find out whether a page without rows skips any.
     #[must_use]
     pub fn first_row(&self) -> Self {
@@ -96,7 +99,7 @@ impl<T> PageRows<T> {
     /// Creates a page from rows that were fetched in the direction of the page: from its end if it selects the last
     /// rows.
     #[must_use]
-    pub fn from_read(mut rows: Vec<T>, page: &PageRequest) -> Self {
+    pub fn from_read<P>(mut rows: Vec<T>, page: &PageRequest<P>) -> Self {
         let limit = page.limit as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);

@@ -39,7 +39,10 @@ pub(crate) trait Listed: FastFields + Clone {
         list: &Self::List,
         bound: u32,
     ) -> impl Future<Output = Result<u32>> + Send;
+}
 
+/// A type whose lists a subscription follows.
+pub(crate) trait Followed: Listed {
     /// Encodes a position of the feed as the list's subscription takes it.
     fn encode_feed_cursor(cursor: FeedCursor) -> String;
 }
@@ -79,13 +82,13 @@ impl<T: Listed> TypeName for Edge<T> {
     }
 }
 
-impl<T: Listed> TypeName for Connection<T> {
+impl<T: Followed> TypeName for Connection<T> {
     fn type_name() -> Cow<'static, str> {
         T::CONNECTION.into()
     }
 }
 
-impl<T: Listed> FastFields for Connection<T> {
+impl<T: Followed> FastFields for Connection<T> {
     type Columns = ();
 
     const ALL_COLUMNS: () = ();
@@ -93,50 +96,76 @@ impl<T: Listed> FastFields for Connection<T> {
     const FIELDS: &'static [Field<Self>] = &[
         Field::type_name(()),
         Field::single("edges", (), FieldCost::SCALAR),
-        Field::nested("nodes", (), plan_nodes),
-        Field::nested("pageInfo", (), plan_page_info),
-        Field::single(
-            "totalCount",
-            (),
-            FieldCost {
-                base: 1,
-                multiplier: Multiplier::Count,
-            },
-        ),
+        Field::nested("nodes", (), plan_nodes::<T, Self>),
+        Field::nested("pageInfo", (), plan_page_info::<T, Self>),
+        Field::single("totalCount", (), TOTAL_COUNT),
         Field::single("feedCursor", (), FieldCost::SCALAR),
     ];
 }
 
-fn plan_nodes<T: Listed>(field: &Selected) -> Option<NestedWriter<'_, Connection<T>>> {
+/// Cost of `totalCount`.
+pub(super) const TOTAL_COUNT: FieldCost = FieldCost {
+    base: 1,
+    multiplier: Multiplier::Count,
+};
+
+/// Plans how the nodes of a connection are written.
+pub(super) fn plan_nodes<T: Listed, C: AsRef<Connection<T>>>(
+    field: &Selected,
+) -> Option<NestedWriter<'_, C>> {
     let plan = SelectionPlan::without_lookups(&field.selection_set.node)?;
-    Some(Box::new(move |page, json| {
-        plan.write_list(json, &page.rows.rows);
+    Some(Box::new(move |page: &C, json| {
+        plan.write_list(json, &page.as_ref().rows.rows);
     }))
 }
 
-fn plan_page_info<T: Listed>(field: &Selected) -> Option<NestedWriter<'_, Connection<T>>> {
+/// Plans how the information about the page of a connection is written.
+pub(super) fn plan_page_info<T: Listed, C: AsRef<Connection<T>>>(
+    field: &Selected,
+) -> Option<NestedWriter<'_, C>> {
     let plan = SelectionPlan::without_lookups(&field.selection_set.node)?;
-    Some(Box::new(move |page, json| plan.write(json, &page.info())))
+    Some(Box::new(move |page: &C, json| {
+        plan.write(json, &page.as_ref().info());
+    }))
+}
+
+impl<T: Listed> AsRef<Self> for Connection<T> {
+    fn as_ref(&self) -> &Self {
+        self
+    }
 }
 
 impl<T: Listed> Connection<T> {
-    fn info(&self) -> PageInfo {
+    pub(super) fn items(&self) -> FastList<'_, T> {
+        FastList(&self.rows.rows)
+    }
+
+    pub(super) fn with_cursors(&self) -> Vec<Edge<T>> {
+        let items = self.rows.rows.iter().cloned();
+        items.map(|item| Edge::new(item, self.order)).collect()
+    }
+
+    pub(super) fn info(&self) -> PageInfo {
         PageInfo::new(&self.rows, |item: &T| item.cursor(self.order))
+    }
+
+    pub(super) async fn count(&self, ctx: &Context<'_>, up_to: i32) -> Result<Option<u32>> {
+        let count = T::count(ctx, &self.list, parse_count_bound(up_to)?).await?;
+        Ok(Some(count))
     }
 }
 
 /// The connection type of a list: one page of it, and where the page is in the list.
 #[Object(name_type)]
-impl<T: Listed> Connection<T> {
+impl<T: Followed> Connection<T> {
     /// A list of edges: each item with its cursor.
     async fn edges(&self) -> Vec<Edge<T>> {
-        let items = self.rows.rows.iter().cloned();
-        items.map(|item| Edge::new(item, self.order)).collect()
+        self.with_cursors()
     }
 
     /// A list of nodes: the items without their cursors.
     async fn nodes(&self) -> FastList<'_, T> {
-        FastList(&self.rows.rows)
+        self.items()
     }
 
     /// Information to aid in pagination.
@@ -156,8 +185,7 @@ impl<T: Listed> Connection<T> {
         )]
         up_to: i32,
     ) -> Result<Option<u32>> {
-        let count = T::count(ctx, &self.list, parse_count_bound(up_to)?).await?;
-        Ok(Some(count))
+        self.count(ctx, up_to).await
     }
 
     /// A cursor in the change feed, taken before the page was read. Pass it as `after` to

@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     db::keyset::{Position, PositionValue},
     feed::{EventCursor, FeedCursor},
-    runs::{Error, Result, RunOrderField},
+    runs::{Error, Result, RunOrderField, UserPosition},
 };
 
 /// The list that a cursor belongs to, encoded in its first byte.
@@ -22,6 +22,7 @@ pub(crate) enum List {
 
 const CHANGES_TAG: u8 = 0;
 const ADDED_EVENTS_TAG: u8 = 7;
+const USERS_TAG: u8 = 11;
 /// Bytes of an encoded cursor. A position in the feed lists the transactions that were open.
 const MAX_BYTES: usize = 64 * 1024;
 const BAD_CURSOR: &str = "this cursor does not belong to this list: pass a cursor unchanged, with the \
@@ -108,6 +109,25 @@ pub(crate) fn decode_position(list: List, text: &str) -> Result<Position> {
         return Err(Error::BadCursor(BAD_CURSOR));
     }
     Ok(position)
+}
+
+/// Encodes a position in a list of users.
+pub(crate) fn encode_user(position: &UserPosition) -> String {
+    encode(USERS_TAG, &(&position.name, position.id.as_bytes()))
+}
+
+/// Decodes a position in a list of users.
+///
+/// # Errors
+/// Returns [`Error::BadCursor`] if the cursor is malformed or belongs to another list.
+pub(crate) fn decode_user(text: &str) -> Result<UserPosition> {
+    let (name, id): (String, [u8; 16]) = decode(USERS_TAG, text)?;
+    // PostgreSQL accepts no such text; the checksum does not prevent forgery.
+    if name.contains('\0') {
+        return Err(Error::BadCursor(BAD_CURSOR));
+    }
+    let id = uuid::Uuid::from_bytes(id);
+    Ok(UserPosition { name, id })
 }
 
 /// Encodes a position in the feed of changes.

@@ -20,6 +20,7 @@ pub use pagination::PageLimits;
 mod tests {
     use super::{
         connection::Connection, event::SyncEvent, page_info::PageInfo, run::SyncRun, user::User,
+        user::UserConnection,
     };
     use crate::graphql::{fast_path::FastFields, schema};
 
@@ -44,6 +45,7 @@ mod tests {
             fields::<PageInfo>(),
             fields::<Connection<SyncRun>>(),
             fields::<Connection<SyncEvent>>(),
+            fields::<UserConnection>(),
         ] {
             assert_eq!(listed, fields);
         }

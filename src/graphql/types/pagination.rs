@@ -75,10 +75,20 @@ impl PageArguments {
         limits: PageLimits,
         connection: &Lookahead<'_>,
     ) -> Result<PageRequest> {
-        let position = |cursor: &Option<String>| {
-            let cursor = cursor.as_deref();
-            cursor.map(|text| decode_position(list, text)).transpose()
-        };
+        self.page_of(|text| decode_position(list, text), limits, connection)
+    }
+
+    /// Converts the arguments to the page they request, of a list whose cursors `decode` decodes.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page).
+    pub(crate) fn page_of<P>(
+        &self,
+        decode: impl Fn(&str) -> Result<P>,
+        limits: PageLimits,
+        connection: &Lookahead<'_>,
+    ) -> Result<PageRequest<P>> {
+        let position = |cursor: &Option<String>| cursor.as_deref().map(&decode).transpose();
         Ok(PageRequest {
             limit: self.limit(limits)?,
             offset: self.offset()?,

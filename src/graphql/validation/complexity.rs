@@ -198,6 +198,7 @@ impl<'a> Visitor<'a> {
             let argument_cost = match argument.name.as_str() {
                 "filter" => self.filter_cost(value, parent),
                 "offset" => value.integer().map_or(0, field_costs::skip_cost),
+                "search" => self.search_cost(value, "search", parent),
                 _ => 0,
             };
             cost = cost.saturating_add(argument_cost);
@@ -213,14 +214,19 @@ impl<'a> Visitor<'a> {
                 cost = cost.saturating_add(field_costs::details_filter_cost(value.length()));
                 continue;
             }
-            let chars = field_costs::is_search(name).then(|| value.chars());
-            let chars = chars.unwrap_or_default();
-            self.search_chars = self.search_chars.saturating_add(chars);
             cost = cost
-                .saturating_add(field_costs::filter_cost(parent, name, chars))
+                .saturating_add(self.search_cost(value, name, parent))
                 .saturating_add(self.filter_cost(value, parent));
         }
         cost
+    }
+
+    /// Returns the cost of a condition, which may hold a text to search for.
+    fn search_cost(&mut self, value: ValueRef<'a>, name: &str, parent: &str) -> u64 {
+        let chars = field_costs::is_search(name).then(|| value.chars());
+        let chars = chars.unwrap_or_default();
+        self.search_chars = self.search_chars.saturating_add(chars);
+        field_costs::filter_cost(parent, name, chars)
     }
 
     fn argument(&self, field: &'a Field, name: &str) -> Option<ValueRef<'a>> {

@@ -3,7 +3,7 @@
 
 use crate::graphql::{
     fast_path::{FastFields, FieldCost, Multiplier, STATEMENT},
-    types::{connection::Connection, event::SyncEvent, run::SyncRun},
+    types::{connection::Connection, event::SyncEvent, run::SyncRun, user::UserConnection},
 };
 
 /// Argument values that cost as much as one field.
@@ -33,6 +33,7 @@ pub(super) fn field_cost(parent: &str, field: &str) -> FieldCost {
         "SyncEvent" => SyncEvent::cost(field),
         "SyncRunConnection" => Connection::<SyncRun>::cost(field),
         "SyncEventConnection" => Connection::<SyncEvent>::cost(field),
+        "UserConnection" => UserConnection::cost(field),
         _ => None,
     };
     listed.unwrap_or_else(|| unlisted_cost(parent, field))
@@ -40,7 +41,7 @@ pub(super) fn field_cost(parent: &str, field: &str) -> FieldCost {
 
 fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
     let (base, multiplier) = match (parent, field) {
-        ("Query", "syncRuns" | "syncEvents" | "syncRun") => (STATEMENT, Multiplier::Page),
+        ("Query", "syncRuns" | "syncEvents" | "syncRun" | "users") => (STATEMENT, Multiplier::Page),
         // One statement each for runs, events and users.
         ("Query", "node") => (3 * STATEMENT, Multiplier::Page),
         ("Query", "nodes") => (3 * STATEMENT, Multiplier::Argument("ids")),
@@ -81,9 +82,9 @@ pub(super) fn details_filter_cost(conditions: usize) -> u64 {
     (conditions as u64).saturating_mul(SCAN)
 }
 
-/// Returns whether an input field of a filter holds a text to search for.
+/// Returns whether an argument, or an input field of a filter, holds a text to search for.
 pub(super) fn is_search(input_field: &str) -> bool {
-    matches!(input_field, "errorContains" | "messageContains")
+    matches!(input_field, "errorContains" | "messageContains" | "search")
 }
 
 /// Returns the cost of an input field of the filter of a field of the type `parent`, which holds this many characters to

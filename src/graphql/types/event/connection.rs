@@ -17,7 +17,7 @@ use crate::{
         context::{ContextExt, feed_cursor_if_selected},
         fast_path::FastFields,
         types::{
-            connection::{Connection, Listed},
+            connection::{Connection, Followed, Listed},
             cursor::{List, encode_added_events, encode_position},
             pagination::{PageArguments, parse_argument},
             run::OrderDirection,
@@ -81,7 +81,9 @@ impl Listed for SyncEvent {
             }
         }
     }
+}
 
+impl Followed for SyncEvent {
     fn encode_feed_cursor(cursor: FeedCursor) -> String {
         encode_added_events(&EventCursor::Feed(cursor))
     }

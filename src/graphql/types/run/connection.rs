@@ -8,7 +8,7 @@ use crate::{
     graphql::{
         context::{ContextExt, feed_cursor_if_selected},
         types::{
-            connection::{Connection, Listed},
+            connection::{Connection, Followed, Listed},
             cursor::{List, encode_changes, encode_position},
             pagination::PageArguments,
         },
@@ -31,7 +31,9 @@ impl Listed for SyncRun {
         let runs = ctx.runs();
         Ok(runs.count(filter, bound, ctx.scan_budget()).await?)
     }
+}
 
+impl Followed for SyncRun {
     fn encode_feed_cursor(cursor: FeedCursor) -> String {
         encode_changes(&cursor)
     }

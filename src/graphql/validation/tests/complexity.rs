@@ -44,6 +44,11 @@ fn cost_grows_with_fields_and_rows() {
             "{ syncEvents(last: 1, offset: 40) { nodes { id } } }",
             50 + 4 + 10,
         ),
+        ("{ users(first: 3) { nodes { id } } }", 50 + 3 * (2 + 2)),
+        (
+            "{ users(first: 3, search: \"ab\") { nodes { id } totalCount(upTo: 50) } }",
+            50 + 3 * (2 + 2) + 1 + 1 + 1000 + 2 * 6,
+        ),
         (
             "{ nodes(ids: [\"a\", \"b\"]) { id ... on SyncRun { status } } }",
             150 + 2 * (2 + 2),

@@ -14,6 +14,7 @@ export class Pools {
     this.userIds = [...snapshot.users.keys(), UNKNOWN_ID]
     this.times = runs.flatMap(run => [run.startedAt, run.completedAt]).filter(Boolean)
     this.cursors = Object.values(snapshot.runCursors).map(cursors => [...cursors.values()])
+    this.userCursors = [...snapshot.userCursors.values()]
     this.eventCursors = [...snapshot.events.values()].map(event => event.cursor)
     this.changeCursors = [snapshot.beginning, ...snapshot.changes.map(({ cursor }) => cursor)]
     this.addedCursors = snapshot.addedEvents.map(({ cursor }) => cursor)
@@ -53,6 +54,7 @@ export class Pools {
     if (field === 'idStartsWith') return string(this.#prefix(random))
     if (field === 'path') return string(random.pick(['a', 'b', 'count', 'nope']))
     if (field === 'equals' && random.chance(0.7)) return jsonValue(random, 1)
+    if (field === 'search') return string(random.pick(['zo', 'Zo\u00CB', '1@example', '@', ...TEXTS]))
     if (field === 'upTo') return int(random.weighted({ 1: 4, 3: 6, 10000: 4, 2147483647: 1, 0: 0.3, '-1': 0.3 }))
     if (hint === 'Subscription.syncRunChanged.after') return string(random.pick(this.changeCursors.slice(0, 40)))
     if (hint === 'Subscription.syncEventAdded.after') return string(random.pick(this.addedCursors))
@@ -74,6 +76,7 @@ export class Pools {
 
   #cursor(hint, random) {
     if (random.chance(0.03)) return string(random.pick(['', 'nope', '🦀']))
+    if (hint.startsWith('Query.users') && this.userCursors.length > 0) return string(random.pick(this.userCursors))
     const isRuns = hint.startsWith('Query.syncRuns')
     if (random.chance(0.03)) return string(random.pick(isRuns ? this.eventCursors : this.cursors[0]))
     if (!isRuns) return string(random.pick(this.eventCursors))

@@ -43,6 +43,11 @@ export function sortEvents(events, direction) {
   return direction === 'ASC' ? sorted : sorted.reverse()
 }
 
+/** Sorts users by name. */
+export function sortUsers(users) {
+  return sort(users, user => user.fullName, 'ASC')
+}
+
 /** Sorts items by value, then by id in the same direction, or as `breakTies` says. */
 function sort(items, valueOf, direction, breakTies) {
   const sign = direction === 'ASC' ? 1 : -1
@@ -166,6 +171,12 @@ function matchesRun(filter, run) {
     (filter.anyOf == null || filter.anyOf.some(inner => matchesRun(inner, run))) &&
     (filter.not == null || !matchesRun(filter.not, run))
   )
+}
+
+/** Returns a function that tests whether the name or e-mail address of a user contains a text. */
+export function userFilter(search) {
+  checkText(search)
+  return user => contains(search, user.fullName) || contains(search, user.email)
 }
 
 /** Returns a function that tests whether an event matches a filter. */

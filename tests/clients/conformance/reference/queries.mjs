@@ -1,6 +1,16 @@
 // The root fields of queries, over a snapshot.
 
-import { eventFilter, InputError, page, parseId, runFilter, sortEvents, sortRuns } from './lists.mjs'
+import {
+  eventFilter,
+  InputError,
+  page,
+  parseId,
+  runFilter,
+  sortEvents,
+  sortRuns,
+  sortUsers,
+  userFilter,
+} from './lists.mjs'
 import { ServerChosen } from './scalars.mjs'
 
 const ANY_CURSOR = new ServerChosen(/^[\w-]+$/)
@@ -15,6 +25,7 @@ export function queryRoot(snapshot) {
     syncRun: ({ id }) => objects.run(parseId(id)),
     syncRuns: args => objects.runs(args),
     syncEvents: args => objects.events(args),
+    users: args => objects.users(args),
     viewer: snapshot.viewer,
   }
 }
@@ -79,6 +90,16 @@ export class Objects {
       includes: event => (!run || event.runId === run.id) && includes(event),
       cursorOf: event => event.cursor,
       node: event => this.eventObject(event),
+    })
+  }
+
+  users({ search, ...args }) {
+    return connection({
+      ...args,
+      items: sortUsers(this.snapshot.users.values()),
+      includes: userFilter(search),
+      cursorOf: user => this.snapshot.userCursors.get(user.id),
+      node: user => this.user(user.id),
     })
   }
 }

@@ -15,12 +15,13 @@ const USER = 'id email fullName'
 export async function readSnapshot(post) {
   const query = (text, variables) => read(post, text, variables)
   const { runs, events } = await readData(post)
-  const users = new Map()
-  for (const run of runs.values()) {
-    if (run.triggeredBy) users.set(run.triggeredBy.id, run.triggeredBy)
+  const [users, userCursors] = [new Map(), new Map()]
+  for await (const { cursor, node } of edges(query, 'users()', USER)) {
+    users.set(node.id, node)
+    userCursors.set(node.id, cursor)
   }
   const { viewer } = await query(`{ viewer { name kind scopes user { ${USER} } } }`)
-  return { runs, events, users, viewer, runCursors: await readCursors(query, runs) }
+  return { runs, events, users, userCursors, viewer, runCursors: await readCursors(query, runs) }
 }
 
 /** Reads all runs and events. */

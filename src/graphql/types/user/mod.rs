@@ -1,4 +1,6 @@
-//! The `User` type.
+//! Users: the type with its table of fields, and their lists.
+
+mod connection;
 
 use async_graphql::{ID, Object};
 
@@ -9,9 +11,10 @@ use crate::{
     },
     runs,
 };
+pub(crate) use connection::{UserConnection, list_users};
 
 /// A person who can trigger runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct User(runs::User);
 
 impl From<runs::User> for User {
