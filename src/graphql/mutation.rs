@@ -166,11 +166,11 @@ impl Mutation {
         #[graphql(desc = "The runs to delete.")] input: DeleteSyncRunsInput,
     ) -> Result<Option<DeleteSyncRunsPayload>> {
         let ids = input.parse(ctx.runs())?;
-        let deleted = ctx.runs().delete_all(&ids).await;
+        let deleted = ctx.runs().delete_all(&ids, &ctx.write_scope()).await;
         for run in &deleted.runs {
             ctx.audit(run, false);
         }
-        Ok(Some(DeleteSyncRunsPayload::new(deleted)?))
+        Ok(Some(DeleteSyncRunsPayload::new(ctx, deleted)?))
     }
 
     /// Cancels the open runs that match all given criteria: up to 1,000 per call. Requires the scope `operate`.

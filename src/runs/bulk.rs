@@ -118,12 +118,12 @@ impl Runs {
     }
 
     /// Deletes those of these runs that exist, each on its own, with their events and what the change log holds of their
-    /// texts.
-    pub async fn delete_all(&self, ids: &[Uuid]) -> DeletedRuns {
+    /// texts. Those whose source `scope` does not include are not deleted.
+    pub async fn delete_all(&self, ids: &[Uuid], scope: &WriteScope) -> DeletedRuns {
         let deadline = Instant::now() + MAX_CALL_TIME;
         let mut deleted = DeletedRuns::default();
         for id in ids {
-            match self.delete(*id, deadline).await {
+            match self.delete(*id, scope.clone(), deadline).await {
                 Ok(run) => deleted.runs.extend(run),
                 Err(error) => deleted.failure = deleted.failure.or(Some(error)),
             }
@@ -134,9 +134,10 @@ impl Runs {
         deleted
     }
 
-    async fn delete(&self, id: Uuid, deadline: Instant) -> Result<Option<Run>> {
+    async fn delete(&self, id: Uuid, scope: WriteScope, deadline: Instant) -> Result<Option<Run>> {
         check_time(deadline)?;
-        let run = self.store.delete_run(id).await?;
+        let verify = move |run: &Run| scope.check_run(run);
+        let run = self.store.delete_run(id, verify).await?;
         if let Some(run) = &run {
             debug!(%run, "deleted");
         }

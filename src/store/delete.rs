@@ -10,12 +10,14 @@ use super::{
     read::{query_all, select_runs},
 };
 
-/// Deletes a run with its events, and returns the run as it was, without its details; `None` if it does not exist. The
-/// texts that the change log holds of it are removed in any case: another program may have deleted the run.
-pub(super) async fn delete_run(
+/// Deletes a run with its events, and returns the run as it was, without its details; `None` if it does not exist.
+/// `verify` receives the run before that; its error undoes the write. The texts that the change log holds of it are removed
+/// in any case: another program may have deleted the run.
+pub(super) async fn delete_run<E: From<DbErr>>(
     transaction: &impl ConnectionTrait,
     id: Uuid,
-) -> Result<Option<run::Model>, DbErr> {
+    verify: impl FnOnce(&run::Model) -> Result<(), E>,
+) -> Result<Option<run::Model>, E> {
     let columns = RunColumns::WithoutDetails;
     let mut select = select_runs(columns);
     select.and_where(run::Column::Id.eq(id));
@@ -25,7 +27,8 @@ pub(super) async fn delete_run(
     }
     let rows = query_all(transaction, &select).await?;
     let run = rows.first().map(|row| columns.decode(row)).transpose()?;
-    if run.is_some() {
+    if let Some(run) = &run {
+        verify(run)?;
         let events = Query::delete()
             .from_table(event::Entity)
             .and_where(event::Column::SyncId.eq(id))

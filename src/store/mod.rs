@@ -342,10 +342,18 @@ impl Store {
     }
 
     /// Deletes a run with its events, and what the change log holds of its texts. Returns the run as it was, without its
-    /// details; `None` if it does not exist.
-    pub(crate) async fn delete_run(&self, id: Uuid) -> Result<Option<Run>, DbErr> {
+    /// details; `None` if it does not exist. `verify` receives the run, which nobody changes meanwhile; its error undoes the
+    /// write.
+    pub(crate) async fn delete_run<E>(
+        &self,
+        id: Uuid,
+        verify: impl FnOnce(&Run) -> Result<(), E> + Send + 'static,
+    ) -> Result<Option<Run>, E>
+    where
+        E: From<DbErr> + Send + 'static,
+    {
         self.database
-            .transaction(move |transaction| Box::pin(delete::delete_run(transaction, id)))
+            .transaction(move |transaction| Box::pin(delete::delete_run(transaction, id, verify)))
             .await
     }
 

@@ -153,6 +153,30 @@ async fn a_source_bound_key_cancels_only_runs_of_its_sources(database: DatabaseK
     assert_eq!(results[1]["run"]["status"], "CANCELLED");
 }
 
+#[apply(on_both_databases)]
+#[tokio::test]
+async fn a_source_bound_key_deletes_only_runs_of_its_sources(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    let own = server.create_stock_run().await;
+    let other = server
+        .create_run(json!({"entityType": "STOCK", "source": "FILE"}))
+        .await;
+    let event = json!([{"eventType": "a", "message": "b"}]);
+    server.add_events(&other, event).await;
+    let (_, secret) = create_key_with(&server, "admin", &["as400"], None).await;
+    let variables = json!({"ids": [other, own]});
+    let (_, response) = server.execute_as(&secret, DELETE, variables).await;
+    assert_eq!(error_code(&response), "FORBIDDEN", "{response}");
+    let extensions = &response["errors"][0]["extensions"];
+    assert_eq!(extensions["deletedRunIds"], json!([own]));
+    let list = "{ syncRuns { nodes { id events { totalCount } } } }";
+    let (_, left) = server.execute_as(&secret, list, json!({})).await;
+    assert_eq!(
+        left["data"]["syncRuns"]["nodes"],
+        json!([{"id": other, "events": {"totalCount": 1}}])
+    );
+}
+
 /// Triggers of other applications, too.
 #[tokio::test]
 async fn a_run_that_the_database_rejects_does_not_prevent_others() {

@@ -1,8 +1,6 @@
 //! Payloads of mutations of runs.
 
-use async_graphql::{
-    ComplexObject, Context, Error, ErrorExtensions, ID, Result, SimpleObject, Value,
-};
+use async_graphql::{ComplexObject, Context, ErrorExtensions, ID, Result, SimpleObject, Value};
 
 use super::sync_run::SyncRun;
 use crate::{
@@ -143,12 +141,12 @@ impl DeleteSyncRunsPayload {
     ///
     /// # Errors
     /// Returns why some runs could not be deleted, with those that were.
-    pub(crate) fn new(deleted: DeletedRuns) -> Result<Self> {
+    pub(crate) fn new(ctx: &Context<'_>, deleted: DeletedRuns) -> Result<Self> {
         let ids = deleted.runs.iter().map(|run| run.id.into());
         let deleted_run_ids: Vec<ID> = ids.collect();
         match deleted.failure {
             None => Ok(Self { deleted_run_ids }),
-            Some(error) => Err(Error::from(error).extend_with(|_, extensions| {
+            Some(error) => Err(ctx.rejected(error).extend_with(|_, extensions| {
                 let ids = deleted_run_ids.iter().map(|id| Value::from(id.as_str()));
                 extensions.set("deletedRunIds", Value::List(ids.collect()));
             })),

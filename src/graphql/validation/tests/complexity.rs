@@ -108,6 +108,22 @@ fn text_filters_and_mutations_cost_more() {
     assert!((5000..20_000).contains(&thousand), "{thousand}");
 }
 
+/// Each run takes a statement of its own.
+#[test]
+fn writing_several_runs_costs_as_much_as_writing_each() {
+    let cancel = "mutation($ids: [ID!]!) {
+        cancelSyncRuns(input: {runIds: $ids}) { results { errorCode run { id status } } } }";
+    let delete =
+        "mutation($ids: [ID!]!) { deleteSyncRuns(input: {runIds: $ids}) { deletedRunIds } }";
+    for mutation in [cancel, delete] {
+        let cost = |ids: usize| validate(mutation, json!({"ids": vec!["x"; ids]})).unwrap();
+        assert!((100..120).contains(&cost(1)), "{}", cost(1));
+        assert!((10_000..12_000).contains(&cost(100)), "{}", cost(100));
+        // More are rejected.
+        assert!(cost(1000) < 12_000, "{}", cost(1000));
+    }
+}
+
 #[test]
 fn texts_to_search_for_are_priced_and_bounded() {
     let watch = "subscription($f: SyncRunFilter) { syncRunChanged(filter: $f) { kind } }";
