@@ -40,7 +40,7 @@ function describe(reason) {
   // Clients also reject with a close event or with GraphQL errors.
   if (typeof reason?.code === 'number') return `the socket was closed with ${reason.code} ${reason.reason ?? ''}`
   if (!reason?.message) return JSON.stringify(reason)
-  const [location] = /\b(audits|subscribe|protocol|stream)\.mjs:\d+/.exec(reason.stack) ?? []
+  const [, location] = /\/tests\/clients\/([\w-]+\.mjs:\d+)/.exec(reason.stack) ?? []
   const cause = reason.cause ? ` (${reason.cause.message ?? reason.cause})` : ''
   return `${reason.message}${cause}${location ? `\n  at ${location}` : ''}`
 }

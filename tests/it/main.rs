@@ -36,6 +36,7 @@ mod feed_concurrency;
 mod field_selection;
 mod filters;
 mod forged_cursors;
+mod front_ends;
 mod health;
 mod id_prefixes;
 mod idempotency;

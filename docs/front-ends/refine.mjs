@@ -1,0 +1,151 @@
+// Options of @refinedev/graphql and a live provider of Refine for sync-history. Copy and adapt them.
+
+/** The fields that runs can be ordered by. */
+const RUN_ORDERS = {
+  startedAt: 'STARTED_AT',
+  completedAt: 'COMPLETED_AT',
+  durationSeconds: 'DURATION',
+  recordsProcessed: 'RECORDS_PROCESSED',
+  recordsFailed: 'RECORDS_FAILED',
+  status: 'STATUS',
+  entityType: 'ENTITY_TYPE',
+  source: 'SOURCE',
+}
+
+function order(resource, sorters = []) {
+  if (!sorters.length) return {}
+  const [{ field, order }, ...others] = sorters
+  const direction = order.toUpperCase()
+  if (!others.length && resource === 'syncEvents' && field === 'timestamp') return { direction }
+  if (!others.length && resource === 'syncRuns' && RUN_ORDERS[field]) {
+    return { orderBy: { field: RUN_ORDERS[field], direction } }
+  }
+  throw new Error(`${resource} cannot be ordered by ${sorters.map(({ field }) => field).join(', ')}`)
+}
+
+function page({ currentPage = 1, pageSize = 10, mode = 'server' } = {}) {
+  if (mode !== 'server') throw new Error('lists have pages of at most 100 rows: set pagination.mode to "server"')
+  return { first: pageSize, offset: (currentPage - 1) * pageSize }
+}
+
+const RANGES = [
+  ...['startedAt', 'completedAt', 'updatedAt', 'timestamp', 'durationSeconds'],
+  ...['recordsProcessed', 'recordsCreated', 'recordsUpdated', 'recordsFailed'],
+]
+
+/** The fields whose text can be searched. */
+const CONTAINS = { errorMessage: 'errorContains', message: 'messageContains' }
+
+const OPERATORS = {
+  eq: (field, value) => (RANGES.includes(field) ? { [field]: { gte: value, lte: value } } : { [field]: value }),
+  in: (field, values) => ({ [field]: values }),
+  gt: (field, gt) => ({ [field]: { gt } }),
+  gte: (field, gte) => ({ [field]: { gte } }),
+  lt: (field, lt) => ({ [field]: { lt } }),
+  lte: (field, lte) => ({ [field]: { lte } }),
+  between: (field, [gte, lte]) => ({ [field]: { gte, lte } }),
+  contains: (field, text) => CONTAINS[field] && { [CONTAINS[field]]: text },
+  startswith: (field, text) => field === 'id' && { idStartsWith: text },
+  null: field => field === 'triggeredById' && { triggeredByUser: false },
+}
+const NEGATIONS = { ne: 'eq', nin: 'in', nbetween: 'between', ncontains: 'contains', nstartswith: 'startswith', nnull: 'null' }
+
+function condition({ field, operator, value }) {
+  if (operator === 'or') return { anyOf: value.map(condition) }
+  if (operator === 'and') return all(value)
+  if (operator in NEGATIONS) return { not: condition({ field, operator: NEGATIONS[operator], value }) }
+  const filter = OPERATORS[operator]?.(field, value)
+  if (!filter) throw new Error(`${field} cannot be filtered by the operator ${operator}`)
+  return filter
+}
+
+/** Combines conditions of which all must hold. */
+function all(filters) {
+  const combined = {}
+  const rest = []
+  const isFree = (name, value) =>
+    !(name in combined) || (RANGES.includes(name) && !Object.keys(value).some(bound => bound in combined[name]))
+  for (const one of filters.map(condition)) {
+    const entries = Object.entries(one)
+    if (!entries.every(([name, value]) => isFree(name, value))) rest.push(one)
+    else for (const [name, value] of entries) combined[name] = RANGES.includes(name) ? { ...combined[name], ...value } : value
+  }
+  // A filter has each field once: otherwise, neither of the conditions may fail.
+  return rest.length ? { not: { anyOf: [combined, ...rest].map(filter => ({ not: filter })) } } : combined
+}
+
+/** The conditions that are set: an empty control of a form has no value. */
+function toFilter(filters = []) {
+  const isSet = ({ operator, value }) => ['null', 'nnull'].includes(operator) || ![undefined, null, ''].includes(value)
+  const conditions = filters.filter(isSet)
+  return conditions.length ? all(conditions) : undefined
+}
+
+const firstField = ({ data }) => Object.values(data)[0]
+
+/** Second argument of @refinedev/graphql's data provider. Resources: syncRuns, syncEvents, users. */
+export const options = {
+  getList: {
+    buildVariables({ resource, pagination, sorters, filters, meta }) {
+      const { first, offset } = page(pagination)
+      if (resource !== 'users') {
+        return { first, offset, ...order(resource, sorters), filter: toFilter(filters), ...meta?.gqlVariables }
+      }
+      // Ordered by name and without numbered pages: people search for a name.
+      if (offset) throw new Error('users have no numbered pages')
+      const search = filters?.find(({ field }) => field === 'fullName')?.value
+      return { first, search, ...meta?.gqlVariables }
+    },
+  },
+  getOne: {
+    dataMapper(response, { id }) {
+      const record = firstField(response)
+      if (!record) throw Object.assign(new Error(`there is no ${id}`), { statusCode: 404 })
+      return record
+    },
+  },
+  // @refinedev/graphql passes the result as the variable `filter`, which is the list of ids in the query of `getMany`.
+  getMany: {
+    buildFilter: ({ ids }) => ids,
+    dataMapper: response => firstField(response).filter(node => node?.id),
+  },
+  deleteOne: {
+    buildVariables: ({ id }) => ({ input: { runIds: [id] } }),
+    dataMapper: (_response, { id }) => ({ id }),
+  },
+  deleteMany: {
+    buildVariables: ({ ids }) => ({ input: { runIds: ids } }),
+  },
+}
+
+const CHANGES = `subscription Changes($filter: SyncRunFilter, $after: String) {
+  syncRunChanged(filter: $filter, after: $after) { cursor kind changedAt runId }
+}`
+const TYPES = { CREATED: 'created', DELETED: 'deleted' }
+
+/** A live provider over a client of graphql-ws. Refine reads a list of runs again when one of its runs changes. */
+export const createLiveProvider = client => ({
+  subscribe({ channel, params, callback }) {
+    if (params?.resource !== 'syncRuns') return () => {}
+    const ids = params.id ? [params.id] : params.ids
+    const variables = { filter: ids ? { id: ids } : toFilter(params.filters) }
+    const notify = (type, ids, date) => callback({ channel, type, payload: { ids }, date })
+    const sink = { error: console.error, complete() {} }
+    const unsubscribe = client.subscribe(
+      { query: CHANGES, variables },
+      {
+        ...sink,
+        next({ data }) {
+          const { cursor, kind, changedAt, runId } = data.syncRunChanged
+          // After a lost connection, graphql-ws resumes here.
+          variables.after = cursor
+          notify(TYPES[kind] ?? 'updated', [runId], new Date(changedAt))
+        },
+      },
+    )
+    // Once a later message is answered, the subscription is live: what changed before, a list may not contain.
+    client.subscribe({ query: '{ __typename }' }, { ...sink, next: () => notify('updated', ids ?? [], new Date()) })
+    return unsubscribe
+  },
+  unsubscribe: unsubscribe => unsubscribe(),
+})
