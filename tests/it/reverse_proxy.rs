@@ -41,8 +41,10 @@ impl Nginx {
             http.replace("LISTEN", &address)
         );
         fs::write(folder.join("nginx.conf"), configuration).unwrap();
+        // Debian installs it outside of the path of ordinary users.
+        let path = std::env::var("PATH").unwrap() + ":/usr/sbin";
         let child = Command::new("nginx")
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin")
+            .env("PATH", path)
             .args(["-e", "stderr", "-c", "nginx.conf", "-p"])
             .arg(folder)
             .stdin(Stdio::null())
