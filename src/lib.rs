@@ -15,7 +15,7 @@
 //! | `store` | statements of the domain, one module per database where they differ |
 //! | [`db`] | connections, transactions, SQLite's write queue, keyset pagination, errors, migrations |
 //! | [`auth`] | API keys, access tokens, principals and scopes |
-//! | [`clock`] | time and ids |
+//! | [`clock`], [`request_id`] | time and ids; the id of the request that is being served |
 //! | `keyed_counter`, `fair_queue` | counts by key and queues served in turn, of which limits per principal and address are made |
 //!
 //! [`graphql`] alone imports async-graphql (with [`http`], which parses requests); [`http`] and [`server`] alone
@@ -39,6 +39,7 @@ pub mod feed;
 pub mod graphql;
 pub mod http;
 pub(crate) mod keyed_counter;
+pub mod request_id;
 pub mod runs;
 pub mod server;
 pub(crate) mod store;

@@ -17,7 +17,7 @@ use tracing_subscriber::{
     fmt::{FormatFields, format::Writer},
 };
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, request_id::RequestId};
 
 /// Initialises logging. `RUST_LOG` sets the level, by default `info`.
 pub fn init(format: LogFormat) {
@@ -27,7 +27,7 @@ pub fn init(format: LogFormat) {
         LogFormat::Text => subscriber
             .with_ansi(has_colours())
             .fmt_fields(EscapedFields)
-            .with_writer(io::stderr)
+            .with_writer(|| TextWriter(io::stderr()))
             .init(),
         LogFormat::Json => subscriber
             .json()
@@ -125,12 +125,40 @@ impl<W: fmt::Write> fmt::Write for Escaping<'_, W> {
     }
 }
 
-/// Escapes the control characters in lines of JSON that JSON itself allows.
+/// Adds the id of the request that a line is written for.
+struct TextWriter<W>(W);
+
+impl<W: Write> Write for TextWriter<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match (RequestId::current(), line.strip_suffix(b"\n")) {
+            (Some(id), Some(content)) => {
+                let field = format!(" request_id={:?}\n", id.as_str());
+                self.0.write_all(&[content, field.as_bytes()].concat())?;
+            }
+            _ => self.0.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Adds the id of the request that a line of JSON is written for, and escapes the control characters that JSON itself
+/// allows.
 struct JsonWriter<W>(W);
 
 impl<W: Write> Write for JsonWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
+        let text = match (RequestId::current(), text.strip_suffix("}\n")) {
+            (Some(id), Some(fields)) => {
+                let id = serde_json::Value::from(id.as_str());
+                format!("{fields},\"request_id\":{id}}}\n").into()
+            }
+            _ => text,
+        };
         self.0.write_all(escape_json(&text).as_bytes())?;
         Ok(line.len())
     }

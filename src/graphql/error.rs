@@ -10,6 +10,7 @@ use tracing::{error, warn};
 use super::types::run::{SyncStatus, from_stored};
 use crate::{
     auth::{Principal, PrincipalKind},
+    request_id::RequestId,
     runs::{Error, Run},
 };
 
@@ -199,20 +200,20 @@ pub(super) fn request_error(
 }
 
 /// Prepares the errors of a response for the client: each has a code, and the cause of an internal
-/// error is logged under the request ID and withheld from the client.
-pub(super) fn sanitize(mut response: Response, request_id: &str) -> Response {
+/// error is logged under the ID of the request and withheld from the client.
+pub(super) fn sanitize(mut response: Response) -> Response {
     response.errors.truncate(MAX_ERRORS);
     for error in &mut response.errors {
         match error.source::<Error>() {
             Some(Error::Internal(cause)) => {
-                error!(request_id, path = ?error.path, %cause, "request failed");
-                error.message = internal_error_message(request_id);
+                error!(path = ?error.path, %cause, "request failed");
+                error.message = internal_error_message();
             }
             Some(Error::Denied(cause) | Error::UnexpectedSchema(cause)) => {
-                error!(request_id, path = ?error.path, %cause, "the database does not permit what the server needs");
+                error!(path = ?error.path, %cause, "the database does not permit what the server needs");
             }
             Some(Error::Unavailable(cause)) => {
-                warn!(request_id, path = ?error.path, %cause, "database unavailable");
+                warn!(path = ?error.path, %cause, "database unavailable");
             }
             // Errors of async-graphql have no source: syntax, validation, input coercion.
             None if error.extensions.is_none() => {
@@ -226,8 +227,10 @@ pub(super) fn sanitize(mut response: Response, request_id: &str) -> Response {
 }
 
 /// Returns the message of an internal error, which points to the log instead of naming the cause.
-pub(super) fn internal_error_message(request_id: &str) -> String {
-    format!("internal error; see the server log for request {request_id}")
+pub(super) fn internal_error_message() -> String {
+    let request = RequestId::current();
+    let request = request.as_ref().map_or("this request", RequestId::as_str);
+    format!("internal error; see the server log for request {request}")
 }
 
 /// Truncates a message of async-graphql, which quotes the request at full length.

@@ -27,6 +27,7 @@ use crate::{
     auth::{Principal, Scope},
     db::{ScanBudget, on_behalf_of},
     feed::ChangeFeed,
+    request_id::RequestId,
     runs::Runs,
 };
 
@@ -72,7 +73,6 @@ impl Executor {
         &self,
         request: Request,
         principal: &Arc<Principal>,
-        request_id: &str,
         spend: impl FnOnce(u32) -> Result<(), E>,
     ) -> Result<PreparedRequest, PrepareError<E>> {
         let suggest = self.suggestions && principal.has_scope(Scope::Read);
@@ -85,7 +85,7 @@ impl Executor {
             introspection,
         } = validated.map_err(|error| match error {
             ValidationError::Invalid(errors) => {
-                PrepareError::Invalid(Box::new(reject(errors, principal, request_id)))
+                PrepareError::Invalid(Box::new(reject(errors, principal)))
             }
             ValidationError::Limited(error) => PrepareError::Limited(error),
         })?;
@@ -100,12 +100,11 @@ impl Executor {
         })
     }
 
-    /// Executes a query or mutation, and logs server errors under `request_id`. `slot` is dropped once the execution ends:
+    /// Executes a query or mutation. `slot` is dropped once the execution ends:
     /// that of a mutation goes on after this is cancelled.
     pub async fn execute(
         &self,
         prepared: PreparedRequest,
-        request_id: &str,
         slot: impl Send + 'static,
     ) -> ExecutedRequest {
         let is_mutation = prepared.operation == OperationType::Mutation;
@@ -123,7 +122,6 @@ impl Executor {
             self.schema.clone(),
             prepared,
             Arc::clone(&budget),
-            request_id.to_owned(),
             (slot, operation),
         );
         // Boxed, since it is moved several times.
@@ -131,7 +129,10 @@ impl Executor {
         let execution = async {
             if is_mutation {
                 // A mutation runs to completion, even if the client disconnects.
-                SpawnOnDrop::new(execution).await
+                match RequestId::current() {
+                    Some(id) => SpawnOnDrop::new(id.scope(execution)).await,
+                    None => SpawnOnDrop::new(execution).await,
+                }
             } else {
                 let _turn = turn.await;
                 execution.await
@@ -139,8 +140,8 @@ impl Executor {
         };
         let executed = time::timeout(self.operation_timeout, execution).await;
         let response = executed.unwrap_or_else(|_| {
-            warn!(request_id, "an operation timed out");
             let timeout = self.operation_timeout;
+            warn!(?timeout, "an operation timed out");
             let message = format!("the operation took longer than {timeout:?}; request less data");
             error_response(ErrorCode::Unavailable, message)
         });
@@ -156,14 +157,12 @@ impl Executor {
         &self,
         prepared: PreparedRequest,
         last: Option<String>,
-        request_id: String,
     ) -> Result<impl Stream<Item = Output> + Send + use<>, Box<Response>> {
         let schema = self.schema.clone();
-        let id = request_id.clone();
-        let output = self.live.subscribe(schema, prepared, id, last).await;
+        let output = self.live.subscribe(schema, prepared, last).await;
         output.map_err(|error| {
             let error = async_graphql::Error::from(error).into_server_error(Pos::default());
-            Box::new(sanitize(Response::from_errors(vec![error]), &request_id))
+            Box::new(sanitize(Response::from_errors(vec![error])))
         })
     }
 }
@@ -203,18 +202,17 @@ impl ExecutedRequest {
 }
 
 /// Logs a rejected request, and returns the response to it.
-fn reject(errors: Vec<ServerError>, principal: &Principal, request_id: &str) -> Response {
+fn reject(errors: Vec<ServerError>, principal: &Principal) -> Response {
     let first = errors.first().map_or("", |error| error.message.as_str());
     let reason: String = first.chars().take(MAX_AUDIT_REASON).collect();
     warn!(target: "audit", actor = &*principal.id, reason, "request rejected");
-    sanitize(Response::from_errors(errors), request_id)
+    sanitize(Response::from_errors(errors))
 }
 
 async fn execute(
     schema: AppSchema,
     prepared: PreparedRequest,
     budget: Arc<ResponseBudget>,
-    request_id: String,
     _slots: impl Send,
 ) -> Response {
     let document = &prepared.document;
@@ -227,11 +225,11 @@ async fn execute(
     // A panic of a resolver is logged, and does not close the connection.
     let execution = AssertUnwindSafe(schema.execute(request)).catch_unwind();
     let Ok(mut response) = execution.await else {
-        return panicked(&request_id);
+        return panicked();
     };
     insert_introspection(&mut response, prepared.introspection);
     document.shape.apply(&mut response);
-    sanitize(response, &request_id)
+    sanitize(response)
 }
 
 /// Adds the results of introspection to the response to a query.

@@ -18,7 +18,7 @@ use super::{
     connection::Client,
     content_negotiation::MediaType,
     rate_limit::{Charge, RateLimitError},
-    request::{self, REQUEST_ID, RequestError},
+    request::{self, RequestError},
     response_body::ResponseBody,
     sse,
     state::AppState,
@@ -65,23 +65,22 @@ fn is_websocket_upgrade(headers: &HeaderMap) -> bool {
 }
 
 async fn execute(state: &AppState, client: &Client, request: Request) -> Response {
-    let request_id = state.clock.new_id().to_string();
     let Some(media) = MediaType::negotiate(request.headers()) else {
         let error = RequestError::new(
             StatusCode::NOT_ACCEPTABLE,
             "supported media types are application/graphql-response+json, application/json and \
              text/event-stream",
         );
-        return Rejection::Request(error).into_response(MediaType::Json, &request_id);
+        return Rejection::Request(error).into_response(MediaType::Json);
     };
-    match try_execute(state, client, request, media, &request_id).await {
+    match try_execute(state, client, request, media).await {
         Ok(response) => response,
         Err(rejection) => {
             if let Rejection::RateLimit(error) = &rejection {
                 // Rejecting takes time too, so that the client is slowed down.
                 time::sleep(error.retry_after.min(MAX_REJECTION_DELAY)).await;
             }
-            rejection.into_response(media, &request_id)
+            rejection.into_response(media)
         }
     }
 }
@@ -91,17 +90,16 @@ async fn try_execute(
     client: &Client,
     request: Request,
     media: MediaType,
-    request_id: &str,
 ) -> Result<Response, Rejection> {
     let principal = auth::authenticate(request.headers(), client.address, state).await?;
     client.place.keep_for(&principal);
     let last_event_id = sse::last_event_id(request.headers()).map(str::to_owned);
-    let (prepared, charge) = prepare(request, state, &principal, request_id).await?;
+    let (prepared, charge) = prepare(request, state, &principal).await?;
     let slot = state
         .rate_limiter
         .start_operation(&principal, charge, prepared.cost)?;
     if media == MediaType::EventStream {
-        let stream = sse::execute(state, prepared, principal, slot, last_event_id, request_id);
+        let stream = sse::execute(state, prepared, principal, slot, last_event_id);
         return stream.await.map_err(Rejection::Unavailable);
     }
     if prepared.operation == OperationType::Subscription {
@@ -111,12 +109,12 @@ async fn try_execute(
              request with `Accept: text/event-stream`",
         )));
     }
-    let executed = state.graphql.execute(prepared, request_id, slot).await;
+    let executed = state.graphql.execute(prepared, slot).await;
     let rejection = executed.rejection();
     let status = rejection.map_or(StatusCode::OK, |body| rejected_status(media, body));
     let retry_after = rejection.and_then(retry_after);
     let body = ResponseBody::new(executed.write(), executed.into_budget());
-    let response = respond_with(status, Body::new(body), media, request_id);
+    let response = respond_with(status, Body::new(body), media);
     Ok(with_retry_after(response, retry_after))
 }
 
@@ -125,7 +123,6 @@ async fn prepare(
     request: Request,
     state: &AppState,
     principal: &Arc<Principal>,
-    request_id: &str,
 ) -> Result<(PreparedRequest, Charge), Rejection> {
     let limiter = &state.rate_limiter;
     let (parts, body) = request.into_parts();
@@ -140,7 +137,7 @@ async fn prepare(
         (request::from_body(&body, &state.limits)?, charge)
     };
     let spend = |units| limiter.spend(&mut charge, units);
-    let prepared = state.graphql.prepare(request, principal, request_id, spend);
+    let prepared = state.graphql.prepare(request, principal, spend);
     let prepared = prepared.map_err(|error| match error {
         PrepareError::Invalid(response) => Rejection::Validation(response),
         PrepareError::Limited(error) => Rejection::RateLimit(error),
@@ -190,12 +187,12 @@ impl From<RateLimitError> for Rejection {
 }
 
 impl Rejection {
-    fn into_response(self, media: MediaType, request_id: &str) -> Response {
+    fn into_response(self, media: MediaType) -> Response {
         match self {
             Self::Auth(error) => {
                 let (status, code) = auth::status(error);
                 let body = error_response(code, error.to_string());
-                let mut response = respond(status, &body, media, request_id);
+                let mut response = respond(status, &body, media);
                 if status == StatusCode::UNAUTHORIZED {
                     let challenge = HeaderValue::from_static("Bearer");
                     let headers = response.headers_mut();
@@ -205,22 +202,20 @@ impl Rejection {
             }
             Self::Request(RequestError::Malformed { status, message }) => {
                 let body = error_response(ErrorCode::BadInput, message);
-                respond(status, &body, media, request_id)
+                respond(status, &body, media)
             }
             Self::Request(RequestError::PersistedQuery) => {
                 let body = persisted_query_not_supported();
-                respond(rejected_status(media, &body), &body, media, request_id)
+                respond(rejected_status(media, &body), &body, media)
             }
             Self::Validation(body) if media == MediaType::EventStream => sse::single(&body),
-            Self::Validation(body) => {
-                respond(rejected_status(media, &body), &body, media, request_id)
-            }
+            Self::Validation(body) => respond(rejected_status(media, &body), &body, media),
             Self::Unavailable(body) => {
-                respond(StatusCode::SERVICE_UNAVAILABLE, &body, media, request_id)
+                respond(StatusCode::SERVICE_UNAVAILABLE, &body, media)
             }
             Self::RateLimit(error) => {
                 let body = rate_limited(error.message, error.retry_after);
-                respond(StatusCode::TOO_MANY_REQUESTS, &body, media, request_id)
+                respond(StatusCode::TOO_MANY_REQUESTS, &body, media)
             }
         }
     }
@@ -243,9 +238,8 @@ fn respond(
     status: StatusCode,
     body: &GraphQlResponse,
     media: MediaType,
-    request_id: &str,
 ) -> Response {
-    let response = respond_with(status, write(body).into(), media, request_id);
+    let response = respond_with(status, write(body).into(), media);
     with_retry_after(response, retry_after(body))
 }
 
@@ -258,7 +252,7 @@ fn with_retry_after(mut response: Response, seconds: Option<u64>) -> Response {
     response
 }
 
-fn respond_with(status: StatusCode, body: Body, media: MediaType, request_id: &str) -> Response {
+fn respond_with(status: StatusCode, body: Body, media: MediaType) -> Response {
     let mut response = (status, body).into_response();
     let content_type = media.for_single_response().content_type();
     let headers = response.headers_mut();
@@ -266,9 +260,6 @@ fn respond_with(status: StatusCode, body: Body, media: MediaType, request_id: &s
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
-    }
-    if let Ok(id) = HeaderValue::try_from(request_id) {
-        headers.insert(REQUEST_ID, id);
     }
     response
 }

@@ -65,7 +65,10 @@ pub fn router(state: Arc<AppState>, address: SocketAddr) -> Router {
     }
     // In one layer, since axum boxes the service at each.
     let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state(policy, origin_policy::enforce))
+        .layer(from_fn_with_state(
+            (policy, Arc::clone(&state)),
+            origin_policy::enforce,
+        ))
         .layer(CompressionLayer::new().compress_when(is_compressed()));
     let [path, path_with_slash] = GRAPHQL_PATHS;
     Router::new()

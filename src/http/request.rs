@@ -17,7 +17,7 @@ use serde_json::error::Category;
 use tokio::time;
 
 use super::{content_negotiation::is_json, limits::HttpLimits, state::AppState};
-use crate::graphql::LossyNumbers;
+use crate::{clock::Clock, graphql::LossyNumbers, request_id::RequestId};
 
 /// Header with the id of the request, which the log has too.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,6 +25,16 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// Maximum nesting depth of a variable. Values that are stored as `details` must be readable again, inside
 /// their surrounding objects.
 const MAX_VARIABLE_DEPTH: usize = 64;
+
+/// Returns the id that the client or a proxy has given the request, or a new one.
+pub(super) fn id(headers: &HeaderMap, clock: &dyn Clock) -> RequestId {
+    let mut given = headers.get_all(REQUEST_ID).iter();
+    let id = match (given.next(), given.next()) {
+        (Some(id), None) => RequestId::parse(id.as_bytes()),
+        _ => None,
+    };
+    id.unwrap_or_else(|| RequestId::new(clock.new_id()))
+}
 
 /// Why an HTTP request is not a valid GraphQL request.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ use super::{rate_limit::OperationSlot, state::AppState};
 use crate::{
     auth::Principal,
     graphql::{Output, PreparedRequest, write},
+    request_id::RequestId,
 };
 
 /// Interval of comments on an idle stream. Clients and proxies close streams that are idle for longer.
@@ -44,10 +45,9 @@ pub(super) async fn execute(
     principal: Arc<Principal>,
     slot: OperationSlot,
     last_event_id: Option<String>,
-    request_id: &str,
 ) -> Result<Response, Box<GraphQlResponse>> {
     if prepared.operation != OperationType::Subscription {
-        let executed = state.graphql.execute(prepared, request_id, slot).await;
+        let executed = state.graphql.execute(prepared, slot).await;
         let json = executed.write();
         let budget = executed.into_budget();
         let events = stream::iter([next(json), complete()]).inspect(move |_| {
@@ -56,8 +56,7 @@ pub(super) async fn execute(
         });
         return Ok(respond(events));
     }
-    let request_id = request_id.to_owned();
-    let output = state.graphql.subscribe(prepared, last_event_id, request_id);
+    let output = state.graphql.subscribe(prepared, last_event_id);
     let output = output.await?;
     let now = state.auth.clock().now();
     let shutdown = state.shutdown.clone().cancelled_owned();
@@ -81,7 +80,10 @@ pub(super) async fn execute(
         })
         .flat_map(|output| stream::iter(output.map_or_else(|| vec![complete()], events)))
         .take_until(interrupted);
-    Ok(respond(events))
+    Ok(match RequestId::current() {
+        Some(id) => respond(id.scope_stream(events)),
+        None => respond(events),
+    })
 }
 
 /// Streams a single response. Request errors are sent this way too: clients treat an HTTP error as a lost

@@ -123,11 +123,10 @@ async fn follow(
                     changedAt run { id } } }",
         );
         let request = request.variables(Variables::from_json(json!({"after": cursor})));
-        let Ok(prepared) = replica.prepare(request, &principal(), "race", |_| Ok::<_, ()>(()))
-        else {
+        let Ok(prepared) = replica.prepare(request, &principal(), |_| Ok::<_, ()>(())) else {
             panic!("the request is rejected")
         };
-        let Ok(output) = replica.subscribe(prepared, None, "race".to_owned()).await else {
+        let Ok(output) = replica.subscribe(prepared, None).await else {
             panic!("the database is unavailable")
         };
         let mut output = pin!(output);
@@ -164,10 +163,10 @@ fn principal() -> Arc<Principal> {
 /// Returns the feed cursor after everything that is committed.
 async fn feed_cursor(replica: &Executor) -> String {
     let request = Request::new("{ syncRuns(first: 1) { feedCursor } }");
-    let Ok(prepared) = replica.prepare(request, &principal(), "race", |_| Ok::<_, ()>(())) else {
+    let Ok(prepared) = replica.prepare(request, &principal(), |_| Ok::<_, ()>(())) else {
         panic!("the request is rejected")
     };
-    let response = replica.execute(prepared, "race", ()).await.write();
+    let response = replica.execute(prepared, ()).await.write();
     let response: Value = serde_json::from_str(&response).unwrap();
     let cursor = &response["data"]["syncRuns"]["feedCursor"];
     cursor.as_str().unwrap().to_owned()

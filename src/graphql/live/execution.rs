@@ -42,7 +42,11 @@ impl Execution {
     /// Starts an execution; it advances as its chunks are polled.
     pub(super) fn start(request: &Arc<SharedRequest>, range: RangeKind) -> Self {
         let range = Arc::new(FeedRange::new(range));
-        let frames = frames(Arc::clone(request), Arc::clone(&range)).boxed();
+        let frames = frames(Arc::clone(request), Arc::clone(&range));
+        let frames = match request.request_id.clone() {
+            Some(id) => id.scope_stream(frames).boxed(),
+            None => frames.boxed(),
+        };
         Self {
             user: request.user(),
             range,
@@ -95,7 +99,7 @@ fn frames(request: Arc<SharedRequest>, range: Arc<FeedRange>) -> impl Stream<Ite
                 }
                 Ok(None) => break,
                 Err(_) => {
-                    yield Frame::failed(&panicked(&request.request_id));
+                    yield Frame::failed(&panicked());
                     break;
                 }
             }
@@ -106,10 +110,10 @@ fn frames(request: Arc<SharedRequest>, range: Arc<FeedRange>) -> impl Stream<Ite
 fn frame(mut response: Response, request: &SharedRequest, progress: Progress) -> Frame {
     // An error of the subscription itself, and not of a field of its response.
     if response.errors.iter().any(|error| error.path.len() <= 1) {
-        return Frame::failed(&sanitize(response, &request.request_id));
+        return Frame::failed(&sanitize(response));
     }
     request.shape().apply(&mut response);
-    Frame::new(&sanitize(response, &request.request_id), progress)
+    Frame::new(&sanitize(response), progress)
 }
 
 /// Groups the frames that are available without waiting.

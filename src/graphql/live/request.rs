@@ -14,13 +14,14 @@ use crate::{
         lossy_numbers::LossyNumbers, request::PreparedRequest, response::Shape, schema::AppSchema,
         validation::PreparedDocument,
     },
+    request_id::RequestId,
 };
 
 /// A subscription request that can be executed repeatedly.
 pub(super) struct SharedRequest {
     pub(super) key: RequestKey,
     /// Under which failures are logged.
-    pub(super) request_id: String,
+    pub(super) request_id: Option<RequestId>,
     pub(super) schema: AppSchema,
     /// The subscriber who sent it. Subscribers with the same key have the same scopes.
     principal: Arc<Principal>,
@@ -42,7 +43,7 @@ pub(super) struct RequestKey {
 }
 
 impl SharedRequest {
-    pub(super) fn new(schema: AppSchema, prepared: PreparedRequest, request_id: String) -> Self {
+    pub(super) fn new(schema: AppSchema, prepared: PreparedRequest) -> Self {
         let document = prepared.document;
         let variables = prepared.variables;
         let mut key_variables = variables.clone();
@@ -58,7 +59,7 @@ impl SharedRequest {
         };
         Self {
             key,
-            request_id,
+            request_id: RequestId::current(),
             schema,
             principal: prepared.principal,
             lossy_numbers: prepared.lossy_numbers,

@@ -56,7 +56,6 @@ impl LiveSubscriptions {
         self: &Arc<Self>,
         schema: AppSchema,
         prepared: PreparedRequest,
-        request_id: String,
         cursor: Option<String>,
     ) -> Result<impl Stream<Item = Output> + Send + use<>> {
         let start = time::timeout(START_TIMEOUT, self.feed.now());
@@ -65,7 +64,7 @@ impl LiveSubscriptions {
             Error::Unavailable(DbErr::Custom(message.to_owned()))
         })??;
         let live = Arc::clone(self);
-        let request = SharedRequest::new(schema, prepared, request_id);
+        let request = SharedRequest::new(schema, prepared);
         Ok(stream! {
             let mut client = Client {
                 live,

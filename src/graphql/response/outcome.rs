@@ -14,7 +14,7 @@ pub fn was_executed(response: &Response) -> bool {
 }
 
 /// Logs a panic of a resolver, and returns the response to its request.
-pub(in crate::graphql) fn panicked(request_id: &str) -> Response {
-    error!(request_id, "a resolver panicked");
-    error_response(ErrorCode::Internal, internal_error_message(request_id))
+pub(in crate::graphql) fn panicked() -> Response {
+    error!("a resolver panicked");
+    error_response(ErrorCode::Internal, internal_error_message())
 }

@@ -26,7 +26,12 @@ use axum::{
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::warn;
 
-use super::{is_graphql, request::REQUEST_ID, security_headers};
+use super::{
+    is_graphql,
+    request::{self, REQUEST_ID},
+    security_headers,
+    state::AppState,
+};
 use origin::Host;
 
 pub use origin::{InvalidOrigin, Origin};
@@ -173,13 +178,23 @@ pub(super) fn cors(policy: Arc<OriginPolicy>, allowed_headers: &[HeaderName]) ->
         .vary([header::ORIGIN])
 }
 
-/// Middleware that rejects requests for another host, rejects requests of other origins to `/graphql`, and adds the
-/// security headers to every response.
+/// Middleware that identifies the request, rejects requests for another host, rejects requests of other origins to
+/// `/graphql`, and adds the request id and the security headers to every response. One layer does all of it, since each
+/// costs every request a microsecond or two.
 pub(super) async fn enforce(
-    State(policy): State<Arc<OriginPolicy>>,
+    State((policy, state)): State<(Arc<OriginPolicy>, Arc<AppState>)>,
     request: Request,
     next: Next,
 ) -> Response {
+    let id = request::id(request.headers(), &*state.clock);
+    let mut response = id.scope(respond(policy, request, next)).await;
+    if let Ok(value) = HeaderValue::try_from(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+async fn respond(policy: Arc<OriginPolicy>, request: Request, next: Next) -> Response {
     let response = match policy.check(&request) {
         Ok(RequestSource::SameOrigin) => next.run(request).await,
         Ok(RequestSource::CrossOrigin) => {

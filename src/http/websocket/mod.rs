@@ -20,6 +20,7 @@ use tokio::time;
 use tracing::{Instrument, Span};
 
 use super::{connection::Client, state::AppState};
+use crate::request_id::RequestId;
 use protocol::CloseReason;
 use session::Session;
 
@@ -53,6 +54,7 @@ pub(super) async fn upgrade(mut parts: Parts, client: Client, state: Arc<AppStat
     client.place.upgrade(client.address);
     let tracker = state.sockets.clone();
     let connection = Span::current();
+    let request_id = RequestId::current();
     // Twice the limit, so that messages slightly above it are rejected with the right close code.
     let max_size = 2 * state.limits.max_body_bytes;
     upgrade
@@ -67,7 +69,14 @@ pub(super) async fn upgrade(mut parts: Parts, client: Client, state: Arc<AppStat
                 client,
                 offers_graphql: offered.is_ok(),
             };
-            tracker.track_future(serve(socket, handshake, state).instrument(connection))
+            let served = serve(socket, handshake, state).instrument(connection);
+            let served = async move {
+                match request_id {
+                    Some(id) => id.scope(served).await,
+                    None => served.await,
+                }
+            };
+            tracker.track_future(served)
         })
 }
 

@@ -23,6 +23,7 @@ use crate::{
         request::{self, RequestError},
         state::AppState,
     },
+    request_id::RequestId,
 };
 
 /// Maximum length of an operation id in bytes: it is repeated in each message.
@@ -84,15 +85,20 @@ impl Operations {
                 return Err(CloseReason::InvalidMessage(reason));
             }
         };
-        let request_id = state.clock.new_id().to_string();
+        let request_id = RequestId::new(state.clock.new_id());
         let id: Arc<str> = id.into();
         let operation = Operation {
             id: Arc::clone(&id),
             messages,
             request_id,
         };
-        let output = match prepare(request, principal, charge, state, &operation.request_id) {
-            Ok((prepared, slot)) => operation.execute(prepared, slot, state).await?,
+        let request_id = operation.request_id.clone();
+        let prepared = request_id.sync_scope(|| prepare(request, principal, charge, state));
+        let output = match prepared {
+            Ok((prepared, slot)) => {
+                let executed = operation.execute(prepared, slot, state);
+                request_id.scope(executed).await?
+            }
             Err(response) => operation.reject(&response),
         };
         let (output, handle) = abortable(output);
@@ -124,12 +130,11 @@ fn prepare(
     principal: &Arc<Principal>,
     mut charge: Charge,
     state: &AppState,
-    request_id: &str,
 ) -> Result<(PreparedRequest, OperationSlot), Box<GraphQlResponse>> {
     let limiter = &state.rate_limiter;
     let rejected = |error: RateLimitError| Box::new(rate_limited(error.message, error.retry_after));
     let spend = |units| limiter.spend(&mut charge, units);
-    let prepared = state.graphql.prepare(request, principal, request_id, spend);
+    let prepared = state.graphql.prepare(request, principal, spend);
     let prepared = prepared.map_err(|error| match error {
         PrepareError::Invalid(response) => response,
         PrepareError::Limited(error) => rejected(error),
@@ -141,7 +146,7 @@ fn prepare(
 struct Operation {
     id: Arc<str>,
     messages: OperationMessages,
-    request_id: String,
+    request_id: RequestId,
 }
 
 impl Operation {
@@ -162,14 +167,19 @@ impl Operation {
                 let _ = &slot;
                 output
             };
-            let request_id = self.request_id.clone();
-            let output = state.graphql.subscribe(prepared, None, request_id).await;
+            let output = state.graphql.subscribe(prepared, None).await;
             let output = output.map_err(|_| CloseReason::TryAgainLater)?;
-            return Ok(self.follow(output).map(hold_slot).boxed());
+            let request_id = self.request_id.clone();
+            let output = request_id.scope_stream(self.follow(output));
+            return Ok(output.map(hold_slot).boxed());
         }
         // On a task of its own: requests of other clients wait for the lookups that it has begun, and
         // must not depend on how fast this client reads.
-        let execution = tokio::spawn(self.execute_once(prepared, slot, Arc::clone(state)));
+        let execution = tokio::spawn(
+            self.request_id
+                .clone()
+                .scope(self.execute_once(prepared, slot, Arc::clone(state))),
+        );
         let output = AbortOnDropHandle::new(execution).map(Result::ok);
         let output = stream::once(output).filter_map(future::ready);
         Ok(output.boxed())
@@ -182,10 +192,7 @@ impl Operation {
         slot: OperationSlot,
         state: Arc<AppState>,
     ) -> OperationOutput {
-        let executed = state
-            .graphql
-            .execute(prepared, &self.request_id, slot)
-            .await;
+        let executed = state.graphql.execute(prepared, slot).await;
         let messages = if executed.rejection().is_none() {
             vec![
                 self.messages.next(&executed.write()),
