@@ -1,6 +1,9 @@
 //! The `sync-history` binary.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use sync_history::{cli::Cli, telemetry};
 
@@ -9,7 +12,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse_or_exit();
-    telemetry::init(cli.config.log_format());
+    if let Err(error) = telemetry::init(cli.config.log_format()) {
+        // If this fails, there is nowhere to report it.
+        let _ = writeln!(io::stderr(), "error: {error}");
+        return ExitCode::from(2);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -5,6 +5,7 @@
 
 use std::{
     borrow::Cow,
+    env::VarError,
     error::Error,
     fmt::{self, Write as _},
     io::{self, IsTerminal, Write},
@@ -14,14 +15,41 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::{
     EnvFilter,
     field::RecordFields,
+    filter::LevelFilter,
     fmt::{FormatFields, format::Writer},
 };
 
 use crate::{config::LogFormat, request_id::RequestId};
 
+/// What the libraries write about themselves, which this server says in lines of its own.
+const QUIET: &str = "sea_orm_migration=warn,sqlx=error";
+/// Targets that `RUST_LOG` may name without a level.
+const TARGETS: [&str; 2] = ["audit", "sync_history"];
+
+/// `RUST_LOG` is invalid.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "RUST_LOG is invalid: {cause}; write a level (off, error, warn, info, debug, trace) or levels of targets, as in \
+     info,sync_history=debug"
+)]
+pub struct InvalidFilter {
+    cause: String,
+}
+
 /// Initialises logging. `RUST_LOG` sets the level, by default `info`.
-pub fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+///
+/// # Errors
+/// Returns [`InvalidFilter`] if `RUST_LOG` cannot be parsed.
+pub fn init(format: LogFormat) -> Result<(), InvalidFilter> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(text) => filter(&text)?,
+        Err(VarError::NotPresent) => filter("")?,
+        Err(error) => {
+            return Err(InvalidFilter {
+                cause: error.to_string(),
+            });
+        }
+    };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
     match format {
         LogFormat::Text => subscriber
@@ -35,6 +63,33 @@ pub fn init(format: LogFormat) {
             .with_writer(|| JsonWriter(io::stderr()))
             .init(),
     }
+    Ok(())
+}
+
+/// Parses the value of `RUST_LOG`. A word that is neither a level nor a target of this server is rejected: it would be
+/// taken for a target, and disable all others.
+fn filter(text: &str) -> Result<EnvFilter, InvalidFilter> {
+    let invalid = |cause| InvalidFilter { cause };
+    let text = if text.trim().is_empty() { "info" } else { text };
+    let is_target = |word: &str| TARGETS.iter().any(|target| word.starts_with(target));
+    let mut level = None;
+    let words = text.split(',').map(str::trim);
+    for word in words.filter(|word| !word.contains(['=', '['])) {
+        match word.parse::<LevelFilter>() {
+            Ok(parsed) => level = Some(parsed),
+            Err(_) if is_target(word) => {}
+            Err(_) => return Err(invalid(format!("`{word}` is not a level"))),
+        }
+    }
+    // Whoever asks for details receives all of them.
+    let is_quiet = matches!(level, Some(LevelFilter::INFO | LevelFilter::WARN));
+    let directives = if is_quiet {
+        format!("{QUIET},{text}")
+    } else {
+        text.to_owned()
+    };
+    let parsed = EnvFilter::builder().parse(directives);
+    parsed.map_err(|error| invalid(format!("`{text}`: {error}")))
 }
 
 /// Colours are for people: <https://no-color.org>.

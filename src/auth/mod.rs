@@ -11,12 +11,18 @@ mod principal;
 mod scope;
 mod user;
 
-use std::{fmt::Display, net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashSet,
+    fmt::Display,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use sea_orm::DbErr;
-use tracing::warn;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
 
-use crate::{clock::Clock, db::Database};
+use crate::{clock::Clock, db::Database, outage::Outage};
 use api_key::ApiKeyCache;
 use jwt::JwtVerifier;
 
@@ -83,15 +89,42 @@ impl PreparedAuth {
         if !is_loopback && !is_restricted {
             return Err(AuthSetupError::Unauthenticated(address));
         }
-        Ok(Authenticator(Arc::new(Inner {
+        let log_first_key = api_keys.until_first_key().map(|first_key| {
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                first_key.cancelled().await;
+                info!(
+                    anonymous = "none",
+                    "an API key exists: unauthenticated requests have lost their scopes"
+                );
+            }))
+        });
+        let inner = Inner {
             database,
             clock,
             api_keys,
             jwt,
             anonymous_scopes,
             is_loopback,
+            users: Outage::new("cannot read the users of tokens"),
+            unverified_issuers: Mutex::default(),
+            log_first_key: None,
+        };
+        Ok(Authenticator(Arc::new(Inner {
+            log_first_key: log_first_key.filter(|_| inner.trusts_everyone()),
+            ..inner
         })))
     }
+}
+
+/// Who may do what, for the log.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The scopes of unauthenticated requests.
+    pub anonymous: String,
+    /// The number of active API keys.
+    pub keys: usize,
+    /// The issuer of the tokens, or where the key set is that they are signed with.
+    pub issuer: Option<String>,
 }
 
 /// Why authentication cannot be set up.
@@ -126,6 +159,37 @@ struct Inner {
     anonymous_scopes: Option<Scopes>,
     /// Whether the server listens on a loopback address.
     is_loopback: bool,
+    /// Reading the users of tokens.
+    users: Outage,
+    /// The issuers whose tokens do not say whether an e-mail address is verified, as far as they have been logged.
+    unverified_issuers: Mutex<HashSet<String>>,
+    /// The task that logs that there is a first API key.
+    #[expect(dead_code, reason = "aborts the task when dropped")]
+    log_first_key: Option<AbortOnDropHandle<()>>,
+}
+
+/// Issuers that are logged. Without a configured one, tokens of any issuer may be accepted.
+const MAX_LOGGED_ISSUERS: usize = 100;
+
+impl Inner {
+    /// Returns whether local requests may do everything until there is an API key.
+    fn trusts_everyone(&self) -> bool {
+        self.anonymous_scopes.is_none() && self.jwt.is_none() && self.is_loopback
+    }
+
+    /// Logs what follows from tokens without `email_verified`, once for each issuer.
+    fn warn_of_unverified_emails(&self, issuer: &str) {
+        let logged = self.unverified_issuers.lock();
+        let mut logged = logged.unwrap_or_else(PoisonError::into_inner);
+        let is_new = !logged.contains(issuer) && logged.len() < MAX_LOGGED_ISSUERS;
+        if is_new && logged.insert(issuer.to_owned()) {
+            warn!(
+                issuer,
+                "tokens have no claim `email_verified`: their users are found by `sub` only, never by e-mail address, and \
+                 are not created"
+            );
+        }
+    }
 }
 
 impl Authenticator {
@@ -167,9 +231,13 @@ impl Authenticator {
         let scopes: Scopes = scopes.collect();
         let user = user::find_or_create(&self.0.database, &claims, scopes).await;
         let user = user.map_err(|error| {
-            warn!(%error, "cannot read the user of a token");
+            self.0.users.failed_on_database(&error);
             AuthError::Unavailable
         })?;
+        self.0.users.ended();
+        if !claims.has_email_verified {
+            self.0.warn_of_unverified_emails(&claims.issuer);
+        }
         Ok(Arc::new(Principal::user(claims, scopes, user)))
     }
 
@@ -179,15 +247,29 @@ impl Authenticator {
     pub fn anonymous(&self, is_forwarded: bool, address: &dyn Display) -> Arc<Principal> {
         let inner = &self.0;
         let scopes = inner.anonymous_scopes.unwrap_or_default();
-        let trusts_everyone = inner.anonymous_scopes.is_none()
-            && inner.jwt.is_none()
-            && inner.is_loopback
-            && !is_forwarded;
+        let trusts_everyone = inner.trusts_everyone() && !is_forwarded;
         let first_key = trusts_everyone.then(|| inner.api_keys.until_first_key());
         Arc::new(match first_key.flatten() {
             Some(first_key) => Principal::local(first_key, address),
             None => Principal::anonymous(scopes, address),
         })
+    }
+
+    /// Returns who may do what.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        let inner = &self.0;
+        let is_open = inner.trusts_everyone() && inner.api_keys.is_empty();
+        let anonymous = match inner.anonymous_scopes.unwrap_or_default() {
+            _ if is_open => format!("{} until an API key exists", Scopes::all()),
+            none if none.is_empty() => "none".to_owned(),
+            scopes => scopes.to_string(),
+        };
+        Access {
+            anonymous,
+            keys: inner.api_keys.len(),
+            issuer: inner.jwt.as_ref().map(|jwt| jwt.issuer().to_owned()),
+        }
     }
 
     /// Returns the clock against which credentials expire.

@@ -6,7 +6,7 @@ use crate::{
     auth::{AuthSetupError, api_key::ApiKeyError},
     config::ListenAddress,
     db::{ConnectError, UrlError},
-    runs,
+    error_chain, runs,
 };
 
 /// Why a command fails.
@@ -19,7 +19,7 @@ pub enum CliError {
     #[error(transparent)]
     DatabaseUrl(#[from] UrlError),
     /// The change feed cannot be opened.
-    #[error("cannot open the change feed: {0}")]
+    #[error("cannot open the change feed: {}", error_chain::messages(.0))]
     Open(#[from] runs::Error),
     /// The listen address is in use, or not one of this machine.
     #[error("cannot listen on {address}: {source}: {}", remedy(source))]

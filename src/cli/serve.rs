@@ -8,6 +8,7 @@ use tracing::info;
 
 use super::{error::CliError, output::print};
 use crate::{
+    auth::Access,
     clock::{Clock, SystemClock},
     config::{Config, ListenAddress},
     db::{self, DatabaseUrl, OpenOptions},
@@ -59,6 +60,21 @@ async fn start(config: &Config) -> Result<(TcpListener, AppState), CliError> {
     let signal = runs.change_signal();
     let feed = ChangeFeed::start(database.clone(), clock.new_id(), signal, limits.feed).await?;
     let graphql = Executor::new(runs, feed, limits.graphql);
+    let Access {
+        anonymous,
+        keys,
+        issuer,
+    } = auth.access();
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        database = %database.location(),
+        schema = db::migrate::latest(),
+        address = %listener.local_addr()?,
+        anonymous,
+        keys,
+        issuer,
+        "started"
+    );
     let state = AppState::new(database, auth, graphql, clock, limits.http);
     Ok((listener, state))
 }

@@ -64,6 +64,12 @@ pub fn classify(error: &DbErr) -> Failure {
     }
 }
 
+/// Returns whether an error means that the database is unavailable. That is logged by the connections that notice it.
+pub(crate) fn is_unavailable(error: &DbErr) -> bool {
+    let is_own = wrapped::<ResultTooLarge>(error).is_some();
+    !is_own && classify(error) == Failure::Unavailable
+}
+
 fn classify_sqlx(error: &Sqlx) -> Failure {
     match error {
         Sqlx::Database(error) if error.is_foreign_key_violation() => Failure::ForeignKey,

@@ -16,6 +16,7 @@ use super::{
     error::{Failure, classify},
     postgres::SCHEME,
 };
+use crate::outage::Outage;
 
 /// The schemas of the tables on PostgreSQL, as connections search them.
 pub(super) const SEARCH_PATH: &str = "sync_history,user";
@@ -99,7 +100,7 @@ async fn pending_or_all(connection: &DatabaseConnection) -> Result<Vec<String>, 
 /// it, as far as it still works.
 async fn report_changed_columns(connection: &DatabaseConnection) -> Result<(), OpenError> {
     for problem in adoption::postgres::column_problems(connection, false).await? {
-        warn!("{problem}");
+        warn!(problem, "the database is not as it was migrated");
     }
     Ok(())
 }
@@ -107,11 +108,12 @@ async fn report_changed_columns(connection: &DatabaseConnection) -> Result<(), O
 /// Creates the tables in an SQLite file. Each step is a transaction: if several servers start at the same time, it
 /// succeeds in one of them, and the others find it applied when they retry.
 pub(super) async fn sqlite(connection: &DatabaseConnection) -> Result<(), OpenError> {
+    let failing = Outage::new("a migration failed; retrying");
     let mut attempt = 1;
     loop {
-        match Migrator::up(connection, None).await {
+        match apply(connection).await {
             Err(error) if attempt < MAX_SQLITE_ATTEMPTS => {
-                info!(%error, "a migration failed; retrying");
+                failing.failed(&error);
                 attempt += 1;
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
@@ -143,18 +145,41 @@ async fn create(connection: &DatabaseConnection) -> Result<(), DbErr> {
             connection.execute_unprepared(&create).await?;
         }
     }
-    for attempt in 1..MAX_ATTEMPTS {
-        match Migrator::up(connection, None).await {
+    let blocked = Outage::new("another transaction blocks the migration; retrying");
+    for _ in 1..MAX_ATTEMPTS {
+        match apply(connection).await {
             Err(error) if classify(&error) == Failure::Busy => {
-                if attempt == 1 {
-                    warn!(%error, "another transaction blocks the migration; retrying");
-                }
+                blocked.failed(&error);
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
             outcome => return outcome,
         }
     }
-    Migrator::up(connection, None).await
+    apply(connection).await
+}
+
+/// Applies the pending migrations.
+async fn apply(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    let pending = pending_or_all(connection).await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Migrator::up(connection, None).await?;
+    info!(
+        count = pending.len(),
+        migrations = pending.join(" "),
+        "applied the migrations"
+    );
+    Ok(())
+}
+
+/// Returns the name of the latest migration: the version of the tables.
+#[must_use]
+pub fn latest() -> String {
+    let migrations = Migrator::migrations();
+    migrations
+        .last()
+        .map_or_else(String::new, |latest| latest.name().to_owned())
 }
 
 /// Returns the names of the migrations that have not been applied.

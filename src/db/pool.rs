@@ -26,11 +26,11 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 
 use super::{
-    error::{Failure, ResultTooLarge, classify, wrap},
+    error::{Failure, ResultTooLarge, classify, is_unavailable, wrap},
     user,
     write_monitor::WriteMonitor,
 };
-use crate::fair_queue::FairQueue;
+use crate::{fair_queue::FairQueue, outage::Outage};
 
 /// Connections idle for longer are checked.
 const MAX_IDLE: Duration = Duration::from_secs(5);
@@ -50,6 +50,8 @@ pub struct StatementPool {
     observer: Option<Observer>,
     /// Confirms each statement, if all are writes.
     monitor: Option<WriteMonitor>,
+    /// Of statements that read.
+    outage: Arc<Outage>,
 }
 
 /// What a pool does besides executing statements.
@@ -268,6 +270,7 @@ impl StatementPool {
             connections: Connections::SeaOrm,
             observer: None,
             monitor: None,
+            outage: Arc::new(Outage::new("cannot read the database")),
         }
     }
 
@@ -285,7 +288,16 @@ impl StatementPool {
     ) -> Result<T, DbErr> {
         match &self.monitor {
             Some(monitor) if !result.as_ref().is_ok_and(is_noop) => monitor.confirm(result),
-            _ => result,
+            Some(_) => result,
+            None => {
+                match &result {
+                    Ok(_) => self.outage.ended(),
+                    Err(error) if is_unavailable(error) => self.outage.failed(error),
+                    // The database responds.
+                    Err(_) => {}
+                }
+                result
+            }
         }
     }
 

@@ -6,9 +6,10 @@ use sea_orm::DbErr;
 use tokio::sync::watch;
 
 use super::{
-    error::{Failure, classify},
-    sqlite::FileGuard,
+    error::{Failure, classify, wrapped},
+    sqlite::{FileFault, FileGuard},
 };
+use crate::outage::Outage;
 
 /// Observes the outcome of writes. Clones share their state.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ pub(super) struct WriteMonitor {
     is_failing: Arc<watch::Sender<bool>>,
     /// The files that must still be there for a write to be acknowledged; on SQLite only.
     files: Option<FileGuard>,
+    outage: Arc<Outage>,
 }
 
 impl WriteMonitor {
@@ -24,6 +26,7 @@ impl WriteMonitor {
         Self {
             is_failing: Arc::new(watch::Sender::new(false)),
             files,
+            outage: Arc::new(Outage::new("the database does not accept writes")),
         }
     }
 
@@ -34,7 +37,10 @@ impl WriteMonitor {
     pub(super) fn confirm<T>(&self, written: Result<T, DbErr>) -> Result<T, DbErr> {
         let confirmed = written.and_then(|value| self.check_files().map(|()| value));
         match &confirmed {
-            Ok(_) => self.set_failing(false),
+            Ok(_) => {
+                self.set_failing(false);
+                self.outage.ended();
+            }
             Err(error) => self.record(error),
         }
         confirmed
@@ -57,6 +63,10 @@ impl WriteMonitor {
         };
         if is_failure {
             self.set_failing(true);
+            // The guard of the files logs this itself.
+            if wrapped::<FileFault>(error).is_none() {
+                self.outage.failed(error);
+            }
         }
     }
 

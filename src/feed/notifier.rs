@@ -11,11 +11,12 @@ use std::{convert::Infallible, time::Duration};
 
 use sea_orm::DbErr;
 use tokio::{task::JoinSet, time};
-use tracing::{debug, warn};
+use tracing::debug;
 use uuid::Uuid;
 
 use crate::{
     db::Database,
+    outage::Outage,
     runs::{ChangeSignal, ChangeSubscriber},
     store::feed::{self as store, Notifier},
 };
@@ -57,9 +58,11 @@ async fn notify_loop(notifier: Notifier, server_id: String, mut commits: ChangeS
 }
 
 async fn listen_loop(notifier: Notifier, server_id: String, on_notification: impl Fn() + Sync) {
+    let outage =
+        Outage::new("changes by other servers are found by polling only; trying to listen again");
     loop {
-        let Err(error) = listen(&notifier, &server_id, &on_notification).await;
-        warn!(%error, "changes by other servers are found by polling only; trying to listen again");
+        let Err(error) = listen(&notifier, &server_id, &on_notification, &outage).await;
+        outage.failed(&error);
         time::sleep(RETRY_INTERVAL).await;
     }
 }
@@ -69,8 +72,10 @@ async fn listen(
     notifier: &Notifier,
     server_id: &str,
     on_notification: &(impl Fn() + Sync),
+    outage: &Outage,
 ) -> Result<Infallible, DbErr> {
     let mut notifications = notifier.listen().await?;
+    outage.ended();
     loop {
         let sender = notifications.next().await?;
         if sender.as_deref() != Some(server_id) {

@@ -14,10 +14,11 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 use tokio::time;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{
     db::Database,
+    outage::Outage,
     store::{CommitPosition, feed as store},
 };
 
@@ -36,12 +37,16 @@ const INITIAL_DELAY: Duration = Duration::from_secs(10);
 pub(super) async fn run(database: Database, retention: Duration) {
     let interval = (retention / RECORDED_POSITIONS).min(MAX_INTERVAL);
     time::sleep(interval.min(INITIAL_DELAY)).await;
+    let outage = Outage::new("cannot prune old changes; trying again");
     loop {
         match prune_batch(&database, retention, interval).await {
             Ok(BATCH_SIZE) => time::sleep(BATCH_INTERVAL).await,
-            Ok(_) => time::sleep(interval).await,
+            Ok(_) => {
+                outage.ended();
+                time::sleep(interval).await;
+            }
             Err(error) => {
-                warn!(%error, "cannot prune old changes; trying again");
+                outage.failed_on_database(&error);
                 time::sleep(interval.max(BATCH_INTERVAL)).await;
             }
         }

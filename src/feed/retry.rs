@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use tracing::warn;
-
-use crate::runs::{Error, Result};
+use crate::{
+    outage::Outage,
+    runs::{Error, Result},
+};
 
 /// Time between two attempts to read from a database that is unavailable.
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Of all subscriptions.
+static UNREADABLE: Outage = Outage::new("subscriptions cannot read the database; trying again");
 
 /// Waits before the next attempt if the database is unavailable: a subscription outlives that, since its
 /// user would have to start it again.
@@ -17,7 +21,7 @@ pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 pub(super) async fn wait_if_unavailable(error: Error) -> Result<()> {
     match error {
         Error::Unavailable(cause) | Error::Denied(cause) | Error::UnexpectedSchema(cause) => {
-            warn!(%cause, "a subscription cannot read the database; trying again");
+            UNREADABLE.failed_on_database(&cause);
             tokio::time::sleep(RETRY_INTERVAL).await;
             Ok(())
         }

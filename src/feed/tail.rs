@@ -25,6 +25,7 @@ use super::{
     retry::RETRY_INTERVAL,
 };
 use crate::{
+    outage::Outage,
     runs::{self, ChangeSignal, ChangeSubscriber, Error},
     store::FeedPosition,
 };
@@ -112,6 +113,7 @@ impl Tail {
             intervals: 0,
             interval: None,
             has_failed: false,
+            outage: Outage::new("cannot poll the change feed; trying again"),
         };
         tasks.spawn(poller.run());
         Self(shared)
@@ -177,6 +179,7 @@ struct Poller {
     interval: Option<Interval>,
     /// Whether the last poll has failed.
     has_failed: bool,
+    outage: Outage,
 }
 
 /// The rows committed between two polls, and how many of them have been published: kept when a poll fails,
@@ -210,10 +213,11 @@ impl Poller {
                         waiter(&self.shared.channels, position.clone());
                     }
                     self.reached = Some(position.commit);
+                    self.outage.ended();
                 }
                 Err(error) => {
                     self.has_failed = true;
-                    warn!(%error, "cannot poll the change feed; trying again");
+                    self.outage.failed_on_database(&error);
                     self.shared.waiters().extend(waiters);
                     time::sleep(RETRY_INTERVAL).await;
                     self.shared.wake.notify_one();

@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use async_graphql::{
     Enum, ErrorExtensionValues, ErrorExtensions, Pos, Response, ServerError, Value, value,
 };
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::types::run::{SyncStatus, from_stored};
 use crate::{
     auth::{Principal, PrincipalKind},
+    db::error::is_unavailable,
     request_id::RequestId,
     runs::{Error, Run},
 };
@@ -212,8 +213,12 @@ pub(super) fn sanitize(mut response: Response) -> Response {
             Some(Error::Denied(cause) | Error::UnexpectedSchema(cause)) => {
                 error!(path = ?error.path, %cause, "the database does not permit what the server needs");
             }
+            // Logged by the connections that have noticed it.
+            Some(Error::Unavailable(cause)) if is_unavailable(cause) => {
+                debug!(path = ?error.path, %cause, "the database is unavailable");
+            }
             Some(Error::Unavailable(cause)) => {
-                warn!(path = ?error.path, %cause, "database unavailable");
+                warn!(path = ?error.path, %cause, "the database is busy");
             }
             // Errors of async-graphql have no source: syntax, validation, input coercion.
             None if error.extensions.is_none() => {

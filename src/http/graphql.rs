@@ -210,9 +210,7 @@ impl Rejection {
             }
             Self::Validation(body) if media == MediaType::EventStream => sse::single(&body),
             Self::Validation(body) => respond(rejected_status(media, &body), &body, media),
-            Self::Unavailable(body) => {
-                respond(StatusCode::SERVICE_UNAVAILABLE, &body, media)
-            }
+            Self::Unavailable(body) => respond(StatusCode::SERVICE_UNAVAILABLE, &body, media),
             Self::RateLimit(error) => {
                 let body = rate_limited(error.message, error.retry_after);
                 respond(StatusCode::TOO_MANY_REQUESTS, &body, media)
@@ -234,11 +232,7 @@ fn rejected_status(media: MediaType, response: &GraphQlResponse) -> StatusCode {
     }
 }
 
-fn respond(
-    status: StatusCode,
-    body: &GraphQlResponse,
-    media: MediaType,
-) -> Response {
+fn respond(status: StatusCode, body: &GraphQlResponse, media: MediaType) -> Response {
     let response = respond_with(status, write(body).into(), media);
     with_retry_after(response, retry_after(body))
 }

@@ -5,15 +5,21 @@ use std::{sync::Arc, time::Duration};
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use tokio::time;
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 use super::state::AppState;
-use crate::db::{Database, FileFault, error::wrapped, migrate};
+use crate::{
+    db::{Database, FileFault, error::wrapped, migrate},
+    outage::Outage,
+};
 
 /// How long all checks of the database may take: the response arrives within a second.
 const DATABASE_TIMEOUT: Duration = Duration::from_millis(800);
 /// Time between two test rows.
 const TEST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the readiness probe finds, which is sent every few seconds.
+static NOT_WRITABLE: Outage = Outage::new("the database is not writable");
 
 /// Response of the liveness probe.
 #[derive(Serialize)]
@@ -58,13 +64,15 @@ pub(super) async fn ready(State(state): State<Arc<AppState>>) -> (StatusCode, Js
 
 /// Returns why writes are not accepted.
 async fn check_writes(database: &Database) -> Option<String> {
-    if let Err(error) = database.probe_write().await {
-        warn!(%error, "the database is not writable");
+    let probed = database.probe_write().await;
+    if let Err(error) = probed {
+        NOT_WRITABLE.failed_on_database(&error);
         return Some(match wrapped::<FileFault>(&error) {
             Some(fault) => fault.to_string(),
             None => "the database is not writable".to_owned(),
         });
     }
+    NOT_WRITABLE.ended();
     database.is_write_failing().then(|| {
         "the last write failed; the server is ready once the database accepts one".to_owned()
     })
@@ -83,13 +91,11 @@ async fn check_migrations(database: &Database) -> Option<String> {
 pub(crate) async fn probe_failing_writes(database: &Database) {
     loop {
         database.write_failure().await;
-        warn!("a write failed because of the database: trying a test row until one is committed");
         while database.is_write_failing() {
             time::sleep(TEST_INTERVAL).await;
             if let Err(error) = database.commit_test_row().await {
                 debug!(%error, "the database does not accept a test row");
             }
         }
-        info!("the database accepts writes again");
     }
 }

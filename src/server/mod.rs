@@ -18,7 +18,10 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, error_span, info, warn};
 
-use crate::http::{self, AppState};
+use crate::{
+    http::{self, AppState},
+    outage::Outage,
+};
 use connection::Connection;
 use connection_limit::{Admission, ConnectionLimit};
 
@@ -80,12 +83,14 @@ pub async fn serve(
 async fn accept(listener: TcpListener, router: &Router, state: &Arc<AppState>) -> JoinSet<()> {
     let mut limit = ConnectionLimit::new(Arc::clone(&state.limits));
     let mut connections = JoinSet::new();
+    let outage = Outage::new("cannot accept connections; retrying");
     loop {
         tokio::select! {
             () = state.shutdown.cancelled() => return connections,
             Some(_) = connections.join_next() => {}
             accepted = accept_next(&listener, &limit) => match accepted {
                 Ok((stream, peer)) => {
+                    outage.ended();
                     // At the level `error`, so that the span is enabled whatever is logged.
                     let span = error_span!("connection", %peer);
                     let _entered = span.enter();
@@ -105,7 +110,7 @@ async fn accept(listener: TcpListener, router: &Router, state: &Arc<AppState>) -
                 Err(error) if is_peer_error(&error) => {}
                 // Out of file descriptors or memory, which open connections release as they end.
                 Err(error) => {
-                    warn!(%error, "cannot accept connections; retrying");
+                    outage.failed(&error);
                     tokio::select! {
                         () = state.shutdown.cancelled() => {}
                         () = time::sleep(ACCEPT_RETRY_DELAY) => {}

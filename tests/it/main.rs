@@ -42,6 +42,7 @@ mod id_prefixes;
 mod idempotency;
 mod input_validation;
 mod lifecycle;
+mod logs;
 mod malformed_requests;
 mod migrations;
 mod numbered_pages;

@@ -15,7 +15,7 @@ use sea_orm::DbErr;
 use subtle::ConstantTimeEq;
 use tokio::{task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{
@@ -26,6 +26,7 @@ use crate::{
     auth::{error::AuthError, principal::Principal},
     clock::Clock,
     db::Database,
+    outage::Outage,
 };
 
 /// Time between two periodic refreshes, and between two updates of `last_used_at`.
@@ -61,6 +62,7 @@ struct Shared {
     last_refresh: tokio::sync::Mutex<Refresh>,
     /// Cancelled once a key has been seen.
     first_key: CancellationToken,
+    outage: Outage,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +100,9 @@ impl ApiKeyCache {
                 has_succeeded: true,
             }),
             first_key: CancellationToken::new(),
+            outage: Outage::new("cannot read the API keys"),
         });
-        shared.load().await?;
+        shared.load(true).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(refresh_periodically(Arc::clone(&shared)));
         tasks.spawn(store_usage_periodically(Arc::clone(&shared)));
@@ -107,6 +110,11 @@ impl ApiKeyCache {
             shared,
             _tasks: tasks,
         })
+    }
+
+    /// Returns the number of active keys.
+    pub(in crate::auth) fn len(&self) -> usize {
+        self.shared.keys().len()
     }
 
     /// Returns whether no key has ever been seen.
@@ -148,10 +156,12 @@ async fn refresh_periodically(shared: Arc<Shared>) {
 }
 
 async fn store_usage_periodically(shared: Arc<Shared>) {
+    let outage = Outage::new("cannot store when API keys were last used");
     loop {
         time::sleep(REFRESH_INTERVAL).await;
-        if let Err(error) = shared.store_usage().await {
-            warn!(%error, "cannot store when API keys were last used");
+        match shared.store_usage().await {
+            Ok(()) => outage.ended(),
+            Err(error) => outage.failed_on_database(&error),
         }
     }
 }
@@ -198,18 +208,19 @@ impl Shared {
             has_succeeded: false,
         };
         let timed_out = || DbErr::Custom("the database did not respond in time".into());
-        let loaded = time::timeout(REFRESH_TIMEOUT, self.load()).await;
+        let loaded = time::timeout(REFRESH_TIMEOUT, self.load(false)).await;
         if let Err(error) = loaded.unwrap_or_else(|_| Err(timed_out())) {
-            warn!(%error, "cannot read the API keys");
+            self.outage.failed_on_database(&error);
             return Err(AuthError::Unavailable);
         }
+        self.outage.ended();
         last_refresh.has_succeeded = true;
         Ok(())
     }
 
     /// Replaces the cached keys by those in the database, and invalidates the principals of keys that are
-    /// gone, revoked or changed. Does nothing if no key has changed.
-    async fn load(&self) -> Result<(), DbErr> {
+    /// gone, revoked or changed. Does nothing if no key has changed. Logs what has, unless this `is_first`.
+    async fn load(&self, is_first: bool) -> Result<(), DbErr> {
         // A role with rights on the keys only can do without. Read before the keys, which may change meanwhile.
         let version = store::version(&self.database).await.ok();
         if version.is_some() && version == *self.version() {
@@ -221,6 +232,7 @@ impl Shared {
         if !rows.is_empty() {
             self.first_key.cancel();
         }
+        let mut added = 0;
         let mut previous = std::mem::take(&mut *keys);
         for row in rows {
             let is_active = row.revoked_at.is_none() && row.expires_at.is_none_or(|at| at > now);
@@ -232,16 +244,24 @@ impl Shared {
             let key = if previous.get(&index(&hash)).is_some_and(is_unchanged) {
                 previous.remove(&index(&hash))
             } else {
+                added += 1;
                 CachedKey::new(&row, hash)
             };
             if let Some(key) = key {
                 keys.insert(index(&hash), key);
             }
         }
+        let removed = previous.len();
         for removed in previous.into_values() {
             if let Some(revoked) = &removed.principal.revoked {
                 revoked.cancel();
             }
+        }
+        if !is_first && added + removed > 0 {
+            info!(
+                keys = keys.len(),
+                added, removed, "the API keys have changed"
+            );
         }
         *self.version() = version;
         Ok(())

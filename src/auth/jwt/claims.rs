@@ -19,6 +19,8 @@ pub(crate) struct Claims {
     pub(crate) subject: String,
     /// `email`, if `email_verified` is true.
     pub(crate) email: Option<String>,
+    /// Whether there is a claim `email_verified`.
+    pub(crate) has_email_verified: bool,
     /// `name`.
     pub(crate) name: Option<String>,
     /// Scopes in the order of the token, unknown ones included.
@@ -68,6 +70,7 @@ impl Claims {
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
             email: email.map(str::to_owned),
+            has_email_verified: claims.contains_key("email_verified"),
             name: non_empty("name").map(str::to_owned),
             scopes: scopes(claims.get(scope_claim)).ok_or(AuthError::Invalid(
                 "the token's scope claim is neither a string nor a list of strings",

@@ -13,7 +13,7 @@ use super::{
     jwks_source::{JwksSource, JwksSourceError},
     settings::JwtSettingsError,
 };
-use crate::{auth::error::AuthError, clock::Clock};
+use crate::{auth::error::AuthError, clock::Clock, error_chain, outage::Outage};
 
 /// Maximum number of keys in a set. Issuers publish two or three.
 const MAX_KEYS: usize = 100;
@@ -166,6 +166,7 @@ pub(super) struct Jwks {
     cached: Mutex<Cached>,
     /// Locked during a refresh.
     refreshing: tokio::sync::Mutex<()>,
+    outage: Outage,
 }
 
 impl Jwks {
@@ -175,6 +176,7 @@ impl Jwks {
             clock,
             cached: Mutex::default(),
             refreshing: tokio::sync::Mutex::default(),
+            outage: Outage::new("cannot read the key set"),
         }
     }
 
@@ -246,13 +248,17 @@ impl Jwks {
         cached.set = Some(Arc::new(set));
         cached.read_at = Some(now);
         drop(cached);
+        self.outage.ended();
         tracing::info!(source = %self.source, keys, "read the key set");
         Ok(())
     }
 
     fn log(&self, error: &JwksError) {
-        let error = error as &dyn std::error::Error;
-        tracing::warn!(error, source = %self.source, "cannot read the key set");
+        self.outage.failed(&format_args!(
+            "{}: {}",
+            self.source,
+            error_chain::messages(error)
+        ));
     }
 
     fn look_up(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Lookup> {

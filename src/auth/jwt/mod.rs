@@ -40,6 +40,7 @@ pub(super) struct JwtVerifier {
     validation: Arc<Validation>,
     scope_claim: Arc<str>,
     clock: Arc<dyn Clock>,
+    issuer: Arc<str>,
 }
 
 impl JwtVerifier {
@@ -65,6 +66,8 @@ impl JwtVerifier {
         }
         signature::install();
         let source = source(issuer.as_deref(), jwks)?;
+        let name = issuer.as_deref().map(printable).map(str::to_owned);
+        let name = name.unwrap_or_else(|| source.to_string());
         let keys = Arc::new(Jwks::new(source, clock.clone()));
         keys.load().await?;
         Ok(Self {
@@ -72,7 +75,13 @@ impl JwtVerifier {
             validation: Arc::new(validation(issuer, audience)),
             scope_claim: scope_claim.into(),
             clock,
+            issuer: name.into(),
         })
+    }
+
+    /// Returns the issuer, or where the key set is if any issuer may sign with it.
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// Verifies a token and returns its claims.

@@ -1,5 +1,7 @@
 //! Settings of JWT verification.
 
+use crate::error_chain;
+
 /// How tokens are verified.
 #[derive(Clone, Debug)]
 pub struct JwtSettings {
@@ -32,7 +34,7 @@ pub enum JwtSettingsError {
     #[error("the name of the scope claim is empty; use a name such as `scope`")]
     NoScopeClaim,
     /// The location of the key set is invalid, or its file cannot be read.
-    #[error("cannot read the key set at {location}")]
+    #[error("cannot read the key set at {location}: {}", error_chain::messages(&**source))]
     KeySet {
         /// File path or URL.
         location: String,

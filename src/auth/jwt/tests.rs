@@ -79,6 +79,7 @@ async fn claims_are_returned() {
         Claims {
             issuer: ISSUER.to_owned(),
             subject: "ada".to_owned(),
+            has_email_verified: true,
             email: Some("ada@example.org".to_owned()),
             name: Some("Ada".to_owned()),
             scopes: vec!["read".to_owned(), "write".to_owned()],

@@ -191,7 +191,7 @@ impl Inner {
         let checked = self.observe().or_else(|_| self.observe());
         checked.inspect_err(|fault| {
             if self.fault.set(*fault).is_ok() {
-                error!(path = %self.database.path.display(), "{fault}");
+                error!(path = %self.database.path.display(), error = %fault, "the database file has changed");
             }
         })
     }

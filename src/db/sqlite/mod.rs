@@ -13,8 +13,8 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectOptions, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait, metric,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait, metric,
 };
 use sqlx::{
     Connection,
@@ -43,6 +43,8 @@ const MAX_READERS: u32 = 4;
 const CHECKPOINT_PAGES: &str = "2000";
 /// Interval between attempts to open a file that other servers are creating.
 const OPEN_RETRY_INTERVAL: Duration = Duration::from_millis(20);
+/// Fails if the file is read-only, and changes nothing.
+const PROBE_WRITE: &str = "PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; ROLLBACK";
 /// Virtual machine instructions between two checks of a slow query's time limit: about 0.1 ms.
 const PROGRESS_INSTRUCTIONS: i32 = 1000;
 
@@ -201,9 +203,13 @@ async fn check_tables(connection: &DatabaseConnection, tables: Tables) -> Result
     if !problems.is_empty() {
         return Err(OpenError::Unsuitable(problems));
     }
-    match tables {
-        Tables::Migrate => Ok(()),
-        Tables::Require => migrate::require(connection).await,
+    if tables == Tables::Require {
+        migrate::require(connection).await?;
+    }
+    // SQLite opens a file that it may not write to for reading. A lock of another process is waited for later.
+    match connection.execute_unprepared(PROBE_WRITE).await {
+        Err(error) if !is_busy(&error) => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,6 @@ use tokio::{
     sync::broadcast::error::RecvError,
     time::{self, Instant},
 };
-use tracing::warn;
 
 use super::{
     execution::Execution,
@@ -22,6 +21,7 @@ use super::{
 use crate::{
     feed::{ChangeFeed, FeedCursor, TailPosition},
     graphql::{request::PreparedRequest, schema::AppSchema},
+    outage::Outage,
     runs::{Error, Result},
 };
 
@@ -29,6 +29,9 @@ use crate::{
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time before a failed attempt is repeated.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Of all subscriptions.
+static NOT_STARTED: Outage = Outage::new("cannot start a subscription");
 
 /// Executes subscriptions.
 pub(in crate::graphql) struct LiveSubscriptions {
@@ -114,7 +117,7 @@ impl Client {
             match self.live.feed.position().await {
                 Ok(position) => return Some((member, position)),
                 Err(error) if self.cursor.is_none() => {
-                    warn!(%error, "cannot start a subscription");
+                    NOT_STARTED.failed(&error);
                     return None;
                 }
                 Err(_) => time::sleep(RETRY_INTERVAL).await,

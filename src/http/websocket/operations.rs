@@ -175,11 +175,11 @@ impl Operation {
         }
         // On a task of its own: requests of other clients wait for the lookups that it has begun, and
         // must not depend on how fast this client reads.
-        let execution = tokio::spawn(
-            self.request_id
-                .clone()
-                .scope(self.execute_once(prepared, slot, Arc::clone(state))),
-        );
+        let execution = tokio::spawn(self.request_id.clone().scope(self.execute_once(
+            prepared,
+            slot,
+            Arc::clone(state),
+        )));
         let output = AbortOnDropHandle::new(execution).map(Result::ok);
         let output = stream::once(output).filter_map(future::ready);
         Ok(output.boxed())
