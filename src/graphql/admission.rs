@@ -3,7 +3,7 @@
 //! What operations read and write is served to the principals in turn by the database's queues. A complex query then takes
 //! processor time and memory for its response, for which these wait in turn too.
 
-use std::{num::NonZero, sync::Arc, thread};
+use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
 use crate::{
     fair_queue::{FairQueue, Permit},
@@ -12,6 +12,8 @@ use crate::{
 
 /// Queries and mutations of a principal that are executed or wait.
 const MAX_OPERATIONS: usize = 1000;
+/// When to retry after that.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Cost from which a query is complex: it takes more than a millisecond.
 const COMPLEX: u32 = 2000;
 /// Complex queries that are executed concurrently, for each processor. More than one, since they also wait.

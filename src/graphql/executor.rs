@@ -11,8 +11,8 @@ use tokio::time;
 use tracing::warn;
 
 use super::{
-    admission::Admission,
-    error::{ErrorCode, error_response, sanitize},
+    admission::{self, Admission},
+    error::{ErrorCode, error_response, rate_limited, sanitize},
     limits::GraphqlLimits,
     live::{LiveSubscriptions, Output},
     loaders::Loaders,
@@ -113,7 +113,7 @@ impl Executor {
         let operation = match self.admission.admit(&user) {
             Ok(operation) => operation,
             Err(error) => {
-                let response = error_response(ErrorCode::RateLimited, error.to_string());
+                let response = rate_limited(error.to_string(), admission::RETRY_AFTER);
                 return ExecutedRequest { response, budget };
             }
         };

@@ -11,10 +11,12 @@ use tokio::{
     time,
 };
 
-use crate::feed::websocket::Socket;
+use crate::{feed::websocket::Socket, load::IdSequence};
 
 /// How long a client waits that does not go on.
 const STALL_TIME: Duration = Duration::from_secs(2);
+/// Bytes of the message of an event, which large responses repeat.
+const EVENT_BYTES: usize = 10_000;
 /// How long a response to a worker may take.
 const MAX_RESPONSE_TIME: Duration = Duration::from_secs(10);
 
@@ -91,12 +93,17 @@ impl Abuse {
 
     /// Reports a run with a key, as a worker does.
     pub(super) async fn report_run(&self, key: &str) -> Result<()> {
-        let create = "mutation { createSyncRun(input: {entityType: STOCK, source: API}) { run { id status } } }";
+        let report = "mutation($id: ID!, $message: String) {
+            createSyncRun(input: {id: $id, entityType: STOCK, source: API}) { run { status } }
+            addSyncEvent(input: {runId: $id, event: {eventType: \"row\", message: $message}}) { replayed } }";
+        let id = IdSequence::new().next();
+        let variables = json!({"id": id, "message": "m".repeat(EVENT_BYTES)});
         let header = format!("Authorization: Bearer {key}\r\n");
-        let request = self.graphql(create, &json!({}), &header);
+        let request = self.graphql(report, &variables, &header);
         let response = time::timeout(MAX_RESPONSE_TIME, self.exchange(request.as_bytes())).await;
         let response = response.context("no response in time")??;
-        ensure!(response.contains("\"PENDING\""), "{response}");
+        let is_reported = response.contains("\"PENDING\"") && !response.contains("\"errors\"");
+        ensure!(is_reported, "{response}");
         Ok(())
     }
 
