@@ -17,6 +17,7 @@
 //! | [`auth`] | API keys, access tokens, principals and scopes |
 //! | [`clock`], [`request_id`] | time and ids; the id of the request that is being served |
 //! | `keyed_counter`, `fair_queue` | counts by key and queues served in turn, of which limits per principal and address are made |
+//! | `outage`, `error_chain` | for the log: failures that repeat, and errors with their causes |
 //!
 //! [`graphql`] alone imports async-graphql (with [`http`], which parses requests); [`http`] and [`server`] alone
 //! import axum and hyper; the domain knows neither. The crate `entity` defines tables and columns, the crate
