@@ -31,7 +31,7 @@ impl Subscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Returns only changes of runs that match this filter before or after the change. The error message and the details of a deleted run are no longer known: conditions on them are taken as met."
+            desc = "Returns only changes of runs that match this filter before or after the change, with the details that the run has now. The error message and the details of a deleted run are no longer known: conditions on them are taken as met."
         )]
         filter: Option<SyncRunFilter>,
         #[graphql(

@@ -224,6 +224,7 @@ async fn every_documented_filter_and_order_uses_an_index(database: DatabaseKind)
     ];
     for filter in [
         format!("id: \"{id}\""),
+        "idStartsWith: \"0197d2c4\"".to_owned(),
         "status: FAILED".to_owned(),
         "status: [PENDING, RUNNING]".to_owned(),
         "source: AS400".to_owned(),

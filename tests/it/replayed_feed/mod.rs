@@ -1,11 +1,14 @@
 //! The feed, replayed from its beginning, leads to what the lists return: with equal timestamps, in databases of other
 //! locales, and whoever writes.
 
+mod filters;
+
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use crate::support::{
     Cluster, DatabaseKind, TestServer, Value, apply, json, on_both_databases, socket::Socket,
 };
+use filters::filters;
 
 const FIELDS: &str = "id entityType source status startedAt completedAt updatedAt durationSeconds recordsProcessed
     recordsCreated recordsUpdated recordsFailed recordsExpected progress errorMessage details triggeredById version";
@@ -31,61 +34,6 @@ const MESSAGES: [&str; 10] = [
     "Ǆ \u{1e9e} ﬃ",
     "a\\b.*c",
 ];
-
-fn filters(ids: &[String]) -> Vec<Value> {
-    let mut filters = vec![
-        json!({}),
-        json!({"id": [ids[0], ids[9], ids[17]]}),
-        json!({"status": ["PENDING", "RUNNING"]}),
-        json!({"status": "COMPLETED", "source": ["API", "FILE"]}),
-        json!({"status": ["FAILED", "UNKNOWN"]}),
-        json!({"source": "AS400", "entityType": "STOCK"}),
-        json!({"startedAt": {"gte": TIMES[1], "lt": TIMES[0]}}),
-        json!({"startedAt": {"gte": TIMES[0]}}),
-        json!({"completedAt": {"gte": TIMES[1]}}),
-        json!({"completedAt": {"lt": TIMES[0]}}),
-        json!({"durationSeconds": {"gte": 3600, "lte": 3600}}),
-        json!({"durationSeconds": {"lte": 0}}),
-        json!({"recordsProcessed": {"gte": 1, "lte": 2}}),
-        json!({"recordsFailed": {"gte": 1}}),
-        json!({"triggeredById": []}),
-        json!({"not": {"completedAt": {"gte": TIMES[2]}}}),
-        json!({"anyOf": [{"status": "CANCELLED"}, {"errorContains": "i"}]}),
-        json!({"not": {"errorContains": "ß"}, "source": ["AS400", "API", "FILE"]}),
-        json!({"errorContains": ""}),
-        json!({"recordsProcessed": {"gt": 1, "lt": 3}}),
-        json!({"completedAt": {"gt": TIMES[2], "lte": TIMES[1]}}),
-        json!({"updatedAt": {"gt": TIMES[0]}}),
-        json!({"triggeredByUser": false, "recordsUpdated": {"lte": 0}}),
-        json!({"idStartsWith": &ids[17][..9]}),
-        json!({"not": {"idStartsWith": &ids[0][..4]}}),
-        json!({"details": {"path": ["n"], "exists": true}}),
-        json!({"details": {"path": ["n"], "equals": 8}, "status": ["PENDING", "RUNNING"]}),
-        json!({"not": {"details": {"path": ["n"], "equals": 8.0}}, "errorContains": "i"}),
-    ];
-    let parts = [
-        "i",
-        "I",
-        "ı",
-        "İ",
-        "FEHLGESCHLAGEN",
-        "strasse",
-        "straße",
-        "ä",
-        "σ",
-        "ς",
-        "K",
-        "ǆ",
-        "100%",
-        "100_",
-        "[1]",
-        ".*",
-        "\\B",
-        "\n",
-    ];
-    filters.extend(parts.map(|part| json!({"errorContains": part})));
-    filters
-}
 
 /// Writes runs and events, through the API and as another program does.
 struct Writer<'a> {
