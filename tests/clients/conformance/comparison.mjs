@@ -54,9 +54,7 @@ export class Comparison {
     const random = new Random(this.seed, index)
     const pools = kind === 'mutation' ? new MutationPools(this.snapshot, this.pools, random) : this.pools
     const request = generateRequest({ schema: this.executor.schema, pools, kind, random })
-    let transport = kind === 'subscription' ? random.pick(['sse', 'socket']) : random.weighted(TRANSPORTS)
-    // In a query string, an empty name is the same as none.
-    if (transport === 'get' && request.operationName === '') transport = 'post'
+    const transport = kind === 'subscription' ? random.pick(['sse', 'socket']) : random.weighted(TRANSPORTS)
     return { label: request.label, kind, transport, ...toParameters(request, random) }
   }
 
@@ -67,7 +65,8 @@ export class Comparison {
   /** Executes a request by both. Returns the outcome, and the difference if there is one. */
   async compareParameters(parameters) {
     const { query, variables, operationName } = parameters
-    const request = { query, operationName, variables: variables && JSON.parse(variables) }
+    // An empty name is the same as none.
+    const request = { query, operationName: operationName || undefined, variables: variables && JSON.parse(variables) }
     const isMutation = parameters.kind === 'mutation'
     const before = isMutation ? copySnapshot(this.snapshot) : this.snapshot
     const mutations = new MutationRoot(this.snapshot)
