@@ -93,7 +93,7 @@ impl Abuse {
 
     /// Reports a run with a key, as a worker does.
     pub(super) async fn report_run(&self, key: &str) -> Result<()> {
-        let report = "mutation($id: ID!, $message: String) {
+        let report = "mutation($id: ID!, $message: String!) {
             createSyncRun(input: {id: $id, entityType: STOCK, source: API}) { run { status } }
             addSyncEvent(input: {runId: $id, event: {eventType: \"row\", message: $message}}) { replayed } }";
         let id = IdSequence::new().next();
