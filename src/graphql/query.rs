@@ -13,6 +13,7 @@ use super::{
         node::Node,
         pagination::PageArguments,
         run::{OrderDirection, SyncRun, SyncRunFilter, SyncRunOrder, list_runs},
+        stats::{SyncRunDimension, SyncRunStats, TimeBucket, run_stats},
         user::{UserConnection, list_users},
         viewer::Viewer,
     },
@@ -168,6 +169,33 @@ impl Query {
         };
         let page = list_users(ctx, search, arguments).await?;
         Ok(Some(Fast(page)))
+    }
+
+    /// Returns statistics over the runs that match, one row per group and bucket of time, ordered by bucket, status,
+    /// source and entity type. Buckets without runs are omitted. Without `groupBy` and `bucket` there is one row. More
+    /// than 10,000 rows are an error.
+    #[graphql(guard = "RequireScope(Scope::Read)")]
+    async fn sync_run_stats(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Includes only runs that match the filter.")] filter: Option<
+            SyncRunFilter,
+        >,
+        #[graphql(
+            default,
+            desc = "Returns a row for each combination of values that occurs. Not grouped by default."
+        )]
+        group_by: Vec<SyncRunDimension>,
+        #[graphql(desc = "Returns a row for each bucket of this length in which runs started.")]
+        bucket: Option<TimeBucket>,
+        #[graphql(
+            default = "UTC",
+            desc = "The time zone of the buckets: a name in the IANA database, such as `Europe/Zurich`."
+        )]
+        time_zone: String,
+    ) -> Result<Option<Fast<Vec<SyncRunStats>>>> {
+        let stats = run_stats(ctx, filter, group_by, bucket, &time_zone).await?;
+        Ok(Some(Fast(stats)))
     }
 
     /// Returns the authenticated principal.

@@ -60,6 +60,11 @@ pub enum Error {
          spend on scans: narrow it, runs by startedAt, events by timestamp or runId", .0.as_secs(), .0.subsec_millis()
     )]
     TooMuchToRead(Duration),
+    /// The result has too many rows.
+    #[error(
+        "the statistics have more than {0} rows: narrow startedAt, group by less, or use larger buckets"
+    )]
+    TooManyRows(usize),
     /// Too many queries that no index supports are waiting.
     #[error(
         "too many queries that no index supports are waiting: try again later, with fewer at a time"

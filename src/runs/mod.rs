@@ -21,6 +21,7 @@ mod load;
 mod order;
 mod range;
 mod scan;
+pub mod stats;
 pub mod status;
 mod text_match;
 mod users;

@@ -12,6 +12,7 @@ mod insert;
 mod postgres;
 mod read;
 mod sqlite;
+mod stats;
 mod text_search;
 mod types;
 
@@ -34,6 +35,7 @@ pub(crate) use feed_position::{FeedPosition, NewestChange};
 pub(crate) use read::{
     UnknownValues, count, count_rows, instant, read_all, read_by_ids, select_events, select_runs,
 };
+pub(crate) use stats::{BucketRange, StatsRow, StatsSelect};
 pub(crate) use text_search::fold_case;
 pub(crate) use types::{
     DetailsMerge, EventBatch, EventPage, InsertedEvents, RunRelations, UpdateResult,
@@ -172,13 +174,7 @@ impl Store {
 
     /// Finds the texts in the column of an enum that are none of its values.
     pub(crate) async fn unknown_values(&self, column: run::Column) -> Result<UnknownValues, DbErr> {
-        let known = match column {
-            run::Column::Status => SyncStatus::VARIANTS.iter().map(AsRef::as_ref).collect(),
-            run::Column::Source => SyncSource::VARIANTS.iter().map(AsRef::as_ref).collect(),
-            run::Column::EntityType => SyncEntityType::VARIANTS.iter().map(AsRef::as_ref).collect(),
-            _ => Vec::new(),
-        };
-        read::unknown_values(self.read(), column, known.into_iter()).await
+        read::unknown_values(self.read(), column, known_texts(column).into_iter()).await
     }
 
     /// Reads the runs that `runs` selects with these columns, and what belongs to them.
@@ -371,5 +367,15 @@ impl Store {
             Database::Postgres(database) => postgres::add_events(database, batch, verify).await,
             Database::Sqlite(database) => sqlite::add_events(database, batch, verify).await,
         }
+    }
+}
+
+/// Returns the texts of the values of the enum in a column; none for other columns.
+fn known_texts(column: run::Column) -> Vec<&'static str> {
+    match column {
+        run::Column::Status => SyncStatus::VARIANTS.iter().map(AsRef::as_ref).collect(),
+        run::Column::Source => SyncSource::VARIANTS.iter().map(AsRef::as_ref).collect(),
+        run::Column::EntityType => SyncEntityType::VARIANTS.iter().map(AsRef::as_ref).collect(),
+        _ => Vec::new(),
     }
 }

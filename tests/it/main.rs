@@ -68,6 +68,7 @@ mod slow_queries;
 mod specification;
 mod sse;
 mod startup;
+mod statistics;
 mod stored_details;
 mod subscriptions;
 mod unreadable_values;

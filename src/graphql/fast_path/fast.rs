@@ -15,11 +15,11 @@ use super::{
 };
 use crate::graphql::response::json::json_values;
 
-/// An object that is resolved on the fast path.
+/// An object, or a list of objects, that is resolved on the fast path.
 #[derive(Clone, Debug)]
 pub(crate) struct Fast<T>(pub(crate) T);
 
-/// A list of objects that is resolved on the fast path.
+/// A borrowed list of objects that is resolved on the fast path.
 #[derive(Debug)]
 pub(crate) struct FastList<'a, T>(pub(crate) &'a [T]);
 
@@ -41,6 +41,28 @@ impl<T: FastFields> OutputType for Fast<T> {
         SelectionPlan::new(&ctx.item.node)
             .resolve(ctx, objects, false)
             .await
+    }
+}
+
+impl<T: FastFields> OutputType for Fast<Vec<T>> {
+    fn type_name() -> Cow<'static, str> {
+        Vec::<T>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        Vec::<T>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Vec::<T>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<SelectedField>,
+    ) -> ServerResult<Value> {
+        FastList(&self.0).resolve(ctx, field).await
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod page_info;
 pub(crate) mod pagination;
 pub(crate) mod run;
 pub(crate) mod scalars;
+pub(crate) mod stats;
 pub(crate) mod stored;
 pub(crate) mod user;
 pub(crate) mod viewer;
@@ -19,8 +20,8 @@ pub use pagination::PageLimits;
 #[cfg(test)]
 mod tests {
     use super::{
-        connection::Connection, event::SyncEvent, page_info::PageInfo, run::SyncRun, user::User,
-        user::UserConnection,
+        connection::Connection, event::SyncEvent, page_info::PageInfo, run::SyncRun,
+        stats::SyncRunStats, user::User, user::UserConnection,
     };
     use crate::graphql::{fast_path::FastFields, schema};
 
@@ -42,6 +43,7 @@ mod tests {
             fields::<SyncRun>(),
             fields::<SyncEvent>(),
             fields::<User>(),
+            fields::<SyncRunStats>(),
             fields::<PageInfo>(),
             fields::<Connection<SyncRun>>(),
             fields::<Connection<SyncEvent>>(),

@@ -58,6 +58,27 @@ pub(crate) fn parse_date_time(text: &str) -> Result<ChronoDateTime<Utc>, String>
     })
 }
 
+/// The scalar `Long`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Long(pub(crate) i64);
+
+/// A whole number of up to 2^53 - 1, which is exact in JavaScript: a sum over many runs.
+#[Scalar(name = "Long")]
+impl ScalarType for Long {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) if number.is_i64() => {
+                Ok(Self(number.as_i64().unwrap_or_default()))
+            }
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.into()
+    }
+}
+
 /// The scalar `JSON` of inputs.
 #[derive(Clone, Debug)]
 pub(crate) struct Json(Value);

@@ -11,6 +11,10 @@ pub(super) const VALUES_PER_FIELD: u64 = 4;
 /// Factor by which the costs of introspection fields overestimate: they are averages over the schema,
 /// and most introspection fields are null.
 const INTROSPECTION_OVERESTIMATE: u64 = 4;
+/// Cost of statistics, which read all runs that match.
+const STATS: u64 = 1000;
+/// Rows of statistics that are expected: a month by day, grouped by something.
+const STATS_ROWS: u64 = 100;
 /// Counted rows that cost as much as one field.
 const COUNTED_ROWS_PER_FIELD: u64 = 50;
 /// Counted rows that contribute to the cost of a count; larger tables are not expected.
@@ -41,6 +45,8 @@ pub(super) fn field_cost(parent: &str, field: &str) -> FieldCost {
 
 fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
     let (base, multiplier) = match (parent, field) {
+        // A statement for the buckets that have runs, and one for the statistics.
+        ("Query", "syncRunStats") => (2 * STATEMENT + STATS, Multiplier::Rows(STATS_ROWS)),
         ("Query", "syncRuns" | "syncEvents" | "syncRun" | "users") => (STATEMENT, Multiplier::Page),
         // One statement each for runs, events and users.
         ("Query", "node") => (3 * STATEMENT, Multiplier::Page),

@@ -7,18 +7,20 @@ pub(super) use events::{
     add_events, count_events, decode_event_page, event_order, join_event_page, read_event_pages,
 };
 
-use entity::{merge_details, run};
+use chrono::{DateTime, Utc};
+use entity::{instant, merge_details, run};
 use sea_orm::sea_query::{
     Expr, ExprTrait, InsertStatement, JoinType, LockType, Query, ReturningClause, SelectStatement,
     UpdateStatement,
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, StatementBuilder, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, StatementBuilder, Value};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::{
     DetailsMerge, RunColumns, UpdateResult,
     read::{RUN, read_details, select_runs},
+    stats::{BUCKET, BucketRange},
     text_search::postgres_pattern,
 };
 use crate::db::{
@@ -46,6 +48,63 @@ pub(super) fn duration() -> Expr {
 /// Returns a number of microseconds as an operand to compare with [`duration`].
 pub(super) fn duration_operand(micros: i64) -> Expr {
     Expr::cust_with_values("($1::bigint * interval '1 microsecond')", [micros])
+}
+
+/// The [`duration`] in microseconds.
+pub(super) fn duration_micros() -> Expr {
+    let seconds = Expr::cust_with_exprs("extract(epoch FROM $1)", [duration()]);
+    Expr::cust_with_exprs("($1::double precision * 1e6)::bigint", [seconds])
+}
+
+/// Returns the number of the period of this many seconds since 1970 in which a run started; NULL if that is infinite.
+pub(super) fn period(seconds: i64) -> Expr {
+    Expr::cust_with_values(
+        "CASE WHEN isfinite(started_at) \
+         THEN floor(extract(epoch FROM started_at) / $1::bigint)::bigint END",
+        [seconds],
+    )
+}
+
+/// Selects from the runs in these ranges, with the index of the start of their bucket as [`BUCKET`].
+pub(super) fn bucket_runs(
+    runs: &mut SelectStatement,
+    ranges: &[BucketRange],
+    starts: &[DateTime<Utc>],
+) {
+    // What is between two ranges is in no bucket.
+    let mut bounds = Vec::with_capacity(2 * ranges.len());
+    let mut buckets = Vec::with_capacity(2 * ranges.len());
+    for range in ranges {
+        if bounds.last() == Some(&range.from) {
+            bounds.pop();
+            buckets.pop();
+        }
+        bounds.extend([range.from, range.to]);
+        buckets.extend([starts.binary_search(&range.start).ok(), None]);
+    }
+    let bounds = bounds
+        .iter()
+        .map(|bound| format!("{:?}", instant::to_rfc3339(*bound)));
+    let buckets = buckets
+        .iter()
+        .map(|bucket| bucket.map_or_else(|| "NULL".to_owned(), |bucket| bucket.to_string()));
+    let array = |items: Vec<String>| format!("{{{}}}", items.join(","));
+    let array = |items, ty| Expr::val(array(items)).cast_as("text").cast_as(ty);
+    let arrays = Query::select()
+        .expr_as(array(buckets.collect(), "integer[]"), "buckets")
+        .expr_as(array(bounds.collect(), "timestamptz[]"), "bounds")
+        // Prevents the planner from parsing the texts again for each run.
+        .offset(0)
+        .take();
+    let first_and_last = ranges.first().zip(ranges.last());
+    if let Some((first, last)) = first_and_last {
+        runs.and_where(run::Column::StartedAt.gte(first.from));
+        runs.and_where(run::Column::StartedAt.lt(last.to));
+    }
+    let bucket = Expr::cust("buckets[width_bucket(started_at, bounds)]");
+    runs.expr_as(bucket, BUCKET)
+        .from(run::Entity)
+        .from_subquery(arrays, "arrays");
 }
 
 /// Returns the condition that `column` contains `text`, ignoring case.

@@ -6,6 +6,7 @@
 mod events;
 pub(super) mod feed;
 
+use chrono::{DateTime, Utc};
 use entity::{merge_details, run};
 use sea_orm::sea_query::{
     Expr, ExprTrait, Func, InsertStatement, Query, SelectStatement, UpdateStatement,
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::{
     DetailsMerge, RunColumns, UpdateResult,
     read::{query_all, read_details, select_runs},
+    stats::{BUCKET, BucketRange},
     text_search::hex_pattern,
 };
 use crate::db::Sqlite;
@@ -34,6 +36,40 @@ pub(super) fn ended_at() -> Expr {
 /// The duration of a run that has ended in microseconds, a generated column: NULL if the run is open, never negative.
 pub(super) fn duration() -> Expr {
     Expr::col("ended_duration_us")
+}
+
+/// Returns the number of the period of this many seconds since 1970 in which a run started, rounded down.
+pub(super) fn period(seconds: i64) -> Expr {
+    let started = "CAST(strftime('%s', substr(started_at, 1, 19)) AS integer)";
+    Expr::cust_with_values(
+        format!("{started} / ? - ({started} % ? < 0)"),
+        [seconds, seconds],
+    )
+}
+
+/// Selects from the runs in these ranges, with the index of the start of their bucket as [`BUCKET`]. An index on
+/// `started_at` finds the runs of each range.
+pub(super) fn bucket_runs(
+    runs: &mut SelectStatement,
+    ranges: &[BucketRange],
+    starts: &[DateTime<Utc>],
+) {
+    const RANGE: &str = "bucket_range";
+    let text = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%S+00:00").to_string();
+    let ranges = ranges.iter().map(|range| {
+        let bucket = starts.binary_search(&range.start).ok();
+        (text(range.from), text(range.to), bucket)
+    });
+    // Serialising texts and numbers cannot fail.
+    let ranges = serde_json::to_string(&ranges.collect::<Vec<_>>()).unwrap_or_default();
+    let item = |index: i32| Expr::cust(format!("{RANGE}.value ->> {index}"));
+    let started_at = || run::Column::StartedAt.into_expr();
+    let is_in_range = started_at().gte(item(0)).and(started_at().lt(item(1)));
+    // CROSS JOIN keeps the order of the loops.
+    runs.expr_as(item(2), BUCKET)
+        .from_function(Func::cust("json_each").arg(ranges), RANGE)
+        .cross_join(run::Entity)
+        .and_where(is_in_range);
 }
 
 /// Returns the condition that `column` contains `text`, ignoring case.
