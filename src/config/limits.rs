@@ -98,6 +98,9 @@ pub struct LimitArgs {
     /// Time limit of statements that no index supports, such as text search, per operation
     #[arg(long, global = true, env = "SYNC_HISTORY_SCAN_TIMEOUT", default_value = "120ms", value_parser = humantime::parse_duration, value_name = "DURATION")]
     scan_timeout: Duration,
+    /// Time limit of statistics, per operation
+    #[arg(long, global = true, env = "SYNC_HISTORY_STATISTICS_TIMEOUT", default_value = "2s", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    statistics_timeout: Duration,
     /// Maximum number of concurrent operations per principal, or address of unauthenticated requests, subscriptions included
     #[arg(
         long,
@@ -144,6 +147,7 @@ impl LimitArgs {
         StatementTimeouts {
             statement: self.statement_timeout,
             slow_query: self.scan_timeout,
+            statistics: self.statistics_timeout,
         }
     }
 

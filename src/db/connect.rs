@@ -25,6 +25,8 @@ pub struct StatementTimeouts {
     pub statement: Duration,
     /// Limit for the queries of one operation that no index supports, in total.
     pub slow_query: Duration,
+    /// Limit for the statistics of one operation, in total.
+    pub statistics: Duration,
 }
 
 impl Default for StatementTimeouts {
@@ -32,6 +34,7 @@ impl Default for StatementTimeouts {
         Self {
             statement: Duration::from_secs(30),
             slow_query: Duration::from_millis(120),
+            statistics: Duration::from_secs(2),
         }
     }
 }

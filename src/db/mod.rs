@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`Database::read`] | pinned, read only | queries that an index supports |
 //! | [`Database::slow_query`] | two, with a time limit | queries that scan a range |
+//! | [`Database::statistics`] | two, with a longer time limit | aggregates of a range |
 //! | [`Database::transaction`] | PostgreSQL: a transaction of its own; SQLite: a savepoint in the shared transaction | writes |
 //! | [`Postgres::write`] | pinned | writes of one statement, which need no transaction |
 //! | [`Database::write`] | PostgreSQL: pinned; SQLite: the writer | rare writes of one statement |
@@ -89,7 +90,24 @@ impl Database {
         budget: &ScanBudget,
         query: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
     ) -> Result<T, SlowQueryError> {
-        self.slow_queries().run(budget, query).await
+        self.slow_queries().run(budget, &budget.scans, query).await
+    }
+
+    /// Runs a query that reads all rows of a range to compute statistics, on connections reserved for such queries. The
+    /// time it takes is charged to `budget`, apart from that of slow queries.
+    ///
+    /// # Errors
+    /// As [`slow_query`](Self::slow_query).
+    pub async fn statistics<T>(
+        &self,
+        budget: &ScanBudget,
+        query: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
+    ) -> Result<T, SlowQueryError> {
+        let pool = match self {
+            Self::Postgres(postgres) => postgres.statistics(),
+            Self::Sqlite(sqlite) => sqlite.statistics(),
+        };
+        pool.run(budget, &budget.statistics, query).await
     }
 
     /// Runs `write` in a transaction, and commits it if `write` succeeds. The changes are durable once this

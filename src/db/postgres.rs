@@ -61,6 +61,7 @@ pub struct Postgres {
     /// Who begins a transaction.
     transaction_permits: FairQueue,
     slow_queries: SlowQueryPool,
+    statistics: SlowQueryPool,
     monitor: WriteMonitor,
     location: Arc<DatabaseLocation>,
 }
@@ -87,7 +88,10 @@ impl Postgres {
             Ok::<_, OpenError>(StatementPool::with_options(pool, options))
         };
         let reads = Some(MAX_RESULT_BYTES);
-        let slow_queries = slow_query::MAX_CONCURRENT;
+        let slow = async |timeout| {
+            let pool = pinned(slow_query::MAX_CONCURRENT, timeout, &[], reads).await?;
+            Ok::<_, OpenError>(SlowQueryPool::new(pool, timeout))
+        };
         let monitor = WriteMonitor::new(None);
         let write = pinned(WRITE_CONNECTIONS, statement, &[], None).await?;
         Ok(Self {
@@ -95,10 +99,8 @@ impl Postgres {
             write: write.with_monitor(monitor.clone()),
             transactions: open_pool(pool(server, TRANSACTION_CONNECTIONS, statement, &[])).await?,
             transaction_permits: FairQueue::new(TRANSACTION_CONNECTIONS, usize::MAX),
-            slow_queries: SlowQueryPool::new(
-                pinned(slow_queries, timeouts.slow_query, &[], reads).await?,
-                timeouts.slow_query,
-            ),
+            slow_queries: slow(timeouts.slow_query).await?,
+            statistics: slow(timeouts.statistics).await?,
             monitor,
             location: Arc::new(location.clone()),
         })
@@ -122,6 +124,10 @@ impl Postgres {
 
     pub(super) fn slow_queries(&self) -> &SlowQueryPool {
         &self.slow_queries
+    }
+
+    pub(super) fn statistics(&self) -> &SlowQueryPool {
+        &self.statistics
     }
 
     /// Runs `write` in a transaction; see [`Database::transaction`](super::Database::transaction).
@@ -170,6 +176,7 @@ impl Postgres {
         self.read.observe(observe.clone());
         self.write.observe(observe.clone());
         self.slow_queries.observe(observe.clone());
+        self.statistics.observe(observe.clone());
         self.transactions.set_metric_callback(observe);
     }
 
@@ -177,6 +184,7 @@ impl Postgres {
         self.write.close().await?;
         self.read.close().await?;
         self.slow_queries.close().await?;
+        self.statistics.close().await?;
         self.transactions.close().await
     }
 }

@@ -28,11 +28,12 @@ pub(super) struct SlowQueryPool {
     timeout: Duration,
 }
 
-/// The time that the slow queries of one operation have taken so far.
+/// The time that the slow queries and the statistics of one operation have taken so far.
 #[derive(Debug, Default)]
 pub struct ScanBudget {
     /// The lock makes the queries of the operation run one at a time.
-    spent: Mutex<Duration>,
+    pub(super) scans: Mutex<Duration>,
+    pub(super) statistics: Mutex<Duration>,
 }
 
 /// Why a slow query has no result.
@@ -56,13 +57,14 @@ impl SlowQueryPool {
         }
     }
 
-    /// Runs `query` and charges its time to `budget`. Waiting for a turn is free.
+    /// Runs `query` and charges its time to the part `spent` of `budget`. Waiting for a turn is free.
     pub(super) async fn run<T>(
         &self,
         budget: &ScanBudget,
+        spent: &Mutex<Duration>,
         query: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
     ) -> Result<T, SlowQueryError> {
-        let mut spent = budget.spent.lock().await;
+        let mut spent = spent.lock().await;
         if *spent >= self.timeout {
             return Err(SlowQueryError::BudgetExceeded(self.timeout));
         }

@@ -84,9 +84,11 @@ impl From<&Error> for ErrorCode {
             Error::IdConflict { .. } => Self::IdConflict,
             Error::AlreadyFinished(_) => Self::AlreadyFinished,
             Error::SourceNotAllowed { .. } => Self::Forbidden,
-            Error::TooMuchToRead(_) | Error::RowsTooLarge(_) | Error::TooManyRows(_) => {
-                Self::QueryTooComplex
-            }
+            Error::TooMuchToRead(_)
+            | Error::RowsTooLarge(_)
+            | Error::TooManyRows(_)
+            | Error::TooManyRuns(_)
+            | Error::StatsTooSlow(_) => Self::QueryTooComplex,
             Error::TooManyScans => Self::RateLimited,
             Error::Unavailable(_)
             | Error::DatabaseFile(_)

@@ -65,6 +65,17 @@ pub enum Error {
         "the statistics have more than {0} rows: narrow startedAt, group by less, or use larger buckets"
     )]
     TooManyRows(usize),
+    /// Statistics exceeded the time limit.
+    #[error(
+        "the statistics take longer than the {}.{:03} s that one operation may spend on them: narrow startedAt",
+        .0.as_secs(), .0.subsec_millis()
+    )]
+    StatsTooSlow(Duration),
+    /// Statistics by details have too many runs to look at.
+    #[error(
+        "more than {0} runs match, too many for statistics with a filter on details: narrow startedAt"
+    )]
+    TooManyRuns(usize),
     /// Too many queries that no index supports are waiting.
     #[error(
         "too many queries that no index supports are waiting: try again later, with fewer at a time"

@@ -3,6 +3,8 @@
 
 use std::{collections::HashMap, ops::ControlFlow};
 
+use uuid::Uuid;
+
 use super::{
     Error, LoadedRun, Result, RunColumns, RunOrder, RunOrderField, RunSelection, Runs,
     filter::RunFilter,
@@ -16,6 +18,12 @@ use crate::db::{
 const FIRST_BATCH: u32 = 200;
 /// Candidates of later batches, at most.
 const MAX_BATCH: u32 = 2_000;
+
+/// The order of scans whose order does not matter.
+const NEWEST_FIRST: RunOrder = RunOrder {
+    field: RunOrderField::StartedAt,
+    descending: true,
+};
 
 impl Runs {
     /// Returns a page of the runs that match, with their selected parts.
@@ -55,21 +63,49 @@ impl Runs {
         limit: u32,
         budget: &ScanBudget,
     ) -> Result<u32> {
-        let order = RunOrder {
-            field: RunOrderField::StartedAt,
-            descending: true,
-        };
         let mut count = 0;
-        self.scan(filter, order, &PageRequest::default(), budget, |_| {
-            count += 1;
-            if count == limit {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })
+        self.scan(
+            filter,
+            NEWEST_FIRST,
+            &PageRequest::default(),
+            budget,
+            |_| {
+                count += 1;
+                if count == limit {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        )
         .await?;
         Ok(count)
+    }
+
+    /// Returns the IDs of the runs that match, `limit` at most.
+    pub(super) async fn scan_ids(
+        &self,
+        filter: &RunFilter,
+        limit: usize,
+        budget: &ScanBudget,
+    ) -> Result<Vec<Uuid>> {
+        let mut ids = Vec::new();
+        self.scan(
+            filter,
+            NEWEST_FIRST,
+            &PageRequest::default(),
+            budget,
+            |loaded| {
+                ids.push(loaded.run.id);
+                if ids.len() == limit {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        )
+        .await?;
+        Ok(ids)
     }
 
     /// Passes the runs that match to `visit`, from the cursors of a page on in its direction, until it breaks.
@@ -131,15 +167,13 @@ impl Runs {
             id: Some(runs.iter().map(|loaded| loaded.run.id).collect()),
             ..RunFilter::default()
         };
-        let order = RunOrder {
-            field: RunOrderField::StartedAt,
-            descending: true,
-        };
         let page = PageRequest {
             limit: u32::try_from(runs.len()).unwrap_or(u32::MAX),
             ..PageRequest::default()
         };
-        let loaded = self.page(&filter, order, &page, selection, budget).await?;
+        let loaded = self
+            .page(&filter, NEWEST_FIRST, &page, selection, budget)
+            .await?;
         let loaded = loaded.rows.into_iter().map(|row| (row.run.id, row));
         let mut loaded: HashMap<_, _> = loaded.collect();
         for row in runs {

@@ -114,7 +114,7 @@ impl Store {
             .take();
         let query = self
             .database
-            .slow_query(budget, async move |pool| query_all(pool, &select).await);
+            .statistics(budget, async move |pool| query_all(pool, &select).await);
         let rows = query.await?;
         let periods = rows.iter().map(|row| row.try_get("", "period"));
         // NULL where a time cannot be represented.
@@ -133,7 +133,7 @@ impl Store {
         let statement = self.aggregate(select, &starts);
         let query = self
             .database
-            .slow_query(budget, async move |pool| query_all(pool, &statement).await);
+            .statistics(budget, async move |pool| query_all(pool, &statement).await);
         let rows = query.await?;
         let rows = rows.iter().map(|row| StatsRow::read(row, select, &starts));
         let rows: Result<Vec<_>, DbErr> = rows.collect();

@@ -261,6 +261,29 @@ async fn statistics_are_those_of_the_listed_runs(database: DatabaseKind) {
 
 #[apply(on_both_databases)]
 #[tokio::test]
+async fn statistics_take_every_filter_of_lists(database: DatabaseKind) {
+    let server = TestServer::start(database).await;
+    for batch in [1, 2, 2] {
+        let input = json!({"entityType": "STOCK", "source": "API", "details": {"batch": batch}});
+        server.create_run(input).await;
+    }
+    for (filter, count) in [
+        ("{details: {path: [\"batch\"], equals: 2}}", 2),
+        ("{not: {details: {path: [\"batch\"], equals: 2}}}", 1),
+        ("{details: {path: [\"batch\"], exists: false}}", 0),
+        ("{anyOf: [{status: PENDING}, {errorContains: \"x\"}]}", 3),
+        ("{triggeredByUser: true}", 0),
+        ("{id: []}", 0),
+    ] {
+        let arguments = format!("(filter: {filter}, bucket: MONTH, groupBy: [STATUS])");
+        let rows = stats(&server, &arguments).await;
+        let sum: i64 = rows.iter().map(|row| row["runs"].as_i64().unwrap()).sum();
+        assert_eq!(sum, count, "{arguments}");
+    }
+}
+
+#[apply(on_both_databases)]
+#[tokio::test]
 async fn statistics_of_no_runs_are_one_row_of_zeros_or_none(database: DatabaseKind) {
     let server = TestServer::start(database).await;
     let rows = stats(&server, "").await;

@@ -56,6 +56,7 @@ pub struct Sqlite {
     writer: StatementPool,
     write_queue: WriteQueue,
     slow_queries: SlowQueryPool,
+    statistics: SlowQueryPool,
     files: FileGuard,
     monitor: WriteMonitor,
     location: Arc<DatabaseLocation>,
@@ -80,7 +81,6 @@ impl Sqlite {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let readers = u32::try_from(processors).map_or(MAX_READERS, |n| n.clamp(2, MAX_READERS));
         let read = open_file(read_options(url, readers)).await?;
-        let slow_queries = open_file(slow_query_options(url, timeouts.slow_query)).await?;
         let reads = PoolOptions {
             connections: readers,
             pinned: true,
@@ -92,7 +92,13 @@ impl Sqlite {
             pinned: false,
             ..reads
         };
-        let slow_queries = StatementPool::with_options(slow_queries, scans);
+        let slow = async |timeout| {
+            let pool = open_file(slow_query_options(url, timeout)).await?;
+            let pool = StatementPool::with_options(pool, scans);
+            Ok::<_, OpenError>(SlowQueryPool::new(pool, timeout))
+        };
+        let slow_queries = slow(timeouts.slow_query).await?;
+        let statistics = slow(timeouts.statistics).await?;
         let writer = open_file(write_options(url)).await?;
         let path = writer.get_sqlite_connection_pool().connect_options();
         let files = FileGuard::open(path.get_filename(), writer.clone());
@@ -104,7 +110,8 @@ impl Sqlite {
             writer: StatementPool::new(writer).with_monitor(monitor.clone()),
             files,
             monitor,
-            slow_queries: SlowQueryPool::new(slow_queries, timeouts.slow_query),
+            slow_queries,
+            statistics,
             location: Arc::new(location.clone()),
         })
     }
@@ -130,6 +137,10 @@ impl Sqlite {
 
     pub(super) fn slow_queries(&self) -> &SlowQueryPool {
         &self.slow_queries
+    }
+
+    pub(super) fn statistics(&self) -> &SlowQueryPool {
+        &self.statistics
     }
 
     /// Runs `write` in a savepoint of the next transaction; see
@@ -162,6 +173,7 @@ impl Sqlite {
     {
         self.read.observe(observe.clone());
         self.slow_queries.observe(observe.clone());
+        self.statistics.observe(observe.clone());
         self.writer.observe(observe);
         // The observer is part of a connection's clone.
         self.write_queue = WriteQueue::spawn(self.writer.pool().clone(), self.monitor.clone());
@@ -176,6 +188,7 @@ impl Sqlite {
         }
         self.read.close().await?;
         self.slow_queries.close().await?;
+        self.statistics.close().await?;
         if fault.is_some() {
             self.files.detach_log(self.writer.pool()).await?;
         }

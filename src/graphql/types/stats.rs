@@ -212,7 +212,7 @@ pub(crate) async fn run_stats(
         ))
     })?;
     let query = StatsQuery {
-        filter: filter.unwrap_or_default().parse()?,
+        filter: filter.unwrap_or_default().parse(ctx.lossy_numbers())?,
         group_by: group_by.into_iter().map(StatsDimension::from).collect(),
         bucket: bucket.map(|bucket| (bucket.into(), time_zone)),
     };

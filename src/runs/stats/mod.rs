@@ -5,12 +5,16 @@ mod calendar;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use entity::{SyncEntityType, SyncSource, SyncStatus, run::Column};
+use sea_orm::{
+    ColumnTrait,
+    sea_query::{Condition, IntoCondition},
+};
 
 pub use calendar::TimeBucket;
 
 use super::{Error, Result, Runs, filter::RunFilter};
 use crate::{
-    db::ScanBudget,
+    db::{ScanBudget, SlowQueryError},
     store::{StatsRow, StatsSelect},
 };
 
@@ -82,9 +86,8 @@ impl Runs {
     /// Returns [`Error::TooManyRows`] if there are more than [`MAX_ROWS`], [`Error::TooMuchToRead`] if `budget` is spent,
     /// and an error if the database is unavailable.
     pub async fn stats(&self, query: &StatsQuery, budget: &ScanBudget) -> Result<Vec<RunStats>> {
-        let condition = query.filter.condition(&self.store);
         let mut select = StatsSelect {
-            condition,
+            condition: self.stats_condition(&query.filter, budget).await?,
             group_by: query.columns(),
             ranges: None,
             limit: MAX_ROWS as u64 + 1,
@@ -95,19 +98,45 @@ impl Runs {
             let periods = self
                 .store
                 .occupied_periods(&select.condition, seconds, limit, budget);
-            let periods = periods.await?;
+            let periods = periods.await.map_err(stats_error)?;
             if periods.len() > MAX_PERIODS {
                 return Err(Error::TooManyRows(MAX_ROWS));
             }
             select.ranges = Some(bucket.ranges(time_zone, &periods));
         }
-        let rows = self.store.stats(&select, budget).await?;
+        let rows = self
+            .store
+            .stats(&select, budget)
+            .await
+            .map_err(stats_error)?;
         if rows.len() > MAX_ROWS {
             return Err(Error::TooManyRows(MAX_ROWS));
         }
         let mut stats: Vec<_> = rows.iter().map(|row| query.stats(row)).collect();
         stats.sort_by_key(RunStats::key);
         Ok(stats)
+    }
+}
+
+impl Runs {
+    /// Returns the condition that selects the runs that match. The database does not evaluate conditions on details: those
+    /// that match are found first.
+    async fn stats_condition(&self, filter: &RunFilter, budget: &ScanBudget) -> Result<Condition> {
+        if !filter.tests_details() {
+            return Ok(filter.candidates(&self.store));
+        }
+        let ids = self.scan_ids(filter, MAX_ROWS + 1, budget).await?;
+        if ids.len() > MAX_ROWS {
+            return Err(Error::TooManyRuns(MAX_ROWS));
+        }
+        Ok(Column::Id.is_in(ids).into_condition())
+    }
+}
+
+fn stats_error(error: SlowQueryError) -> Error {
+    match error {
+        SlowQueryError::BudgetExceeded(limit) => Error::StatsTooSlow(limit),
+        error => error.into(),
     }
 }
 

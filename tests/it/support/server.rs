@@ -108,6 +108,7 @@ impl TestServer {
         let limits = options.limits;
         let timeouts = options.timeouts.unwrap_or(StatementTimeouts {
             slow_query: Duration::from_secs(20),
+            statistics: Duration::from_secs(20),
             ..StatementTimeouts::default()
         });
         let mut database = db::connect_with(&database_url, timeouts).await.unwrap();
