@@ -90,7 +90,7 @@ impl Database {
         budget: &ScanBudget,
         query: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
     ) -> Result<T, SlowQueryError> {
-        self.slow_queries().run(budget, &budget.scans, query).await
+        self.slow_queries().run(&budget.scans, query).await
     }
 
     /// Runs a query that reads all rows of a range to compute statistics, on connections reserved for such queries. The
@@ -107,7 +107,7 @@ impl Database {
             Self::Postgres(postgres) => postgres.statistics(),
             Self::Sqlite(sqlite) => sqlite.statistics(),
         };
-        pool.run(budget, &budget.statistics, query).await
+        pool.run(&budget.statistics, query).await
     }
 
     /// Runs `write` in a transaction, and commits it if `write` succeeds. The changes are durable once this

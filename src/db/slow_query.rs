@@ -57,10 +57,9 @@ impl SlowQueryPool {
         }
     }
 
-    /// Runs `query` and charges its time to the part `spent` of `budget`. Waiting for a turn is free.
+    /// Runs `query` and charges its time to `spent`, a part of a [`ScanBudget`]. Waiting for a turn is free.
     pub(super) async fn run<T>(
         &self,
-        budget: &ScanBudget,
         spent: &Mutex<Duration>,
         query: impl AsyncFnOnce(&StatementPool) -> Result<T, DbErr>,
     ) -> Result<T, SlowQueryError> {
