@@ -5,6 +5,8 @@ import { boolean, enumValue, float, int, list, object, objectField, string } fro
 const UNKNOWN_ID = '0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f'
 const TEXTS = ['', 'row', 'ROW 3', 'timed out', '%', '_', 'ü', '💥', 'a"b\\c', 'null', '# no comment', 'x\ny', '"""']
 
+const TIME_ZONES = ['UTC', 'Europe/Zurich', 'America/New_York', 'Asia/Kolkata', 'Mars/Phobos', '', 'ü']
+
 /** Values of scalars by the name of the argument or input field, else by the type. */
 export class Pools {
   constructor(snapshot) {
@@ -54,6 +56,7 @@ export class Pools {
     if (field === 'idStartsWith') return string(this.#prefix(random))
     if (field === 'path') return string(random.pick(['a', 'b', 'count', 'nope']))
     if (field === 'equals' && random.chance(0.7)) return jsonValue(random, 1)
+    if (field === 'timeZone') return string(random.pick(TIME_ZONES))
     if (field === 'search') return string(random.pick(['zo', 'Zo\u00CB', '1@example', '@', ...TEXTS]))
     if (field === 'upTo') return int(random.weighted({ 1: 4, 3: 6, 10000: 4, 2147483647: 1, 0: 0.3, '-1': 0.3 }))
     if (hint === 'Subscription.syncRunChanged.after') return string(random.pick(this.changeCursors.slice(0, 40)))
@@ -85,7 +88,7 @@ export class Pools {
 
   /** Returns one of these ids, written in different ways. */
   id(ids, random) {
-    if (random.chance(0.02)) return random.pick([int(42), string('x'), string(''), int('12345678901234567890')])
+    if (random.chance(0.02)) return random.pick([int(42), string('x'), string(''), int('1234567890123456')])
     const id = random.pick(ids)
     if (random.chance(0.1)) return string(id.toUpperCase())
     return string(random.chance(0.05) ? id.replaceAll('-', '') : id)

@@ -12,6 +12,7 @@ import {
   userFilter,
 } from './lists.mjs'
 import { ServerChosen } from './scalars.mjs'
+import { statistics } from './statistics.mjs'
 
 const ANY_CURSOR = new ServerChosen(/^[\w-]+$/)
 const MAX_IDS = 100
@@ -26,6 +27,7 @@ export function queryRoot(snapshot) {
     syncRuns: args => objects.runs(args),
     syncEvents: args => objects.events(args),
     users: args => objects.users(args),
+    syncRunStats: (args, _, { schema }) => objects.statistics(args, schema),
     viewer: snapshot.viewer,
   }
 }
@@ -91,6 +93,16 @@ export class Objects {
       cursorOf: event => event.cursor,
       node: event => this.eventObject(event),
     })
+  }
+
+  statistics({ filter, ...args }, schema) {
+    const namesOf = type => schema.getType(type).getValues().map(({ name }) => name)
+    const types = {
+      STATUS: namesOf('SyncStatus'),
+      SOURCE: namesOf('SyncSource'),
+      ENTITY_TYPE: namesOf('SyncEntityType'),
+    }
+    return statistics([...this.snapshot.runs.values()].filter(runFilter(filter)), args, types)
   }
 
   users({ search, ...args }) {
