@@ -216,7 +216,7 @@ async fn introspection_returns_empty_lists_and_objects(database: DatabaseKind) {
             "query($v: Boolean) { viewer { kind } __type(name: \"FloatRange\") { isOneOf
                 inputFields(includeDeprecated: $v) { name type { __typename name } defaultValue } } }",
             json!({}),
-            r#"{"viewer":{"kind":"ANONYMOUS"},"__type":{"isOneOf":false,"inputFields":[{"name":"gte","type":{"__typename":"__Type","name":"Float"},"defaultValue":null},{"name":"lte","type":{"__typename":"__Type","name":"Float"},"defaultValue":null}]}}"#,
+            r#"{"viewer":{"kind":"ANONYMOUS"},"__type":{"isOneOf":false,"inputFields":[{"name":"gt","type":{"__typename":"__Type","name":"Float"},"defaultValue":null},{"name":"gte","type":{"__typename":"__Type","name":"Float"},"defaultValue":null},{"name":"lt","type":{"__typename":"__Type","name":"Float"},"defaultValue":null},{"name":"lte","type":{"__typename":"__Type","name":"Float"},"defaultValue":null}]}}"#,
         ),
     ];
     assert_data(&server, &cases).await;
