@@ -12,7 +12,7 @@
 //! | [`Postgres::write`] | pinned | writes of one statement, which need no transaction |
 //! | [`Database::write`] | PostgreSQL: pinned; SQLite: the writer | rare writes of one statement |
 //!
-//! Those who wait for a connection are served by users in turn: see [`on_behalf_of`].
+//! Those who wait for a connection are served by users in turn: see `user`.
 //!
 //! SQLite allows one writer at a time. All its writes go through a queue that commits them in batches; see
 //! `sqlite::write_queue`.

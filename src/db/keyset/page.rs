@@ -6,7 +6,7 @@ use uuid::Uuid;
 /// The position of a row in a list: a decoded cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Position {
-    /// Number of the row's [`Group`]; 0 in lists of one group.
+    /// Number of the row's group; 0 in lists of one group.
     pub group: u8,
     /// Value of the ordering expression.
     pub value: PositionValue,
