@@ -59,6 +59,11 @@ impl IdSequence {
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Relaxed)
     }
+
+    /// Leaves out the ids below this number.
+    pub(crate) fn skip_to(&self, number: u64) {
+        self.used.fetch_max(number, Relaxed);
+    }
 }
 
 /// A request with a JSON body, in which each nil UUID is a placeholder for a new id.

@@ -179,9 +179,11 @@ impl Runner {
         true
     }
 
-    /// Inserts running runs under the next ids, if the workload completes runs.
+    /// Inserts running runs under the next ids, if the workload completes runs. Other workloads use later ids: an event
+    /// cannot have the id of a run.
     async fn insert_runs(&mut self, work: Workload, runs: u64) -> Result<()> {
         if work != Workload::Complete {
+            self.ids.skip_to(self.inserted);
             return Ok(());
         }
         let needed = self.ids.used() + runs;
