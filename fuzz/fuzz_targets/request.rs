@@ -1,17 +1,15 @@
-//! Sends generated requests to the server, over a SQLite file: a raw body, a document, a document with
+//! Sends generated requests to a server in this process, on an SQLite file: a raw body, a document, a document with
 //! variables, or a cursor for each argument that takes one. The response must be JSON without an internal
 //! error.
 
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
-
-use axum::{
-    Router,
-    body::Body,
-    http::{Request, header::CONTENT_TYPE},
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{Arc, LazyLock, Mutex},
 };
-use http_body_util::BodyExt;
+
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use sync_history::{
@@ -21,19 +19,21 @@ use sync_history::{
     db,
     feed::ChangeFeed,
     graphql::Executor,
-    http::{self, AppState},
+    http::AppState,
     runs::Runs,
+    server,
 };
-use tokio::runtime::Runtime;
-use tower::ServiceExt;
+use tokio::{net::TcpListener, runtime::Runtime};
 
-static SERVER: LazyLock<(Runtime, Router)> = LazyLock::new(|| {
+/// A connection to a server in this process.
+static CONNECTION: LazyLock<Mutex<(Runtime, BufReader<TcpStream>)>> = LazyLock::new(|| {
     let runtime = Runtime::new().expect("a runtime");
-    let router = runtime.block_on(router());
-    (runtime, router)
+    let address = runtime.block_on(start());
+    let stream = TcpStream::connect(address).expect("a connection");
+    Mutex::new((runtime, BufReader::new(stream)))
 });
 
-async fn router() -> Router {
+async fn start() -> SocketAddr {
     let directory = tempfile::tempdir().expect("a temporary directory").keep();
     let file = directory.join("sync-history.db");
     let url = format!("sqlite://{}?mode=rwc", file.display());
@@ -47,7 +47,8 @@ async fn router() -> Router {
         runs.change_signal(),
         limits.feed,
     );
-    let address = "127.0.0.1:80".parse().expect("an address");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
     let auth = Authenticator::open(
         database.clone(),
         clock.clone(),
@@ -60,7 +61,33 @@ async fn router() -> Router {
     );
     let graphql = Executor::new(runs, feed, limits.graphql);
     let state = AppState::new(database, auth, graphql, clock, limits.http);
-    http::router(Arc::new(state), address)
+    tokio::spawn(server::serve(listener, state, std::future::pending()));
+    address
+}
+
+/// Sends a request body, and returns the response body.
+fn post(connection: &mut BufReader<TcpStream>, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+        Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let request = [head.as_bytes(), body].concat();
+    connection.get_mut().write_all(&request).expect("a write");
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        let read = connection.read_line(&mut line).expect("a response head");
+        assert_ne!(read, 0, "the server closed the connection");
+        match line.trim_end().split_once(": ") {
+            Some(("content-length", value)) => length = value.parse().expect("a length"),
+            None if line == "\r\n" => break,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    connection.read_exact(&mut body).expect("a complete body");
+    body
 }
 
 /// Maps the bytes of the fuzzer to a request body. The first byte selects the kind of the request.
@@ -89,17 +116,8 @@ fn request_body(data: &[u8]) -> Vec<u8> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let (runtime, router) = &*SERVER;
-    let request = Request::post("/graphql")
-        .header(CONTENT_TYPE, "application/json")
-        .header("host", "127.0.0.1")
-        .body(Body::from(request_body(data)))
-        .expect("a request");
-    let response = runtime.block_on(async {
-        let response = router.clone().oneshot(request).await;
-        let body = response.expect("a response").into_body().collect().await;
-        body.expect("a complete body").to_bytes()
-    });
+    let mut connection = CONNECTION.lock().expect("the connection");
+    let response = post(&mut connection.1, &request_body(data));
     let response: Value = serde_json::from_slice(&response).expect("a JSON body");
     for error in response["errors"].as_array().into_iter().flatten() {
         assert_ne!(error["extensions"]["code"], "INTERNAL", "{response}");
