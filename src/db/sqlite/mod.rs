@@ -43,8 +43,9 @@ const MAX_READERS: u32 = 4;
 const CHECKPOINT_PAGES: &str = "2000";
 /// Interval between attempts to open a file that other servers are creating.
 const OPEN_RETRY_INTERVAL: Duration = Duration::from_millis(20);
-/// Fails if the file is read-only, and changes nothing.
-const PROBE_WRITE: &str = "PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; ROLLBACK";
+/// Fails if the file is read-only, and changes nothing. On such a file, BEGIN IMMEDIATE alone begins a transaction that reads.
+const PROBE_WRITE: &str =
+    "PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; PRAGMA user_version = 0; ROLLBACK";
 /// Virtual machine instructions between two checks of a slow query's time limit: about 0.1 ms.
 const PROGRESS_INSTRUCTIONS: i32 = 1000;
 
