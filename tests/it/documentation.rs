@@ -1,7 +1,7 @@
-//! The documentation is true: the tutorial is executed, the configuration page lists every setting,
-//! and the guarantees refer to tests that exist.
+//! The documentation is true: the tour of the README and the tutorial are executed, the configuration page lists every
+//! setting, and the guarantees refer to tests that exist.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use crate::support::{Process, Value, run_in};
 
@@ -29,6 +29,33 @@ pub(crate) fn code_blocks(page: &str) -> Vec<(&str, String)> {
         }
     }
     blocks
+}
+
+#[test]
+fn the_commands_of_the_readmes_tour_succeed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Process::start(folder.path());
+    let page = read("README.md");
+    let tour = page.split("## A tour").nth(1).unwrap();
+    let tour = tour.split("\n## ").next().unwrap();
+    let commands = tour.lines().filter_map(|line| line.strip_prefix("    "));
+    let commands = commands.collect::<Vec<_>>().join("\n");
+    // The subscription runs in a second terminal, until it is interrupted.
+    let (before, rest) = commands.split_once("curl -sN").unwrap();
+    let (_, after) = rest.split_once("}'\n").unwrap();
+    let script = format!("{before}{after}").replace("127.0.0.1:8080", server.address());
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    let responses: Vec<Value> = output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(responses.len(), 3, "{output}");
+    assert!(
+        responses.iter().all(|one| one.get("errors").is_none()),
+        "{output}"
+    );
+    assert_eq!(responses[2]["data"]["syncRuns"]["totalCount"], 1);
 }
 
 #[tokio::test]
