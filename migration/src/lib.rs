@@ -46,22 +46,22 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_ledger::migration()),
             Box::new(m20261123_000002_change_feed::migration()),
-            Box::new(m20261123_000003_indexes::Migration),
+            Box::new(m20261123_000003_indexes::migration()),
             Box::new(m20261123_000004_feed_upkeep::migration()),
             Box::new(m20261123_000005_lean_triggers::migration()),
             Box::new(m20261123_000006_keys::migration()),
-            Box::new(m20261124_000007_pairs::Migration),
+            Box::new(m20261124_000007_pairs::migration()),
             Box::new(m20261126_000008_untouched_indexes::migration()),
             Box::new(m20261127_000009_ascending::Migration),
             Box::new(m20261128_000010_checks::Migration),
             Box::new(m20261128_000011_stored_completion::Migration),
-            Box::new(m20261128_000012_ended_indexes::Migration),
+            Box::new(m20261128_000012_ended_indexes::migration()),
             Box::new(m20261128_000013_event_order::Migration),
-            Box::new(m20261128_000014_event_order_postgres::Migration),
+            Box::new(m20261128_000014_event_order_postgres::migration()),
             Box::new(m20261128_000015_deletions::migration()),
             Box::new(m20261128_000020_lenient_triggers::migration()),
             Box::new(m20261128_000030_key_version::migration()),
-            Box::new(m20261129_000050_texts_of_changes::Migration),
+            Box::new(m20261129_000050_texts_of_changes::migration()),
             Box::new(m20261129_000051_authors::migration()),
         ]
     }
@@ -100,6 +100,69 @@ impl MigrationTrait for Script {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         execute(manager, &self.postgres, &self.sqlite).await
     }
+}
+
+/// Name, table, and indexed expressions.
+type Index = (&'static str, &'static str, &'static str);
+
+/// A step that builds indexes without blocking writers, which PostgreSQL does only outside a transaction.
+struct Indexes {
+    name: &'static str,
+    /// Indexes that are created on PostgreSQL.
+    created: Vec<Index>,
+    /// Indexes that are dropped on PostgreSQL, once the others are there.
+    replaced: &'static [&'static str],
+    /// Script for SQLite.
+    sqlite: String,
+}
+
+impl Indexes {
+    /// The step is named after its file.
+    fn new(file: &'static str) -> Self {
+        Self {
+            name: get_file_stem(file),
+            created: Vec::new(),
+            replaced: &[],
+            sqlite: String::new(),
+        }
+    }
+}
+
+impl MigrationName for Indexes {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Indexes {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(false)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // A concurrent build waits for open transactions, but blocks nobody meanwhile.
+        execute(manager, "SET lock_timeout = 0", &self.sqlite).await?;
+        if manager.get_database_backend() != DbBackend::Postgres {
+            return Ok(());
+        }
+        for (name, table, on) in &self.created {
+            create_index_concurrently(manager, name, table, on).await?;
+        }
+        for name in self.replaced {
+            let sql = format!("DROP INDEX CONCURRENTLY IF EXISTS sync_history.{name}");
+            manager.get_connection().execute_unprepared(&sql).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns a script that creates indexes on SQLite.
+fn create_indexes(indexes: &[Index]) -> String {
+    let create = indexes
+        .iter()
+        .map(|(name, table, on)| format!("CREATE INDEX IF NOT EXISTS {name} ON {table} {on};"));
+    create.collect()
 }
 
 /// Executes the statements for the database in use.

@@ -4,48 +4,16 @@
 //! `(started_at, id)`. Each other order has an index on its column and `id`. The predecessor's two indexes keep
 //! their names.
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
+use crate::{Index, Indexes, create_indexes};
 
-use crate::create_index_concurrently;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// PostgreSQL builds indexes without blocking writers only outside a transaction.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(false)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        if manager.get_database_backend() == DbBackend::Postgres {
-            // A concurrent build waits for open transactions, but blocks nobody meanwhile.
-            connection
-                .execute_unprepared("SET lock_timeout = 0")
-                .await?;
-            for (name, table, on) in RUNS
-                .iter()
-                .chain(EVENTS)
-                .chain(DURATION_POSTGRES)
-                .chain(FEED_POSTGRES)
-            {
-                create_index_concurrently(manager, name, table, on).await?;
-            }
-        } else {
-            for (name, table, on) in RUNS.iter().chain(EVENTS).chain(DURATION_SQLITE) {
-                let sql = format!("CREATE INDEX IF NOT EXISTS {name} ON {table} {on}");
-                connection.execute_unprepared(&sql).await?;
-            }
-        }
-        Ok(())
+pub(crate) fn migration() -> Indexes {
+    let sqlite = [RUNS, EVENTS, DURATION_SQLITE].concat();
+    Indexes {
+        created: [RUNS, EVENTS, DURATION_POSTGRES, FEED_POSTGRES].concat(),
+        sqlite: create_indexes(&sqlite),
+        ..Indexes::new(file!())
     }
 }
-
-/// Name, table, and indexed columns.
-type Index = (&'static str, &'static str, &'static str);
 
 const RUNS: &[Index] = &[
     // The predecessor's indexes.

@@ -11,60 +11,31 @@
 //! PostgreSQL, where the predecessor's queries and migrations refer to them by name. On SQLite, which it never
 //! used, they are dropped: SQLite prefers them to the better indexes and then sorts by id.
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
+use crate::{Index, Indexes, create_indexes};
 
-use crate::create_index_concurrently;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// PostgreSQL builds indexes without blocking writers only outside a transaction.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(false)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
-        if is_postgres {
-            // A concurrent build waits for open transactions, but blocks nobody meanwhile.
-            connection
-                .execute_unprepared("SET lock_timeout = 0")
-                .await?;
-        }
-        for (name, on) in PAIRS {
-            if is_postgres {
-                create_index_concurrently(manager, name, "sync_history", on).await?;
-            } else {
-                let sql = format!("CREATE INDEX IF NOT EXISTS {name} ON sync_history {on}");
-                connection.execute_unprepared(&sql).await?;
-            }
-        }
-        if !is_postgres {
-            for name in PREFIXES {
-                let sql = format!("DROP INDEX IF EXISTS {name}");
-                connection.execute_unprepared(&sql).await?;
-            }
-        }
-        Ok(())
+pub(crate) fn migration() -> Indexes {
+    let dropped = PREFIXES.map(|name| format!("DROP INDEX IF EXISTS {name};"));
+    Indexes {
+        created: PAIRS.to_vec(),
+        sqlite: create_indexes(&PAIRS) + &dropped.concat(),
+        ..Indexes::new(file!())
     }
 }
 
-/// Name and indexed columns.
-const PAIRS: [(&str, &str); 3] = [
+const PAIRS: [Index; 3] = [
     (
         "ix_sync_history_status_source_newest",
+        "sync_history",
         "(status, source, started_at DESC, id DESC)",
     ),
     (
         "ix_sync_history_status_entity_type_newest",
+        "sync_history",
         "(status, entity_type, started_at DESC, id DESC)",
     ),
     (
         "ix_sync_history_entity_source_newest",
+        "sync_history",
         "(entity_type, source, started_at DESC, id DESC)",
     ),
 ];
