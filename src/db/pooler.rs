@@ -79,7 +79,7 @@ async fn check_sessions(server: &PgConnectOptions) -> Result<(), OpenError> {
         by_one.push(process_of(&mut one).await?);
         by_other.push(process_of(&mut other).await?);
     }
-    // The server notices that they are closed, whether or not it is told.
+    // PostgreSQL notices that they are closed even if the message does not reach it.
     let _ = (one.close().await, other.close().await);
     let is_constant = |processes: &[i32]| processes.windows(2).all(|pair| pair[0] == pair[1]);
     let are_sessions = is_constant(&by_one) && is_constant(&by_other) && by_one[0] != by_other[0];

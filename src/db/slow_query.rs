@@ -1,4 +1,4 @@
-//! Queries that no index supports, and which may read far more rows than they return.
+//! Queries that no index supports, and statistics: they may read far more rows than they return.
 //!
 //! They run on connections of their own, so that they do not delay other queries, and only for a short time, so
 //! that a client cannot occupy the database with them.

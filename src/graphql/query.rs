@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Object, Result};
 use super::{
     auth_guard::{Authorize, RequireReadOrOwnRuns, RequireScope},
     context::ContextExt,
-    fast_path::Fast,
+    fast_path::{Fast, FastList},
     types::{
         connection::Connection,
         event::{SyncEvent, SyncEventFilter, list_events},
@@ -193,9 +193,9 @@ impl Query {
             desc = "The time zone of the buckets: a name in the IANA database, such as `Europe/Zurich`."
         )]
         time_zone: String,
-    ) -> Result<Option<Fast<Vec<SyncRunStats>>>> {
+    ) -> Result<Option<FastList<Vec<SyncRunStats>>>> {
         let stats = run_stats(ctx, filter, group_by, bucket, &time_zone).await?;
-        Ok(Some(Fast(stats)))
+        Ok(Some(FastList(stats)))
     }
 
     /// Returns the authenticated principal.

@@ -1,7 +1,7 @@
 //! The places of open connections, and who keeps one when they are scarce.
 //!
-//! A connection is pending until a request on it comes from a principal with a scope. Who has not authenticated cannot be
-//! told from an attacker, so once all places are taken, a new connection displaces the oldest pending one: it closes
+//! A connection is pending until a request on it comes from a principal with a scope. A client that has not authenticated
+//! looks like an attacker, so once all places are taken, a new connection displaces the oldest pending one: it closes
 //! connections that are idle, slow, or never authenticate, and leaves a new client the time to authenticate. Connections
 //! of principals with a scope are kept, up to the principal's share, and up to that of all who are unauthenticated; those
 //! beyond stay pending, as does anything that would let one client keep all places.

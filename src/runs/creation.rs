@@ -1,4 +1,4 @@
-//! The call that created a run: how a repeated call is told from another one with the same ID.
+//! The call that created a run: how a repeated call is distinguished from another one with the same ID.
 //!
 //! A run stores a digest of the call, and not its content, some of which reports change. Which fields of another call
 //! differ is found by trying the values that the first one may have had.

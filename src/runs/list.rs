@@ -61,7 +61,7 @@ impl Runs {
         Ok(rows)
     }
 
-    /// Returns a page of the runs that match for some details.
+    /// Returns a page of the runs that match, whatever their details.
     pub(super) async fn page(
         &self,
         filter: &RunFilter,

@@ -1,6 +1,6 @@
 //! Objects and lists of objects that are resolved on the fast path.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Deref};
 
 use async_graphql::{
     ContextSelectionSet, Error, OutputType, Positioned, ServerResult, Value,
@@ -15,13 +15,13 @@ use super::{
 };
 use crate::graphql::response::json::json_values;
 
-/// An object, or a list of objects, that is resolved on the fast path.
+/// An object that is resolved on the fast path.
 #[derive(Clone, Debug)]
 pub(crate) struct Fast<T>(pub(crate) T);
 
-/// A borrowed list of objects that is resolved on the fast path.
+/// A list of objects that is resolved on the fast path: owned or borrowed.
 #[derive(Debug)]
-pub(crate) struct FastList<'a, T>(pub(crate) &'a [T]);
+pub(crate) struct FastList<L>(pub(crate) L);
 
 impl<T: FastFields> OutputType for Fast<T> {
     fn type_name() -> Cow<'static, str> {
@@ -44,29 +44,11 @@ impl<T: FastFields> OutputType for Fast<T> {
     }
 }
 
-impl<T: FastFields> OutputType for Fast<Vec<T>> {
-    fn type_name() -> Cow<'static, str> {
-        Vec::<T>::type_name()
-    }
-
-    fn qualified_type_name() -> String {
-        Vec::<T>::qualified_type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        Vec::<T>::create_type_info(registry)
-    }
-
-    async fn resolve(
-        &self,
-        ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<SelectedField>,
-    ) -> ServerResult<Value> {
-        FastList(&self.0).resolve(ctx, field).await
-    }
-}
-
-impl<T: FastFields> OutputType for FastList<'_, T> {
+impl<L, T> OutputType for FastList<L>
+where
+    L: Deref<Target = [T]> + Send + Sync,
+    T: FastFields,
+{
     fn type_name() -> Cow<'static, str> {
         Vec::<T>::type_name()
     }
@@ -85,7 +67,7 @@ impl<T: FastFields> OutputType for FastList<'_, T> {
         _: &Positioned<SelectedField>,
     ) -> ServerResult<Value> {
         SelectionPlan::new(&ctx.item.node)
-            .resolve(ctx, self.0, true)
+            .resolve(ctx, &self.0, true)
             .await
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct RequestKey {
     scopes: Scopes,
     /// The variables as JSON, without the one that holds the cursor to start after.
     variables: String,
-    /// Whether numbers of the request are not exact, which the variables do not tell.
+    /// Whether numbers of the request are not exact, which the variables do not show.
     has_lossy_numbers: bool,
 }
 

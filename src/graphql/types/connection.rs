@@ -136,7 +136,7 @@ impl<T: Listed> AsRef<Self> for Connection<T> {
 }
 
 impl<T: Listed> Connection<T> {
-    pub(super) fn items(&self) -> FastList<'_, T> {
+    pub(super) fn items(&self) -> FastList<&[T]> {
         FastList(&self.rows.rows)
     }
 
@@ -164,7 +164,7 @@ impl<T: Followed> Connection<T> {
     }
 
     /// A list of nodes: the items without their cursors.
-    async fn nodes(&self) -> FastList<'_, T> {
+    async fn nodes(&self) -> FastList<&[T]> {
         self.items()
     }
 

@@ -88,8 +88,10 @@ pub(super) fn bucket_runs(
     let buckets = buckets
         .iter()
         .map(|bucket| bucket.map_or_else(|| "NULL".to_owned(), |bucket| bucket.to_string()));
-    let array = |items: Vec<String>| format!("{{{}}}", items.join(","));
-    let array = |items, ty| Expr::val(array(items)).cast_as("text").cast_as(ty);
+    let array = |items: Vec<String>, ty: &'static str| {
+        let text = format!("{{{}}}", items.join(","));
+        Expr::val(text).cast_as("text").cast_as(ty)
+    };
     let arrays = Query::select()
         .expr_as(array(buckets.collect(), "integer[]"), "buckets")
         .expr_as(array(bounds.collect(), "timestamptz[]"), "bounds")

@@ -80,7 +80,7 @@ impl AddSyncEventPayload {
 #[ComplexObject]
 impl AddSyncEventsPayload {
     /// The added events, in the order of the input.
-    async fn events(&self) -> FastList<'_, SyncEvent> {
+    async fn events(&self) -> FastList<&[SyncEvent]> {
         FastList(&self.events)
     }
 

@@ -167,7 +167,7 @@ pub(crate) struct CancelActiveSyncRunsPayload {
 #[ComplexObject]
 impl CancelActiveSyncRunsPayload {
     /// The runs that were cancelled by this call, oldest first: 1,000 at most.
-    async fn runs(&self) -> FastList<'_, SyncRun> {
+    async fn runs(&self) -> FastList<&[SyncRun]> {
         FastList(&self.runs)
     }
 }

@@ -69,7 +69,7 @@ impl UserConnection {
     }
 
     /// A list of nodes: the users without their cursors.
-    async fn nodes(&self) -> FastList<'_, User> {
+    async fn nodes(&self) -> FastList<&[User]> {
         self.0.items()
     }
 
