@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time};
 
@@ -142,6 +143,55 @@ async fn search_patterns_take_bounded_memory() {
     }
     let peak = server.peak_memory();
     assert!(peak < 300 * MIB, "{} MiB", peak / MIB);
+}
+
+/// Without the limit on merged details, the run would have 12 MB of them, all of which each report reads and writes.
+#[tokio::test]
+async fn details_that_are_merged_again_and_again_take_bounded_memory() {
+    let (_folder, server) = start(&[]);
+    let create =
+        "mutation { createSyncRun(input: {entityType: STOCK, source: API}) { run { id } } }";
+    let run = server.execute(create).await.unwrap();
+    let run = run["data"]["createSyncRun"]["run"]["id"].clone();
+    server.reset_peak_memory();
+    for number in 0..200 {
+        let text = "x".repeat(60_000);
+        let report = format!(
+            "mutation {{ reportSyncProgress(input: {{runId: {run}, details: {{k{number}: \"{text}\"}}}}) {{ run {{ id }} }} }}"
+        );
+        let response = server.execute(&report).await.unwrap();
+        if number > 4 {
+            assert_eq!(code(&response["errors"][0]), "BAD_INPUT");
+        }
+    }
+    let peak = server.peak_memory();
+    assert!(peak < 100 * MIB, "{} MiB", peak / MIB);
+}
+
+/// Without the limit on one call, all runs would be read and returned at once.
+#[tokio::test]
+async fn runs_that_are_cancelled_together_take_bounded_memory() {
+    let (folder, server) = start(&[]);
+    let url = format!(
+        "sqlite://{}",
+        folder.path().join("sync-history.db").display()
+    );
+    let database = sea_orm::Database::connect(url).await.unwrap();
+    let insert =
+        "INSERT INTO sync_history (id, entity_type, source, status, started_at, records_processed,
+            records_created, records_updated, records_failed, error_message)
+        WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20000)
+        SELECT randomblob(16), 'stock', 'api', 'running', '2026-11-23T09:00:00+00:00', 0, 0, 0, 0,
+            hex(zeroblob(5000)) FROM s";
+    database.execute_unprepared(insert).await.unwrap();
+    server.reset_peak_memory();
+    let cancel = "mutation { cancelActiveSyncRuns(input: {all: true}) { hasMore runs { id errorMessage } } }";
+    let response = server.execute(cancel).await.unwrap();
+    let payload = &response["data"]["cancelActiveSyncRuns"];
+    assert_eq!(payload["hasMore"], true, "{response:.300}");
+    assert_eq!(payload["runs"].as_array().unwrap().len(), 1000);
+    let peak = server.peak_memory();
+    assert!(peak < 150 * MIB, "{} MiB", peak / MIB);
 }
 
 #[tokio::test]

@@ -346,11 +346,7 @@ async fn a_reporting_key_reads_neither_lists_nor_subscriptions(database: Databas
 async fn only_reporting_keys_own_runs(database: DatabaseKind) {
     use sync_history::clock::Clock;
     let issuer = OidcIssuer::start().await;
-    let options = Options {
-        auth: issuer.settings(),
-        ..Options::default()
-    };
-    let server = TestServer::start_with(database, options).await;
+    let server = TestServer::start_with(database, issuer.settings()).await;
     let expires = server.clock.now().timestamp() + 60;
     let claims = json!({"sub": "a", "name": "A", "scope": "report", "exp": expires});
     let token = issuer.token(claims);

@@ -3,7 +3,7 @@
 use crate::{
     authentication::create_key,
     support::{
-        Cluster, DatabaseKind, OidcIssuer, Options, TestServer, Value, apply, database_name, json,
+        Cluster, DatabaseKind, OidcIssuer, TestServer, Value, apply, database_name, json,
         on_both_databases, socket::Socket,
     },
 };
@@ -136,11 +136,7 @@ async fn unauthenticated_requests_are_not_named(database: DatabaseKind) {
 async fn users_are_named_as_their_token_says(database: DatabaseKind) {
     use sync_history::clock::Clock;
     let issuer = OidcIssuer::start().await;
-    let options = Options {
-        auth: issuer.settings(),
-        ..Options::default()
-    };
-    let server = TestServer::start_with(database, options).await;
+    let server = TestServer::start_with(database, issuer.settings()).await;
     let expires = server.clock.now().timestamp() + 60;
     for (name, expected) in [
         ("Zoë".to_owned(), "Zoë".to_owned()),

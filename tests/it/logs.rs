@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 
 use crate::support::{
     Background, Cluster, DatabaseKind, OidcIssuer, PrivateCluster, Value, apply, command,
-    database_name, json, on_both_databases, run_in, socket::Socket, sqlite_url,
+    create_key, database_name, json, on_both_databases, run_in, socket::Socket, sqlite_url,
 };
 
 /// A server that logs in JSON, from `info` on.
@@ -97,16 +97,7 @@ async fn a_line_at_start_says_what_is_served_and_to_whom(database: DatabaseKind)
     assert_eq!(lines(&log).len(), 2, "{log}");
 
     // What changes is logged.
-    let create = [
-        "key",
-        "create",
-        "--name",
-        "a",
-        "--scope",
-        "read",
-        "--database-url",
-        &url,
-    ];
+    let create = create_key(&url);
     let (status, key, _) = run_in(folder.path(), &create);
     assert_eq!(status, Some(0));
     background.wait_for_log("unauthenticated requests have lost their scopes");

@@ -3,8 +3,8 @@
 use crate::{
     authentication::{VIEWER, WATCH, error_code},
     support::{
-        DatabaseKind, OidcIssuer, Options, Sqlite, TestServer, Value, apply, code, json,
-        on_both_databases, socket::Socket,
+        DatabaseKind, OidcIssuer, Sqlite, TestServer, Value, apply, code, json, on_both_databases,
+        socket::Socket,
     },
 };
 
@@ -18,11 +18,7 @@ fn at(server: &TestServer, seconds: i64) -> i64 {
 #[tokio::test]
 async fn users_authenticate_by_token_and_trigger_their_own_runs(database: DatabaseKind) {
     let issuer = OidcIssuer::start().await;
-    let options = Options {
-        auth: issuer.settings(),
-        ..Options::default()
-    };
-    let server = TestServer::start_with(database, options).await;
+    let server = TestServer::start_with(database, issuer.settings()).await;
     let error = server.error("{ syncRuns { totalCount } }", json!({})).await;
     assert_eq!(code(&error), "UNAUTHENTICATED");
 
@@ -63,11 +59,7 @@ async fn users_authenticate_by_token_and_trigger_their_own_runs(database: Databa
 async fn a_token_is_matched_to_an_existing_user_on_postgres() {
     let issuer = OidcIssuer::start().await;
     let existing = TestServer::start_on_existing_database().await;
-    let options = Options {
-        auth: issuer.settings(),
-        ..Options::default()
-    };
-    let server = TestServer::open_with(existing.database_url.clone(), options).await;
+    let server = TestServer::open_with(existing.database_url.clone(), issuer.settings()).await;
     let users = existing
         .data(
             "{ syncRuns(first: 100) { nodes { triggeredBy { id email } } } }",
@@ -105,11 +97,7 @@ async fn a_token_is_matched_to_an_existing_user_on_postgres() {
 #[tokio::test]
 async fn a_socket_closes_when_its_token_expires() {
     let issuer = OidcIssuer::start().await;
-    let options = Options {
-        auth: issuer.settings(),
-        ..Options::default()
-    };
-    let server = TestServer::start_with(Sqlite, options).await;
+    let server = TestServer::start_with(Sqlite, issuer.settings()).await;
     let token = issuer.token(json!({"sub": "a", "scope": "read", "exp": at(&server, 1)}));
     let mut socket = Socket::open_with(&server.url, json!({"token": token})).await;
     socket.subscribe(WATCH, json!({})).await;
@@ -119,11 +107,7 @@ async fn a_socket_closes_when_its_token_expires() {
 #[tokio::test]
 async fn an_unverified_email_does_not_identify_a_user() {
     let issuer = OidcIssuer::start().await;
-    let options = Options {
-        auth: issuer.settings(),
-        ..Options::default()
-    };
-    let server = TestServer::start_with(Sqlite, options).await;
+    let server = TestServer::start_with(Sqlite, issuer.settings()).await;
     let claims = |sub: &str, verified: Value| {
         json!({"sub": sub, "email": "ada@example.com", "email_verified": verified,
             "scope": "read", "exp": at(&server, 60)})

@@ -13,8 +13,8 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Background, Cluster, PgBouncer, PrivateCluster, TestServer, command, free_port, rstest, run_in,
-    sqlite_url, wait_until,
+    Background, Cluster, PgBouncer, PrivateCluster, TestServer, command, create_key, free_port,
+    rstest, run_in, sqlite_url, wait_until,
 };
 
 /// Statements that hold the lock of the migrations on PostgreSQL.
@@ -401,16 +401,7 @@ async fn the_commands_of_keys_neither_create_nor_migrate_a_database() {
 async fn the_commands_of_keys_neither_create_nor_migrate_tables_on_postgres() {
     let folder = tempfile::tempdir().unwrap();
     let url = Cluster::get().empty_database().await;
-    let create = [
-        "key",
-        "create",
-        "--name",
-        "a",
-        "--scope",
-        "read",
-        "--database-url",
-        &url,
-    ];
+    let create = create_key(&url);
     let (status, log) = run(folder.path(), &create);
     assert_eq!(status, Some(1));
     assert!(

@@ -18,7 +18,7 @@ pub(crate) use oidc_issuer::OidcIssuer;
 pub(crate) use pgbouncer::{PgBouncer, free_port};
 pub(crate) use postgres::{Cluster, database_name};
 pub(crate) use private_cluster::PrivateCluster;
-pub(crate) use process::{Process, command, run_in};
+pub(crate) use process::{Process, command, create_key, run_in};
 pub(crate) use rstest::rstest;
 pub(crate) use rstest_reuse::{apply, template};
 pub(crate) use serde_json::{Value, json};

@@ -133,6 +133,20 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// The arguments that create a key for reading in a database.
+pub(crate) fn create_key(database_url: &str) -> [&str; 8] {
+    [
+        "key",
+        "create",
+        "--name",
+        "a",
+        "--scope",
+        "read",
+        "--database-url",
+        database_url,
+    ]
+}
+
 /// Runs a command to its end: its exit status, standard output and standard error.
 pub(crate) fn run_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = command(folder, arguments).output().unwrap();

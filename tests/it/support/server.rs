@@ -55,6 +55,15 @@ impl From<Limits> for Options {
     }
 }
 
+impl From<AuthSettings> for Options {
+    fn from(auth: AuthSettings) -> Self {
+        Self {
+            auth,
+            ..Self::default()
+        }
+    }
+}
+
 impl TestServer {
     /// Starts a server with an empty database.
     pub(crate) async fn start(database: DatabaseKind) -> Self {
