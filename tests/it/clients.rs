@@ -25,6 +25,24 @@ pub(crate) fn node(folder: &str, script: &str) -> Command {
     command
 }
 
+/// A command that runs npm in `folder`.
+pub(crate) fn npm(folder: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    assert_npm_packages(&root);
+    let mut command = Command::new("npm");
+    command.current_dir(root);
+    command
+}
+
+/// Fails unless there is a browser.
+pub(crate) fn assert_browser() {
+    let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
+    assert!(
+        Path::new(&browser).exists(),
+        "there is no {browser}: install Chromium, or set CHROMIUM to its path"
+    );
+}
+
 /// Runs a Node script against a server of its own.
 fn check(folder: &str, script: &str) {
     check_with(&mut node(folder, script));
@@ -97,17 +115,11 @@ fn the_websocket_conforms_to_graphql_transport_ws() {
 
 #[test]
 fn graphiql_runs_queries_and_subscriptions_offline_in_a_browser() {
-    let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
-    assert!(
-        Path::new(&browser).exists(),
-        "there is no {browser}: install Chromium, or set CHROMIUM to its path"
-    );
+    assert_browser();
     check("web", "check-browser.mjs");
 }
 
 #[test]
 fn the_committed_graphiql_bundle_matches_its_source() {
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
-    assert_npm_packages(&web);
-    run(Command::new("npm").args(["run", "check"]).current_dir(web));
+    run(npm("web").args(["run", "check"]));
 }

@@ -1,4 +1,4 @@
-//! The data layers of admin frameworks, with the providers that `docs/front-ends.md` documents.
+//! The data layers of admin frameworks, with the providers in `examples/`.
 
 use crate::{
     clients::{node, run},
@@ -13,7 +13,7 @@ const USERS: [&str; 2] = [
 /// Runs a script with the addresses of a server and the ids of its users.
 async fn check(database: DatabaseKind, script: &str) {
     let server = TestServer::start(database).await;
-    let mut command = node("tests/clients", script);
+    let mut command = node("examples", script);
     command.arg(&server.url);
     for (number, id) in USERS.iter().enumerate() {
         let email = format!("{number}@example.test");
@@ -26,11 +26,11 @@ async fn check(database: DatabaseKind, script: &str) {
 #[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread")]
 async fn react_admin_lists_references_and_deletes_runs(database: DatabaseKind) {
-    check(database, "react-admin.mjs").await;
+    check(database, "tests/react-admin.mjs").await;
 }
 
 #[apply(on_both_databases)]
 #[tokio::test(flavor = "multi_thread")]
 async fn refine_lists_filters_follows_and_deletes_runs(database: DatabaseKind) {
-    check(database, "refine.mjs").await;
+    check(database, "tests/refine.mjs").await;
 }

@@ -29,6 +29,7 @@ mod enum_orders;
 mod event_order;
 mod event_subscriptions;
 mod events;
+mod examples;
 mod external_values;
 mod external_writers;
 mod fairness;

@@ -1,7 +1,7 @@
 // Renders React components in a DOM of their own, and waits for what hooks return.
 
 import { Window } from 'happy-dom'
-import { within } from './helpers.mjs'
+import { within } from '../../tests/clients/helpers.mjs'
 
 const window = new Window({ url: 'http://localhost/' })
 for (const name of ['window', 'document', 'navigator', 'HTMLElement']) {

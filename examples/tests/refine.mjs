@@ -1,15 +1,17 @@
-// The hooks of Refine with @refinedev/graphql and the documented options. Arguments: the server, and the ids of two of
+// The hooks of Refine with @refinedev/graphql and the options of the example. Arguments: the server, and the ids of two of
 // its users.
 
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { Client, fetchExchange, gql } from '@urql/core'
 import { createClient } from 'graphql-ws'
+import { runnerImport } from 'vite'
 import WebSocket from 'ws'
-import { createLiveProvider, options } from '../../docs/front-ends/refine.mjs'
-import { completeRun, createRun, endpoint, report, socketEndpoint, startRun } from './helpers.mjs'
+import { completeRun, createRun, endpoint, report, socketEndpoint, startRun } from '../../tests/clients/helpers.mjs'
 import { renderHook } from './render.mjs'
 
+const { module } = await runnerImport('./refine/providers.ts')
+const { createLiveProvider, options } = module
 const { createElement } = await import('react')
 const { Refine, useDelete, useDeleteMany, useList, useMany, useOne, useSelect, useTable } = await import(
   '@refinedev/core'

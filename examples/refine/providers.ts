@@ -1,7 +1,11 @@
 // Options of @refinedev/graphql and a live provider of Refine for sync-history. Copy and adapt them.
 
+import type { CrudFilter, CrudFilters, CrudSort, LiveEvent, LiveProvider, LogicalFilter, Pagination } from '@refinedev/core'
+import type createDataProvider from '@refinedev/graphql'
+import type { Client } from 'graphql-ws'
+
 /** The fields that runs can be ordered by. */
-const RUN_ORDERS = {
+const RUN_ORDERS: Record<string, string> = {
   startedAt: 'STARTED_AT',
   completedAt: 'COMPLETED_AT',
   durationSeconds: 'DURATION',
@@ -12,18 +16,18 @@ const RUN_ORDERS = {
   source: 'SOURCE',
 }
 
-function order(resource, sorters = []) {
-  if (!sorters.length) return {}
-  const [{ field, order }, ...others] = sorters
-  const direction = order.toUpperCase()
+function order(resource: string, [first, ...others]: CrudSort[] = []) {
+  if (!first) return {}
+  const { field } = first
+  const direction = first.order.toUpperCase()
   if (!others.length && resource === 'syncEvents' && field === 'timestamp') return { direction }
   if (!others.length && resource === 'syncRuns' && RUN_ORDERS[field]) {
     return { orderBy: { field: RUN_ORDERS[field], direction } }
   }
-  throw new Error(`${resource} cannot be ordered by ${sorters.map(({ field }) => field).join(', ')}`)
+  throw new Error(`${resource} cannot be ordered by ${[first, ...others].map(({ field }) => field).join(', ')}`)
 }
 
-function page({ currentPage = 1, pageSize = 10, mode = 'server' } = {}) {
+function page({ currentPage = 1, pageSize = 10, mode = 'server' }: Pagination = {}) {
   if (mode !== 'server') throw new Error('lists have pages of at most 100 rows: set pagination.mode to "server"')
   return { first: pageSize, offset: (currentPage - 1) * pageSize }
 }
@@ -34,9 +38,12 @@ const RANGES = [
 ]
 
 /** The fields whose text can be searched. */
-const CONTAINS = { errorMessage: 'errorContains', message: 'messageContains' }
+const CONTAINS: Record<string, string> = { errorMessage: 'errorContains', message: 'messageContains' }
 
-const OPERATORS = {
+/** A `SyncRunFilter` or `SyncEventFilter`. */
+type Filter = Record<string, any>
+
+const OPERATORS: Record<string, (field: string, value: any) => Filter | false | undefined> = {
   eq: (field, value) => (RANGES.includes(field) ? { [field]: { gte: value, lte: value } } : { [field]: value }),
   in: (field, values) => ({ [field]: values }),
   gt: (field, gt) => ({ [field]: { gt } }),
@@ -44,26 +51,29 @@ const OPERATORS = {
   lt: (field, lt) => ({ [field]: { lt } }),
   lte: (field, lte) => ({ [field]: { lte } }),
   between: (field, [gte, lte]) => ({ [field]: { gte, lte } }),
-  contains: (field, text) => CONTAINS[field] && { [CONTAINS[field]]: text },
+  contains: (field, text) => CONTAINS[field] !== undefined && { [CONTAINS[field]]: text },
   startswith: (field, text) => field === 'id' && { idStartsWith: text },
   null: field => field === 'triggeredById' && { triggeredByUser: false },
 }
-const NEGATIONS = { ne: 'eq', nin: 'in', nbetween: 'between', ncontains: 'contains', nstartswith: 'startswith', nnull: 'null' }
+const NEGATIONS: Record<string, CrudFilter['operator']> = { ne: 'eq', nin: 'in', nbetween: 'between', ncontains: 'contains', nstartswith: 'startswith', nnull: 'null' }
 
-function condition({ field, operator, value }) {
+function condition(one: CrudFilter): Filter {
+  const { operator, value } = one
   if (operator === 'or') return { anyOf: value.map(condition) }
   if (operator === 'and') return all(value)
-  if (operator in NEGATIONS) return { not: condition({ field, operator: NEGATIONS[operator], value }) }
+  const { field } = one as LogicalFilter
+  const negated = NEGATIONS[operator]
+  if (negated) return { not: condition({ field, operator: negated, value } as LogicalFilter) }
   const filter = OPERATORS[operator]?.(field, value)
   if (!filter) throw new Error(`${field} cannot be filtered by the operator ${operator}`)
   return filter
 }
 
 /** Combines conditions of which all must hold. */
-function all(filters) {
-  const combined = {}
-  const rest = []
-  const isFree = (name, value) =>
+function all(filters: CrudFilters): Filter {
+  const combined: Filter = {}
+  const rest: Filter[] = []
+  const isFree = (name: string, value: any) =>
     !(name in combined) || (RANGES.includes(name) && !Object.keys(value).some(bound => bound in combined[name]))
   for (const one of filters.map(condition)) {
     const entries = Object.entries(one)
@@ -75,16 +85,16 @@ function all(filters) {
 }
 
 /** The conditions that are set: an empty control of a form has no value. */
-function toFilter(filters = []) {
-  const isSet = ({ operator, value }) => ['null', 'nnull'].includes(operator) || ![undefined, null, ''].includes(value)
+function toFilter(filters: CrudFilters = []) {
+  const isSet = ({ operator, value }: CrudFilter) => ['null', 'nnull'].includes(operator) || ![undefined, null, ''].includes(value)
   const conditions = filters.filter(isSet)
   return conditions.length ? all(conditions) : undefined
 }
 
-const firstField = ({ data }) => Object.values(data)[0]
+const firstField = ({ data }: { data?: object }): any => Object.values(data ?? {})[0]
 
 /** Second argument of @refinedev/graphql's data provider. Resources: syncRuns, syncEvents, users. */
-export const options = {
+export const options: Parameters<typeof createDataProvider>[1] = {
   getList: {
     buildVariables({ resource, pagination, sorters, filters, meta }) {
       const { first, offset } = page(pagination)
@@ -93,7 +103,7 @@ export const options = {
       }
       // Ordered by name and without numbered pages: people search for a name.
       if (offset) throw new Error('users have no numbered pages')
-      const search = filters?.find(({ field }) => field === 'fullName')?.value
+      const search = filters?.find(one => 'field' in one && one.field === 'fullName')?.value
       return { first, search, ...meta?.gqlVariables }
     },
   },
@@ -107,7 +117,7 @@ export const options = {
   // @refinedev/graphql passes the result as the variable `filter`, which is the list of ids in the query of `getMany`.
   getMany: {
     buildFilter: ({ ids }) => ids,
-    dataMapper: response => firstField(response).filter(node => node?.id),
+    dataMapper: response => firstField(response).filter((node: any) => node?.id),
   },
   deleteOne: {
     buildVariables: ({ id }) => ({ input: { runIds: [id] } }),
@@ -118,34 +128,42 @@ export const options = {
   },
 }
 
+const POSITION = '{ syncRuns(first: 0) { feedCursor } }'
 const CHANGES = `subscription Changes($filter: SyncRunFilter, $after: String) {
   syncRunChanged(filter: $filter, after: $after) { cursor kind changedAt runId }
 }`
-const TYPES = { CREATED: 'created', DELETED: 'deleted' }
+const TYPES: Record<string, LiveEvent['type']> = { CREATED: 'created', DELETED: 'deleted' }
 
-/** A live provider over a client of graphql-ws. Refine reads a list of runs again when one of its runs changes. */
-export const createLiveProvider = client => ({
+/**
+ * A live provider over a client of graphql-ws, whose subscriptions resume after the last `cursor` they received. Refine
+ * reads a list of runs again when one of its runs changes.
+ */
+export const createLiveProvider = (client: Client): LiveProvider => ({
   subscribe({ channel, params, callback }) {
     if (params?.resource !== 'syncRuns') return () => {}
     const ids = params.id ? [params.id] : params.ids
-    const variables = { filter: ids ? { id: ids } : toFilter(params.filters) }
-    const notify = (type, ids, date) => callback({ channel, type, payload: { ids }, date })
+    const filter = ids ? { id: ids } : toFilter(params.filters)
+    const notify = (type: LiveEvent['type'], ids: unknown[], date: Date) =>
+      callback({ channel, type, payload: { ids: ids as string[] }, date })
     const sink = { error: console.error, complete() {} }
-    const unsubscribe = client.subscribe(
-      { query: CHANGES, variables },
-      {
+
+    const follow = (after: string) =>
+      client.subscribe<any>({ query: CHANGES, variables: { filter, after } }, {
         ...sink,
         next({ data }) {
-          const { cursor, kind, changedAt, runId } = data.syncRunChanged
-          // After a lost connection, graphql-ws resumes here.
-          variables.after = cursor
+          const { kind, changedAt, runId } = data.syncRunChanged
           notify(TYPES[kind] ?? 'updated', [runId], new Date(changedAt))
         },
+      })
+    let unsubscribe = client.subscribe<any>({ query: POSITION }, {
+      ...sink,
+      next({ data }) {
+        unsubscribe = follow(data.syncRuns.feedCursor)
+        // Refine has read the list already: it may lack changes before the cursor.
+        notify('updated', ids ?? [], new Date())
       },
-    )
-    // Once a later message is answered, the subscription is live: what changed before, a list may not contain.
-    client.subscribe({ query: '{ __typename }' }, { ...sink, next: () => notify('updated', ids ?? [], new Date()) })
-    return unsubscribe
+    })
+    return () => unsubscribe()
   },
   unsubscribe: unsubscribe => unsubscribe(),
 })

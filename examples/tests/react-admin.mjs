@@ -1,9 +1,12 @@
-// The hooks of react-admin with the documented data provider. Arguments: the server, and the ids of two of its users.
+// The hooks of react-admin with the data provider of the example. Arguments: the server, and the ids of two of its users.
 
 import assert from 'node:assert/strict'
-import { createDataProvider } from '../../docs/front-ends/react-admin.mjs'
-import { completeRun, createRun, endpoint, report, request, startRun } from './helpers.mjs'
+import { runnerImport } from 'vite'
+import { completeRun, createRun, endpoint, report, request, startRun } from '../../tests/clients/helpers.mjs'
 import { renderHook } from './render.mjs'
+
+const { module } = await runnerImport('./react-admin/dataProvider.ts')
+const { createDataProvider } = module
 
 const { createElement } = await import('react')
 const { CoreAdminContext, ListBase, TestMemoryRouter, useDataProvider, useDeleteMany } = await import('ra-core')

@@ -1,0 +1,28 @@
+import { QueryClient } from '@tanstack/react-query'
+import { CoreAdminContext, ListBase } from 'ra-core'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { credentials, endpoint } from '../shared/server'
+import { PAGE_SIZE, Page } from '../shared/ui'
+import { RunList } from './RunList'
+import { ApiError, createDataProvider } from './dataProvider'
+
+const dataProvider = createDataProvider(endpoint, credentials)
+
+const queryClient = new QueryClient({
+  // Requests that the server rejects are not repeated.
+  defaultOptions: { queries: { retry: (count, error) => !(error instanceof ApiError) && count < 3 } },
+})
+
+// With the package react-admin instead of ra-core: `<Admin>` and `<List>`.
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <CoreAdminContext dataProvider={dataProvider} queryClient={queryClient}>
+      <Page title="react-admin">
+        <ListBase resource="syncRuns" perPage={PAGE_SIZE} sort={{ field: 'startedAt', order: 'DESC' }}>
+          <RunList />
+        </ListBase>
+      </Page>
+    </CoreAdminContext>
+  </StrictMode>,
+)

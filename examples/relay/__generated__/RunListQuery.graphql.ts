@@ -1,0 +1,301 @@
+/**
+ * @generated SignedSource<<7a2b1db010a6c768d9298671d147c095>>
+ * @lightSyntaxTransform
+ */
+
+/* tslint:disable */
+/* eslint-disable */
+// @ts-nocheck
+
+import { ConcreteRequest } from 'relay-runtime';
+import { FragmentRefs } from "relay-runtime";
+export type OrderDirection = "ASC" | "DESC" | "%future added value";
+export type SyncEntityType = "AUTOCARE" | "CUSTOMER" | "MANUFACTURER" | "MEASUREMENT" | "ORDER" | "PRICING" | "PRODUCT" | "STOCK" | "UNKNOWN" | "%future added value";
+export type SyncRunOrderField = "COMPLETED_AT" | "DURATION" | "ENTITY_TYPE" | "RECORDS_FAILED" | "RECORDS_PROCESSED" | "SOURCE" | "STARTED_AT" | "STATUS" | "%future added value";
+export type SyncSource = "API" | "AS400" | "EXTERNAL" | "FILE" | "FILEMAKER" | "UNKNOWN" | "%future added value";
+export type SyncStatus = "CANCELLED" | "COMPLETED" | "FAILED" | "PENDING" | "RUNNING" | "UNKNOWN" | "%future added value";
+export type SyncRunFilter = {
+  anyOf?: ReadonlyArray<SyncRunFilter> | null | undefined;
+  completedAt?: DateTimeRange | null | undefined;
+  details?: ReadonlyArray<SyncDetailsFilter> | null | undefined;
+  durationSeconds?: FloatRange | null | undefined;
+  entityType?: ReadonlyArray<SyncEntityType> | null | undefined;
+  errorContains?: string | null | undefined;
+  id?: ReadonlyArray<string> | null | undefined;
+  idStartsWith?: string | null | undefined;
+  not?: SyncRunFilter | null | undefined;
+  recordsCreated?: IntRange | null | undefined;
+  recordsFailed?: IntRange | null | undefined;
+  recordsProcessed?: IntRange | null | undefined;
+  recordsUpdated?: IntRange | null | undefined;
+  source?: ReadonlyArray<SyncSource> | null | undefined;
+  startedAt?: DateTimeRange | null | undefined;
+  status?: ReadonlyArray<SyncStatus> | null | undefined;
+  triggeredById?: ReadonlyArray<string> | null | undefined;
+  triggeredByUser?: boolean | null | undefined;
+  updatedAt?: DateTimeRange | null | undefined;
+};
+export type DateTimeRange = {
+  gt?: string | null | undefined;
+  gte?: string | null | undefined;
+  lt?: string | null | undefined;
+  lte?: string | null | undefined;
+};
+export type FloatRange = {
+  gt?: number | null | undefined;
+  gte?: number | null | undefined;
+  lt?: number | null | undefined;
+  lte?: number | null | undefined;
+};
+export type IntRange = {
+  gt?: number | null | undefined;
+  gte?: number | null | undefined;
+  lt?: number | null | undefined;
+  lte?: number | null | undefined;
+};
+export type SyncDetailsFilter = {
+  equals?: unknown | null | undefined;
+  exists?: boolean | null | undefined;
+  path: ReadonlyArray<string>;
+};
+export type SyncRunOrder = {
+  direction?: OrderDirection;
+  field?: SyncRunOrderField;
+};
+export type RunListQuery$variables = {
+  filter?: SyncRunFilter | null | undefined;
+  first?: number | null | undefined;
+  orderBy?: SyncRunOrder | null | undefined;
+};
+export type RunListQuery$data = {
+  readonly " $fragmentSpreads": FragmentRefs<"RunList_query">;
+};
+export type RunListQuery = {
+  response: RunListQuery$data;
+  variables: RunListQuery$variables;
+};
+
+const node: ConcreteRequest = (function(){
+var v0 = {
+  "defaultValue": null,
+  "kind": "LocalArgument",
+  "name": "filter"
+},
+v1 = {
+  "defaultValue": null,
+  "kind": "LocalArgument",
+  "name": "first"
+},
+v2 = {
+  "defaultValue": null,
+  "kind": "LocalArgument",
+  "name": "orderBy"
+},
+v3 = [
+  {
+    "kind": "Variable",
+    "name": "filter",
+    "variableName": "filter"
+  },
+  {
+    "kind": "Variable",
+    "name": "first",
+    "variableName": "first"
+  },
+  {
+    "kind": "Variable",
+    "name": "orderBy",
+    "variableName": "orderBy"
+  }
+];
+return {
+  "fragment": {
+    "argumentDefinitions": [
+      (v0/*:: as any*/),
+      (v1/*:: as any*/),
+      (v2/*:: as any*/)
+    ],
+    "kind": "Fragment",
+    "metadata": null,
+    "name": "RunListQuery",
+    "selections": [
+      {
+        "args": null,
+        "kind": "FragmentSpread",
+        "name": "RunList_query"
+      }
+    ],
+    "type": "Query",
+    "abstractKey": null
+  },
+  "kind": "Request",
+  "operation": {
+    "argumentDefinitions": [
+      (v0/*:: as any*/),
+      (v2/*:: as any*/),
+      (v1/*:: as any*/)
+    ],
+    "kind": "Operation",
+    "name": "RunListQuery",
+    "selections": [
+      {
+        "alias": null,
+        "args": (v3/*:: as any*/),
+        "concreteType": "SyncRunConnection",
+        "kind": "LinkedField",
+        "name": "syncRuns",
+        "plural": false,
+        "selections": [
+          {
+            "alias": null,
+            "args": null,
+            "concreteType": "SyncRunEdge",
+            "kind": "LinkedField",
+            "name": "edges",
+            "plural": true,
+            "selections": [
+              {
+                "alias": null,
+                "args": null,
+                "concreteType": "SyncRun",
+                "kind": "LinkedField",
+                "name": "node",
+                "plural": false,
+                "selections": [
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
+                    "name": "id",
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
+                    "name": "startedAt",
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
+                    "name": "entityType",
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
+                    "name": "source",
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
+                    "name": "status",
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
+                    "name": "recordsProcessed",
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
+                    "name": "__typename",
+                    "storageKey": null
+                  }
+                ],
+                "storageKey": null
+              },
+              {
+                "alias": null,
+                "args": null,
+                "kind": "ScalarField",
+                "name": "cursor",
+                "storageKey": null
+              }
+            ],
+            "storageKey": null
+          },
+          {
+            "alias": null,
+            "args": null,
+            "kind": "ScalarField",
+            "name": "feedCursor",
+            "storageKey": null
+          },
+          {
+            "alias": null,
+            "args": null,
+            "concreteType": "PageInfo",
+            "kind": "LinkedField",
+            "name": "pageInfo",
+            "plural": false,
+            "selections": [
+              {
+                "alias": null,
+                "args": null,
+                "kind": "ScalarField",
+                "name": "endCursor",
+                "storageKey": null
+              },
+              {
+                "alias": null,
+                "args": null,
+                "kind": "ScalarField",
+                "name": "hasNextPage",
+                "storageKey": null
+              }
+            ],
+            "storageKey": null
+          },
+          {
+            "kind": "ClientExtension",
+            "selections": [
+              {
+                "alias": null,
+                "args": null,
+                "kind": "ScalarField",
+                "name": "__id",
+                "storageKey": null
+              }
+            ]
+          }
+        ],
+        "storageKey": null
+      },
+      {
+        "alias": null,
+        "args": (v3/*:: as any*/),
+        "filters": [
+          "filter",
+          "orderBy"
+        ],
+        "handle": "connection",
+        "key": "RunList_syncRuns",
+        "kind": "LinkedHandle",
+        "name": "syncRuns"
+      }
+    ]
+  },
+  "params": {
+    "cacheID": "859e8f36117faf2d00983505de3af613",
+    "id": null,
+    "metadata": {},
+    "name": "RunListQuery",
+    "operationKind": "query",
+    "text": "query RunListQuery(\n  $filter: SyncRunFilter\n  $orderBy: SyncRunOrder\n  $first: Int\n) {\n  ...RunList_query\n}\n\nfragment RunList_query on Query {\n  syncRuns(filter: $filter, orderBy: $orderBy, first: $first) {\n    edges {\n      node {\n        id\n        startedAt\n        ...RunList_run\n        __typename\n      }\n      cursor\n    }\n    feedCursor\n    pageInfo {\n      endCursor\n      hasNextPage\n    }\n  }\n}\n\nfragment RunList_run on SyncRun {\n  id\n  entityType\n  source\n  status\n  startedAt\n  recordsProcessed\n}\n"
+  }
+};
+})();
+
+(node as any).hash = "0ce6588f472e317df9886ccfdb9415ef";
+
+export default node;

@@ -1,0 +1,43 @@
+// What live lists with cursors have in common, whichever client reads them.
+
+import { useCallback, useMemo, useRef, useState } from 'react'
+import type { OrderDirection } from './graphql'
+
+/**
+ * From where the subscription of a list begins. That is the `feedCursor` of its first page, and does not change when
+ * the page is read again. A later page may be older than the changes that arrive while it is loaded; these are
+ * delivered again by a new subscription.
+ */
+export function useFeedPosition(feedCursor: string | undefined) {
+  const [start, setStart] = useState<{ after: string }>()
+  const received = useRef<string>(undefined)
+  if (!start && feedCursor) setStart({ after: feedCursor })
+
+  /** Notes the cursor of each change. */
+  const onChange = useCallback((cursor: string) => {
+    received.current = cursor
+  }, [])
+
+  /** Loads a further page. */
+  const withReplay = async (load: () => Promise<unknown>) => {
+    const before = received.current ?? start?.after
+    await load()
+    if (before && received.current && received.current !== before) setStart({ after: before })
+  }
+
+  return useMemo(() => ({ after: start?.after, start, onChange, withReplay }), [start])
+}
+
+interface Sortable {
+  id: string
+  startedAt: string
+}
+
+/** Where a run belongs in the loaded rows of a list; undefined if it belongs to a page that is not loaded. */
+export function positionOf(run: Sortable, rows: Sortable[], direction: OrderDirection, hasNextPage: boolean) {
+  const key = ({ id, startedAt }: Sortable) => `${new Date(startedAt).toISOString()} ${id}`
+  const sign = direction === 'ASC' ? 1 : -1
+  const index = rows.findIndex(row => sign * key(run).localeCompare(key(row)) < 0)
+  if (index >= 0) return index
+  return hasNextPage ? undefined : rows.length
+}

@@ -1,0 +1,194 @@
+// Each example in a browser, against a server of its own:
+//
+//   node tests/browser.mjs SYNC-HISTORY [EXAMPLE…]
+//
+// SYNC-HISTORY is the server's executable. The environment variable CHROMIUM is the path of the browser; the default is
+// Debian's.
+
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
+import { build, preview } from 'vite'
+import { Server } from './server.mjs'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+/** The names of the examples, and of the button for more rows. Pages replace each other, or are joined. */
+const EXAMPLES = {
+  apollo: 'Load more',
+  urql: 'Load more',
+  relay: 'Load more',
+  'react-admin': 'Next',
+  refine: 'Next',
+}
+const TIMEOUT = 20_000
+const TOTAL_TIMEOUT = 150_000
+const PAGE_SIZE = 10
+
+const [executable, ...names] = process.argv.slice(2)
+if (!executable) {
+  console.error('usage: node tests/browser.mjs SYNC-HISTORY [EXAMPLE…]')
+  process.exit(2)
+}
+
+/** One example in a browser, with its server. */
+class Example {
+  problems = []
+  step = 'starting'
+  /** Errors that the present step causes. */
+  #expected
+
+  constructor(name, server, page, address) {
+    Object.assign(this, { name, server, page, address, more: EXAMPLES[name] })
+    page.setDefaultTimeout(TIMEOUT)
+    page.on('pageerror', error => this.problems.push(`uncaught: ${error.stack}`))
+    page.on('console', message => {
+      if (!['error', 'warning'].includes(message.type()) || this.#expected?.test(message.text())) return
+      this.problems.push(message.text().slice(0, 500))
+    })
+  }
+
+  rows() {
+    return this.page.locator('tbody tr').evaluateAll(rows => rows.map(row => `${row.id} ${row.cells[3].textContent}`))
+  }
+
+  /** Waits until the page shows the rows that the server returns. */
+  async shows(filter, direction, { first, offset = 0 }) {
+    let shown, expected
+    for (const deadline = Date.now() + TIMEOUT; Date.now() < deadline; ) {
+      const runs = await this.server.list(filter, direction)
+      expected = runs.slice(offset, offset + first).map(({ id, status }) => `${id} ${status}`)
+      shown = await this.rows()
+      if (`${shown}` === `${expected}`) return runs
+      await new Promise(done => setTimeout(done, 50))
+    }
+    assert.deepEqual(shown, expected)
+  }
+
+  async check() {
+    const { page, server } = this
+    const joined = this.more === 'Load more'
+    this.step = 'creating runs'
+    for (let number = 0; number < 33; number += 1) {
+      const startedAt = `2026-01-01T00:00:${`${number}`.padStart(2, '0')}Z`
+      const id = await server.create({ startedAt, status: number % 3 ? 'RUNNING' : 'PENDING' })
+      if (number % 3 === 2) await server.complete(id)
+    }
+
+    this.step = 'reading without a key'
+    this.#expected = /authenticate|CloseEvent/
+    await page.goto(`${this.address}/${this.name}/`)
+    await page.getByRole('alert').waitFor()
+    this.#expected = undefined
+    this.step = 'signing in'
+    await page.getByLabel('API key').fill(server.readKey)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await this.shows({}, 'DESC', { first: PAGE_SIZE })
+
+    this.step = 'filtering'
+    await page.getByLabel('Status').selectOption('PENDING')
+    await this.shows({ status: ['PENDING'] }, 'DESC', { first: PAGE_SIZE })
+    this.step = 'sorting'
+    await page.getByLabel('Order').selectOption('ASC')
+    await this.shows({ status: ['PENDING'] }, 'ASC', { first: PAGE_SIZE })
+    this.step = 'reading the second page'
+    await page.getByRole('button', { name: this.more }).click()
+    await this.shows({ status: ['PENDING'] }, 'ASC', joined ? { first: 20 } : { first: PAGE_SIZE, offset: PAGE_SIZE })
+    assert.equal(await page.getByRole('button', { name: this.more }).isDisabled(), true)
+
+    this.step = 'following changes of the last page'
+    await page.getByRole('status').getByText('Live').waitFor()
+    const created = await server.create({ status: 'PENDING' })
+    await this.shows({ status: ['PENDING'] }, 'ASC', joined ? { first: 20 } : { first: PAGE_SIZE, offset: PAGE_SIZE })
+    this.step = 'following a run that leaves the list'
+    await server.start(created)
+    await this.shows({ status: ['PENDING'] }, 'ASC', joined ? { first: 20 } : { first: PAGE_SIZE, offset: PAGE_SIZE })
+
+    this.step = 'following the newest runs'
+    await page.getByLabel('Order').selectOption('DESC')
+    await page.getByLabel('Status').selectOption('')
+    await this.shows({}, 'DESC', { first: PAGE_SIZE })
+    await server.complete(created)
+    const another = await server.create({ status: 'PENDING' })
+    // Joined pages keep the rows they have.
+    await this.shows({}, 'DESC', { first: joined ? PAGE_SIZE + 1 : PAGE_SIZE })
+
+    this.step = 'losing the server'
+    this.#expected = /Failed to load resource|WebSocket connection/
+    await server.stop()
+    await page.getByRole('status').getByText('Connecting').waitFor()
+    this.step = 'changing runs while the page is disconnected'
+    await server.startElsewhere()
+    await server.start(another)
+    await server.delete(created)
+    await server.create({ status: 'RUNNING' })
+    await server.stop()
+    this.step = 'reconnecting'
+    await server.restart()
+    await page.getByRole('status').getByText('Live').waitFor()
+    await this.shows({}, 'DESC', { first: joined ? PAGE_SIZE + 1 : PAGE_SIZE })
+    this.#expected = undefined
+    await server.complete(another)
+    await this.shows({}, 'DESC', { first: joined ? PAGE_SIZE + 1 : PAGE_SIZE })
+    assert.deepEqual(this.problems, [])
+  }
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    ...['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
+    ...['--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+  ],
+})
+const folder = await mkdtemp(join(tmpdir(), 'examples-'))
+
+/** Runs an example. Returns what failed. */
+async function run(name) {
+  const server = await Server.start(resolve(executable), join(folder, name))
+  const proxy = { '/graphql': { target: server.url, ws: true } }
+  const site = await preview({
+    root: ROOT,
+    logLevel: 'silent',
+    build: { outDir: join(folder, 'dist') },
+    preview: { host: '127.0.0.1', port: 0, proxy },
+  })
+  const address = `http://127.0.0.1:${site.httpServer.address().port}`
+  const page = await browser.newPage()
+  const example = new Example(name, server, page, address)
+  try {
+    const started = Date.now()
+    await example.check()
+    console.log(`${name}: ${Date.now() - started} ms`)
+  } catch (error) {
+    const text = await page.locator('body').innerText().catch(() => 'nothing')
+    return [`${name}, ${example.step}: ${error.message}`, ...example.problems, `the page shows: ${text}`].join('\n  ')
+  } finally {
+    await page.close()
+    site.httpServer.close()
+    await server.stop()
+  }
+}
+
+const watchdog = setTimeout(() => {
+  console.error(`timed out after ${TOTAL_TIMEOUT / 1000} s`)
+  process.exit(1)
+}, TOTAL_TIMEOUT)
+try {
+  const started = Date.now()
+  // Development builds of the libraries check how they are used.
+  process.env.NODE_ENV = 'development'
+  await build({ root: ROOT, mode: 'development', logLevel: 'warn', build: { outDir: join(folder, 'dist'), emptyOutDir: true } })
+  const selected = names.length ? names : Object.keys(EXAMPLES)
+  const failures = (await Promise.all(selected.map(run))).filter(Boolean)
+  for (const failure of failures) console.error(failure)
+  console.log(`${selected.length - failures.length} of ${selected.length} examples passed in ${Date.now() - started} ms`)
+  process.exitCode = failures.length ? 1 : 0
+} finally {
+  clearTimeout(watchdog)
+  await browser.close()
+  await rm(folder, { recursive: true, force: true })
+}
+process.exit()
