@@ -35,6 +35,7 @@ mod m20261128_000020_lenient_triggers;
 mod m20261128_000030_key_version;
 mod m20261129_000050_texts_of_changes;
 mod m20261129_000051_authors;
+mod m20261129_000075_outcomes_by_pair;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000030_key_version::migration()),
             Box::new(m20261129_000050_texts_of_changes::migration()),
             Box::new(m20261129_000051_authors::migration()),
+            Box::new(m20261129_000075_outcomes_by_pair::migration()),
         ]
     }
 }

@@ -6,7 +6,8 @@ use crate::{
     auth::{AuthSetupError, api_key::ApiKeyError},
     config::ListenAddress,
     db::{ConnectError, UrlError},
-    error_chain, runs,
+    error_chain,
+    runs::{self, freshness::InvalidExpectation},
 };
 
 /// Why a command fails.
@@ -18,6 +19,9 @@ pub enum CliError {
     /// The database URL is not supported.
     #[error(transparent)]
     DatabaseUrl(#[from] UrlError),
+    /// The expected intervals contradict each other.
+    #[error("--expect: {0}")]
+    Expect(#[from] InvalidExpectation),
     /// The change feed cannot be opened.
     #[error("cannot open the change feed: {}", error_chain::messages(.0))]
     Open(#[from] runs::Error),

@@ -15,7 +15,7 @@ use crate::{
     feed::ChangeFeed,
     graphql::Executor,
     http::AppState,
-    runs::Runs,
+    runs::{Runs, freshness::ExpectedIntervals},
     server,
 };
 
@@ -43,6 +43,7 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
 /// the database as it is. Clients that connect meanwhile wait.
 async fn start(config: &Config) -> Result<(TcpListener, AppState), CliError> {
     let limits = config.limits();
+    let expected = ExpectedIntervals::try_from(config.expect.as_slice())?;
     let clock = Arc::new(SystemClock::default());
     let url = DatabaseUrl::parse(config.database_url.expose_secret())?;
     let auth = config.auth.settings().prepare(clock.clone()).await?;
@@ -56,7 +57,8 @@ async fn start(config: &Config) -> Result<(TcpListener, AppState), CliError> {
     };
     let database = db::open(&url, options).await?;
     let auth = auth.open(database.clone(), listener.local_addr()?).await?;
-    let runs = Runs::new(database.clone(), clock.clone(), limits.runs);
+    let runs =
+        Runs::new(database.clone(), clock.clone(), limits.runs).with_expected_intervals(expected);
     let signal = runs.change_signal();
     let feed = ChangeFeed::start(database.clone(), clock.new_id(), signal, limits.feed).await?;
     let graphql = Executor::new(runs, feed, limits.graphql);

@@ -10,7 +10,10 @@ use std::{convert::Infallible, io::IsTerminal, time::Duration};
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
-use crate::http::{HeaderName, Origin, TrustedProxy};
+use crate::{
+    http::{HeaderName, Origin, TrustedProxy},
+    runs::freshness::ExpectedInterval,
+};
 
 pub use auth::AuthArgs;
 pub use limits::{LimitArgs, Limits};
@@ -85,6 +88,17 @@ pub struct Config {
         value_name = "DURATION"
     )]
     pub change_retention: Duration,
+
+    /// Interval at which runs of an entity type and source are expected to succeed, such as `stock/as400=2h`, instead
+    /// of the one learned from history; repeat the flag or separate several with commas
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_EXPECT",
+        value_delimiter = ',',
+        value_name = "PAIR=DURATION"
+    )]
+    pub expect: Vec<ExpectedInterval>,
 
     /// Format of log lines [default: text on a terminal, otherwise json]
     #[arg(

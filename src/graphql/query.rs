@@ -9,10 +9,14 @@ use super::{
     types::{
         connection::Connection,
         event::{SyncEvent, SyncEventFilter, list_events},
+        freshness::{SyncFreshness, list_freshness},
         id::{parse_uuid, parse_uuids},
         node::Node,
         pagination::PageArguments,
-        run::{OrderDirection, SyncRun, SyncRunFilter, SyncRunOrder, list_runs},
+        run::{
+            OrderDirection, SyncEntityType, SyncRun, SyncRunFilter, SyncRunOrder, SyncSource,
+            list_runs,
+        },
         stats::{SyncRunDimension, SyncRunStats, TimeBucket, run_stats},
         user::{UserConnection, list_users},
         viewer::Viewer,
@@ -196,6 +200,21 @@ impl Query {
     ) -> Result<Option<FastList<Vec<SyncRunStats>>>> {
         let stats = run_stats(ctx, filter, group_by, bucket, &time_zone).await?;
         Ok(Some(FastList(stats)))
+    }
+
+    /// Returns how fresh the data of each pair of an entity type and a source is, ordered by both: of the pairs that ever
+    /// ran, that both arguments name, or that have a configured interval.
+    #[graphql(guard = "RequireScope(Scope::Read)")]
+    async fn sync_freshness(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Returns only pairs of these entity types.")] entity_type: Option<
+            Vec<SyncEntityType>,
+        >,
+        #[graphql(desc = "Returns only pairs of these sources.")] source: Option<Vec<SyncSource>>,
+    ) -> Result<Option<FastList<Vec<SyncFreshness>>>> {
+        let all = list_freshness(ctx, entity_type, source).await?;
+        Ok(Some(FastList(all)))
     }
 
     /// Returns the authenticated principal.

@@ -1,7 +1,7 @@
 //! Runs: the rules that they follow, and the operations on them. Knows neither GraphQL nor HTTP.
 //!
 //! [`Runs`] is the entry point. `write` creates and changes runs as the rules in [`status`] allow it, `bulk` several in one
-//! call, `list` and `load` read them, [`stats`] counts and sums them. [`commands`] and [`filter`] are what callers pass in,
+//! call, `list` and `load` read them, [`stats`] counts and sums them, [`freshness`] says which data is late. [`commands`] and [`filter`] are what callers pass in,
 //! `order` and `groups` say how lists are ordered, `index_support` says which filters an index supports. Each write notifies
 //! the [`ChangeSignal`], which the change feed listens to.
 
@@ -13,6 +13,7 @@ mod details_filter;
 mod end;
 mod error;
 pub mod filter;
+pub mod freshness;
 mod groups;
 mod id_prefix;
 mod index_support;
@@ -44,6 +45,7 @@ pub use write_scope::WriteScope;
 
 pub use crate::store::{LoadedRun, RunColumns};
 use crate::{clock::Clock, db::Database, store::Store};
+use freshness::ExpectedIntervals;
 
 /// Limits on the input of one call.
 #[derive(Clone, Debug)]
@@ -88,6 +90,7 @@ pub struct Runs {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) changes: ChangeSignal,
     pub(crate) limits: Limits,
+    expected: Arc<ExpectedIntervals>,
 }
 
 impl Runs {
@@ -99,6 +102,16 @@ impl Runs {
             clock,
             changes: ChangeSignal::default(),
             limits,
+            expected: Arc::default(),
+        }
+    }
+
+    /// Returns the runs with configured intervals, which replace those that are learned.
+    #[must_use]
+    pub fn with_expected_intervals(self, expected: ExpectedIntervals) -> Self {
+        Self {
+            expected: Arc::new(expected),
+            ..self
         }
     }
 

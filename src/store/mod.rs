@@ -8,6 +8,7 @@ mod commit_position;
 mod delete;
 pub(crate) mod feed;
 mod feed_position;
+mod freshness;
 mod insert;
 mod postgres;
 mod read;
@@ -32,6 +33,8 @@ use crate::db::{
 };
 pub(crate) use commit_position::{CommitPosition, Snapshot};
 pub(crate) use feed_position::{FeedPosition, NewestChange};
+pub(crate) use freshness::{EndedRun, HistoryLimits, PairHistory};
+pub use freshness::{Neighbours, Pair};
 pub(crate) use read::{
     UnknownValues, count, count_rows, instant, read_all, read_by_ids, select_events, select_runs,
 };

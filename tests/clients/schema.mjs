@@ -31,7 +31,7 @@ const ESLINT_RULES = {
       acceptedIdTypes: ['ID'],
       exceptions: {
         suffixes: ['Connection', 'Edge', 'Payload', 'Result'],
-        types: ['PageInfo', 'SyncEventAdded', 'SyncRunChange', 'SyncRunStats', 'Viewer'],
+        types: ['PageInfo', 'SyncEventAdded', 'SyncFreshness', 'SyncRunChange', 'SyncRunStats', 'Viewer'],
       },
     },
   ],

@@ -37,6 +37,7 @@ mod feed_concurrency;
 mod field_selection;
 mod filters;
 mod forged_cursors;
+mod freshness;
 mod front_ends;
 mod health;
 mod id_prefixes;

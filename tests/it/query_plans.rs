@@ -262,6 +262,7 @@ async fn every_documented_filter_and_order_uses_an_index(database: DatabaseKind)
             ));
         }
     }
+    lists.push("syncFreshness { state }".to_owned());
     for filter in [
         format!("runId: \"{id}\""),
         "eventType: \"error\"".to_owned(),

@@ -57,6 +57,15 @@ impl Loaders {
         self.0.runs.load(RunKey(id)).await
     }
 
+    /// Finds runs, in the order of the ids.
+    pub(crate) async fn runs(
+        &self,
+        ids: impl IntoIterator<Item = Uuid>,
+    ) -> Result<Vec<Option<Run>>> {
+        let keys = ids.into_iter().map(RunKey).collect();
+        self.0.runs.load_all(keys).await
+    }
+
     /// Finds an event.
     pub(crate) async fn event(&self, id: Uuid) -> Result<Option<Event>> {
         self.0.events.load(EventKey(id)).await

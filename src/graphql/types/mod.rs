@@ -4,6 +4,7 @@ pub(crate) mod connection;
 pub(crate) mod cursor;
 pub(crate) mod event;
 pub(crate) mod filters;
+pub(crate) mod freshness;
 pub(crate) mod id;
 pub(crate) mod node;
 pub(crate) mod page_info;
@@ -20,8 +21,8 @@ pub use pagination::PageLimits;
 #[cfg(test)]
 mod tests {
     use super::{
-        connection::Connection, event::SyncEvent, page_info::PageInfo, run::SyncRun,
-        stats::SyncRunStats, user::User, user::UserConnection,
+        connection::Connection, event::SyncEvent, freshness::SyncFreshness, page_info::PageInfo,
+        run::SyncRun, stats::SyncRunStats, user::User, user::UserConnection,
     };
     use crate::graphql::{fast_path::FastFields, schema};
 
@@ -44,6 +45,7 @@ mod tests {
             fields::<SyncEvent>(),
             fields::<User>(),
             fields::<SyncRunStats>(),
+            fields::<SyncFreshness>(),
             fields::<PageInfo>(),
             fields::<Connection<SyncRun>>(),
             fields::<Connection<SyncEvent>>(),

@@ -3,7 +3,10 @@
 
 use crate::graphql::{
     fast_path::{FastFields, FieldCost, Multiplier, STATEMENT},
-    types::{connection::Connection, event::SyncEvent, run::SyncRun, user::UserConnection},
+    types::{
+        connection::Connection, event::SyncEvent, freshness::SyncFreshness, run::SyncRun,
+        user::UserConnection,
+    },
 };
 
 /// Argument values that cost as much as one field.
@@ -15,6 +18,10 @@ const INTROSPECTION_OVERESTIMATE: u64 = 4;
 const STATS: u64 = 1000;
 /// Rows of statistics that are expected: a month by day, grouped by something.
 const STATS_ROWS: u64 = 100;
+/// Cost of the freshness of all pairs, whose newest runs are read.
+const FRESHNESS: u64 = 5000;
+/// The number of pairs of an entity type and a source.
+const PAIRS: u64 = 40;
 /// Counted rows that cost as much as one field.
 const COUNTED_ROWS_PER_FIELD: u64 = 50;
 /// Counted rows that contribute to the cost of a count; larger tables are not expected.
@@ -37,6 +44,7 @@ pub(super) fn field_cost(parent: &str, field: &str) -> FieldCost {
         "SyncEvent" => SyncEvent::cost(field),
         "SyncRunConnection" => Connection::<SyncRun>::cost(field),
         "SyncEventConnection" => Connection::<SyncEvent>::cost(field),
+        "SyncFreshness" => SyncFreshness::cost(field),
         "UserConnection" => UserConnection::cost(field),
         _ => None,
     };
@@ -47,6 +55,8 @@ fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
     let (base, multiplier) = match (parent, field) {
         // A statement for the buckets that have runs, and one for the statistics.
         ("Query", "syncRunStats") => (2 * STATEMENT + STATS, Multiplier::Rows(STATS_ROWS)),
+        // A statement for the newest runs of each pair, and one for those of earlier weeks.
+        ("Query", "syncFreshness") => (2 * STATEMENT + FRESHNESS, Multiplier::Rows(PAIRS)),
         ("Query", "syncRuns" | "syncEvents" | "syncRun" | "users") => (STATEMENT, Multiplier::Page),
         // One statement each for runs, events and users.
         ("Query", "node") => (3 * STATEMENT, Multiplier::Page),

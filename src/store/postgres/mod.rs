@@ -18,7 +18,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::{
-    DetailsMerge, RunColumns, UpdateResult,
+    DetailsMerge, Pair, RunColumns, UpdateResult,
     read::{RUN, read_details, select_runs},
     stats::{BUCKET, BucketRange},
     text_search::postgres_pattern,
@@ -107,6 +107,26 @@ pub(super) fn bucket_runs(
     runs.expr_as(bucket, BUCKET)
         .from(run::Entity)
         .from_subquery(arrays, "arrays");
+}
+
+/// Before all other instants.
+pub(super) const FIRST_INSTANT: &str = "CAST('-infinity' AS timestamptz)";
+
+/// The rows of [`pair_instants`].
+pub(super) const PAIR_INSTANTS: &str = "json_to_recordset(CAST($1 AS json)) \
+     AS looked_up (position bigint, entity_type text, source text, at timestamptz)";
+
+/// Returns pairs and instants as JSON.
+pub(super) fn pair_instants(instants: &[(Pair, DateTime<Utc>)]) -> String {
+    let rows = instants.iter().enumerate().map(|(position, (pair, at))| {
+        serde_json::json!({
+            "position": position,
+            "entity_type": pair.entity_type.as_ref(),
+            "source": pair.source.as_ref(),
+            "at": instant::to_rfc3339(*at),
+        })
+    });
+    Json::Array(rows.collect()).to_string()
 }
 
 /// Returns the condition that `column` contains `text`, ignoring case.

@@ -17,7 +17,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    DetailsMerge, RunColumns, UpdateResult,
+    DetailsMerge, Pair, RunColumns, UpdateResult,
     read::{query_all, read_details, select_runs},
     stats::{BUCKET, BucketRange},
     text_search::hex_pattern,
@@ -70,6 +70,22 @@ pub(super) fn bucket_runs(
         .from_function(Func::cust("json_each").arg(ranges), RANGE)
         .cross_join(run::Entity)
         .and_where(is_in_range);
+}
+
+/// Before all other instants.
+pub(super) const FIRST_INSTANT: &str = "''";
+
+/// The rows of [`pair_instants`].
+pub(super) const PAIR_INSTANTS: &str = "(SELECT CAST(key AS bigint) AS position, value ->> 0 AS entity_type, \
+     value ->> 1 AS source, value ->> 2 AS at FROM json_each($1)) AS looked_up";
+
+/// Returns pairs and instants as JSON.
+pub(super) fn pair_instants(instants: &[(Pair, DateTime<Utc>)]) -> String {
+    let rows = instants.iter().map(|(pair, at)| {
+        let at = at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
+        serde_json::json!([pair.entity_type.as_ref(), pair.source.as_ref(), at])
+    });
+    serde_json::Value::Array(rows.collect()).to_string()
 }
 
 /// Returns the condition that `column` contains `text`, ignoring case.

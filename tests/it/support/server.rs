@@ -16,7 +16,10 @@ use sync_history::{
     feed::ChangeFeed,
     graphql::Executor,
     http::AppState,
-    runs::Runs,
+    runs::{
+        Runs,
+        freshness::{ExpectedInterval, ExpectedIntervals},
+    },
     server,
 };
 use tempfile::TempDir;
@@ -44,6 +47,8 @@ pub(crate) struct Options {
     pub(crate) auth: AuthSettings,
     /// Statement timeouts. By default scans get 20 s, so that none times out on a busy machine.
     pub(crate) timeouts: Option<StatementTimeouts>,
+    /// Expected intervals, as values of `--expect`.
+    pub(crate) expect: &'static [&'static str],
 }
 
 impl From<Limits> for Options {
@@ -133,7 +138,11 @@ impl TestServer {
         });
         let clock = Arc::new(options.clock);
         let injected: Arc<dyn Clock> = clock.clone();
-        let runs = Runs::new(database.clone(), injected.clone(), limits.runs.clone());
+        let expected = options.expect.iter().map(|text| text.parse().unwrap());
+        let expected: Vec<ExpectedInterval> = expected.collect();
+        let expected = ExpectedIntervals::try_from(expected.as_slice()).unwrap();
+        let runs = Runs::new(database.clone(), injected.clone(), limits.runs.clone())
+            .with_expected_intervals(expected);
         let (signal, settings) = (runs.change_signal(), limits.feed);
         let feed = ChangeFeed::start(database.clone(), injected.new_id(), signal, settings);
         let feed = feed.await.unwrap();

@@ -15,7 +15,7 @@ mod values;
 
 pub(crate) use change::{SyncChangeKind, SyncRunChange};
 pub(crate) use connection::list_runs;
-pub(crate) use enums::{SyncEntityType, SyncSource, SyncStatus, from_stored};
+pub(crate) use enums::{SyncEntityType, SyncSource, SyncStatus, from_stored, parse_enum};
 pub(crate) use filter::SyncRunFilter;
 pub(crate) use input::{
     CancelActiveSyncRunsInput, CancelSyncRunInput, CancelSyncRunsInput, CompleteSyncRunInput,

@@ -1,5 +1,6 @@
 // The root fields of queries, over a snapshot.
 
+import { freshness } from './freshness.mjs'
 import {
   eventFilter,
   InputError,
@@ -28,6 +29,7 @@ export function queryRoot(snapshot) {
     syncEvents: args => objects.events(args),
     users: args => objects.users(args),
     syncRunStats: (args, _, { schema }) => objects.statistics(args, schema),
+    syncFreshness: (args, _, { schema }) => objects.freshness(args, schema),
     viewer: snapshot.viewer,
   }
 }
@@ -96,13 +98,17 @@ export class Objects {
   }
 
   statistics({ filter, ...args }, schema) {
-    const namesOf = type => schema.getType(type).getValues().map(({ name }) => name)
     const types = {
-      STATUS: namesOf('SyncStatus'),
-      SOURCE: namesOf('SyncSource'),
-      ENTITY_TYPE: namesOf('SyncEntityType'),
+      STATUS: valuesOf(schema, 'SyncStatus'),
+      SOURCE: valuesOf(schema, 'SyncSource'),
+      ENTITY_TYPE: valuesOf(schema, 'SyncEntityType'),
     }
     return statistics([...this.snapshot.runs.values()].filter(runFilter(filter)), args, types)
+  }
+
+  freshness(args, schema) {
+    const enums = { entityType: valuesOf(schema, 'SyncEntityType'), source: valuesOf(schema, 'SyncSource') }
+    return freshness([...this.snapshot.runs.values()], args, enums, run => this.runObject(run))
   }
 
   users({ search, ...args }) {
@@ -114,6 +120,10 @@ export class Objects {
       node: user => this.user(user.id),
     })
   }
+}
+
+function valuesOf(schema, type) {
+  return schema.getType(type).getValues().map(({ name }) => name)
 }
 
 function connection({ items, includes, cursorOf, node, ...args }) {

@@ -27,7 +27,7 @@ export function defineScalars(schema) {
   dateTime.parseValue = parseDateTime
   dateTime.parseLiteral = node => parseDateTime(node.kind === Kind.STRING ? node.value : node.kind)
   types.JSON.parseLiteral = (node, variables) => valueFromASTUntyped(node, variables)
-  for (const name of ['Float', 'String', 'ID', 'DateTime', 'JSON']) passThrough(types[name])
+  for (const name of ['Float', 'String', 'ID', 'DateTime', 'JSON', 'FreshnessState']) passThrough(types[name])
   return schema
 }
 

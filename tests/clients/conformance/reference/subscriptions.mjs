@@ -39,6 +39,10 @@ export function subscriptionRoot(snapshot) {
       }))
       return source(items, run.completedAt !== null)
     },
+    syncFreshnessChanged: (args, _, { schema }) => {
+      const items = objects.freshness(args, schema).map(row => ({ syncFreshnessChanged: row }))
+      return source(items, false)
+    },
   }
 }
 
