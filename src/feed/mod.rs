@@ -47,7 +47,8 @@ pub(crate) use topic::{Delivery, Topic};
 
 use crate::{
     db::Database,
-    runs::{ChangeSignal, Result},
+    runs::{ChangeSignal, Result, failures},
+    store::Store,
 };
 use change_log::ChangeLog;
 use current_position::CurrentPosition;
@@ -100,7 +101,11 @@ impl ChangeFeed {
         notifier::spawn(&database, server_id, signal, &mut tasks, move || {
             notified.wake();
         });
-        tasks.spawn(retention::run(database, settings.retention));
+        tasks.spawn(retention::run(database.clone(), settings.retention));
+        tasks.spawn(failures::index_failures(
+            Store::new(database),
+            signal.subscribe(),
+        ));
         Ok(Self {
             position: CurrentPosition::new(Arc::clone(&log)),
             log,

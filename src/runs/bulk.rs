@@ -12,9 +12,11 @@ use super::{
     Run, RunColumns, Runs, WriteResult, WriteScope,
     commands::{CancelActive, Outcome},
     error::{Error, Result},
+    failures::Fingerprint,
     status,
     write::has_status,
 };
+use crate::store::FINGERPRINT;
 
 /// Runs of one call that are cancelled at the same time. Each may wait for a lock, and takes a connection meanwhile.
 const CONCURRENT_WRITES: usize = 4;
@@ -79,6 +81,7 @@ impl Runs {
             .value(Column::CompletedAt, self.stored_end_or_now());
         if let Some(reason) = &cancel.reason {
             update.value(Column::ErrorMessage, reason.as_str());
+            update.value(FINGERPRINT, Fingerprint::of(Some(reason)).to_string());
         }
         if let Some(author) = &cancel.ended_by {
             update.value(Column::EndedByName, author.name.as_str());

@@ -12,6 +12,7 @@ mod creation;
 mod details_filter;
 mod end;
 mod error;
+pub mod failures;
 pub mod filter;
 pub mod freshness;
 mod groups;

@@ -15,11 +15,12 @@ use super::{
     commands::{Counts, NewRun, Outcome, Progress},
     creation,
     error::{Error, Result},
+    failures::Fingerprint,
     status,
 };
 use crate::{
     db::error::{Failure, classify},
-    store::{DetailsMerge, UpdateResult},
+    store::{DetailsMerge, FINGERPRINT, UpdateResult},
 };
 
 /// The result of a call that writes a run.
@@ -214,6 +215,13 @@ impl Runs {
         }
         if let Some(message) = &outcome.error_message {
             update.value(Column::ErrorMessage, message.as_str());
+            update.value(FINGERPRINT, Fingerprint::of(Some(message)).to_string());
+        } else if outcome.status == SyncStatus::Failed {
+            // Another writer may have stored a message.
+            let none = Fingerprint::of(None).to_string();
+            let fingerprint =
+                Expr::case(Column::ErrorMessage.is_null(), none).finally(Expr::col(FINGERPRINT));
+            update.value(FINGERPRINT, fingerprint);
         }
         if let Some(author) = &outcome.ended_by {
             update.value(Column::EndedByName, author.name.as_str());

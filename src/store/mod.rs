@@ -6,6 +6,7 @@
 
 mod commit_position;
 mod delete;
+mod failures;
 pub(crate) mod feed;
 mod feed_position;
 mod freshness;
@@ -32,6 +33,7 @@ use crate::db::{
     keyset::{KeysetOrder, PageRows},
 };
 pub(crate) use commit_position::{CommitPosition, Snapshot};
+pub(crate) use failures::{FINGERPRINT, FailureBatch, FingerprintedRuns, MAX_MESSAGE_CHARS};
 pub(crate) use feed_position::{FeedPosition, NewestChange};
 pub(crate) use freshness::{EndedRun, HistoryLimits, PairHistory};
 pub use freshness::{Neighbours, Pair};

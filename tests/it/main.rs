@@ -32,6 +32,7 @@ mod events;
 mod examples;
 mod external_values;
 mod external_writers;
+mod failure_fingerprints;
 mod fairness;
 mod feed_concurrency;
 mod field_selection;

@@ -72,6 +72,7 @@ pub(super) const COLUMNS: &[Column] = &[
     column(RUNS, "created_by_name", TEXT, Added),
     column(RUNS, "created_by_key", ID, Added),
     column(RUNS, "ended_by_name", TEXT, Added),
+    column(RUNS, "error_fingerprint", TEXT, Added),
     column(EVENTS, "id", ID, WriteNotNull),
     column(EVENTS, "sync_id", ID, WriteNotNull),
     column(EVENTS, "event_type", TEXT, WriteNotNull),

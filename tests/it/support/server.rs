@@ -130,8 +130,14 @@ impl TestServer {
         let recorded = Arc::clone(&statements);
         database.observe_statements(move |info| {
             let statement = info.statement.to_string();
-            // These run in the background, at any time: notifications, key reloads and retention.
-            let background = ["pg_notify", "sync_key", "sync_feed", "sync_moment"];
+            // These run in the background, at any time: notifications, key reloads, retention and the index of failures.
+            let background = [
+                "pg_notify",
+                "sync_key",
+                "sync_feed",
+                "sync_moment",
+                "unindexed_message",
+            ];
             if !background.iter().any(|name| statement.contains(name)) {
                 recorded.lock().unwrap().push(statement);
             }
