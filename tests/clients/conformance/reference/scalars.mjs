@@ -33,7 +33,7 @@ export function defineScalars(schema) {
 
 /** Serializes values that are kept as written, or chosen by the server, as they are. */
 function passThrough(scalar) {
-  const { serialize } = scalar
+  const serialize = scalar.serialize.bind(scalar)
   scalar.serialize = value =>
     value instanceof ServerChosen || value instanceof WrittenNumber ? value : serialize(value)
 }
