@@ -50,7 +50,7 @@ export function RunList({ filter, direction, restart }: ListProps) {
     nextFetchPolicy: 'cache-first',
   })
   const runs = data?.syncRuns
-  const feed = useFeedPosition(runs?.feedCursor)
+  const feed = useFeedPosition(runs?.feedCursor, restart)
 
   useEffect(() => {
     if (!feed.after) return
@@ -63,8 +63,7 @@ export function RunList({ filter, direction, restart }: ListProps) {
         if (!complete || !previousData.syncRuns) return
         return { syncRuns: applyChange(previousData.syncRuns, change, direction) }
       },
-      // The feed no longer has the changes after the cursor, for example.
-      onError: restart,
+      onError: feed.onError,
     })
   }, [feed])
 

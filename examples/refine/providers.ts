@@ -134,6 +134,9 @@ const CHANGES = `subscription Changes($filter: SyncRunFilter, $after: String) {
 }`
 const TYPES: Record<string, LiveEvent['type']> = { CREATED: 'created', DELETED: 'deleted' }
 
+/** How long to wait after an error of a subscription, in milliseconds. */
+const RETRY_DELAY = 2_000
+
 /**
  * A live provider over a client of graphql-ws, whose subscriptions resume after the last `cursor` they received. Refine
  * reads a list of runs again when one of its runs changes.
@@ -145,8 +148,14 @@ export const createLiveProvider = (client: Client): LiveProvider => ({
     const filter = ids ? { id: ids } : toFilter(params.filters)
     const notify = (type: LiveEvent['type'], ids: unknown[], date: Date) =>
       callback({ channel, type, payload: { ids: ids as string[] }, date })
-    const sink = { error: console.error, complete() {} }
-
+    let unsubscribe = () => {}
+    // graphql-ws reconnects by itself. An error remains if the feed no longer has the changes after the cursor, or if
+    // the server rejects the credentials.
+    const restart = () => {
+      const timer = setTimeout(begin, RETRY_DELAY)
+      unsubscribe = () => clearTimeout(timer)
+    }
+    const sink = { error: restart, complete() {} }
     const follow = (after: string) =>
       client.subscribe<any>({ query: CHANGES, variables: { filter, after } }, {
         ...sink,
@@ -155,14 +164,17 @@ export const createLiveProvider = (client: Client): LiveProvider => ({
           notify(TYPES[kind] ?? 'updated', [runId], new Date(changedAt))
         },
       })
-    let unsubscribe = client.subscribe<any>({ query: POSITION }, {
-      ...sink,
-      next({ data }) {
-        unsubscribe = follow(data.syncRuns.feedCursor)
-        // Refine has read the list already: it may lack changes before the cursor.
-        notify('updated', ids ?? [], new Date())
-      },
-    })
+    const begin = () => {
+      unsubscribe = client.subscribe<any>({ query: POSITION }, {
+        ...sink,
+        next({ data }) {
+          unsubscribe = follow(data.syncRuns.feedCursor)
+          // Refine has read the list already: it may lack changes before the cursor.
+          notify('updated', ids ?? [], new Date())
+        },
+      })
+    }
+    begin()
     return () => unsubscribe()
   },
   unsubscribe: unsubscribe => unsubscribe(),

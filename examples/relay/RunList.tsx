@@ -90,7 +90,7 @@ function Runs({ filter, direction, restart, query }: ListProps & { query: Preloa
   const runs = usePreloadedQuery<RunListQuery>(RUNS, query)
   const { data, hasNext, loadNext } = usePaginationFragment<RunListPageQuery, RunList_query$key>(PAGE, runs)
   const { __id: list, edges, feedCursor } = data.syncRuns!
-  const feed = useFeedPosition(feedCursor)
+  const feed = useFeedPosition(feedCursor, restart)
 
   const changes = useMemo(
     () => ({
@@ -99,8 +99,7 @@ function Runs({ filter, direction, restart, query }: ListProps & { query: Preloa
       updater: updaterOf(list, direction),
       onNext: (response: RunListChangesSubscription['response'] | null | undefined) =>
         response && feed.onChange(response.syncRunChanged.cursor),
-      // The feed no longer has the changes after the cursor, for example.
-      onError: restart,
+      onError: feed.onError,
     }),
     [feed, list],
   )

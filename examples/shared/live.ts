@@ -1,14 +1,17 @@
 // What live lists with cursors have in common, whichever client reads them.
 
-import { useCallback, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import type { OrderDirection } from './graphql'
+
+/** How long to wait after an error of a subscription, in milliseconds. */
+const RETRY_DELAY = 2_000
 
 /**
  * From where the subscription of a list begins. That is the `feedCursor` of its first page, and does not change when
  * the page is read again. A later page may be older than the changes that arrive while it is loaded; these are
- * delivered again by a new subscription.
+ * delivered again by a new subscription. `restart` reads the list from its beginning.
  */
-export function useFeedPosition(feedCursor: string | undefined) {
+export function useFeedPosition(feedCursor: string | undefined, restart: () => void) {
   const [start, setStart] = useState<{ after: string }>()
   const received = useRef<string>(undefined)
   if (!start && feedCursor) setStart({ after: feedCursor })
@@ -18,6 +21,15 @@ export function useFeedPosition(feedCursor: string | undefined) {
     received.current = cursor
   }, [])
 
+  // graphql-ws reconnects by itself. An error remains if the feed no longer has the changes after the cursor, or if the
+  // server rejects the credentials.
+  const timer = useRef<number>(undefined)
+  useEffect(() => () => clearTimeout(timer.current), [])
+  const onError = useCallback(() => {
+    clearTimeout(timer.current)
+    timer.current = window.setTimeout(restart, RETRY_DELAY)
+  }, [])
+
   /** Loads a further page. */
   const withReplay = async (load: () => Promise<unknown>) => {
     const before = received.current ?? start?.after
@@ -25,7 +37,7 @@ export function useFeedPosition(feedCursor: string | undefined) {
     if (before && received.current && received.current !== before) setStart({ after: before })
   }
 
-  return useMemo(() => ({ after: start?.after, start, onChange, withReplay }), [start])
+  return useMemo(() => ({ after: start?.after, start, onChange, onError, withReplay }), [start])
 }
 
 interface Sortable {

@@ -34,7 +34,7 @@ export function RunsPage({ title, List }: { title: string; List: ComponentType<L
         key={`${status} ${direction} ${attempt}`}
         filter={status ? { status: [status] } : {}}
         direction={direction}
-        restart={() => setAttempt(attempt + 1)}
+        restart={() => setAttempt(attempt => attempt + 1)}
       />
     </Page>
   )

@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 const CREATE = 'mutation ($input: CreateSyncRunInput!) { createSyncRun(input: $input) { run { id } } }'
@@ -61,6 +61,17 @@ export class Server {
     const exited = once(this.#process, 'exit')
     this.#process.kill('SIGTERM')
     await exited
+  }
+
+  /** Copies the database of a server that is stopped. */
+  backUp() {
+    cpSync(this.#folder, `${this.#folder}-backup`, { recursive: true })
+  }
+
+  /** Replaces the database of a server that is stopped by its copy. */
+  restore() {
+    rmSync(this.#folder, { recursive: true })
+    cpSync(`${this.#folder}-backup`, this.#folder, { recursive: true })
   }
 
   async #request(query, variables) {

@@ -1,5 +1,5 @@
 import { useEffect } from 'react'
-import { useClient, useQuery, useSubscription } from 'urql'
+import { useClient, useQuery } from 'urql'
 import { useFeedPosition } from '../shared/live'
 import { Failure, type ListProps, PAGE_SIZE, RunRow, RunTable } from '../shared/ui'
 import { CHANGES, RUNS } from './operations'
@@ -10,19 +10,18 @@ export function RunList({ filter, direction, restart }: ListProps) {
   // The first page is read from the server, later updates come from the cache.
   const [{ data, error }] = useQuery({ query: RUNS, variables, requestPolicy: 'network-only' })
   const runs = data?.syncRuns
-  const feed = useFeedPosition(runs?.feedCursor)
+  const feed = useFeedPosition(runs?.feedCursor, restart)
 
-  const [changes] = useSubscription(
-    { query: CHANGES, variables: { filter, after: feed.after }, pause: !feed.after },
-    (_, change) => {
-      feed.onChange(change.syncRunChanged.cursor)
-      return change
-    },
-  )
-  // The feed no longer has the changes after the cursor, for example.
+  // `useSubscription` would not subscribe again from the same cursor.
   useEffect(() => {
-    if (changes.error) restart()
-  }, [changes.error])
+    if (!feed.after) return
+    const changes = client.subscription(CHANGES, { filter, after: feed.after })
+    const { unsubscribe } = changes.subscribe(({ data, error }) => {
+      if (data) feed.onChange(data.syncRunChanged.cursor)
+      if (error) feed.onError()
+    })
+    return unsubscribe
+  }, [feed])
 
   // The cache joins the page to those that are shown.
   const loadPage = (after: string) =>
