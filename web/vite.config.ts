@@ -1,15 +1,16 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  // The page is served at /graphiql without a trailing slash, against which
-  // relative URLs would resolve to the root.
-  base: '/graphiql/',
+  experimental: {
+    // The server may be reached under any path: it fills the path into its pages, and files find each other.
+    renderBuiltUrl: (file, { hostType }) =>
+      hostType === 'html' ? `{{base-path}}/${file}` : { relative: true },
+  },
   build: {
     target: 'es2022',
-    // Licences of the bundled packages.
-    license: { fileName: 'LICENSES.md' },
     // Monaco is one large chunk.
     chunkSizeWarningLimit: 5000,
+    modulePreload: { polyfill: false },
     rolldownOptions: {
       // "use client" in the React libraries has no effect without server components.
       checks: { moduleLevelDirective: false },

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 use crate::{
-    http::{HeaderName, Origin, TrustedProxy},
+    http::{BasePath, HeaderName, Origin, TrustedProxy},
     runs::freshness::ExpectedInterval,
 };
 
@@ -43,6 +43,16 @@ pub struct Config {
         value_name = "ADDRESS"
     )]
     pub listen: ListenAddress,
+
+    /// Path under which the server is reached behind a proxy, such as `/sync`
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_BASE_PATH",
+        default_value = "/",
+        value_name = "PATH"
+    )]
+    pub base_path: BasePath,
 
     /// Origin allowed to make cross-origin requests (CORS), such as `https://admin.example`; repeat the flag
     /// or separate several with commas
@@ -166,6 +176,7 @@ impl Config {
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         limits.feed.retention = self.change_retention;
+        limits.http.base_path.clone_from(&self.base_path);
         limits.http.allowed_origins.clone_from(&self.allow_origin);
         limits.http.allowed_headers.clone_from(&self.allow_header);
         limits.http.trusted_proxies.clone_from(&self.trusted_proxy);

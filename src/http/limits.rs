@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 
-use super::{client_address::TrustedProxy, origin_policy::origin::Origin, rate_limit::RateLimits};
+use super::{
+    base_path::BasePath, client_address::TrustedProxy, origin_policy::origin::Origin,
+    rate_limit::RateLimits,
+};
 
 /// Limits of connections, requests and WebSockets.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct HttpLimits {
     pub tcp_user_timeout: Duration,
     /// How long a partially received request may take to arrive once shutdown has begun.
     pub shutdown_read_timeout: Duration,
+    /// The path under which the server is reached.
+    pub base_path: BasePath,
     /// Origins allowed to make cross-origin requests.
     pub allowed_origins: Vec<Origin>,
     /// Request headers that these may send, besides those of common clients.
@@ -67,6 +72,7 @@ impl Default for HttpLimits {
             idle_timeout: Duration::from_secs(75),
             tcp_user_timeout: Duration::from_secs(75),
             shutdown_read_timeout: Duration::from_secs(3),
+            base_path: BasePath::default(),
             allowed_origins: Vec::new(),
             allowed_headers: Vec::new(),
             trusted_proxies: Vec::new(),

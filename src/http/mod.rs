@@ -1,15 +1,16 @@
-//! The HTTP interface: GraphQL, GraphiQL and health checks.
+//! The HTTP interface: GraphQL, the console, GraphiQL and health checks.
 
 mod auth;
+mod base_path;
 mod client_address;
 mod connection;
 mod content_negotiation;
 mod forwarded;
-mod graphiql;
 mod graphql;
 mod health;
 mod limits;
 mod origin_policy;
+mod pages;
 mod places;
 mod rate_limit;
 mod request;
@@ -25,7 +26,7 @@ use axum::{
     Router,
     http::StatusCode,
     middleware::from_fn_with_state,
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
     routing::{any, get},
 };
 use tower::ServiceBuilder;
@@ -37,6 +38,7 @@ use tower_http::compression::{
 use origin_policy::OriginPolicy;
 
 pub use axum::http::HeaderName;
+pub use base_path::{BasePath, InvalidBasePath};
 pub(crate) use client_address::is_trusted;
 pub use client_address::{InvalidProxy, TrustedProxy};
 pub(crate) use connection::ClientConnection;
@@ -56,7 +58,10 @@ const MIN_COMPRESSED_BYTES: u16 = 1024;
 /// Builds the router of a server that listens on `address`.
 pub fn router(state: Arc<AppState>, address: SocketAddr) -> Router {
     let allowed_origins = state.limits.allowed_origins.clone();
-    let policy = Arc::new(OriginPolicy::new(allowed_origins, address));
+    let base = Arc::new(state.limits.base_path.clone());
+    let graphql_paths = GRAPHQL_PATHS.map(|path| base.join(path));
+    let policy = OriginPolicy::new(allowed_origins, address, graphql_paths.clone());
+    let policy = Arc::new(policy);
     let mut graphql = any(graphql::handle);
     // A layer takes one to two microseconds per request, so CORS is added only where another origin may send requests.
     if !state.limits.allowed_origins.is_empty() {
@@ -70,22 +75,16 @@ pub fn router(state: Arc<AppState>, address: SocketAddr) -> Router {
             origin_policy::enforce,
         ))
         .layer(CompressionLayer::new().compress_when(is_compressed()));
-    let [path, path_with_slash] = GRAPHQL_PATHS;
-    Router::new()
-        .route("/", get(async || Redirect::to("/graphiql")))
-        .route(path, graphql.clone())
-        .route(path_with_slash, graphql)
-        .route("/graphiql", get(graphiql::page))
-        .route("/graphiql/{*path}", get(graphiql::asset))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
-        .fallback(async || not_found())
+    let [path, path_with_slash] = graphql_paths;
+    let router = Router::new()
+        .route(&path, graphql.clone())
+        .route(&path_with_slash, graphql)
+        .route(&base.join("/livez"), get(health::live))
+        .route(&base.join("/readyz"), get(health::ready));
+    pages::add_routes(router, &base)
+        .fallback(async move || not_found(&base))
         .with_state(state)
         .layer(layers)
-}
-
-fn is_graphql(path: &str) -> bool {
-    GRAPHQL_PATHS.contains(&path)
 }
 
 /// Which responses are compressed if the client accepts it. Events are sent as they occur.
@@ -93,7 +92,10 @@ fn is_compressed() -> impl Predicate {
     SizeAbove::new(MIN_COMPRESSED_BYTES).and(NotForContentType::SSE)
 }
 
-fn not_found() -> Response {
-    let message = "not found: the API is at /graphql, its explorer at /graphiql\n";
+fn not_found(base: &BasePath) -> Response {
+    let [console, api, explorer] = ["/", "/graphql", "/graphiql"].map(|path| base.join(path));
+    let message = format!(
+        "not found: the console is at {console}, the API at {api}, its explorer at {explorer}\n"
+    );
     (StatusCode::NOT_FOUND, message).into_response()
 }

@@ -5,7 +5,7 @@ use axum::{
     response::Response,
 };
 
-/// Set unless the response has a value of its own. The policy allows nothing, since only GraphiQL is a page.
+/// Set unless the response has a value of its own. The policy allows nothing, since only the console and GraphiQL are pages.
 const DEFAULTS: [(HeaderName, &str); 3] = [
     (
         header::CONTENT_SECURITY_POLICY,

@@ -10,7 +10,7 @@ if (!/^https?:\/\//.test(base ?? '')) {
 }
 
 /** The endpoints for requests and for WebSockets. */
-export const endpoint = new URL('/graphql', base).href
+export const endpoint = new URL('graphql', base.replace(/\/?$/, '/')).href
 export const socketEndpoint = endpoint.replace(/^http/, 'ws')
 
 /** Timeouts of each wait and of the whole script, in milliseconds. */

@@ -122,13 +122,13 @@ async fn the_api_is_also_served_with_a_slash_and_other_paths_say_where_it_is() {
     assert_eq!(foreign.send().await.unwrap().status(), 403);
     let foreign = post(&server, "/graphql/", &body).header("sec-fetch-site", "cross-site");
     assert_eq!(foreign.send().await.unwrap().status(), 403);
-    for path in ["/api", "/graphql/x", "/graphiql/none.js"] {
+    for path in ["/api", "/graphql/x", "/assets/none.js", "/runs/1/2"] {
         let response = server.get(path).await;
         assert_eq!(response.status(), 404);
         let text = response.text().await.unwrap();
         assert_eq!(
             text,
-            "not found: the API is at /graphql, its explorer at /graphiql\n"
+            "not found: the console is at /, the API at /graphql, its explorer at /graphiql\n"
         );
     }
 }

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::Process;
+use crate::support::{Cluster, Process, create_key, run_in};
 
 /// Fails unless the npm packages of `folder` are installed.
 pub(crate) fn assert_npm_packages(folder: &Path) {
@@ -113,13 +113,30 @@ fn the_websocket_conforms_to_graphql_transport_ws() {
     check("tests/clients", "protocol.mjs");
 }
 
-#[test]
-fn graphiql_runs_queries_and_subscriptions_offline_in_a_browser() {
+#[tokio::test]
+async fn the_console_works_offline_in_a_browser() {
     assert_browser();
-    check("web", "check-browser.mjs");
+    let folder = tempfile::tempdir().unwrap();
+    let database = Cluster::get().existing_database().await;
+    let arguments = [
+        "--database-url",
+        &database,
+        "--anonymous",
+        "read,report,operate,admin",
+    ];
+    let server = Process::start_with(folder.path(), &arguments);
+    let (_, key, _) = run_in(folder.path(), &create_key(&database));
+    let mut command = node("web", "checks/console.mjs");
+    run(command.arg(&server.url).env("READER_KEY", key.trim()));
 }
 
 #[test]
-fn the_committed_graphiql_bundle_matches_its_source() {
+fn graphiql_runs_queries_and_subscriptions_offline_in_a_browser() {
+    assert_browser();
+    check("web", "checks/graphiql.mjs");
+}
+
+#[test]
+fn the_committed_pages_match_their_source() {
     run(npm("web").args(["run", "check"]));
 }

@@ -321,10 +321,7 @@ async fn a_client_that_never_reads_is_disconnected() {
     let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/web/dist/assets");
     let assets = std::fs::read_dir(assets).unwrap().map(Result::unwrap);
     let largest = assets.max_by_key(|file| file.metadata().unwrap().len());
-    let path = format!(
-        "/graphiql/assets/{}",
-        largest.unwrap().file_name().display()
-    );
+    let path = format!("/assets/{}", largest.unwrap().file_name().display());
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     // Connections of clients without a scope make room for others.
     let mut stalled = connect(&server, QUERY).await;

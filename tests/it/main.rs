@@ -51,6 +51,7 @@ mod migrations;
 mod numbered_pages;
 mod oidc;
 mod origin_policy;
+mod pages;
 mod pagination;
 mod postgres_adoption;
 mod query_plans;

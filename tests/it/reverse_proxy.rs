@@ -23,7 +23,10 @@ struct Nginx {
 impl Nginx {
     /// Starts nginx with this content of its `http` block, in which `LISTEN` stands for its address.
     fn start(folder: &Path, http: &str) -> Self {
-        let address = free_address();
+        Self::start_at(&free_address(), folder, http)
+    }
+
+    fn start_at(address: &str, folder: &Path, http: &str) -> Self {
         let configuration = format!(
             "daemon off;
             master_process off;
@@ -38,7 +41,7 @@ impl Nginx {
                 uwsgi_temp_path uwsgi;
                 {}
             }}",
-            http.replace("LISTEN", &address)
+            http.replace("LISTEN", address)
         );
         fs::write(folder.join("nginx.conf"), configuration).unwrap();
         // Debian installs it outside of the path of ordinary users.
@@ -55,7 +58,7 @@ impl Nginx {
             child,
         };
         let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(&address).is_err() {
+        while TcpStream::connect(address).is_err() {
             assert_eq!(nginx.child.try_wait().unwrap(), None, "nginx ended");
             assert!(Instant::now() < deadline, "nginx does not listen");
             std::thread::sleep(Duration::from_millis(20));
@@ -90,18 +93,13 @@ fn a_plain_proxy_pass_of_nginx_serves_requests_and_event_streams() {
     }
 }
 
-#[test]
-fn the_documented_configuration_of_nginx_serves_all_transports() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Process::start_with(folder.path(), &["--anonymous", "read,report,operate,admin"]);
+/// Returns the documented configuration for a server at `address`, without the certificate, and what replaces its
+/// location for a server below a path.
+fn documented_configuration(address: &str) -> (String, String) {
     let page = read("docs/deployment.md");
-    let blocks = code_blocks(&page);
-    let (_, documented) = blocks
-        .iter()
-        .find(|(language, _)| *language == "nginx")
-        .unwrap();
-    // All but the addresses and the certificate.
-    let http: String = documented
+    let mut blocks = code_blocks(&page).into_iter();
+    let mut next = || blocks.find(|(language, _)| *language == "nginx").unwrap().1;
+    let http: String = next()
         .lines()
         .filter(|line| !line.trim_start().starts_with("ssl_certificate"))
         .map(|line| line.replace("listen 443 ssl;", "listen LISTEN;") + "\n")
@@ -110,9 +108,40 @@ fn the_documented_configuration_of_nginx_serves_all_transports() {
         http.contains("LISTEN") && http.contains("127.0.0.1:8080"),
         "{http}"
     );
-    let http = http.replace("127.0.0.1:8080", server.address());
+    (http.replace("127.0.0.1:8080", address), next())
+}
+
+#[test]
+fn the_documented_configuration_of_nginx_serves_all_transports() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Process::start_with(folder.path(), &["--anonymous", "read,report,operate,admin"]);
+    let (http, _) = documented_configuration(server.address());
     let nginx = Nginx::start(folder.path(), &http);
     for script in ["stream.mjs", "subscribe.mjs"] {
         run(node("tests/clients", script).arg(&nginx.url));
     }
+}
+
+#[test]
+fn the_documented_configuration_of_nginx_serves_api_and_pages_below_a_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let origin = format!("http://{address}");
+    let arguments = [
+        "--base-path",
+        "/sync",
+        "--allow-origin",
+        &origin,
+        "--anonymous",
+        "read,report,operate,admin",
+    ];
+    let server = Process::start_with(folder.path(), &arguments);
+    let (http, location) = documented_configuration(server.address());
+    let at_root = "    location / {\n";
+    assert!(http.contains(at_root), "{http}");
+    let http = http.replace(at_root, &location);
+    let nginx = Nginx::start_at(&address, folder.path(), &http);
+    let url = format!("{}/sync", nginx.url);
+    run(node("tests/clients", "subscribe.mjs").arg(&url));
+    run(node("web", "checks/below-path.mjs").arg(&url));
 }

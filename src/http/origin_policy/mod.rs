@@ -27,7 +27,6 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::warn;
 
 use super::{
-    is_graphql,
     request::{self, REQUEST_ID},
     security_headers,
     state::AppState,
@@ -45,6 +44,8 @@ pub(super) struct OriginPolicy {
     allowed: Vec<Origin>,
     /// Whether only this machine can reach the server.
     is_loopback: bool,
+    /// The paths of the API.
+    graphql_paths: [String; 2],
 }
 
 /// Where an accepted request comes from.
@@ -60,10 +61,15 @@ type Rejection = (StatusCode, String);
 
 impl OriginPolicy {
     /// Builds the policy of a server that listens on `address`.
-    pub(super) fn new(allowed: Vec<Origin>, address: SocketAddr) -> Self {
+    pub(super) fn new(
+        allowed: Vec<Origin>,
+        address: SocketAddr,
+        graphql_paths: [String; 2],
+    ) -> Self {
         Self {
             allowed,
             is_loopback: address.ip().to_canonical().is_loopback(),
+            graphql_paths,
         }
     }
 
@@ -71,10 +77,11 @@ impl OriginPolicy {
         parse(origin).is_some_and(|origin| self.allowed.contains(&origin))
     }
 
-    /// Checks the origin only on `/graphql`: all other paths are the same for everyone and contain no data.
+    /// Checks the origin only for the API: all other paths are the same for everyone and contain no data.
     fn check(&self, request: &Request) -> Result<RequestSource, Rejection> {
         self.check_host(request)?;
-        if is_graphql(request.uri().path()) {
+        let path = request.uri().path();
+        if self.graphql_paths.iter().any(|graphql| graphql == path) {
             self.check_origin(request)
         } else {
             Ok(RequestSource::SameOrigin)

@@ -177,7 +177,7 @@ fn documented_operations_and_the_introspection_query_are_cheap() {
     assert!(cost(introspection) < 10_000);
     let readme = include_str!("../../../../README.md").split("```graphql\n");
     let tutorial = include_str!("../../../../docs/tutorial.md").split("```graphql\n");
-    let examples = include_str!("../../../../web/src/examples.ts").split("query: `");
+    let examples = include_str!("../../../../web/src/graphiql/examples.ts").split("query: `");
     // No operation contains a backtick.
     for operation in readme
         .skip(1)

@@ -1,0 +1,114 @@
+//! The pages: the console at `/`, and GraphiQL, the API explorer, at `/graphiql`. Their source and build are in `web/`.
+
+mod assets;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Path,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{base_path::BasePath, not_found};
+
+/// The paths of the console's screens, which it tells apart by itself.
+const SCREENS: [&str; 6] = [
+    "/",
+    "/runs",
+    "/runs/{id}",
+    "/failures",
+    "/statistics",
+    "/access",
+];
+
+/// Files beside the pages that are not assets.
+const FILES: [&str; 4] = [
+    "favicon.svg",
+    "LICENSES.md",
+    "LICENSES-CONSOLE.md",
+    "LICENSES-MORE.txt",
+];
+
+/// Content security policy of the console: its scripts, styles and requests are those of this server.
+const CONSOLE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Content security policy of GraphiQL. Monaco sets inline styles.
+const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    worker-src 'self'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Adds the routes of the pages and their files.
+pub(super) fn add_routes<S>(mut router: Router<S>, base: &Arc<BasePath>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let console = Arc::new(Page::new("index.html", base, CONSOLE_POLICY));
+    for path in SCREENS {
+        let page = Arc::clone(&console);
+        let respond = get(async move |headers: HeaderMap| page.respond(&headers));
+        router = router.route(&base.join(path), respond);
+    }
+    if !base.as_str().is_empty() {
+        let root = base.join("/");
+        let redirect = get(async move || Redirect::permanent(&root));
+        router = router.route(base.as_str(), redirect);
+    }
+    let graphiql = Arc::new(Page::new("graphiql.html", base, GRAPHIQL_POLICY));
+    let respond = get(async move |headers: HeaderMap| graphiql.respond(&headers));
+    router = router.route(&base.join("/graphiql"), respond);
+    for name in FILES {
+        let respond = get(async move |headers: HeaderMap| {
+            assets::respond(name, &headers).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+        });
+        router = router.route(&base.join(&format!("/{name}")), respond);
+    }
+    let not_found_base = Arc::clone(base);
+    let asset = async move |Path(path): Path<String>, headers: HeaderMap| {
+        assets::respond(&format!("assets/{path}"), &headers)
+            .unwrap_or_else(|| not_found(&not_found_base))
+    };
+    router.route(&base.join("/assets/{*path}"), get(asset))
+}
+
+/// A page with what the server fills in.
+#[derive(Debug)]
+struct Page {
+    html: Bytes,
+    etag: HeaderValue,
+    policy: HeaderValue,
+}
+
+impl Page {
+    fn new(name: &str, base: &BasePath, policy: &'static str) -> Self {
+        // The characters of a base path need no escaping.
+        let html = assets::text(name).replace("{{base-path}}", base.as_str());
+        let hash = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&html));
+        // Weak, since the response may be compressed.
+        let etag = HeaderValue::try_from(format!("W/\"{hash}\""));
+        Self {
+            html: html.into(),
+            etag: etag.unwrap_or(HeaderValue::from_static("\"\"")),
+            policy: HeaderValue::from_static(policy),
+        }
+    }
+
+    fn respond(&self, headers: &HeaderMap) -> Response {
+        let mut response = if headers.get(header::IF_NONE_MATCH) == Some(&self.etag) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            Html(self.html.clone()).into_response()
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(header::ETAG, self.etag.clone());
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        response
+    }
+}

@@ -1,0 +1,31 @@
+import type { VNode } from 'preact';
+import { AccessScreen } from './access/access-screen';
+import { RunScreen } from './run/run-screen';
+import { RunsScreen } from './runs/runs-screen';
+import { StatisticsScreen } from './statistics/statistics-screen';
+
+interface Screen {
+  path: string;
+  title: string;
+  matches: RegExp;
+  render: (path: string) => VNode;
+}
+
+/** The screens, in the order of the navigation. */
+export const SCREENS: Screen[] = [
+  {
+    path: '/runs',
+    title: 'Runs',
+    matches: /^\/(runs(\/[^/]+)?)?$/,
+    render: (path) => (path.startsWith('/runs/') ? <RunScreen id={path.slice('/runs/'.length)} /> : <RunsScreen />),
+  },
+  {
+    path: '/statistics',
+    title: 'Statistics',
+    matches: /^\/statistics$/,
+    render: () => <StatisticsScreen />,
+  },
+  { path: '/access', title: 'Access', matches: /^\/access$/, render: () => <AccessScreen /> },
+];
+
+export const screenOf = (path: string) => SCREENS.find(({ matches }) => matches.test(path));

@@ -1,0 +1,63 @@
+import type { ComponentChildren } from 'preact';
+import { Progress } from '../../components/progress';
+import { StatusTag } from '../../components/status-tag';
+import { Time } from '../../components/time';
+import { formatNumber, formatPercent } from '../../lib/format';
+import { isOpen } from '../../lib/labels';
+import type { RunDetails } from './documents';
+
+const Fact = ({ name, children }: { name: string; children: ComponentChildren }) => (
+  <>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </>
+);
+
+/** Who, when, and how much. */
+export function Facts({ run }: { run: RunDetails }) {
+  return (
+    <dl class="facts">
+      <Fact name="Status">
+        <StatusTag status={run.status} />
+      </Fact>
+      {isOpen(run.status) && (
+        <Fact name="Progress">
+          <Progress
+            processed={run.recordsProcessed}
+            expected={run.recordsExpected}
+            progress={run.progress}
+            label="Progress"
+          />{' '}
+          {run.progress !== null && formatPercent(run.progress)}
+        </Fact>
+      )}
+      <Fact name="Processed">
+        {formatNumber(run.recordsProcessed)}
+        {run.recordsExpected !== null && <span class="muted"> of {formatNumber(run.recordsExpected)}</span>}
+      </Fact>
+      <Fact name="Created">{formatNumber(run.recordsCreated)}</Fact>
+      <Fact name="Updated">{formatNumber(run.recordsUpdated)}</Fact>
+      <Fact name="Failed">
+        <span class={run.recordsFailed > 0 ? 'some' : undefined}>{formatNumber(run.recordsFailed)}</span>
+      </Fact>
+      <Fact name="Started">
+        <Time iso={run.startedAt} />
+      </Fact>
+      {run.completedAt !== null && (
+        <Fact name="Ended">
+          <Time iso={run.completedAt} />
+        </Fact>
+      )}
+      {isOpen(run.status) && (
+        <Fact name="Last change">
+          <Time iso={run.updatedAt} />
+        </Fact>
+      )}
+      <Fact name="Triggered by">
+        {run.triggeredBy === null ? <span class="muted">the system</span> : run.triggeredBy.fullName}
+      </Fact>
+      {run.createdBy !== null && <Fact name="Created by">{run.createdBy}</Fact>}
+      {run.endedBy !== null && <Fact name="Ended by">{run.endedBy}</Fact>}
+    </dl>
+  );
+}

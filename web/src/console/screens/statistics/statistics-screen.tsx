@@ -1,0 +1,79 @@
+import { useQuery } from '@urql/preact';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { PeriodBar } from '../../components/period-bar';
+import { ErrorNotice, Notice, Skeleton } from '../../components/states';
+import { formatCount, formatDuration, formatPercent, timeZone } from '../../lib/format';
+import { PERIOD_LABELS, PERIODS } from '../../lib/period';
+import { navigate, useLocation } from '../../router';
+import { type Figures, STATISTICS } from './documents';
+import { HeatMap } from './heat-map';
+import { PairTable } from './pair-table';
+import { fillBuckets } from './buckets';
+import { formatStatisticsQuery, parseStatisticsQuery, type StatisticsQuery, toStatisticsFilter } from './statistics-query';
+import { DurationsChart, RecordsChart, RunsChart } from './time-charts';
+
+/** How often the figures are computed again. */
+const REFRESH_MS = 60_000;
+
+export function StatisticsScreen() {
+  const { search } = useLocation();
+  const query = useMemo(() => parseStatisticsQuery(search), [search]);
+  const now = useRefreshedTime();
+  const bucket = PERIODS[query.period] <= 48 ? 'HOUR' : 'DAY';
+  const variables = useMemo(
+    () => ({ filter: toStatisticsFilter(query, now), bucket, timeZone }) as const,
+    [query, now],
+  );
+  const [{ data, error, fetching }, refetch] = useQuery({ query: STATISTICS, variables });
+  const buckets = useMemo(() => fillBuckets(data?.buckets ?? [], bucket, now, query.period), [data]);
+  const change = (changed: Partial<StatisticsQuery>) =>
+    navigate(formatStatisticsQuery('/statistics', { ...query, ...changed }));
+  const total = data?.total?.[0];
+
+  return (
+    <>
+      <h1>Statistics</h1>
+      <p class="sub">{headline(total, query)}</p>
+      <div class="panel">
+        <PeriodBar query={query} onChange={change} />
+        {error !== undefined && data?.total == null ? (
+          <ErrorNotice error={error} retry={() => refetch({ requestPolicy: 'network-only' })} />
+        ) : data === undefined ? (
+          <Skeleton rows={5} />
+        ) : total === undefined || total.runs === 0 ? (
+          <Notice icon="ring" title={`No run started in the ${PERIOD_LABELS[query.period]}`}>
+            <p>Choose a longer period, or fewer filters.</p>
+          </Notice>
+        ) : (
+          <div class={fetching ? 'charts fetching' : 'charts'}>
+            <RunsChart buckets={buckets} unit={bucket} />
+            <DurationsChart buckets={buckets} unit={bucket} />
+            <RecordsChart buckets={buckets} unit={bucket} />
+            <HeatMap hours={data.hours ?? []} />
+          </div>
+        )}
+      </div>
+      {data?.pairs != null && data.pairs.length > 0 && <PairTable pairs={data.pairs} period={query.period} />}
+    </>
+  );
+}
+
+function headline(total: Figures | undefined, { period }: StatisticsQuery) {
+  if (total === undefined) return '\u00a0';
+  const parts = [formatCount(total.runs, 'run')];
+  if (total.successRate !== null) parts.push(`${formatPercent(total.successRate)} of those that finished succeeded`);
+  if (total.p50DurationSeconds !== null) parts.push(`half took less than ${formatDuration(total.p50DurationSeconds)}`);
+  return `In the ${PERIOD_LABELS[period]}: ${parts.join('; ')}.`;
+}
+
+/** The time at which the figures are computed. Hidden pages are not refreshed. */
+function useRefreshedTime(): Date {
+  const [now, setNow] = useState(() => new Date());
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (document.visibilityState === 'visible') setNow(new Date());
+    }, REFRESH_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
