@@ -75,6 +75,7 @@ impl Cli {
             Command::Serve => serve::run(&self.config).await,
             Command::Migrate => {
                 let database = db::connect(self.config.database_url.expose_secret()).await?;
+                database.finish_indexes().await;
                 info!(database = %database.location(), "the database is up to date");
                 Ok(())
             }

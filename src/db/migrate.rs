@@ -37,6 +37,18 @@ const MAX_ATTEMPTS: u32 = 750;
 /// Everything runs on one connection, since the advisory lock belongs to the session. The lock is polled: a
 /// waiting statement would hold a snapshot, and the concurrent index build of another server waits for those.
 pub(super) async fn postgres(server: &PgConnectOptions, tables: Tables) -> Result<(), OpenError> {
+    let connection = open_session(server).await?;
+    let migrated = match tables {
+        Tables::Migrate => check_and_migrate(&connection).await,
+        Tables::Require => require(&connection).await,
+    };
+    // Closing the session releases the lock, even if the migration failed.
+    let closed = connection.close().await;
+    migrated.and(closed.map_err(OpenError::Migrate))
+}
+
+/// Opens a single connection, to which locks of the session belong until it is closed.
+pub(super) async fn open_session(server: &PgConnectOptions) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(SCHEME);
     let server = server.clone();
     options
@@ -47,14 +59,7 @@ pub(super) async fn postgres(server: &PgConnectOptions, tables: Tables) -> Resul
         .sqlx_logging(false)
         .set_schema_search_path(SEARCH_PATH)
         .map_sqlx_postgres_opts(move |_| server.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
-    let connection = open_pool(options).await?;
-    let migrated = match tables {
-        Tables::Migrate => check_and_migrate(&connection).await,
-        Tables::Require => require(&connection).await,
-    };
-    // Closing the session releases the lock, even if the migration failed.
-    let closed = connection.close().await;
-    migrated.and(closed.map_err(OpenError::Migrate))
+    open_pool(options).await
 }
 
 /// Returns an error unless all tables are there and up to date.

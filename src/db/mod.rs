@@ -29,6 +29,7 @@ mod pooler;
 mod postgres;
 mod slow_query;
 mod sqlite;
+mod text_index;
 mod url;
 mod user;
 mod write_monitor;
@@ -43,6 +44,7 @@ pub use pool::StatementPool;
 pub use postgres::Postgres;
 pub use slow_query::{ScanBudget, SlowQueryError};
 pub use sqlite::{FileFault, Sqlite};
+pub(crate) use text_index::SEARCH_KEY;
 pub use url::DatabaseUrl;
 pub(crate) use user::on_behalf_of;
 
@@ -130,6 +132,21 @@ impl Database {
         match self {
             Self::Postgres(postgres) => postgres.transaction(write).await,
             Self::Sqlite(sqlite) => sqlite.transaction(write).await,
+        }
+    }
+
+    /// Returns whether an index supports the search for a text in error messages.
+    pub(crate) fn has_text_index(&self) -> bool {
+        match self {
+            Self::Postgres(postgres) => postgres.text_index().is_ready(),
+            Self::Sqlite(_) => false,
+        }
+    }
+
+    /// Waits for indexes that are being created in the background.
+    pub async fn finish_indexes(&self) {
+        if let Self::Postgres(postgres) = self {
+            postgres.text_index().created().await;
         }
     }
 

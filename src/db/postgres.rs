@@ -17,6 +17,7 @@ use super::{
     pool::{MAX_RESULT_BYTES, PoolOptions},
     pooler,
     slow_query::{self, SlowQueryPool},
+    text_index::TextIndex,
     user,
     write_monitor::WriteMonitor,
 };
@@ -62,6 +63,7 @@ pub struct Postgres {
     transaction_permits: FairQueue,
     slow_queries: SlowQueryPool,
     statistics: SlowQueryPool,
+    text_index: TextIndex,
     monitor: WriteMonitor,
     location: Arc<DatabaseLocation>,
 }
@@ -101,6 +103,7 @@ impl Postgres {
             transaction_permits: FairQueue::new(TRANSACTION_CONNECTIONS, usize::MAX),
             slow_queries: slow(timeouts.slow_query).await?,
             statistics: slow(timeouts.statistics).await?,
+            text_index: TextIndex::open(server, options.tables).await,
             monitor,
             location: Arc::new(location.clone()),
         })
@@ -128,6 +131,10 @@ impl Postgres {
 
     pub(super) fn statistics(&self) -> &SlowQueryPool {
         &self.statistics
+    }
+
+    pub(super) fn text_index(&self) -> &TextIndex {
+        &self.text_index
     }
 
     /// Runs `write` in a transaction; see [`Database::transaction`](super::Database::transaction).

@@ -69,6 +69,8 @@ pub struct RunFilter {
     pub records_failed: Range<i32>,
     /// The error message contains this text.
     pub error_contains: Option<TextMatch>,
+    /// A condition that all matching runs meet, with which the database finds them faster.
+    pub(crate) preselection: Option<Expr>,
     /// The details match all of these.
     pub details: Vec<DetailsFilter>,
     /// The run matches at least one of these filters.
@@ -138,8 +140,11 @@ impl RunFilter {
             let column = Expr::col(Column::ErrorMessage);
             // Redundant, but it makes the partial index on runs with a message applicable.
             all = all.add(Column::ErrorMessage.is_not_null());
-            all = all.add(store.contains_text(column, part.text()));
+            if !part.text().is_empty() {
+                all = all.add(store.contains_text(column, part.text()));
+            }
         }
+        all = all.add_option(self.preselection.clone());
         for details in &self.details {
             all = all.add(if assumed {
                 details.candidates(store)

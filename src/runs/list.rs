@@ -7,6 +7,7 @@ use sea_orm::DbErr;
 
 use super::{
     LoadedRun, Result, RunColumns, RunOrder, RunSelection, Runs, filter::RunFilter, groups::groups,
+    text_search::Search,
 };
 use crate::{
     db::{
@@ -46,16 +47,29 @@ impl Runs {
         budget: &ScanBudget,
     ) -> Result<PageRows<LoadedRun>> {
         let filter = &*self.with_ids(filter).await?;
-        let read = async |page, selection| {
+        let read = async |filter: &RunFilter, page: &_, selection| {
             if filter.tests_details() {
                 self.scan_page(filter, order, page, selection, budget).await
             } else {
                 self.page(filter, order, page, selection, budget).await
             }
         };
-        let rows = read(page, selection).await?;
+        let search = self.search(filter, order, page, budget).await?;
+        if let Search::NewestFirst(newest) = &search {
+            let rows = read(filter, newest, selection).await?;
+            if rows.is_full(newest) {
+                return Ok(rows);
+            }
+        }
+        let filter = &*self.with_candidates(filter, &search, budget).await?;
+        let rows = read(filter, page, selection).await?;
         let columns = RunSelection::from(RunColumns::WithoutDetails);
-        if rows.is_beyond(page) && read(&page.first_row(), &columns).await?.rows.is_empty() {
+        if rows.is_beyond(page)
+            && read(filter, &page.first_row(), &columns)
+                .await?
+                .rows
+                .is_empty()
+        {
             return Ok(PageRows::none());
         }
         Ok(rows)
@@ -151,6 +165,7 @@ impl Runs {
     /// spent, and an error if the database is unavailable.
     pub async fn count(&self, filter: &RunFilter, limit: u32, budget: &ScanBudget) -> Result<u32> {
         let filter = &*self.with_ids(filter).await?;
+        let filter = &*self.with_preselection(filter);
         if filter.tests_details() {
             return self.scan_count(filter, limit, budget).await;
         }

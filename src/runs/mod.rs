@@ -1,9 +1,10 @@
 //! Runs: the rules that they follow, and the operations on them. Knows neither GraphQL nor HTTP.
 //!
 //! [`Runs`] is the entry point. `write` creates and changes runs as the rules in [`status`] allow it, `bulk` several in one
-//! call, `list` and `load` read them, [`stats`] counts and sums them, [`freshness`] says which data is late. [`commands`] and [`filter`] are what callers pass in,
-//! `order` and `groups` say how lists are ordered, `index_support` says which filters an index supports. Each write notifies
-//! the [`ChangeSignal`], which the change feed listens to.
+//! call, `list` and `load` read them, [`stats`] counts and sums them, [`freshness`] says which data is late. [`commands`] and
+//! [`filter`] are what callers pass in, `order` and `groups` say how lists are ordered, `index_support` says which filters an
+//! index supports, `text_search` how runs are found by a text. Each write notifies the [`ChangeSignal`], which the change feed
+//! listens to.
 
 mod bulk;
 mod change_signal;
@@ -26,6 +27,7 @@ mod scan;
 pub mod stats;
 pub mod status;
 mod text_match;
+mod text_search;
 mod users;
 mod write;
 mod write_scope;

@@ -111,6 +111,34 @@ impl Store {
         }
     }
 
+    /// Returns a condition that an index supports, and that all runs meet whose error message contains `text`. Others may
+    /// meet it, too. `None` if no index supports it.
+    pub(crate) fn preselects_text(&self, text: &str) -> Option<Expr> {
+        let is_indexed = self.database.has_text_index();
+        is_indexed.then(|| match &self.database {
+            Database::Postgres(_) => postgres::key_contains_text(text),
+            Database::Sqlite(_) => None,
+        })?
+    }
+
+    /// Finds the runs that meet a condition of [`preselects_text`](Self::preselects_text). Returns the condition that they
+    /// are those; `None` if they are more than `limit`.
+    pub(crate) async fn preselected_runs(
+        &self,
+        condition: Expr,
+        limit: u32,
+        budget: &ScanBudget,
+    ) -> Result<Option<Expr>, SlowQueryError> {
+        match &self.database {
+            Database::Postgres(_) => {
+                let find =
+                    async |pool: &StatementPool| postgres::find_few(pool, condition, limit).await;
+                self.database.slow_query(budget, find).await
+            }
+            Database::Sqlite(_) => Ok(None),
+        }
+    }
+
     /// Returns the condition that the text of a run's details contains `text`.
     pub(crate) fn details_contain(&self, text: &str) -> Expr {
         match &self.database {

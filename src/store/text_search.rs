@@ -31,6 +31,44 @@ pub(super) fn postgres_pattern(text: &str) -> String {
     pattern
 }
 
+/// Characters of a text that the pattern for search keys has, at most. The rest hardly selects fewer runs.
+const MAX_KEY_CHARS: usize = 100;
+
+/// Returns the `LIKE` pattern of PostgreSQL that the search keys of all texts that contain `text` match, and some others;
+/// `None` if an index of trigrams does not support it. See [`SEARCH_KEY`](crate::db::SEARCH_KEY).
+pub(super) fn postgres_key_pattern(text: &str) -> Option<String> {
+    let mapper = CaseMapper::new();
+    let mut pattern = String::from("%");
+    let (mut word, mut longest_word, mut was_exact) = (0, 0, false);
+    for character in text.chars().take(MAX_KEY_CHARS) {
+        let key = mapper.simple_fold(character);
+        word = if key.is_ascii_alphanumeric() {
+            word + 1
+        } else {
+            0
+        };
+        longest_word = longest_word.max(word);
+        let is_exact = key.is_ascii();
+        if is_exact {
+            if matches!(key, '\\' | '%' | '_') {
+                pattern.push('\\');
+            }
+            pattern.push(key);
+        } else if was_exact {
+            // Any of its cases, which search keys distinguish.
+            pattern.push('%');
+        }
+        was_exact = is_exact;
+    }
+    if was_exact {
+        pattern.push('%');
+    }
+    (longest_word >= TRIGRAM).then_some(pattern)
+}
+
+/// The characters of a trigram.
+const TRIGRAM: usize = 3;
+
 /// Returns the regular expression that finds `text` in the hexadecimal digits of a text. Applied to the text itself,
 /// SQLite's `REGEXP` fails if another writer has stored bytes that are not UTF-8.
 pub(super) fn hex_pattern(text: &str) -> String {
@@ -106,6 +144,42 @@ mod tests {
             }
         }
         assert!(folded > 2700, "{folded}");
+    }
+
+    #[test]
+    fn search_keys_are_selected_by_the_characters_that_every_locale_treats_alike() {
+        for (text, expected) in [
+            ("Timed OUT", Some("%timed out%")),
+            ("\u{212a}iſſ", Some("%kiss%")),
+            ("Prüfsumme", Some("%pr%fsumme%")),
+            ("Ärger", Some("%rger%")),
+            ("100% of_a\\bcd%", Some(r"%100\% of\_a\\bcd\%%")),
+            ("abÄÖcd", None),
+            ("ab cd", None),
+            ("сбой", None),
+            ("", None),
+        ] {
+            assert_eq!(postgres_key_pattern(text).as_deref(), expected, "{text}");
+        }
+        let long = postgres_key_pattern(&"abc".repeat(1000));
+        assert_eq!(long.map(|pattern| pattern.len()), Some(102));
+    }
+
+    /// What [`SEARCH_KEY`](crate::db::SEARCH_KEY) makes of a character decides by its folded case alone whether the pattern
+    /// has it.
+    #[test]
+    fn the_search_key_folds_all_characters_that_fold_to_ascii() {
+        let key = |char: char| match char {
+            '\u{212a}' => 'k',
+            '\u{17f}' => 's',
+            char => char.to_ascii_lowercase(),
+        };
+        for char in '\0'..=char::MAX {
+            let folded = CaseMapper::new().simple_fold(char);
+            if folded.is_ascii() || key(char).is_ascii() {
+                assert_eq!(key(char), folded, "{char:?}");
+            }
+        }
     }
 
     #[test]

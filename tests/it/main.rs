@@ -75,6 +75,7 @@ mod startup;
 mod statistics;
 mod stored_details;
 mod subscriptions;
+mod text_search;
 mod unreadable_values;
 mod users;
 mod websocket_errors;

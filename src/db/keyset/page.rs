@@ -122,6 +122,17 @@ impl<T> PageRows<T> {
         }
     }
 
+    /// Returns whether the page has as many rows as were requested, and the extra row if that was requested.
+    #[must_use]
+    pub fn is_full(&self, page: &PageRequest) -> bool {
+        let more = if page.from_end {
+            self.has_previous
+        } else {
+            self.has_next
+        };
+        self.rows.len() == page.limit as usize && (more || !page.fetch_extra)
+    }
+
     /// Returns whether the page is beyond the last row of the list, which may have no row at all.
     #[must_use]
     pub fn is_beyond(&self, page: &PageRequest) -> bool {

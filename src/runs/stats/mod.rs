@@ -122,6 +122,7 @@ impl Runs {
     /// Returns the condition that selects the runs that match. The database does not evaluate conditions on details: those
     /// that match are found first.
     async fn stats_condition(&self, filter: &RunFilter, budget: &ScanBudget) -> Result<Condition> {
+        let filter = &*self.with_preselection(filter);
         if !filter.tests_details() {
             return Ok(filter.candidates(&self.store));
         }

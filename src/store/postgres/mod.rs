@@ -19,12 +19,12 @@ use uuid::Uuid;
 
 use super::{
     DetailsMerge, Pair, RunColumns, UpdateResult,
-    read::{RUN, read_details, select_runs},
+    read::{RUN, query_all, read_details, select_runs},
     stats::{BUCKET, BucketRange},
-    text_search::postgres_pattern,
+    text_search::{postgres_key_pattern, postgres_pattern},
 };
 use crate::db::{
-    Postgres,
+    Postgres, SEARCH_KEY,
     error::{Failure, classify},
     keyset::PAGE_ID,
 };
@@ -134,6 +134,37 @@ pub(super) fn contains_text(column: Expr, text: &str) -> Expr {
     let pattern = Expr::val(postgres_pattern(text));
     // Regular expressions do not support the nondeterministic collation that a column may have.
     Expr::cust_with_exprs("$1 COLLATE \"C\" ~ $2", [column, pattern])
+}
+
+/// Returns the condition on the indexed text of runs that those meet whose error message contains `text`, and some others;
+/// `None` if the index does not support it.
+pub(super) fn key_contains_text(text: &str) -> Option<Expr> {
+    let pattern = Expr::val(postgres_key_pattern(text)?);
+    // The planner takes the result of a subquery to be rare: the index is used whatever the pattern.
+    let condition = format!("(error_message IS NOT NULL AND {SEARCH_KEY} LIKE (SELECT $1))");
+    Some(Expr::cust_with_exprs(condition, [pattern]))
+}
+
+/// Returns the condition that selects the first runs that meet `condition`; `None` if there are more than `limit`.
+pub(super) async fn find_few(
+    connection: &impl ConnectionTrait,
+    condition: Expr,
+    limit: u32,
+) -> Result<Option<Expr>, DbErr> {
+    let select = Query::select()
+        .column(run::Column::Id)
+        .from(run::Entity)
+        .and_where(condition)
+        .limit(u64::from(limit) + 1)
+        .take();
+    let rows = query_all(connection, &select).await?;
+    let ids = rows.iter().map(|row| row.try_get("", "id"));
+    let ids = ids.collect::<Result<Vec<Uuid>, _>>()?;
+    let is_few = ids.len() <= limit as usize;
+    Ok(is_few.then(|| {
+        let id = Expr::col(run::Column::Id);
+        Expr::cust_with_exprs("$1 = ANY($2::uuid[])", [id, Expr::val(ids)])
+    }))
 }
 
 /// Returns the condition that the text of a run's details contains `text`.

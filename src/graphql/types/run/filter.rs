@@ -126,6 +126,7 @@ impl SyncRunFilter {
                 .error_contains
                 .map(|text| text_match("errorContains", text))
                 .transpose()?,
+            preselection: None,
             details: parse_details(self.details.unwrap_or_default(), lossy)?,
             any_of,
             not: not.transpose()?,
