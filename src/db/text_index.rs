@@ -4,12 +4,15 @@
 //! database with the privilege to change it creates the index if it is missing. Building it takes a while in a large
 //! database, and waits for the open transactions of others: it happens in the background. Lists are scans until it is there.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
 use tokio::{sync::watch, task::JoinSet, time};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Tables, connect_error::OpenError, migrate};
 
@@ -78,6 +81,7 @@ impl TextIndex {
 
 /// Finds or creates the index. Logs why it is not available.
 async fn provide(server: &PgConnectOptions) -> State {
+    let begin = Instant::now();
     let provided = async {
         let connection = migrate::open_session(server).await?;
         let provided = find_or_create(&connection).await;
@@ -86,7 +90,12 @@ async fn provide(server: &PgConnectOptions) -> State {
         Ok::<_, OpenError>(provided.and_then(|reason| closed.map(|()| reason))?)
     };
     match provided.await {
-        Ok(None) => State::Ready,
+        Ok(None) => {
+            if begin.elapsed() >= START_WAIT {
+                info!("the index for errorContains is ready");
+            }
+            State::Ready
+        }
         Ok(Some(reason)) => {
             info!(reason, "errorContains is not indexed");
             State::Unavailable
@@ -154,7 +163,7 @@ async fn create(connection: &DatabaseConnection) -> Result<Option<&'static str>,
          WHERE error_message IS NOT NULL"
     ))
     .await?;
-    info!("created the index for errorContains");
+    debug!("created the index for errorContains");
     Ok(None)
 }
 
@@ -179,7 +188,7 @@ async fn create_extension(connection: &DatabaseConnection) -> Result<Option<Stri
     let schema: String = row.try_get_by_index(0)?;
     let create = format!("CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA {schema}");
     connection.execute_unprepared(&create).await?;
-    info!(schema, "created the extension pg_trgm");
+    debug!(schema, "created the extension pg_trgm");
     find_operators(connection).await
 }
 
