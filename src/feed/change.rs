@@ -78,11 +78,16 @@ impl Change {
     /// Returns whether the run matches `filter` before or after the change, with the details that it has now. The texts and
     /// details of a deleted run are no longer known: it matches if it would with some.
     pub(super) fn concerns(&self, filter: &RunFilter) -> bool {
-        let mut states = [&self.before, &self.after].into_iter().flatten();
-        states.any(|run| match &self.run {
+        self.states().any(|run| match &self.run {
             Some(now) => filter.matches_with(run, &now.details),
             None => filter.may_match(run),
         })
+    }
+
+    /// Returns the run before and after the change, as far as it existed, with the values that a filter can test.
+    pub(super) fn states(&self) -> impl Iterator<Item = &Run> {
+        let states = [&self.before, &self.after].into_iter().flatten();
+        states.map(Arc::as_ref)
     }
 
     /// Returns whether nothing is added to the run after the change.

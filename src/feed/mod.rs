@@ -14,6 +14,7 @@
 //! - `topic`: what can be subscribed to: `run_changes` and `run_events`.
 //! - `backfill`: a topic read from the table, after a cursor and up to a position of the tail.
 //! - `stream`: a topic followed in memory, from a position of the tail until it lags.
+//! - `freshness_monitor`: the states of pairs, which change by runs or by time.
 //! - `notifier`: notifications between servers. `retention`: pruning of old changes.
 
 mod backfill;
@@ -21,6 +22,7 @@ mod batch;
 mod change;
 mod change_log;
 mod current_position;
+mod freshness_monitor;
 mod notifier;
 mod origin;
 mod position;
@@ -38,6 +40,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 pub(crate) use backfill::Backfill;
+pub(crate) use freshness_monitor::{FreshnessChanges, FreshnessMonitor};
 pub(crate) use position::{EventCursor, FeedCursor};
 pub(crate) use run_changes::{RunChange, RunChanges};
 pub(crate) use run_events::RunEvents;

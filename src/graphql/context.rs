@@ -5,13 +5,16 @@ use std::sync::Arc;
 use async_graphql::Context;
 
 use super::{
-    live::FeedRange, loaders::Loaders, lossy_numbers::LossyNumbers, types::pagination::PageLimits,
+    live::{FeedRange, FreshnessSource},
+    loaders::Loaders,
+    lossy_numbers::LossyNumbers,
+    types::pagination::PageLimits,
 };
 use crate::{
     auth::Principal,
     db::ScanBudget,
     events::Events,
-    feed::{ChangeFeed, FeedCursor},
+    feed::{ChangeFeed, FeedCursor, FreshnessChanges},
     runs::{Result, Runs},
 };
 
@@ -35,6 +38,8 @@ pub(crate) trait ContextExt {
     fn principal(&self) -> &Principal;
     /// Returns the range of the feed that this execution of a subscription delivers.
     fn feed_range(&self) -> Arc<FeedRange>;
+    /// Returns the changes of freshness that this execution of a subscription delivers; `None` after the first call.
+    fn take_freshness_changes(&self) -> Option<FreshnessChanges>;
 }
 
 impl ContextExt for Context<'_> {
@@ -72,6 +77,10 @@ impl ContextExt for Context<'_> {
 
     fn feed_range(&self) -> Arc<FeedRange> {
         Arc::clone(self.data_unchecked())
+    }
+
+    fn take_freshness_changes(&self) -> Option<FreshnessChanges> {
+        self.data_opt::<FreshnessSource>()?.take()
     }
 }
 

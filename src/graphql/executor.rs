@@ -52,7 +52,7 @@ impl Executor {
     #[must_use]
     pub fn new(runs: Runs, feed: ChangeFeed, limits: GraphqlLimits) -> Self {
         let loaders = Loaders::new(&runs);
-        let live = LiveSubscriptions::new(feed.clone(), limits.catch_up_time);
+        let live = LiveSubscriptions::new(runs.clone(), feed.clone(), limits.catch_up_time);
         Self {
             schema: schema::build(runs, feed, loaders, &limits),
             live: Arc::new(live),

@@ -1,7 +1,7 @@
 //! The subscriptions of the API.
 
 use async_graphql::{Context, ID, Result, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::{
     auth_guard::RequireScope,
@@ -9,8 +9,9 @@ use super::{
     types::{
         cursor::{decode_added_events, decode_changes, encode_added_events, encode_changes},
         event::SyncEventAdded,
+        freshness::{SyncFreshness, parse_pairs},
         id::parse_uuid,
-        run::{SyncChangeKind, SyncRunChange, SyncRunFilter},
+        run::{SyncChangeKind, SyncEntityType, SyncRunChange, SyncRunFilter, SyncSource},
     },
 };
 use crate::{
@@ -80,5 +81,29 @@ impl Subscription {
             let added = added?;
             Ok((added.cursor, added.item).into())
         }))
+    }
+
+    /// Streams the freshness of pairs of an entity type and a source: the present state of each, then each pair whose state changes, by a run or by time passing. After a reconnect it starts with the present states again. Requires the scope READ.
+    #[expect(
+        clippy::unused_async,
+        reason = "async-graphql requires async resolvers"
+    )]
+    #[graphql(guard = "RequireScope(Scope::Read)")]
+    async fn sync_freshness_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Returns only pairs of these entity types.")] entity_type: Option<
+            Vec<SyncEntityType>,
+        >,
+        #[graphql(
+            desc = "Returns only pairs of these sources. Pairs that both arguments name are included even if they never ran."
+        )]
+        source: Option<Vec<SyncSource>>,
+    ) -> Result<impl Stream<Item = SyncFreshness> + use<>> {
+        let selection = parse_pairs(entity_type, source)?;
+        let changes = ctx.take_freshness_changes().into_iter();
+        let changes = stream::iter(changes.map(move |changes| changes.select(selection.clone())));
+        let changes = changes.flatten();
+        Ok(changes.map(|(freshness, now)| SyncFreshness::new(freshness, now)))
     }
 }

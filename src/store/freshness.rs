@@ -35,6 +35,13 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// Returns what pairs are ordered by.
+    pub(crate) fn order(self) -> impl Ord {
+        (self.entity_type as usize, self.source as usize)
+    }
+}
+
 impl fmt::Display for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.entity_type, self.source)

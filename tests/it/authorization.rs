@@ -333,6 +333,7 @@ async fn a_reporting_key_reads_neither_lists_nor_subscriptions(database: Databas
     for watch in [
         "subscription($run: ID!) { syncRunChanged(filter: {id: [$run]}) { kind } }",
         "subscription($run: ID!) { syncEventAdded(runId: $run) { cursor } }",
+        "subscription { syncFreshnessChanged { state } }",
     ] {
         let mut socket = Socket::open_with(&server.url, json!({"token": key})).await;
         socket.subscribe(watch, json!({"run": run})).await;

@@ -39,6 +39,7 @@ mod field_selection;
 mod filters;
 mod forged_cursors;
 mod freshness;
+mod freshness_subscriptions;
 mod front_ends;
 mod health;
 mod id_prefixes;

@@ -2,23 +2,25 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use async_graphql::Response;
+use async_graphql::{Request, Response};
 use async_stream::stream;
 use futures_util::{
     FutureExt, Stream, StreamExt,
     stream::{self, BoxStream},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     feed_range::{FeedRange, Progress, RangeKind},
     frame::{Frame, MAX_BYTES},
+    freshness_source::FreshnessSource,
     request::SharedRequest,
 };
 use crate::{
     db,
+    feed::FreshnessChanges,
     graphql::{
         error::sanitize,
         response::{ResponseBudget, panicked},
@@ -41,8 +43,23 @@ pub(super) struct Execution {
 impl Execution {
     /// Starts an execution; it advances as its chunks are polled.
     pub(super) fn start(request: &Arc<SharedRequest>, range: RangeKind) -> Self {
+        Self::execute(request, request.to_request(), range)
+    }
+
+    /// Starts an execution that reports the freshness of pairs instead of a range of the feed.
+    pub(super) fn of_freshness(request: &Arc<SharedRequest>, changes: FreshnessChanges) -> Self {
+        let source = FreshnessSource::new(changes);
+        let attached = watch::Sender::new(true);
+        Self::execute(
+            request,
+            request.to_request().data(source),
+            RangeKind::Live(attached),
+        )
+    }
+
+    fn execute(request: &Arc<SharedRequest>, executed: Request, range: RangeKind) -> Self {
         let range = Arc::new(FeedRange::new(range));
-        let frames = frames(Arc::clone(request), Arc::clone(&range));
+        let frames = frames(Arc::clone(request), executed, Arc::clone(&range));
         let frames = match request.request_id.clone() {
             Some(id) => id.scope_stream(frames).boxed(),
             None => frames.boxed(),
@@ -80,10 +97,14 @@ impl Execution {
     }
 }
 
-fn frames(request: Arc<SharedRequest>, range: Arc<FeedRange>) -> impl Stream<Item = Frame> + Send {
+fn frames(
+    request: Arc<SharedRequest>,
+    executed: Request,
+    range: Arc<FeedRange>,
+) -> impl Stream<Item = Frame> + Send {
     stream! {
         let budget = Arc::new(ResponseBudget::of_frames(MAX_BYTES));
-        let data = request.to_request().data(Arc::clone(&range));
+        let data = executed.data(Arc::clone(&range));
         let mut responses = request
             .schema
             .execute_stream(data.data(Arc::clone(&budget)));

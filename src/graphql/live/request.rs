@@ -17,6 +17,9 @@ use crate::{
     request_id::RequestId,
 };
 
+/// The subscription to freshness.
+const FRESHNESS: &str = "syncFreshnessChanged";
+
 /// A subscription request that can be executed repeatedly.
 pub(super) struct SharedRequest {
     pub(super) key: RequestKey,
@@ -79,6 +82,13 @@ impl SharedRequest {
         request
             .data(Arc::clone(&self.principal))
             .data(Arc::clone(&self.lossy_numbers))
+    }
+
+    /// Returns whether it subscribes to freshness.
+    pub(super) fn is_freshness(&self) -> bool {
+        let root = self.document.root_selection();
+        let field = root.and_then(|root| root.items.iter().find_map(as_field));
+        field.is_some_and(|field| field.name.node == FRESHNESS)
     }
 
     /// Returns the shape of the responses.

@@ -19,10 +19,10 @@ use super::{
     shared_execution::{Member, SharedExecutions},
 };
 use crate::{
-    feed::{ChangeFeed, FeedCursor, TailPosition},
+    feed::{ChangeFeed, FeedCursor, FreshnessChanges, FreshnessMonitor, TailPosition},
     graphql::{request::PreparedRequest, schema::AppSchema},
     outage::Outage,
-    runs::{Error, Result},
+    runs::{Error, Result, Runs},
 };
 
 /// Timeout of the query that fixes where a subscription begins.
@@ -36,14 +36,20 @@ static NOT_STARTED: Outage = Outage::new("cannot start a subscription");
 /// Executes subscriptions.
 pub(in crate::graphql) struct LiveSubscriptions {
     feed: ChangeFeed,
+    freshness: FreshnessMonitor,
     shared: Arc<SharedExecutions>,
     /// Maximum time that a client may take to catch up once it has lagged.
     catch_up_timeout: Duration,
 }
 
 impl LiveSubscriptions {
-    pub(in crate::graphql) fn new(feed: ChangeFeed, catch_up_timeout: Duration) -> Self {
+    pub(in crate::graphql) fn new(
+        runs: Runs,
+        feed: ChangeFeed,
+        catch_up_timeout: Duration,
+    ) -> Self {
         Self {
+            freshness: FreshnessMonitor::spawn(runs, feed.clone()),
             feed,
             shared: Arc::default(),
             catch_up_timeout,
@@ -51,7 +57,7 @@ impl LiveSubscriptions {
     }
 
     /// Executes a subscription from now on: what is committed after the call is delivered. A `cursor`
-    /// replaces the argument `after` of the request.
+    /// replaces the argument `after` of the request, if it has one.
     ///
     /// # Errors
     /// Returns [`Error::Unavailable`] if the database is.
@@ -61,17 +67,21 @@ impl LiveSubscriptions {
         prepared: PreparedRequest,
         cursor: Option<String>,
     ) -> Result<impl Stream<Item = Output> + Send + use<>> {
+        let request = Arc::new(SharedRequest::new(schema, prepared));
+        if request.is_freshness() {
+            let changes = self.freshness.subscribe().await?;
+            return Ok(freshness(request, changes).left_stream());
+        }
         let start = time::timeout(START_TIMEOUT, self.feed.now());
         let start = start.await.map_err(|_| {
             let message = "reading the position of the change feed timed out";
             Error::Unavailable(DbErr::Custom(message.to_owned()))
         })??;
         let live = Arc::clone(self);
-        let request = SharedRequest::new(schema, prepared);
-        Ok(stream! {
+        let outputs = stream! {
             let mut client = Client {
                 live,
-                request: Arc::new(request),
+                request,
                 start: Arc::new(start),
                 cursor: cursor.map(Into::into),
                 lagging_since: None,
@@ -90,7 +100,26 @@ impl LiveSubscriptions {
                     yield output;
                 }
             }
-        })
+        };
+        Ok(outputs.right_stream())
+    }
+}
+
+/// Sends the states of pairs and their changes, which only a failure or the end of the server ends.
+fn freshness(
+    request: Arc<SharedRequest>,
+    changes: FreshnessChanges,
+) -> impl Stream<Item = Output> + Send {
+    stream! {
+        let mut execution = Execution::of_freshness(&request, changes).on_own_task();
+        let mut has_failed = false;
+        while let Some(frames) = execution.chunks.next().await {
+            has_failed |= frames.iter().any(|frame| frame.errors.is_some());
+            yield Output::Frames(frames.into(), 0);
+        }
+        if !has_failed {
+            yield Output::Unavailable;
+        }
     }
 }
 

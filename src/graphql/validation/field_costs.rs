@@ -64,6 +64,9 @@ fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
         ("Mutation", "addSyncEvents") => (2 * STATEMENT, Multiplier::Input("events")),
         ("Mutation", "cancelSyncRuns" | "deleteSyncRuns") => (0, Multiplier::Statements("runIds")),
         ("Mutation", "cancelActiveSyncRuns") => (2 * STATEMENT, Multiplier::Rows(1000)),
+        ("Subscription", "syncFreshnessChanged") => {
+            (2 * STATEMENT + FRESHNESS, Multiplier::Average(PAIRS))
+        }
         ("Mutation" | "Subscription", _) => (2 * STATEMENT, Multiplier::Page),
         ("Query", "__schema" | "__type") => (1, Multiplier::Fraction(INTROSPECTION_OVERESTIMATE)),
         _ if parent.starts_with("__") => (1, introspection_length(field)),

@@ -139,15 +139,15 @@ impl Runs {
             let (earlier, rest) = neighbours.split_at(count.min(neighbours.len()));
             neighbours = rest;
             let configured = self.expected.get(pair);
-            if history.last_run.is_none() && configured.is_none() && !selection.names_pairs() {
-                continue;
-            }
             let last_success = history.successes.first().map(|run| (run.id, ended_at(run)));
             let learned = interval::learn(&recent, earlier);
-            all.push(Freshness {
+            let freshness = Freshness {
                 consecutive_failures: history.failures,
                 ..Freshness::new(pair, history.last_run, last_success, configured, learned)
-            });
+            };
+            if selection.lists(&freshness) {
+                all.push(freshness);
+            }
         }
         Ok(all)
     }

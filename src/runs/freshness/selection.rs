@@ -2,7 +2,7 @@
 
 use entity::{SyncEntityType, SyncSource};
 
-use super::Pair;
+use super::{Freshness, Pair};
 
 /// A selection of pairs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,9 +23,10 @@ impl PairSelection {
             && sources.is_none_or(|sources| sources.contains(&pair.source))
     }
 
-    /// Returns whether the selection names each of its pairs, so that those are included that never ran.
+    /// Returns whether a selected pair is listed: it ever ran, has a configured interval, or the selection names it.
     #[must_use]
-    pub fn names_pairs(&self) -> bool {
-        self.entity_types.is_some() && self.sources.is_some()
+    pub fn lists(&self, freshness: &Freshness) -> bool {
+        let is_named = self.entity_types.is_some() && self.sources.is_some();
+        is_named || freshness.last_run.is_some() || freshness.expected_interval.is_some()
     }
 }
