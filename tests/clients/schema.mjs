@@ -1,10 +1,11 @@
-// The SDL passes the linters of GraphQL schemas, is what introspection returns, and fits the documented operations.
+// The SDL passes the linters of GraphQL schemas, is what introspection returns, breaks no client of the baseline, and fits the
+// documented operations.
 
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import graphqlEslint from '@graphql-eslint/eslint-plugin'
-import { diff, validate } from '@graphql-inspector/core'
+import { ChangeType, CriticalityLevel, diff, validate } from '@graphql-inspector/core'
 import { Linter } from 'eslint'
 import { Source, buildClientSchema, buildSchema, getIntrospectionQuery, printSchema } from 'graphql'
 import schemaLinter from 'graphql-schema-linter'
@@ -13,6 +14,9 @@ import { report, request } from './helpers.mjs'
 const ROOT = new URL('../../', import.meta.url)
 const PATH = fileURLToPath(new URL('schema.graphql', ROOT))
 const SDL = readFileSync(PATH, 'utf8')
+
+/** What clients may rely on. See CONTRIBUTING.md. */
+const BASELINE = buildSchema(readFileSync(new URL('schema-baseline.graphql', import.meta.url), 'utf8'))
 
 const { configs } = graphqlEslint
 const ESLINT_RULES = {
@@ -49,6 +53,19 @@ function lint(sdl, path) {
   return messages.map(({ line, ruleId, message }) => `${line}: ${message} (${ruleId})`)
 }
 
+/**
+ * Which changes since the baseline break clients. Another default changes what existing requests mean; values that enums gain are
+ * announced in docs/clients.md.
+ */
+async function breakingChanges(sdl) {
+  const changes = await diff(BASELINE, buildSchema(sdl))
+  const defaults = [ChangeType.FieldArgumentDefaultChanged, ChangeType.InputFieldDefaultValueChanged]
+  const breaking = changes.filter(
+    ({ type, criticality }) => criticality.level === CriticalityLevel.Breaking || defaults.includes(type),
+  )
+  return breaking.map(({ message }) => message)
+}
+
 /** The operations in the `graphql` blocks of the pages. */
 function documentedOperations() {
   const pages = readdirSync(new URL('docs/', ROOT)).filter(name => name.endsWith('.md'))
@@ -71,6 +88,22 @@ await report('schema', {
     const rules = configuration.getRules().filter(({ name }) => !name.endsWith('SortedAlphabetically'))
     assert.equal(rules.length, 15)
     assert.deepEqual(schemaLinter.validator.validateSchemaDefinition(definition, rules, configuration), [])
+  },
+
+  async 'clients of the baseline keep working'() {
+    assert.deepEqual(await breakingChanges(SDL), [])
+    for (const [current, changed] of [
+      ['feedCursor: String!', 'feedPosition: String!'],
+      ['recordsProcessed: Int!', 'recordsProcessed: Int'],
+      ['totalCount(', 'totalCount(exact: Boolean!, '],
+      ['upTo: Int! = 10000', 'upTo: Int! = 1000'],
+      ['search: String,', 'name: String,'],
+      [/^\tEXTERNAL$/m, 'OTHER'],
+      ['runId: ID!', 'runId: ID! priority: Int!'],
+    ]) {
+      const sdl = SDL.replace(current, changed)
+      assert.notDeepEqual(await breakingChanges(sdl), [], `${current} is guarded`)
+    }
   },
 
   async 'introspection returns the schema'() {
