@@ -108,6 +108,8 @@ export function createDataProvider(url: string, headers: () => Record<string, st
       body: JSON.stringify({ query, variables }),
       signal,
     })
+    // A proxy may respond with something else.
+    if (!response.headers.get('content-type')?.includes('json')) throw new Error(`the server responded with ${response.status}`)
     const { data, errors } = await response.json()
     // A list is usable without its total.
     const error = errors?.find(({ path }: { path?: unknown[] }) => path?.at(-1) !== 'totalCount')

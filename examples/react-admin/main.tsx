@@ -10,8 +10,11 @@ import { ApiError, createDataProvider } from './dataProvider'
 const dataProvider = createDataProvider(endpoint, credentials)
 
 const queryClient = new QueryClient({
-  // Requests that the server rejects are not repeated.
-  defaultOptions: { queries: { retry: (count, error) => !(error instanceof ApiError) && count < 3 } },
+  // Requests that the server rejects are not repeated. Others are, until the server is back: a list that is read again because of
+  // a change would otherwise remain as it was.
+  defaultOptions: {
+    queries: { retry: (_, error) => !(error instanceof ApiError) || error.code === 'UNAVAILABLE', retryDelay: 2_000 },
+  },
 })
 
 // With the package react-admin instead of ra-core: `<Admin>` and `<List>`.

@@ -14,13 +14,17 @@ const client = new Client({
   exchanges: [fetchExchange],
 })
 
+// Requests that the server rejects are not repeated. Others are, until the server is back: a list that is read again because of a
+// change would otherwise remain as it was.
+const queries = { retry: (_: number, error: Error) => error.message.startsWith('[Network]'), retryDelay: 2_000 }
+
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <Refine
       dataProvider={createDataProvider(client, options)}
       liveProvider={createLiveProvider(sockets)}
       resources={[{ name: 'syncRuns' }]}
-      options={{ disableTelemetry: true, reactQuery: { clientConfig: { defaultOptions: { queries: { retry: false } } } } }}
+      options={{ disableTelemetry: true, reactQuery: { clientConfig: { defaultOptions: { queries } } } }}
     >
       <Page title="Refine">
         <RunList />

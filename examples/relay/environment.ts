@@ -7,6 +7,8 @@ const fetchQuery: FetchFunction = async ({ name, text }, variables) => {
     headers: { 'content-type': 'application/json', ...credentials() },
     body: JSON.stringify({ operationName: name, query: text, variables }),
   })
+  // A proxy may respond with something else.
+  if (!response.headers.get('content-type')?.includes('json')) throw new Error(`the server responded with ${response.status}`)
   const { data, errors } = await response.json()
   // Relay would show a list that could not be read as null, without the reason.
   if (errors) throw new Error(errors[0].message)

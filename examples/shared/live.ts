@@ -30,10 +30,10 @@ export function useFeedPosition(feedCursor: string | undefined, restart: () => v
     timer.current = window.setTimeout(restart, RETRY_DELAY)
   }, [])
 
-  /** Loads a further page. */
+  /** Loads a further page. If that fails, the page can be requested again. */
   const withReplay = async (load: () => Promise<unknown>) => {
     const before = received.current ?? start?.after
-    await load()
+    await load().catch(console.error)
     if (before && received.current && received.current !== before) setStart({ after: before })
   }
 
