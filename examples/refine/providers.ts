@@ -130,11 +130,12 @@ export const options: Parameters<typeof createDataProvider>[1] = {
 
 const POSITION = '{ syncRuns(first: 0) { feedCursor } }'
 const CHANGES = `subscription Changes($filter: SyncRunFilter, $after: String) {
-  syncRunChanged(filter: $filter, after: $after) { cursor kind changedAt runId }
+  syncRunChanged(filter: $filter, kinds: [CREATED, STATUS, PROGRESS, DELETED], after: $after) { cursor kind runId }
 }`
 const TYPES: Record<string, LiveEvent['type']> = { CREATED: 'created', DELETED: 'deleted' }
 
-/** How long to wait after an error of a subscription, in milliseconds. */
+/** The least time between two notifications, and how long to wait after an error, in milliseconds. */
+const INTERVAL = 200
 const RETRY_DELAY = 2_000
 
 /**
@@ -146,22 +147,34 @@ export const createLiveProvider = (client: Client): LiveProvider => ({
     if (params?.resource !== 'syncRuns') return () => {}
     const ids = params.id ? [params.id] : params.ids
     const filter = ids ? { id: ids } : toFilter(params.filters)
-    const notify = (type: LiveEvent['type'], ids: unknown[], date: Date) =>
-      callback({ channel, type, payload: { ids: ids as string[] }, date })
+    const notify = (type: LiveEvent['type'], ids: unknown[] = []) =>
+      callback({ channel, type, payload: { ids: ids as string[] }, date: new Date() })
+    // The runs that have changed, by type of event.
+    let changes: Record<string, string[]> = {}
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const notifyOfChanges = () => {
+      const events = Object.entries(changes)
+      changes = {}
+      timer = undefined
+      for (const [type, ids] of events) notify(type, ids)
+    }
     let unsubscribe = () => {}
     // graphql-ws reconnects by itself. An error remains if the feed no longer has the changes after the cursor, or if
     // the server rejects the credentials.
     const restart = () => {
-      const timer = setTimeout(begin, RETRY_DELAY)
-      unsubscribe = () => clearTimeout(timer)
+      notify('updated', ids)
+      const retry = setTimeout(begin, RETRY_DELAY)
+      unsubscribe = () => clearTimeout(retry)
     }
     const sink = { error: restart, complete() {} }
     const follow = (after: string) =>
       client.subscribe<any>({ query: CHANGES, variables: { filter, after } }, {
         ...sink,
         next({ data }) {
-          const { kind, changedAt, runId } = data.syncRunChanged
-          notify(TYPES[kind] ?? 'updated', [runId], new Date(changedAt))
+          const { kind, runId } = data.syncRunChanged
+          const type = TYPES[kind] ?? 'updated'
+          changes[type] = [...(changes[type] ?? []), runId]
+          timer ??= setTimeout(notifyOfChanges, INTERVAL)
         },
       })
     const begin = () => {
@@ -170,12 +183,15 @@ export const createLiveProvider = (client: Client): LiveProvider => ({
         next({ data }) {
           unsubscribe = follow(data.syncRuns.feedCursor)
           // Refine has read the list already: it may lack changes before the cursor.
-          notify('updated', ids ?? [], new Date())
+          notify('updated', ids)
         },
       })
     }
     begin()
-    return () => unsubscribe()
+    return () => {
+      unsubscribe()
+      clearTimeout(timer)
+    }
   },
   unsubscribe: unsubscribe => unsubscribe(),
 })

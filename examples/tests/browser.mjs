@@ -66,7 +66,8 @@ class Example {
   }
 
   rows() {
-    return this.page.locator('tbody tr').evaluateAll(rows => rows.map(row => `${row.id} ${row.cells[3].textContent}`))
+    const rows = this.page.locator('tbody tr')
+    return rows.evaluateAll(rows => rows.map(({ id, cells }) => `${id} ${cells[3].textContent} ${cells[4].textContent}`))
   }
 
   /** Waits until a message about a run has arrived over a WebSocket. */
@@ -82,7 +83,7 @@ class Example {
     let shown, expected
     for (const deadline = Date.now() + TIMEOUT; Date.now() < deadline; ) {
       const runs = await this.server.list(filter, direction)
-      expected = runs.slice(offset, offset + first).map(({ id, status }) => `${id} ${status}`)
+      expected = runs.slice(offset, offset + first).map(run => `${run.id} ${run.status} ${run.recordsProcessed}`)
       shown = await this.rows()
       if (`${shown}` === `${expected}`) return runs
       await new Promise(done => setTimeout(done, 50))
@@ -156,6 +157,8 @@ class Example {
     await this.shows({ status: ['PENDING'] }, 'DESC', { first: PAGE_SIZE })
     await page.getByLabel('Status').selectOption('')
     await this.shows({}, 'DESC', { first: PAGE_SIZE })
+    await server.report(created, 17)
+    await this.shows({}, 'DESC', { first: PAGE_SIZE })
     await server.complete(created)
     const another = await server.create({ status: 'PENDING' })
     // Joined pages keep the rows they have.
@@ -190,6 +193,11 @@ class Example {
     await this.shows({}, 'DESC', { first: PAGE_SIZE })
     await server.complete(another)
     await this.shows({}, 'DESC', { first: PAGE_SIZE })
+
+    this.step = 'losing the credentials'
+    this.#expected = /the server responded with|API key/
+    server.revokeKey()
+    await page.getByRole('alert').waitFor()
     assert.deepEqual(this.problems, [])
   }
 }

@@ -7,10 +7,11 @@ import { createInterface } from 'node:readline'
 
 const CREATE = 'mutation ($input: CreateSyncRunInput!) { createSyncRun(input: $input) { run { id } } }'
 const START = 'mutation ($runId: ID!) { startSyncRun(runId: $runId) { run { id } } }'
+const REPORT = 'mutation ($input: ReportSyncProgressInput!) { reportSyncProgress(input: $input) { run { id } } }'
 const COMPLETE = 'mutation ($input: CompleteSyncRunInput!) { completeSyncRun(input: $input) { run { id } } }'
 const DELETE = 'mutation ($input: DeleteSyncRunsInput!) { deleteSyncRuns(input: $input) { deletedRunIds } }'
 const LIST = `query ($filter: SyncRunFilter, $direction: OrderDirection!) {
-  syncRuns(filter: $filter, orderBy: { direction: $direction }, first: 100) { nodes { id status } }
+  syncRuns(filter: $filter, orderBy: { direction: $direction }, first: 100) { nodes { id status recordsProcessed } }
 }`
 
 export class Server {
@@ -63,6 +64,11 @@ export class Server {
     await exited
   }
 
+  /** Revokes the key that can read. */
+  revokeKey() {
+    this.#run('key', 'revoke', 'example')
+  }
+
   /** Copies the database of a server that is stopped. */
   backUp() {
     cpSync(this.#folder, `${this.#folder}-backup`, { recursive: true })
@@ -97,6 +103,10 @@ export class Server {
 
   async start(runId) {
     await this.#request(START, { runId })
+  }
+
+  async report(runId, recordsProcessed) {
+    await this.#request(REPORT, { input: { runId, counts: { recordsProcessed } } })
   }
 
   async complete(runId) {
