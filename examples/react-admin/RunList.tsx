@@ -10,8 +10,8 @@ export function RunList() {
   return (
     <>
       <Controls
-        status={filterValues.status}
-        onStatus={status => setFilters(status ? { status } : {})}
+        choice={filterValues}
+        onChoice={setFilters}
         direction={sort.order}
         onDirection={order => setSort({ field: 'startedAt', order })}
       />

@@ -19,13 +19,16 @@ export function RunList() {
     sorters: { initial: [{ field: 'startedAt', order: 'desc' }] },
     liveMode: 'auto',
   })
-  const status = filters.find(filter => 'field' in filter && filter.field === 'status')?.value
+  const choice = Object.fromEntries(filters.flatMap(filter => ('field' in filter ? [[filter.field, filter.value]] : [])))
   return (
     <>
       <Controls
-        status={status}
-        onStatus={value => {
-          setFilters([{ field: 'status', operator: 'eq', value }])
+        choice={choice}
+        onChoice={({ status, source }) => {
+          setFilters([
+            { field: 'status', operator: 'eq', value: status },
+            { field: 'source', operator: 'eq', value: source },
+          ])
           setCurrentPage(1)
         }}
         direction={sorters[0]?.order === 'asc' ? 'ASC' : 'DESC'}

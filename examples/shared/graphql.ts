@@ -9,5 +9,6 @@ export const graphql = initGraphQLTada<{
 }>()
 
 export type SyncStatus = ReturnType<typeof graphql.scalar<'SyncStatus'>>
+export type SyncSource = ReturnType<typeof graphql.scalar<'SyncSource'>>
 export type OrderDirection = ReturnType<typeof graphql.scalar<'OrderDirection'>>
 export type SyncRunFilter = ReturnType<typeof graphql.scalar<'SyncRunFilter'>>

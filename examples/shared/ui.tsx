@@ -1,7 +1,7 @@
 // The page around each list. It knows no GraphQL client.
 
 import { type ComponentType, type ReactNode, useState, useSyncExternalStore } from 'react'
-import type { OrderDirection, SyncRunFilter, SyncStatus } from './graphql'
+import type { OrderDirection, SyncRunFilter, SyncSource, SyncStatus } from './graphql'
 import { connection, signIn } from './server'
 
 export const PAGE_SIZE = 10
@@ -24,15 +24,18 @@ export interface ListProps {
 
 /** A list with a filter and an order, which is read anew when they change. */
 export function RunsPage({ title, List }: { title: string; List: ComponentType<ListProps> }) {
-  const [status, setStatus] = useState<SyncStatus>()
+  const [choice, setChoice] = useState<Choice>({})
   const [direction, setDirection] = useState<OrderDirection>('DESC')
   const [attempt, setAttempt] = useState(0)
+  const filter: SyncRunFilter = {}
+  if (choice.status) filter.status = [choice.status]
+  if (choice.source) filter.source = [choice.source]
   return (
     <Page title={title}>
-      <Controls status={status} onStatus={setStatus} direction={direction} onDirection={setDirection} />
+      <Controls choice={choice} onChoice={setChoice} direction={direction} onDirection={setDirection} />
       <List
-        key={`${status} ${direction} ${attempt}`}
-        filter={status ? { status: [status] } : {}}
+        key={`${JSON.stringify(filter)} ${direction} ${attempt}`}
+        filter={filter}
         direction={direction}
         restart={() => setAttempt(attempt => attempt + 1)}
       />
@@ -74,27 +77,26 @@ function SignIn() {
 }
 
 const STATUSES: SyncStatus[] = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED']
+const SOURCES: SyncSource[] = ['AS400', 'FILEMAKER', 'API', 'FILE', 'EXTERNAL']
+
+/** What a list is filtered by. */
+export interface Choice {
+  status?: SyncStatus
+  source?: SyncSource
+}
 
 interface ControlsProps {
-  status: SyncStatus | undefined
-  onStatus: (status: SyncStatus | undefined) => void
+  choice: Choice
+  onChoice: (choice: Choice) => void
   direction: OrderDirection
   onDirection: (direction: OrderDirection) => void
 }
 
-export function Controls({ status, onStatus, direction, onDirection }: ControlsProps) {
+export function Controls({ choice, onChoice, direction, onDirection }: ControlsProps) {
   return (
     <p>
-      <select
-        aria-label="Status"
-        value={status ?? ''}
-        onChange={event => onStatus((event.target.value || undefined) as SyncStatus | undefined)}
-      >
-        <option value="">Any status</option>
-        {STATUSES.map(name => (
-          <option key={name}>{name}</option>
-        ))}
-      </select>
+      <Select label="Status" values={STATUSES} value={choice.status} onChange={status => onChoice({ ...choice, status })} />
+      <Select label="Source" values={SOURCES} value={choice.source} onChange={source => onChoice({ ...choice, source })} />
       <select
         aria-label="Order"
         value={direction}
@@ -104,6 +106,28 @@ export function Controls({ status, onStatus, direction, onDirection }: ControlsP
         <option value="ASC">Oldest first</option>
       </select>
     </p>
+  )
+}
+
+interface SelectProps<T extends string> {
+  label: string
+  values: T[]
+  value: T | undefined
+  onChange: (value: T | undefined) => void
+}
+
+function Select<T extends string>({ label, values, value, onChange }: SelectProps<T>) {
+  return (
+    <select
+      aria-label={label}
+      value={value ?? ''}
+      onChange={event => onChange(values.find(one => one === event.target.value))}
+    >
+      <option value="">{label}: any</option>
+      {values.map(one => (
+        <option key={one}>{one}</option>
+      ))}
+    </select>
   )
 }
 

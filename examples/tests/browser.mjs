@@ -26,6 +26,7 @@ const EXAMPLES = {
 const TIMEOUT = 20_000
 const TOTAL_TIMEOUT = 150_000
 const PAGE_SIZE = 10
+const PENDING = { status: ['PENDING'], source: ['API'] }
 
 const [executable, ...names] = process.argv.slice(2)
 if (!executable) {
@@ -94,7 +95,7 @@ class Example {
   /** Loads the second page. Its response arrives later than a change that it does not contain yet. */
   async changeWhileLoading() {
     const { page, server } = this
-    const [first, ...others] = await server.list({ status: ['PENDING'] }, 'ASC')
+    const [first, ...others] = await server.list(PENDING, 'ASC')
     await page.getByRole('status').getByText('Live').waitFor()
     const answer = async route => {
       const response = await route.fetch()
@@ -121,6 +122,7 @@ class Example {
       const id = await server.create({ startedAt, status: number % 3 ? 'RUNNING' : 'PENDING' })
       if (number % 3 === 2) await server.complete(id)
     }
+    await server.create({ startedAt: '2026-01-01T00:00:10Z', status: 'PENDING', source: 'FILE' })
 
     this.step = 'reading without a key'
     this.#expected = /authenticate|CloseEvent/
@@ -135,27 +137,31 @@ class Example {
     this.step = 'filtering'
     await page.getByLabel('Status').selectOption('PENDING')
     await this.shows({ status: ['PENDING'] }, 'DESC', { first: PAGE_SIZE })
+    await page.getByLabel('Source').selectOption('API')
+    await this.shows(PENDING, 'DESC', { first: PAGE_SIZE })
     this.step = 'sorting'
     await page.getByLabel('Order').selectOption('ASC')
-    await this.shows({ status: ['PENDING'] }, 'ASC', { first: PAGE_SIZE })
+    await this.shows(PENDING, 'ASC', { first: PAGE_SIZE })
     this.step = 'reading the second page'
     if (joined) await this.changeWhileLoading()
     else await page.getByRole('button', { name: this.more }).click()
-    await this.shows({ status: ['PENDING'] }, 'ASC', joined ? { first: 20 } : { first: PAGE_SIZE, offset: PAGE_SIZE })
+    await this.shows(PENDING, 'ASC', joined ? { first: 20 } : { first: PAGE_SIZE, offset: PAGE_SIZE })
     await page.getByRole('button', { name: this.more, disabled: true }).waitFor()
 
     this.step = 'following changes of the last page'
     await page.getByRole('status').getByText('Live').waitFor()
     const created = await server.create({ status: 'PENDING' })
-    await this.shows({ status: ['PENDING'] }, 'ASC', joined ? { first: 20 } : { first: PAGE_SIZE, offset: PAGE_SIZE })
+    await this.shows(PENDING, 'ASC', joined ? { first: 20 } : { first: PAGE_SIZE, offset: PAGE_SIZE })
     this.step = 'following a run that leaves the list'
     await server.start(created)
-    await this.shows({ status: ['PENDING'] }, 'ASC', joined ? { first: 20 } : { first: PAGE_SIZE, offset: PAGE_SIZE })
+    await this.shows(PENDING, 'ASC', joined ? { first: 20 } : { first: PAGE_SIZE, offset: PAGE_SIZE })
 
     this.step = 'following the newest runs'
     await page.getByLabel('Order').selectOption('DESC')
-    await this.shows({ status: ['PENDING'] }, 'DESC', { first: PAGE_SIZE })
+    await this.shows(PENDING, 'DESC', { first: PAGE_SIZE })
     await page.getByLabel('Status').selectOption('')
+    await this.shows({ source: ['API'] }, 'DESC', { first: PAGE_SIZE })
+    await page.getByLabel('Source').selectOption('')
     await this.shows({}, 'DESC', { first: PAGE_SIZE })
     await server.report(created, 17)
     await this.shows({}, 'DESC', { first: PAGE_SIZE })

@@ -3,6 +3,7 @@
 import { type Cache, cacheExchange } from '@urql/exchange-graphcache'
 import { relayPagination } from '@urql/exchange-graphcache/extras'
 import type { ResultOf, VariablesOf } from 'gql.tada'
+import { stringifyVariables } from 'urql'
 import { positionOf } from '../shared/live'
 import type { CHANGES, RUNS } from './operations'
 
@@ -15,7 +16,7 @@ export const cache = cacheExchange({
       syncRunChanged(result, subscription, cache) {
         const { syncRunChanged: change } = result as ResultOf<typeof CHANGES>
         for (const { fieldName, fieldKey, arguments: list } of cache.inspectFields('Query')) {
-          const isFollowed = JSON.stringify(list?.filter) === JSON.stringify(subscription.filter)
+          const isFollowed = stringifyVariables(list?.filter) === stringifyVariables(subscription.filter)
           if (fieldName === 'syncRuns' && isFollowed) applyChange(cache, fieldKey, list ?? {}, change)
         }
       },
