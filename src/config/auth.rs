@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use crate::auth::{AuthSettings, JwtSettings, Scopes};
+use crate::{
+    auth::{AuthSettings, JwtSettings, Scopes},
+    http::OidcClient,
+};
 
 /// Flags of authentication. API keys need none.
 #[derive(Debug, Clone, Args)]
@@ -37,6 +40,26 @@ pub struct AuthArgs {
     )]
     oidc_scope_claim: String,
 
+    /// Identifier of the console as a public client of the issuer, at which people then sign in
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_OIDC_CLIENT_ID",
+        value_name = "ID",
+        requires = "oidc_issuer"
+    )]
+    oidc_client_id: Option<String>,
+
+    /// Scopes that the console requests from the issuer, separated by spaces
+    #[arg(
+        long,
+        global = true,
+        env = "SYNC_HISTORY_OIDC_CLIENT_SCOPE",
+        default_value = "openid profile email read report operate admin",
+        value_name = "SCOPES"
+    )]
+    oidc_client_scope: String,
+
     /// Key set (JWKS) that verifies tokens, instead of the one found through the issuer
     #[arg(
         long,
@@ -58,6 +81,17 @@ pub struct AuthArgs {
 }
 
 impl AuthArgs {
+    /// Returns how people sign in to the console. `None` without a client identifier.
+    #[must_use]
+    pub fn oidc_client(&self) -> Option<OidcClient> {
+        Some(OidcClient {
+            issuer: self.oidc_issuer.clone()?,
+            client_id: self.oidc_client_id.clone()?,
+            audience: self.oidc_audience.clone().unwrap_or_default(),
+            scope: self.oidc_client_scope.clone(),
+        })
+    }
+
     /// Returns the settings of the authenticator. Tokens are accepted if an issuer or a key set is given.
     #[must_use]
     pub fn settings(&self) -> AuthSettings {

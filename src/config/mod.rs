@@ -177,6 +177,7 @@ impl Config {
         let mut limits = Limits::default();
         limits.feed.retention = self.change_retention;
         limits.http.base_path.clone_from(&self.base_path);
+        limits.http.oidc_client = self.auth.oidc_client();
         limits.http.allowed_origins.clone_from(&self.allow_origin);
         limits.http.allowed_headers.clone_from(&self.allow_header);
         limits.http.trusted_proxies.clone_from(&self.trusted_proxy);

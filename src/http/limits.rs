@@ -6,7 +6,7 @@ use axum::http::HeaderName;
 
 use super::{
     base_path::BasePath, client_address::TrustedProxy, origin_policy::origin::Origin,
-    rate_limit::RateLimits,
+    pages::OidcClient, rate_limit::RateLimits,
 };
 
 /// Limits of connections, requests and WebSockets.
@@ -38,6 +38,8 @@ pub struct HttpLimits {
     pub shutdown_read_timeout: Duration,
     /// The path under which the server is reached.
     pub base_path: BasePath,
+    /// How people sign in to the console; only with a token of their own if `None`.
+    pub oidc_client: Option<OidcClient>,
     /// Origins allowed to make cross-origin requests.
     pub allowed_origins: Vec<Origin>,
     /// Request headers that these may send, besides those of common clients.
@@ -73,6 +75,7 @@ impl Default for HttpLimits {
             tcp_user_timeout: Duration::from_secs(75),
             shutdown_read_timeout: Duration::from_secs(3),
             base_path: BasePath::default(),
+            oidc_client: None,
             allowed_origins: Vec::new(),
             allowed_headers: Vec::new(),
             trusted_proxies: Vec::new(),

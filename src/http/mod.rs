@@ -45,6 +45,7 @@ pub(crate) use connection::ClientConnection;
 pub(crate) use health::probe_failing_writes;
 pub use limits::HttpLimits;
 pub use origin_policy::{InvalidOrigin, Origin};
+pub use pages::OidcClient;
 pub(crate) use places::{Admitted, Places, TakenPlace};
 pub use rate_limit::RateLimits;
 pub use state::AppState;
@@ -59,6 +60,7 @@ const MIN_COMPRESSED_BYTES: u16 = 1024;
 pub fn router(state: Arc<AppState>, address: SocketAddr) -> Router {
     let allowed_origins = state.limits.allowed_origins.clone();
     let base = Arc::new(state.limits.base_path.clone());
+    let oidc = state.limits.oidc_client.clone();
     let graphql_paths = GRAPHQL_PATHS.map(|path| base.join(path));
     let policy = OriginPolicy::new(allowed_origins, address, graphql_paths.clone());
     let policy = Arc::new(policy);
@@ -81,7 +83,7 @@ pub fn router(state: Arc<AppState>, address: SocketAddr) -> Router {
         .route(&path_with_slash, graphql)
         .route(&base.join("/livez"), get(health::live))
         .route(&base.join("/readyz"), get(health::ready));
-    pages::add_routes(router, &base)
+    pages::add_routes(router, &base, oidc.as_ref())
         .fallback(async move || not_found(&base))
         .with_state(state)
         .layer(layers)

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{Cluster, Process, create_key, run_in};
+use crate::support::{Cluster, OidcIssuer, Process, create_key, run_in};
 
 /// Fails unless the npm packages of `folder` are installed.
 pub(crate) fn assert_npm_packages(folder: &Path) {
@@ -128,6 +128,24 @@ async fn the_console_works_offline_in_a_browser() {
     let (_, key, _) = run_in(folder.path(), &create_key(&database));
     let mut command = node("web", "checks/console.mjs");
     run(command.arg(&server.url).env("READER_KEY", key.trim()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_sign_in_to_the_console_at_the_issuer() {
+    assert_browser();
+    let issuer = OidcIssuer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--oidc-issuer",
+        &issuer.url,
+        "--oidc-audience",
+        "sync-history",
+        "--oidc-client-id",
+        "console",
+    ];
+    let server = Process::start_with(folder.path(), &arguments);
+    let mut command = node("web", "checks/sign-in.mjs");
+    run(command.args([&server.url, &issuer.url]));
 }
 
 #[test]

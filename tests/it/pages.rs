@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reqwest::{Client, RequestBuilder, Response, redirect};
-use sync_history::config::Limits;
+use sync_history::{config::Limits, http::OidcClient};
 
 use crate::support::{Sqlite, TestServer, json, socket::Socket};
 
@@ -182,4 +182,29 @@ async fn the_api_below_the_base_path_has_all_transports_and_is_protected() {
         "mutation { createSyncRun(input: {entityType: STOCK, source: API}) { run { id } } }"});
     Client::new().post(&url).json(&create).send().await.unwrap();
     assert_eq!(socket.data().await["syncRunChanged"]["status"], "PENDING");
+}
+
+#[tokio::test]
+async fn the_console_may_reach_the_issuer_at_which_people_sign_in() {
+    let policy = async |limits| {
+        let server = TestServer::start_with(Sqlite, limits).await;
+        let console = get(&server, "/access").send().await.unwrap();
+        let policy = header(&console, "content-security-policy").to_owned();
+        (policy, console.text().await.unwrap())
+    };
+    let (without, html) = policy(Limits::default()).await;
+    assert!(without.ends_with("connect-src 'self'"), "{without}");
+    assert!(html.contains(r#"name="sync-history:oidc-client-id" content="""#));
+
+    let mut limits = Limits::default();
+    limits.http.oidc_client = Some(OidcClient {
+        issuer: "https://login.example.com:8443/tenant".to_owned(),
+        client_id: r#"a"><script>"#.to_owned(),
+        audience: "sync-history".to_owned(),
+        scope: "openid read".to_owned(),
+    });
+    let (with, html) = policy(limits).await;
+    assert_eq!(with, format!("{without} https://login.example.com:8443"));
+    assert!(html.contains(r#"content="https://login.example.com:8443/tenant""#));
+    assert!(html.contains(r#"content="a&quot;>&lt;script>""#), "{html}");
 }

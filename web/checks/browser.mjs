@@ -21,14 +21,15 @@ export const launch = (hostname) =>
 
 /**
  * Opens a browser context as a first-time visitor. Unexpected requests, responses and console messages are added to
- * `problems`; `isExpected` tells which are part of the test.
+ * `problems`; `isExpected` selects those that are part of the test, and `hosts` are
+ * other hosts that pages may reach.
  */
-export async function openContext(browser, base, problems, { isExpected = () => false, ...options } = {}) {
+export async function openContext(browser, base, problems, { isExpected = () => false, hosts = [], ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   context.setDefaultTimeout(STEP_TIMEOUT_MS);
   const isOurs = (address) => {
     const url = new URL(address);
-    return url.host === base.host || ['data:', 'blob:'].includes(url.protocol);
+    return [base.host, ...hosts].includes(url.host) || ['data:', 'blob:'].includes(url.protocol);
   };
   const report = (text) => {
     if (!isExpected(text)) problems.push(text.slice(0, 400));

@@ -237,8 +237,25 @@ async function aReaderSeesAllAndCancelsNothing(failedId) {
   await wrong.close();
 }
 
+async function theMatrixFollowsRuns() {
+  step = 'opening the matrix';
+  await page.goto(at(''));
+  const cell = page.locator('.matrix td', { has: page.locator('a[href$="source=filemaker&type=measurement"]') });
+  await page.locator('.matrix .cell').first().waitFor();
+  assert.match(await page.locator('.sub').textContent(), /feeds? (needs?|are)/);
+  step = 'waiting for a pair in the matrix';
+  const id = await createRun(direct, { entityType: 'MEASUREMENT', source: 'FILEMAKER' });
+  await cell.getByText('Running').waitFor();
+  await completeRun(direct, id, {});
+  await cell.getByText('Fresh').waitFor();
+  await cell.getByRole('link').click();
+  await page.waitForURL(/runs\?source=filemaker&type=measurement/);
+  await row(id).waitFor();
+}
+
 /** Screens, with what is on them once they are loaded. */
 const screens = (failedId) => [
+  ['', '.cell .sparkline g'],
   ['runs', '.rows .row'],
   [`runs/${failedId}`, '.facts'],
   ['statistics', '.charts canvas'],
@@ -283,6 +300,9 @@ async function check() {
   page = await context.newPage();
   const failedId = await runsAppearProgressAndFail();
   await aRunIsFollowedAndCancelled();
+  await theMatrixFollowsRuns();
+  await page.goto(at('runs'));
+  await page.locator('.rows').hover();
   await theServerIsLostAndComesBack();
   await aSharedAddressShowsTheSame();
   await theKeyboardIsEnough();

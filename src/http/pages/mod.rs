@@ -1,6 +1,7 @@
 //! The pages: the console at `/`, and GraphiQL, the API explorer, at `/graphiql`. Their source and build are in `web/`.
 
 mod assets;
+mod oidc_client;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{base_path::BasePath, not_found};
+pub use oidc_client::OidcClient;
 
 /// The paths of the console's screens, which it tells apart by itself.
 const SCREENS: [&str; 6] = [
@@ -35,9 +37,10 @@ const FILES: [&str; 4] = [
     "LICENSES-MORE.txt",
 ];
 
-/// Content security policy of the console: its scripts, styles and requests are those of this server.
+/// Content security policy of the console: its scripts, styles and requests are those of this server. Requests to the
+/// issuer, at which people sign in, follow.
 const CONSOLE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'";
 
 /// Content security policy of GraphiQL. Monaco sets inline styles.
 const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -45,11 +48,15 @@ const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Adds the routes of the pages and their files.
-pub(super) fn add_routes<S>(mut router: Router<S>, base: &Arc<BasePath>) -> Router<S>
+pub(super) fn add_routes<S>(
+    mut router: Router<S>,
+    base: &Arc<BasePath>,
+    oidc: Option<&OidcClient>,
+) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let console = Arc::new(Page::new("index.html", base, CONSOLE_POLICY));
+    let console = Arc::new(Page::console(base, oidc));
     for path in SCREENS {
         let page = Arc::clone(&console);
         let respond = get(async move |headers: HeaderMap| page.respond(&headers));
@@ -60,7 +67,11 @@ where
         let redirect = get(async move || Redirect::permanent(&root));
         router = router.route(base.as_str(), redirect);
     }
-    let graphiql = Arc::new(Page::new("graphiql.html", base, GRAPHIQL_POLICY));
+    let graphiql = Arc::new(Page::new(
+        "graphiql.html",
+        GRAPHIQL_POLICY,
+        &[("base-path", base.as_str())],
+    ));
     let respond = get(async move |headers: HeaderMap| graphiql.respond(&headers));
     router = router.route(&base.join("/graphiql"), respond);
     for name in FILES {
@@ -86,16 +97,33 @@ struct Page {
 }
 
 impl Page {
-    fn new(name: &str, base: &BasePath, policy: &'static str) -> Self {
-        // The characters of a base path need no escaping.
-        let html = assets::text(name).replace("{{base-path}}", base.as_str());
+    fn console(base: &BasePath, oidc: Option<&OidcClient>) -> Self {
+        let origin = oidc.and_then(OidcClient::origin).unwrap_or_default();
+        let value = |of: fn(&OidcClient) -> &str| oidc.map_or("", of);
+        let values = [
+            ("base-path", base.as_str()),
+            ("oidc-issuer", value(|oidc| &oidc.issuer)),
+            ("oidc-client-id", value(|oidc| &oidc.client_id)),
+            ("oidc-audience", value(|oidc| &oidc.audience)),
+            ("oidc-scope", value(|oidc| &oidc.scope)),
+        ];
+        Self::new("index.html", &format!("{CONSOLE_POLICY} {origin}"), &values)
+    }
+
+    /// Fills values into the placeholders of a page.
+    fn new(name: &str, policy: &str, values: &[(&str, &str)]) -> Self {
+        let mut html = assets::text(name);
+        for (name, value) in values {
+            html = html.replace(&format!("{{{{{name}}}}}"), &escape(value));
+        }
         let hash = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&html));
         // Weak, since the response may be compressed.
         let etag = HeaderValue::try_from(format!("W/\"{hash}\""));
         Self {
             html: html.into(),
             etag: etag.unwrap_or(HeaderValue::from_static("\"\"")),
-            policy: HeaderValue::from_static(policy),
+            policy: HeaderValue::try_from(policy.trim_end())
+                .unwrap_or(HeaderValue::from_static("default-src 'none'")),
         }
     }
 
@@ -111,4 +139,11 @@ impl Page {
         headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
         response
     }
+}
+
+/// Escapes a text for an attribute in double quotes.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
 }

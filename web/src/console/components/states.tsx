@@ -10,7 +10,7 @@ import { Icon, type IconName } from './icon';
 
 interface NoticeProps {
   icon: IconName;
-  tone?: 'off' | 'bad' | 'late';
+  tone?: 'off' | 'bad' | 'late' | 'ok';
   title: string;
   children?: ComponentChildren;
 }

@@ -32,9 +32,26 @@ function join(value: number, size: number, large: string, _: 1, small: string) {
 /** A duration in its largest unit, for ages and intervals: "9 h", "26 h", "3 days". */
 export function formatAge(seconds: number): string {
   if (seconds < MINUTE) return `${Math.max(0, Math.floor(seconds))} s`;
-  if (seconds < 90 * MINUTE) return `${Math.round(seconds / MINUTE)} min`;
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min`;
   if (seconds < 2 * DAY) return `${Math.round(seconds / HOUR)} h`;
   return `${Math.round(seconds / DAY)} days`;
+}
+
+/** How often something happens: "15 min", "hour", "day", "2 weeks". */
+export function formatInterval(seconds: number): string {
+  const units = [
+    [7 * DAY, 'week'],
+    [DAY, 'day'],
+    [HOUR, 'hour'],
+    [MINUTE, 'minute'],
+  ] as const;
+  // A unit is named alone if the interval is about that long.
+  for (const [size, name] of units) {
+    const count = seconds / size;
+    const rounded = Math.round(count);
+    if (rounded >= 1 && Math.abs(count - rounded) < 0.1 * rounded) return rounded === 1 ? name : `${rounded} ${name}s`;
+  }
+  return formatAge(seconds);
 }
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { AccessScreen } from './access/access-screen';
+import { FreshnessScreen } from './freshness/freshness-screen';
 import { RunScreen } from './run/run-screen';
 import { RunsScreen } from './runs/runs-screen';
 import { StatisticsScreen } from './statistics/statistics-screen';
@@ -13,10 +14,11 @@ interface Screen {
 
 /** The screens, in the order of the navigation. */
 export const SCREENS: Screen[] = [
+  { path: '/', title: 'Freshness', matches: /^\/$/, render: () => <FreshnessScreen /> },
   {
     path: '/runs',
     title: 'Runs',
-    matches: /^\/(runs(\/[^/]+)?)?$/,
+    matches: /^\/runs(\/[^/]+)?$/,
     render: (path) => (path.startsWith('/runs/') ? <RunScreen id={path.slice('/runs/'.length)} /> : <RunsScreen />),
   },
   {

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { credential } from '../../lib/credential';
+import { OidcSignIn } from './oidc-sign-in';
 
 /** Takes an API key or access token for this tab. */
 export function SignIn({ isRejected }: { isRejected: boolean }) {
@@ -16,6 +17,7 @@ export function SignIn({ isRejected }: { isRejected: boolean }) {
       <div class="panel-head">
         <h2>Sign in</h2>
       </div>
+      <OidcSignIn />
       <form class="text" onSubmit={submit}>
         <label class="field">
           API key or access token

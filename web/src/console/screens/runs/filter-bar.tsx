@@ -1,6 +1,7 @@
 import { useQuery } from '@urql/preact';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { Icon } from '../../components/icon';
 import { ChipMenu, Choices } from '../../components/popover';
 import { ENTITY_TYPES, entityTypeLabel, ORDERS, SOURCES, sourceLabel, STATUSES, statusLabel } from '../../lib/labels';
 import type { RunOrderField } from '../../api/graphql';
@@ -69,6 +70,12 @@ export function FilterBar({ query, children }: { query: RunQuery; children: Comp
       >
         <OrderChoices query={query} onChange={change} />
       </ChipMenu>
+      {query.failure.length > 0 && (
+        <a class="chip on" href={href(formatQuery({ ...query, failure: [] }))} title="Show other failures, too">
+          Failure <b>{query.failure.length === 1 ? 'the same' : `one of ${query.failure.length}`}</b>
+          <Icon name="cross" />
+        </a>
+      )}
       {isFiltered(query) && (
         <a class="clear" href={href('/runs')}>
           Clear filters

@@ -11,6 +11,8 @@ export interface RunQuery {
   triggeredBy: string[] | 'system';
   started: Period | { from: string | undefined; to: string | undefined } | undefined;
   error: string;
+  /** Fingerprints of failure groups. */
+  failure: string[];
   sort: RunOrderField;
   direction: 'ASC' | 'DESC';
 }
@@ -36,6 +38,7 @@ export function parseQuery(search: string): RunQuery {
     triggeredBy: by === 'system' ? 'system' : (by?.split(',').filter((id) => /^[\da-f-]{32,36}$/i.test(id)) ?? []),
     started: range ?? (isPeriod(started) ? started : undefined),
     error: params.get('error') ?? '',
+    failure: params.get('failure')?.split(',').filter((one) => /^[\w:-]{1,100}$/.test(one)) ?? [],
     sort: sort !== undefined && sort in ORDERS ? sort : 'STARTED_AT',
     direction: params.get('direction')?.toUpperCase() === 'ASC' ? 'ASC' : 'DESC',
   };
@@ -58,6 +61,7 @@ export function formatQuery(query: Partial<RunQuery>): string {
     set('to', query.started?.to);
   }
   set('error', query.error);
+  set('failure', query.failure?.join(','));
   if (query.sort !== 'STARTED_AT') set('sort', query.sort?.toLowerCase());
   if (query.direction === 'ASC') set('direction', 'asc');
   const text = params.toString().replaceAll('%2C', ',').replaceAll('%3A', ':');

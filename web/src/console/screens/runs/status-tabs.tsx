@@ -40,7 +40,8 @@ const keyOf = (status: ListedStatus) => status.toLowerCase() as Lowercase<Listed
 
 /** Whether an index leads to the runs of each status. */
 const isIndexed = ({ errorContains, triggeredByUser, ...others }: RunFilter) =>
-  errorContains === undefined && triggeredByUser === undefined && Object.keys(others).length <= 1;
+  errorContains === undefined &&
+  triggeredByUser === undefined && Object.keys(others).length <= 1;
 
 function useCounts(list: RunList): Counts | undefined {
   const { status: _, ...filter } = list.filter;

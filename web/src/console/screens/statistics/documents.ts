@@ -43,3 +43,17 @@ export type Figures = NonNullable<Data['total']>[number];
 export type Bucket = NonNullable<Data['buckets']>[number];
 export type PairFigures = NonNullable<Data['pairs']>[number];
 export type Hour = NonNullable<Data['hours']>[number];
+
+export const EMPTY_BUCKET: Bucket = {
+  bucketStart: null,
+  runs: 0,
+  completed: 0,
+  failed: 0,
+  cancelled: 0,
+  successRate: null,
+  p50DurationSeconds: null,
+  p95DurationSeconds: null,
+  maxDurationSeconds: null,
+  recordsProcessed: 0,
+  recordsFailed: 0,
+};

@@ -1,31 +1,26 @@
 import { useQuery } from '@urql/preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import { PeriodBar } from '../../components/period-bar';
 import { ErrorNotice, Notice, Skeleton } from '../../components/states';
+import { fillBuckets, unitOf } from '../../lib/buckets';
 import { formatCount, formatDuration, formatPercent, timeZone } from '../../lib/format';
-import { PERIOD_LABELS, PERIODS } from '../../lib/period';
+import { PERIOD_LABELS } from '../../lib/period';
+import { useRefreshedTime } from '../../lib/use-refreshed-time';
 import { navigate, useLocation } from '../../router';
-import { type Figures, STATISTICS } from './documents';
+import { EMPTY_BUCKET, type Figures, STATISTICS } from './documents';
 import { HeatMap } from './heat-map';
 import { PairTable } from './pair-table';
-import { fillBuckets } from './buckets';
 import { formatStatisticsQuery, parseStatisticsQuery, type StatisticsQuery, toStatisticsFilter } from './statistics-query';
 import { DurationsChart, RecordsChart, RunsChart } from './time-charts';
-
-/** How often the figures are computed again. */
-const REFRESH_MS = 60_000;
 
 export function StatisticsScreen() {
   const { search } = useLocation();
   const query = useMemo(() => parseStatisticsQuery(search), [search]);
   const now = useRefreshedTime();
-  const bucket = PERIODS[query.period] <= 48 ? 'HOUR' : 'DAY';
-  const variables = useMemo(
-    () => ({ filter: toStatisticsFilter(query, now), bucket, timeZone }) as const,
-    [query, now],
-  );
+  const bucket = unitOf(query.period);
+  const variables = useMemo(() => ({ filter: toStatisticsFilter(query, now), bucket, timeZone }), [query, now]);
   const [{ data, error, fetching }, refetch] = useQuery({ query: STATISTICS, variables });
-  const buckets = useMemo(() => fillBuckets(data?.buckets ?? [], bucket, now, query.period), [data]);
+  const buckets = useMemo(() => fillBuckets(data?.buckets ?? [], query.period, now, EMPTY_BUCKET), [data]);
   const change = (changed: Partial<StatisticsQuery>) =>
     navigate(formatStatisticsQuery('/statistics', { ...query, ...changed }));
   const total = data?.total?.[0];
@@ -64,16 +59,4 @@ function headline(total: Figures | undefined, { period }: StatisticsQuery) {
   if (total.successRate !== null) parts.push(`${formatPercent(total.successRate)} of those that finished succeeded`);
   if (total.p50DurationSeconds !== null) parts.push(`half took less than ${formatDuration(total.p50DurationSeconds)}`);
   return `In the ${PERIOD_LABELS[period]}: ${parts.join('; ')}.`;
-}
-
-/** The time at which the figures are computed. Hidden pages are not refreshed. */
-function useRefreshedTime(): Date {
-  const [now, setNow] = useState(() => new Date());
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') setNow(new Date());
-    }, REFRESH_MS);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }
