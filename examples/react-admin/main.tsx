@@ -10,7 +10,7 @@ import { ApiError, createDataProvider } from './dataProvider'
 const dataProvider = createDataProvider(endpoint, credentials)
 
 const queryClient = new QueryClient({
-  // Requests that the server rejects are not repeated. Others are, until the server is back: a list that is read again because of
+  // Requests that the server rejects are not repeated. Others are, until the server responds: a list that is read again because of
   // a change would otherwise remain as it was.
   defaultOptions: {
     queries: { retry: (_, error) => !(error instanceof ApiError) || error.code === 'UNAVAILABLE', retryDelay: 2_000 },

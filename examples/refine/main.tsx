@@ -14,7 +14,7 @@ const client = new Client({
   exchanges: [fetchExchange],
 })
 
-// Requests that the server rejects are not repeated. Others are, until the server is back: a list that is read again because of a
+// Requests that the server rejects are not repeated. Others are, until the server responds: a list that is read again because of a
 // change would otherwise remain as it was.
 const queries = { retry: (_: number, error: Error) => error.message.startsWith('[Network]'), retryDelay: 2_000 }
 

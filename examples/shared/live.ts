@@ -34,7 +34,9 @@ export function useFeedPosition(feedCursor: string | undefined, restart: () => v
   const withReplay = async (load: () => Promise<unknown>) => {
     const before = received.current ?? start?.after
     await load().catch(console.error)
-    if (before && received.current && received.current !== before) setStart({ after: before })
+    if (!before || !received.current || received.current === before) return
+    received.current = before
+    setStart({ after: before })
   }
 
   return useMemo(() => ({ after: start?.after, start, onChange, onError, withReplay }), [start])
@@ -47,9 +49,9 @@ interface Sortable {
 
 /** Where a run belongs in the loaded rows of a list; undefined if it belongs to a page that is not loaded. */
 export function positionOf(run: Sortable, rows: Sortable[], direction: OrderDirection, hasNextPage: boolean) {
-  const key = ({ id, startedAt }: Sortable) => `${new Date(startedAt).toISOString()} ${id}`
-  const sign = direction === 'ASC' ? 1 : -1
-  const index = rows.findIndex(row => sign * key(run).localeCompare(key(row)) < 0)
+  // Times are UTC and have six decimals, so that their order is that of the text.
+  const key = ({ id, startedAt }: Sortable) => `${startedAt} ${id}`
+  const index = rows.findIndex(row => (direction === 'ASC' ? key(run) < key(row) : key(run) > key(row)))
   if (index >= 0) return index
   return hasNextPage ? undefined : rows.length
 }
