@@ -6,6 +6,7 @@ mod cpu;
 mod database;
 mod feed;
 mod fill;
+mod freshness;
 mod load;
 mod process;
 mod report;
@@ -38,6 +39,7 @@ enum Command {
     Scaling(scaling::Options),
     Fill(fill::Options),
     Soak(soak::Options),
+    Freshness(freshness::Options),
     #[command(hide = true)]
     RequestsBaseline(requests::BaselineOptions),
     /// Serve the broadcast that the feed is compared with
@@ -54,6 +56,7 @@ async fn main() -> Result<()> {
         Command::Scaling(options) => scaling::run(options).await,
         Command::Fill(options) => fill::run(options).await,
         Command::Soak(options) => soak::run(options).await,
+        Command::Freshness(options) => freshness::run(&options),
         Command::RequestsBaseline(options) => requests::serve_baseline(options).await,
         Command::FeedBaseline => feed::serve_baseline().await,
     }

@@ -51,6 +51,10 @@ const PAGE_SIZE: usize = 20;
 const COUNT_LIMIT: u64 = 50;
 const FIELDS: &str = "id status startedAt recordsProcessed";
 
+/// All pairs of an entity type and a source.
+const PAIRS: usize = 40;
+const FRESHNESS: &str = "{ syncFreshness { entityType source state lateAt consecutiveFailures } }";
+
 /// Compare the cost of pages and counts in databases of several sizes (medians of 25 rounds)
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -162,7 +166,12 @@ fn queries() -> Vec<Query> {
             query("count", "first: 1", &count, None),
         ]
     });
-    queries.collect()
+    let freshness = Query {
+        name: "freshness of all pairs".to_owned(),
+        text: FRESHNESS.to_owned(),
+        middle_of: None,
+    };
+    queries.chain([freshness]).collect()
 }
 
 async fn measure(instances: &[Instance]) -> Result<Vec<Measured>> {
@@ -235,11 +244,11 @@ impl Instance {
         for cursor in cursors {
             let variables = json!({"after": cursor});
             let response = connection.query(&query.text, &variables).await?;
-            let runs = &response["data"]["syncRuns"];
-            let is_full = match runs["nodes"].as_array() {
-                Some(nodes) => nodes.len() == PAGE_SIZE,
-                None => runs["totalCount"] == COUNT_LIMIT,
-            };
+            let data = &response["data"];
+            let count = |list: &Value| list.as_array().map(Vec::len);
+            let is_full = count(&data["syncFreshness"]) == Some(PAIRS)
+                || count(&data["syncRuns"]["nodes"]) == Some(PAGE_SIZE)
+                || data["syncRuns"]["totalCount"] == COUNT_LIMIT;
             ensure!(
                 is_full,
                 "{}, {} runs: too few runs: {response}",
