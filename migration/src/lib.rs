@@ -35,6 +35,8 @@ mod m20261128_000020_lenient_triggers;
 mod m20261128_000030_key_version;
 mod m20261129_000050_texts_of_changes;
 mod m20261129_000051_authors;
+mod m20261129_000060_heartbeats;
+mod m20261129_000061_heartbeat_indexes;
 mod m20261129_000065_fingerprints;
 mod m20261129_000066_fingerprint_indexes;
 mod m20261129_000075_outcomes_by_pair;
@@ -66,6 +68,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000030_key_version::migration()),
             Box::new(m20261129_000050_texts_of_changes::migration()),
             Box::new(m20261129_000051_authors::migration()),
+            Box::new(m20261129_000060_heartbeats::migration()),
+            Box::new(m20261129_000061_heartbeat_indexes::migration()),
             Box::new(m20261129_000065_fingerprints::migration()),
             Box::new(m20261129_000066_fingerprint_indexes::migration()),
             Box::new(m20261129_000075_outcomes_by_pair::migration()),

@@ -63,7 +63,7 @@ BEGIN
 END $$;
 ";
 
-// The function that stamps and records a change, up to its columns, in three parts.
+// The function that stamps and records a change, up to its columns, in parts.
 const POSTGRES_CHANGE: &str = r"
 CREATE OR REPLACE FUNCTION sync_history.sync_history_change() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER AS $$
@@ -86,7 +86,9 @@ BEGIN
             AND (NEW.error_message OPERATOR(pg_catalog.=) OLD.error_message
                 OR NEW.error_message IS NULL AND OLD.error_message IS NULL)
             AND (NEW.details::pg_catalog.text OPERATOR(pg_catalog.=) OLD.details::pg_catalog.text
-                OR NEW.details IS NULL AND OLD.details IS NULL)
+                OR NEW.details IS NULL AND OLD.details IS NULL)";
+
+const POSTGRES_UNCHANGED: &str = r"
         THEN
             IF NEW.version OPERATOR(pg_catalog.<>) OLD.version THEN
                 NEW.version := OLD.version;
@@ -98,7 +100,6 @@ BEGIN
         OR NEW.status OPERATOR(pg_catalog.<>) 'running'";
 
 const POSTGRES_COMPLETION: &str = r"
-    THEN
         IF NEW.status OPERATOR(pg_catalog.=)
             ANY ('{completed,failed,cancelled}'::pg_catalog.text[])
         THEN
@@ -135,6 +136,34 @@ pub(crate) fn postgres_change(
     previous_only: &[&str],
     of_status: &[&str],
 ) -> String {
+    postgres_change_with(columns, previous_only, of_status, &Additions::default())
+}
+
+/// What a later step adds to the statements that record a change.
+#[derive(Default)]
+pub(crate) struct Additions<'a> {
+    /// Further columns whose changes are recorded.
+    pub(crate) visible: &'a [&'a str],
+    /// Statements that precede those on the completion of a run, for runs that are not just running.
+    pub(crate) before_completion: &'a str,
+}
+
+/// As [`postgres_change`], with additions.
+pub(crate) fn postgres_change_with(
+    columns: &[&str],
+    previous_only: &[&str],
+    of_status: &[&str],
+    additions: &Additions<'_>,
+) -> String {
+    let is_same = |column: &&str| {
+        format!(
+            "
+            AND (NEW.{column} OPERATOR(pg_catalog.=) OLD.{column}
+                OR NEW.{column} IS NULL AND OLD.{column} IS NULL)"
+        )
+    };
+    let are_same: String = additions.visible.iter().map(is_same).collect();
+    let before_completion = additions.before_completion;
     let has_value = |column: &&str| format!("\n        OR OLD.{column} IS NOT NULL");
     let clear = |column: &&str| {
         format!(
@@ -153,7 +182,8 @@ pub(crate) fn postgres_change(
     let new = list(columns, ", NEW.");
     let old = list(columns, ", OLD.") + &list(previous_only, ", OLD.");
     format!(
-        "{POSTGRES_CHANGE}{has_values}{POSTGRES_COMPLETION}{clear}{POSTGRES_VERSION}
+        "{POSTGRES_CHANGE}{are_same}{POSTGRES_UNCHANGED}{has_values}
+    THEN{before_completion}{POSTGRES_COMPLETION}{clear}{POSTGRES_VERSION}
     INSERT INTO sync_history.sync_change (run_id, kind, previous_status, status, version,
         changed_at, completed_at, records_processed, records_failed, error_message,
         previous_completed_at, previous_records_processed, previous_records_failed,
@@ -238,6 +268,20 @@ pub(crate) fn sqlite_run_triggers(
     previous_only: &[&str],
     of_status: &[&str],
 ) -> String {
+    sqlite_run_triggers_with(columns, previous_only, of_status, &Additions::default())
+}
+
+/// As [`sqlite_run_triggers`], with additions.
+pub(crate) fn sqlite_run_triggers_with(
+    columns: &[&str],
+    previous_only: &[&str],
+    of_status: &[&str],
+    additions: &Additions<'_>,
+) -> String {
+    let visible = list(additions.visible, ", ");
+    let old_visible = list(additions.visible, ", OLD.");
+    let new_visible = list(additions.visible, ", NEW.");
+    let before_completion = additions.before_completion;
     let clear = |column: &&str| {
         format!(
             ",
@@ -285,16 +329,16 @@ END;
 
 CREATE TRIGGER sync_history_record_update AFTER UPDATE OF status, entity_type, source, started_at,
     completed_at, records_processed, records_created, records_updated, records_failed,
-    records_expected, triggered_by_id, error_message, details ON sync_history
+    records_expected, triggered_by_id, error_message, details{visible} ON sync_history
 WHEN OLD.updated_at IS NOT NULL AND
     (OLD.status, OLD.entity_type, OLD.source, OLD.started_at, OLD.completed_at,
         OLD.records_processed, OLD.records_created, OLD.records_updated, OLD.records_failed,
-        OLD.records_expected, OLD.triggered_by_id, OLD.error_message, OLD.details)
+        OLD.records_expected, OLD.triggered_by_id, OLD.error_message, OLD.details{old_visible})
     IS NOT
     (NEW.status, NEW.entity_type, NEW.source, NEW.started_at, NEW.completed_at,
         NEW.records_processed, NEW.records_created, NEW.records_updated, NEW.records_failed,
-        NEW.records_expected, NEW.triggered_by_id, NEW.error_message, NEW.details)
-BEGIN
+        NEW.records_expected, NEW.triggered_by_id, NEW.error_message, NEW.details{new_visible})
+BEGIN{before_completion}
     {normalize_updated};
     UPDATE sync_history SET version = min(CAST(OLD.version AS integer), 2147483646) + 1,
         updated_at = {NOW}{clear}
