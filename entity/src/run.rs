@@ -60,6 +60,15 @@ pub struct Model {
     /// changes the status.
     #[sea_orm(column_type = "Text", nullable)]
     pub ended_by_name: Option<String>,
+    /// Seconds without a report after which the run is closed as lost; never if NULL.
+    pub heartbeat_timeout_seconds: Option<i32>,
+    /// Time of the latest report that need not have changed the run. After a change that is no report, such as that of an
+    /// operator, it is the time of the latest report before.
+    pub last_heartbeat_at: Option<DateTimeUtc>,
+    /// When the server closed the run as lost.
+    pub lost_at: Option<DateTimeUtc>,
+    /// When the outcome of the run was reported after it had been closed as lost.
+    pub recovered_at: Option<DateTimeUtc>,
     /// The stored values that the fields above cannot represent: those fields hold the nearest value.
     #[sea_orm(ignore)]
     pub unreadable: Vec<UnreadableValue>,
@@ -99,6 +108,10 @@ impl Model {
             created_by_name: columns.optional_text("created_by_name")?,
             created_by_key: columns.optional_uuid("created_by_key")?,
             ended_by_name: columns.optional_text("ended_by_name")?,
+            heartbeat_timeout_seconds: columns.optional_integer("heartbeat_timeout_seconds")?,
+            last_heartbeat_at: columns.optional_instant("last_heartbeat_at")?,
+            lost_at: columns.optional_instant("lost_at")?,
+            recovered_at: columns.optional_instant("recovered_at")?,
             unreadable: columns.take_unreadable(),
             is_missing: false,
         })
@@ -129,6 +142,10 @@ impl Model {
             created_by_name: None,
             created_by_key: None,
             ended_by_name: None,
+            heartbeat_timeout_seconds: None,
+            last_heartbeat_at: None,
+            lost_at: None,
+            recovered_at: None,
             unreadable: Vec::new(),
             is_missing: true,
         }

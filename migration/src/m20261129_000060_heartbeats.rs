@@ -48,7 +48,7 @@ ALTER TABLE sync_history.sync_event ALTER COLUMN reported_at SET DEFAULT clock_t
 ";
 
 // For the rules that this function follows, see m20261123_000005_lean_triggers.rs. Runs that were never lost evaluate the
-// first condition only.
+// first condition only. The fingerprint of the message is a column of a later step.
 const POSTGRES_RECOVERY: &str = r"
         IF OLD.lost_at IS NOT NULL THEN
             IF OLD.recovered_at IS NULL
@@ -69,6 +69,7 @@ const POSTGRES_RECOVERY: &str = r"
                     END IF;
                     IF NEW.error_message OPERATOR(pg_catalog.=) OLD.error_message THEN
                         NEW.error_message := NULL;
+                        NEW.error_fingerprint := NULL;
                     END IF;
                 END IF;
                 IF NEW.sync_duration OPERATOR(pg_catalog.=) OLD.sync_duration THEN

@@ -15,7 +15,7 @@ use crate::{
     feed::ChangeFeed,
     graphql::Executor,
     http::AppState,
-    runs::{Runs, freshness::ExpectedIntervals},
+    runs::{HeartbeatMonitor, Runs, freshness::ExpectedIntervals},
     server,
 };
 
@@ -25,7 +25,7 @@ const DATABASE_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     let mut shutdown = Box::pin(server::shutdown_signal()?);
-    let (listener, state) = tokio::select! {
+    let (listener, state, monitor) = tokio::select! {
         // Boxed, since it would take up the stack for as long as the server runs.
         started = Box::pin(start(config)) => started?,
         () = &mut shutdown => {
@@ -34,6 +34,10 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
         }
     };
     print(&format!("listening on http://{}\n", listener.local_addr()?))?;
+    let shutdown = async move {
+        shutdown.await;
+        drop(monitor);
+    };
     server::serve(listener, state, shutdown).await?;
     info!("stopped");
     Ok(())
@@ -41,7 +45,7 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
 
 /// Validates the settings and binds the address before the database is opened, so that what is wrong with them leaves
 /// the database as it is. Clients that connect meanwhile wait.
-async fn start(config: &Config) -> Result<(TcpListener, AppState), CliError> {
+async fn start(config: &Config) -> Result<(TcpListener, AppState, HeartbeatMonitor), CliError> {
     let limits = config.limits();
     let expected = ExpectedIntervals::try_from(config.expect.as_slice())?;
     let clock = Arc::new(SystemClock::default());
@@ -61,6 +65,7 @@ async fn start(config: &Config) -> Result<(TcpListener, AppState), CliError> {
         Runs::new(database.clone(), clock.clone(), limits.runs).with_expected_intervals(expected);
     let signal = runs.change_signal();
     let feed = ChangeFeed::start(database.clone(), clock.new_id(), signal, limits.feed).await?;
+    let monitor = HeartbeatMonitor::start(runs.clone());
     let graphql = Executor::new(runs, feed, limits.graphql);
     let Access {
         anonymous,
@@ -78,7 +83,7 @@ async fn start(config: &Config) -> Result<(TcpListener, AppState), CliError> {
         "started"
     );
     let state = AppState::new(database, auth, graphql, clock, limits.http);
-    Ok((listener, state))
+    Ok((listener, state, monitor))
 }
 
 async fn listen(address: &ListenAddress) -> Result<TcpListener, CliError> {

@@ -1,5 +1,8 @@
 //! Pages and counts of the events of several runs, in one statement per distinct query.
 
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
@@ -87,6 +90,17 @@ impl Events {
             Ok::<_, Error>(group.indexed(query.await?))
         });
         Ok(in_order(keys.len(), try_join_all(count).await?))
+    }
+}
+
+impl Events {
+    /// Returns the time of the latest report among the events of each of these runs that has any, by the clock of the
+    /// database.
+    ///
+    /// # Errors
+    /// Returns an error if the database is unavailable.
+    pub async fn last_reports(&self, run_ids: &[Uuid]) -> Result<HashMap<Uuid, DateTime<Utc>>> {
+        Ok(self.store.last_reports(run_ids).await?)
     }
 }
 

@@ -91,8 +91,15 @@ impl Change {
     }
 
     /// Returns whether nothing is added to the run after the change.
+    ///
+    /// A run that was closed as lost may still be recovered, which adds an event.
     pub(super) fn ends_run(&self) -> bool {
-        self.kind == SyncChangeKind::Deleted || self.row.status().is_ok_and(status::has_ended)
+        let has_ended = self.row.status().is_ok_and(status::has_ended);
+        let may_be_recovered = self.run.as_ref().is_some_and(|run| match run.recovered_at {
+            Some(recovered_at) => self.row.changed_at < recovered_at,
+            None => status::is_lost(run),
+        });
+        self.kind == SyncChangeKind::Deleted || has_ended && !may_be_recovered
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use entity::{FromRow, RowReader, change, event, run};
+use entity::{FromRow, change, event, run};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
@@ -27,7 +27,7 @@ use crate::{
     events::Event,
     runs::{self, Error, Run},
     store::{
-        FeedPosition, Store,
+        FeedPosition, RunColumns, Store,
         feed::{self as store, FeedTable},
         read_all, select_events,
     },
@@ -262,14 +262,10 @@ impl ChangeLog {
         read_all(self.database.read(), &order.select(events, &page)).await
     }
 
-    /// Returns the status of a run; `None` if there is no such run.
-    pub(super) async fn status(&self, run_id: Uuid) -> Result<Option<String>, DbErr> {
-        let select = run::Entity::find_by_id(run_id)
-            .select_only()
-            .column(run::Column::Status);
-        let row = self.database.read().query_one(select.as_query()).await?;
-        let status = row.map(|row| RowReader::new(&row)?.text("status"));
-        status.transpose()
+    /// Returns a run without its details; `None` if there is no such run.
+    pub(super) async fn run(&self, run_id: Uuid) -> Result<Option<Run>, DbErr> {
+        let store = Store::new(self.database.clone());
+        store.find_run(run_id, RunColumns::WithoutDetails).await
     }
 
     async fn runs_of(&self, rows: &[change::Model]) -> Result<HashMap<Uuid, Arc<Run>>, DbErr> {

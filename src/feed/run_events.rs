@@ -67,7 +67,7 @@ impl Topic for RunEvents {
         after: Option<&EventCursor>,
         now: &FeedPosition,
     ) -> Result<()> {
-        if log.status(self.0).await?.is_none() {
+        if log.run(self.0).await?.is_none() {
             return Err(Error::NotFound {
                 what: "run",
                 id: self.0,
@@ -114,9 +114,10 @@ impl Topic for RunEvents {
         ended_runs.contains(self.0)
     }
 
-    /// A deleted run gets no more events either.
+    /// A deleted run gets no more events either. One that was closed as lost does if it is recovered.
     async fn is_complete(&self, log: &ChangeLog) -> Result<bool> {
-        let status = log.status(self.0).await?;
-        Ok(status.is_none_or(|status| status.parse().is_ok_and(status::has_ended)))
+        let run = log.run(self.0).await?;
+        Ok(run
+            .is_none_or(|run| run.status().is_ok_and(status::has_ended) && !status::is_lost(&run)))
     }
 }

@@ -3,11 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use async_graphql::{
-    Enum, ErrorExtensionValues, ErrorExtensions, Pos, Response, ServerError, Value, value,
+    Enum, ErrorExtensionValues, ErrorExtensions, Name, Pos, Response, ScalarType, ServerError,
+    Value, indexmap::IndexMap,
 };
 use tracing::{debug, error, warn};
 
-use super::types::run::{SyncStatus, from_stored};
+use super::types::{
+    run::{SyncStatus, from_stored},
+    scalars::DateTime,
+};
 use crate::{
     auth::{Principal, PrincipalKind},
     db::error::is_unavailable,
@@ -41,7 +45,8 @@ pub enum ErrorCode {
     /// A different run, event or user already has this ID. `extensions.fields` lists the fields of the input that differ
     /// from the call that created the run or event.
     IdConflict,
-    /// The run is already COMPLETED, FAILED or CANCELLED. `extensions.run` holds its ID, status and version.
+    /// The run is already COMPLETED, FAILED or CANCELLED. `extensions.run` holds its ID, status and version, and
+    /// `lostAt` if the server has closed it as lost.
     AlreadyFinished,
     /// The operation requires credentials, and the request has none or invalid ones.
     Unauthenticated,
@@ -123,11 +128,21 @@ impl From<Error> for async_graphql::Error {
 
 /// Returns what identifies a run that has ended.
 fn finished(run: &Run) -> Value {
-    value!({
-        "id": run.id.to_string(),
-        "status": from_stored::<SyncStatus>(&run.status).as_ref().to_uppercase(),
-        "version": run.version,
-    })
+    let mut finished = IndexMap::from_iter([
+        (Name::new("id"), run.id.to_string().into()),
+        (
+            Name::new("status"),
+            from_stored::<SyncStatus>(&run.status)
+                .as_ref()
+                .to_uppercase()
+                .into(),
+        ),
+        (Name::new("version"), run.version.into()),
+    ]);
+    if let Some(lost_at) = run.lost_at {
+        finished.insert(Name::new("lostAt"), DateTime(lost_at).to_value());
+    }
+    Value::Object(finished)
 }
 
 /// A batch that fails returns the same error to all its waiters.

@@ -60,7 +60,7 @@ impl Subscription {
         Ok(changes.map(|change| Ok(change?.item.into())))
     }
 
-    /// Streams the events of a run, in the order in which they were stored. Completes when the run has ended and all its events have been delivered, or when the run is deleted. Requires the scope READ.
+    /// Streams the events of a run, in the order in which they were stored. Completes when the run has ended and all its events have been delivered, or when the run is deleted. A run that was closed as lost may still be recovered: its stream stays open until then. Requires the scope READ.
     #[graphql(guard = "RequireScope(Scope::Read)")]
     async fn sync_event_added(
         &self,

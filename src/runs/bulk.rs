@@ -13,10 +13,10 @@ use super::{
     commands::{CancelActive, Outcome},
     error::{Error, Result},
     failures::Fingerprint,
-    status,
+    status::{self, Actor},
     write::has_status,
 };
-use crate::store::FINGERPRINT;
+use crate::store::{FINGERPRINT, last_report_in_row};
 
 /// Runs of one call that are cancelled at the same time. Each may wait for a lock, and takes a connection meanwhile.
 const CONCURRENT_WRITES: usize = 4;
@@ -62,7 +62,10 @@ impl Runs {
         let mut ids = Query::select();
         ids.column(Column::Id)
             .from(run::Entity)
-            .and_where(has_status(status::predecessors_of(SyncStatus::Cancelled)))
+            .and_where(has_status(status::predecessors_of(
+                SyncStatus::Cancelled,
+                Actor::Operator,
+            )))
             .order_by(Column::Id, Order::Asc);
         ids.and_where_option(scope.condition());
         if let Some(types) = &cancel.entity_types {
@@ -78,7 +81,8 @@ impl Runs {
         update
             .table(run::Entity)
             .value(Column::Status, SyncStatus::Cancelled.as_ref())
-            .value(Column::CompletedAt, self.stored_end_or_now());
+            .value(Column::CompletedAt, self.stored_end_or_now())
+            .value(Column::LastHeartbeatAt, last_report_in_row());
         if let Some(reason) = &cancel.reason {
             update.value(Column::ErrorMessage, reason.as_str());
             update.value(FINGERPRINT, Fingerprint::of(Some(reason)).to_string());

@@ -8,8 +8,11 @@ use uuid::Uuid;
 use super::{
     Limits, Run,
     error::{Error, Result},
-    status,
+    status::{self, Actor},
 };
+
+/// The longest heartbeat timeout, 30 days.
+const MAX_HEARTBEAT_TIMEOUT_SECONDS: i32 = 30 * 24 * 60 * 60;
 
 /// How far a worker's clock may be ahead of the server's.
 const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
@@ -42,6 +45,8 @@ pub struct NewRun {
     pub triggered_by_id: Option<Uuid>,
     /// A JSON object.
     pub details: Option<Json>,
+    /// Seconds without a report after which the run is closed as lost; never if `None`.
+    pub heartbeat_timeout_seconds: Option<i32>,
     /// Who creates it; `None` if the caller is anonymous.
     pub created_by: Option<Author>,
 }
@@ -55,6 +60,7 @@ impl NewRun {
         }
         validate_instant("startedAt", self.started_at, now)?;
         validate_count("recordsExpected", self.records_expected)?;
+        validate_heartbeat_timeout(self.heartbeat_timeout_seconds)?;
         validate_details(self.details.as_ref(), limits)
     }
 }
@@ -90,7 +96,7 @@ impl Counts {
     }
 }
 
-/// Progress of a run that has not ended.
+/// Progress of a run that has not ended. Without any it is a heartbeat: a report that the worker still works on the run.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     /// Totals since the start. Totals never decrease: of reports that arrive out of order, the highest wins.
@@ -124,6 +130,8 @@ pub struct Outcome {
     pub details: Option<Json>,
     /// Who ends the run; `None` if the caller is anonymous.
     pub ended_by: Option<Author>,
+    /// In what capacity.
+    pub actor: Actor,
 }
 
 impl Outcome {
@@ -137,6 +145,7 @@ impl Outcome {
             error_message: reason,
             details: None,
             ended_by: None,
+            actor: Actor::Operator,
         }
     }
 
@@ -241,6 +250,18 @@ fn validate_count(name: &str, count: Option<i32>) -> Result<()> {
         Some(count) if count < 0 => Err(Error::BadInput(format!(
             "{name} is {count}; it counts records and cannot be negative"
         ))),
+        _ => Ok(()),
+    }
+}
+
+fn validate_heartbeat_timeout(seconds: Option<i32>) -> Result<()> {
+    match seconds {
+        Some(seconds) if !(1..=MAX_HEARTBEAT_TIMEOUT_SECONDS).contains(&seconds) => {
+            Err(Error::BadInput(format!(
+                "heartbeatTimeoutSeconds is {seconds}; give 1 to {MAX_HEARTBEAT_TIMEOUT_SECONDS} (30 days), or leave it out \
+                 if the run is never to be closed as lost"
+            )))
+        }
         _ => Ok(()),
     }
 }

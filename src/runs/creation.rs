@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Run, commands::NewRun};
 
 /// The fields of a call that are part of its digest.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "entityType",
     "source",
     "status",
@@ -18,6 +18,7 @@ const FIELDS: [&str; 7] = [
     "recordsExpected",
     "triggeredById",
     "details",
+    "heartbeatTimeoutSeconds",
 ];
 
 /// Values of these fields, in JSON.
@@ -59,6 +60,7 @@ fn values(new: &NewRun) -> Values {
         new.records_expected.into(),
         new.triggered_by_id.map(|id| id.to_string()).into(),
         new.details.clone().into(),
+        new.heartbeat_timeout_seconds.into(),
     ])
 }
 
@@ -71,6 +73,7 @@ fn stored_values(run: &Run) -> Result<Values, DetailsNotLoaded> {
         run.records_expected.into(),
         run.triggered_by_id.map(|id| id.to_string()).into(),
         run.details.value()?.into(),
+        run.heartbeat_timeout_seconds.into(),
     ]))
 }
 
@@ -79,6 +82,13 @@ fn values_of(values: [Json; FIELDS.len()]) -> Values {
 }
 
 fn digest_of(values: &[&str; FIELDS.len()]) -> Uuid {
+    // Earlier releases had no timeout.
+    let [without_timeout @ .., timeout] = values;
+    let values = if *timeout == NULL {
+        without_timeout.as_slice()
+    } else {
+        values.as_slice()
+    };
     let text = format!("[{}]", values.join(","));
     Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())
 }
@@ -107,8 +117,16 @@ fn find_first_call<'a>(
 /// Returns the values that the call that created a run may have given: those that nothing changes are stored; others are
 /// tried as they are given now, absent, and as they are stored.
 fn possible_values<'a>(given: &'a Values, stored: &'a Values) -> [Vec<&'a str>; FIELDS.len()] {
-    let [entity_type, source, status, started_at, _, triggered_by, _] =
-        stored.each_ref().map(String::as_str);
+    let [
+        entity_type,
+        source,
+        status,
+        started_at,
+        _,
+        triggered_by,
+        _,
+        timeout,
+    ] = stored.each_ref().map(String::as_str);
     let any = |field: usize| {
         let mut values = vec![given[field].as_str(), NULL, &stored[field]];
         values.sort_unstable();
@@ -127,6 +145,7 @@ fn possible_values<'a>(given: &'a Values, stored: &'a Values) -> [Vec<&'a str>; 
         any(4),
         vec![triggered_by],
         any(6),
+        vec![timeout],
     ]
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use entity::instant;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::Run;
+use super::{Run, status};
 use crate::db::{
     FileFault, SlowQueryError,
     error::{Failure, ResultTooLarge, classify, database_message, wrapped},
@@ -46,7 +47,7 @@ pub enum Error {
         fields: Vec<&'static str>,
     },
     /// The run has already ended.
-    #[error("run {} is already {}: a run that has ended cannot change", .0.id, .0.status)]
+    #[error("run {} {}", .0.id, ended(.0))]
     AlreadyFinished(Box<Run>),
     /// The run is of a source whose runs the caller may not write.
     #[error("runs of the source {run_source} may not be written")]
@@ -113,6 +114,20 @@ impl Error {
             }
             error => error,
         }
+    }
+}
+
+/// Returns how a run has ended, and what follows from it.
+fn ended(run: &Run) -> String {
+    match run.lost_at {
+        Some(at) if status::is_lost(run) => format!(
+            "was closed as lost at {}: only its outcome can still be reported, by the worker",
+            instant::to_rfc3339(at)
+        ),
+        _ => format!(
+            "is already {}: a run that has ended cannot change",
+            run.status
+        ),
     }
 }
 

@@ -1,14 +1,15 @@
 //! Runs: the rules that they follow, and the operations on them. Knows neither GraphQL nor HTTP.
 //!
-//! [`Runs`] is the entry point. `write` creates and changes runs as the rules in [`status`] allow it, `bulk` several in one
-//! call, `list` and `load` read them, [`stats`] counts and sums them, [`freshness`] says which data is late. [`commands`] and
-//! [`filter`] are what callers pass in, `order` and `groups` say how lists are ordered, `index_support` says which filters an
-//! index supports, `text_search` how runs are found by a text. Each write notifies the [`ChangeSignal`], which the change feed
-//! listens to.
+//! [`Runs`] is the entry point. `write` creates and changes runs as the rules in [`status`] allow it, `complete` ends them, `bulk`
+//! writes several in one call, `heartbeats` closes those whose workers have stopped reporting. `list` and `load` read them,
+//! [`stats`] counts and sums them, [`freshness`] says which data is late. [`commands`] and [`filter`] are what callers pass in,
+//! `order` and `groups` say how lists are ordered, `index_support` says which filters an index supports, `text_search` how
+//! runs are found by a text. Each write notifies the [`ChangeSignal`], which the change feed listens to.
 
 mod bulk;
 mod change_signal;
 pub mod commands;
+mod complete;
 mod creation;
 mod details_filter;
 mod end;
@@ -17,6 +18,7 @@ pub mod failures;
 pub mod filter;
 pub mod freshness;
 mod groups;
+mod heartbeats;
 mod id_prefix;
 mod index_support;
 mod list;
@@ -40,6 +42,7 @@ pub(crate) use change_signal::ChangeSubscriber;
 pub use end::{duration_micros, ended_at, updated_at};
 pub use entity::{run::Model as Run, user::Model as User};
 pub use error::{Error, Result};
+pub use heartbeats::{HeartbeatMonitor, last_report};
 pub use load::RunSelection;
 pub use order::{RunOrder, RunOrderField};
 pub use users::{UserPosition, user_position};

@@ -3,8 +3,8 @@
 //! Every rule is part of the condition of the statement that writes, so that it holds no matter who else writes at the
 //! same time. Nothing is decided by what was read before.
 
-use entity::{Details, SyncStatus, event, instant, run, run::Column};
-use sea_orm::sea_query::{Expr, Func, FunctionCall, Query, UpdateStatement};
+use entity::{Details, SyncStatus, event, run, run::Column};
+use sea_orm::sea_query::{Expr, Func, Query, UpdateStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr};
 use serde_json::{Map, Value as Json};
 use tracing::debug;
@@ -12,15 +12,14 @@ use uuid::Uuid;
 
 use super::{
     Run, RunColumns, Runs, WriteScope,
-    commands::{Counts, NewRun, Outcome, Progress},
+    commands::{Counts, NewRun, Progress},
     creation,
     error::{Error, Result},
-    failures::Fingerprint,
-    status,
+    status::{self, Actor},
 };
 use crate::{
     db::error::{Failure, classify},
-    store::{DetailsMerge, FINGERPRINT, UpdateResult},
+    store::{DetailsMerge, UpdateResult},
 };
 
 /// The result of a call that writes a run.
@@ -33,14 +32,14 @@ pub struct WriteResult {
 }
 
 impl WriteResult {
-    fn written(run: Run) -> Self {
+    pub(super) fn written(run: Run) -> Self {
         Self {
             run,
             replayed: false,
         }
     }
 
-    fn replayed(run: Run) -> Self {
+    pub(super) fn replayed(run: Run) -> Self {
         Self {
             run,
             replayed: true,
@@ -49,11 +48,13 @@ impl WriteResult {
 }
 
 /// The result of an update whose condition may not hold.
-enum Update {
+pub(super) enum Update {
     /// The run after the update.
     Applied(Run),
     /// The run, which the update did not change.
     Rejected(Run),
+    /// The run, whose details would have this many bytes.
+    DetailsTooLarge(Run, usize),
 }
 
 impl Runs {
@@ -124,6 +125,7 @@ impl Runs {
             creation_digest: Set(Some(digest)),
             created_by_name: Set(new.created_by.as_ref().map(|author| author.name.clone())),
             created_by_key: Set(new.created_by.as_ref().and_then(|author| author.key_id)),
+            heartbeat_timeout_seconds: Set(new.heartbeat_timeout_seconds),
             ..Default::default()
         }
     }
@@ -134,7 +136,8 @@ impl Runs {
     /// Returns [`Error::NotFound`] if there is no such run, [`Error::SourceNotAllowed`] if `scope` does not include its
     /// source, [`Error::AlreadyFinished`] if it has ended, and an error if the database is unavailable.
     pub async fn start(&self, id: Uuid, scope: &WriteScope) -> Result<WriteResult> {
-        let mut update = update_run(id, scope, status::predecessors_of(SyncStatus::Running));
+        let from = status::predecessors_of(SyncStatus::Running, Actor::Worker);
+        let mut update = update_run(id, scope, has_status(from));
         update.value(Column::Status, SyncStatus::Running.as_ref());
         match self
             .update(id, scope, update, None, RunColumns::All)
@@ -147,11 +150,12 @@ impl Runs {
             Update::Rejected(run) if run.status() == Ok(SyncStatus::Running) => {
                 Ok(WriteResult::replayed(run))
             }
-            Update::Rejected(run) => Err(rejection(run)),
+            Update::Rejected(run) | Update::DetailsTooLarge(run, _) => Err(rejection(run)),
         }
     }
 
-    /// Updates the progress of a run that has not ended.
+    /// Updates the progress of a run that has not ended. Without any progress this is a heartbeat, which is not recorded as a
+    /// change.
     ///
     /// # Errors
     /// Returns [`Error::BadInput`] if the input is invalid, [`Error::NotFound`] if there is no such run,
@@ -164,7 +168,7 @@ impl Runs {
         scope: &WriteScope,
     ) -> Result<Run> {
         progress.validate(&self.limits)?;
-        let mut update = update_run(id, scope, status::open());
+        let mut update = update_run(id, scope, has_status(status::open()));
         for (column, total) in counts(progress.counts) {
             let highest = Func::greatest([Expr::col(column), Expr::val(total)]);
             update.value(column, highest);
@@ -172,8 +176,7 @@ impl Runs {
         if let Some(expected) = progress.records_expected {
             update.value(Column::RecordsExpected, expected);
         }
-        // An update needs a value even if the report is empty.
-        update.value(Column::Version, Expr::col(Column::Version));
+        update.value(Column::LastHeartbeatAt, self.store.now());
         let details = progress.details;
         match self
             .update(id, scope, update, details, RunColumns::All)
@@ -183,78 +186,15 @@ impl Runs {
                 debug!(%run, "progressed");
                 Ok(run)
             }
-            Update::Rejected(run) => Err(rejection(run)),
-        }
-    }
-
-    /// Ends a run and returns these columns of it. Of concurrent calls one wins. Repeating it is idempotent; any other
-    /// outcome is rejected.
-    ///
-    /// # Errors
-    /// Returns [`Error::BadInput`] if the input is invalid, [`Error::NotFound`] if there is no such run,
-    /// [`Error::SourceNotAllowed`] if `scope` does not include its source, [`Error::AlreadyFinished`] if it ended with
-    /// another outcome, and an error if the database is unavailable.
-    pub async fn complete(
-        &self,
-        id: Uuid,
-        outcome: &Outcome,
-        scope: &WriteScope,
-        columns: RunColumns,
-    ) -> Result<WriteResult> {
-        outcome.validate(&self.limits, self.clock.now())?;
-        let mut update = update_run(id, scope, status::predecessors_of(outcome.status));
-        update.value(Column::Status, outcome.status.as_ref());
-        for (column, total) in counts(outcome.counts) {
-            update.value(column, total);
-        }
-        if let Some(at) = outcome.completed_at {
-            update.value(Column::CompletedAt, at);
-            update.and_where(Column::StartedAt.lte(at));
-        } else {
-            update.value(Column::CompletedAt, self.stored_end_or_now());
-        }
-        if let Some(message) = &outcome.error_message {
-            update.value(Column::ErrorMessage, message.as_str());
-            update.value(FINGERPRINT, Fingerprint::of(Some(message)).to_string());
-        } else if outcome.status == SyncStatus::Failed {
-            // Another writer may have stored a message.
-            let none = Fingerprint::of(None).to_string();
-            let fingerprint =
-                Expr::case(Column::ErrorMessage.is_null(), none).finally(Expr::col(FINGERPRINT));
-            update.value(FINGERPRINT, fingerprint);
-        }
-        if let Some(author) = &outcome.ended_by {
-            update.value(Column::EndedByName, author.name.as_str());
-        }
-        let details = outcome.details.clone();
-        let updated = self.update(id, scope, update, details, columns).await;
-        match updated.map_err(|error| error.naming("errorMessage"))? {
-            Update::Applied(run) => {
-                debug!(%run, "ended");
-                Ok(WriteResult::written(run))
+            Update::DetailsTooLarge(run, bytes) if is_open(&run) => {
+                Err(self.details_too_large(bytes))
             }
-            Update::Rejected(run) if outcome.is_replay_of(&run)? => Ok(WriteResult::replayed(run)),
-            Update::Rejected(run) => match outcome.completed_at {
-                Some(at) if is_open(&run) && at < run.started_at => Err(Error::BadInput(format!(
-                    "completedAt {} is before the run's startedAt {}; a run cannot end before it started",
-                    instant::to_rfc3339(at),
-                    instant::to_rfc3339(run.started_at)
-                ))),
-                _ => Err(rejection(run)),
-            },
+            Update::Rejected(run) | Update::DetailsTooLarge(run, _) => Err(rejection(run)),
         }
-    }
-
-    /// The end time of a run that ends without saying when: the one that another writer has stored, or else now. The
-    /// worker's clock may be ahead of the server's, but a run cannot end before it started.
-    pub(super) fn stored_end_or_now(&self) -> FunctionCall {
-        let now = Expr::val(self.clock.now());
-        let now_or_start = Func::greatest([now, Expr::col(Column::StartedAt)]);
-        Func::coalesce([Expr::col(Column::CompletedAt), now_or_start.into()])
     }
 
     /// Executes an update of one run whose condition holds the rules. Reads the run if the condition does not hold.
-    async fn update(
+    pub(super) async fn update(
         &self,
         id: Uuid,
         scope: &WriteScope,
@@ -272,13 +212,18 @@ impl Runs {
         }
         let run = self.get(id).await?;
         scope.check_run(&run)?;
-        match updated {
-            UpdateResult::DetailsTooLarge(bytes) if is_open(&run) => Err(Error::BadInput(format!(
-                "the run's details would have {bytes} bytes with these; at most {max_bytes} are stored: send fewer, \
-                 add events instead, or complete the run without details"
-            ))),
-            _ => Ok(Update::Rejected(run)),
-        }
+        Ok(match updated {
+            UpdateResult::DetailsTooLarge(bytes) => Update::DetailsTooLarge(run, bytes),
+            _ => Update::Rejected(run),
+        })
+    }
+
+    pub(super) fn details_too_large(&self, bytes: usize) -> Error {
+        let max_bytes = self.limits.merged_details_bytes;
+        Error::BadInput(format!(
+            "the run's details would have {bytes} bytes with these; at most {max_bytes} are stored: send fewer, \
+             add events instead, or complete the run without details"
+        ))
     }
 }
 
@@ -289,17 +234,13 @@ fn non_empty_object(json: Json) -> Option<Map<String, Json>> {
     }
 }
 
-/// Returns an update of the run with this ID, if it is in `scope` and has one of these statuses.
-fn update_run(
-    id: Uuid,
-    scope: &WriteScope,
-    from: impl Iterator<Item = SyncStatus>,
-) -> UpdateStatement {
+/// Returns an update of the run with this ID, if it is in `scope` and in a state that this condition allows.
+pub(super) fn update_run(id: Uuid, scope: &WriteScope, state: Expr) -> UpdateStatement {
     let mut update = Query::update();
     update
         .table(run::Entity)
         .and_where(Column::Id.eq(id))
-        .and_where(has_status(from))
+        .and_where(state)
         .and_where_option(scope.condition());
     update
 }
@@ -309,7 +250,7 @@ pub(super) fn has_status(statuses: impl Iterator<Item = SyncStatus>) -> Expr {
     Column::Status.is_in(statuses)
 }
 
-fn counts(counts: Counts) -> impl Iterator<Item = (Column, i32)> {
+pub(super) fn counts(counts: Counts) -> impl Iterator<Item = (Column, i32)> {
     [
         (Column::RecordsProcessed, counts.processed),
         (Column::RecordsCreated, counts.created),
@@ -320,12 +261,12 @@ fn counts(counts: Counts) -> impl Iterator<Item = (Column, i32)> {
     .filter_map(|(column, total)| Some((column, total?)))
 }
 
-fn is_open(run: &Run) -> bool {
+pub(super) fn is_open(run: &Run) -> bool {
     run.status().is_ok_and(|status| !status::has_ended(status))
 }
 
 /// Returns why the status of `run` does not allow an update.
-fn rejection(run: Run) -> Error {
+pub(super) fn rejection(run: Run) -> Error {
     match run.status() {
         Ok(status) if status::has_ended(status) => Error::AlreadyFinished(Box::new(run)),
         // Created or changed after the rejected update; the same call succeeds when repeated.

@@ -10,6 +10,7 @@ mod failures;
 pub(crate) mod feed;
 mod feed_position;
 mod freshness;
+mod heartbeats;
 mod insert;
 mod postgres;
 mod read;
@@ -37,6 +38,7 @@ pub(crate) use failures::{FINGERPRINT, FailureBatch, FingerprintedRuns, MAX_MESS
 pub(crate) use feed_position::{FeedPosition, NewestChange};
 pub(crate) use freshness::{EndedRun, HistoryLimits, PairHistory};
 pub use freshness::{Neighbours, Pair};
+pub(crate) use heartbeats::{ClosedRuns, SilentRun, last_report_in_row};
 pub(crate) use read::{
     UnknownValues, count, count_rows, instant, read_all, read_by_ids, select_events, select_runs,
 };

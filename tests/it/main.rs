@@ -42,6 +42,7 @@ mod freshness;
 mod freshness_subscriptions;
 mod front_ends;
 mod health;
+mod heartbeats;
 mod id_prefixes;
 mod idempotency;
 mod input_validation;

@@ -4,6 +4,7 @@ mod batcher;
 
 use std::{collections::HashMap, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -21,6 +22,7 @@ struct Batchers {
     runs: Batcher<RunKey>,
     events: Batcher<EventKey>,
     users: Batcher<UserKey>,
+    last_reports: Batcher<ReportKey>,
     event_pages: IndexedOrScan<RunEventKey<EventPageSpec>>,
     event_counts: IndexedOrScan<RunEventKey<u32>>,
 }
@@ -40,6 +42,9 @@ struct EventKey(Uuid);
 #[derive(Clone, Copy)]
 struct UserKey(Uuid);
 
+#[derive(Clone, Copy)]
+struct ReportKey(Uuid);
+
 impl Loaders {
     pub(crate) fn new(runs: &Runs) -> Self {
         let events = Events::new(runs);
@@ -47,6 +52,7 @@ impl Loaders {
             runs: Batcher::new(runs),
             events: Batcher::new(&events),
             users: Batcher::new(runs),
+            last_reports: Batcher::new(&events),
             event_pages: IndexedOrScan::new(&events),
             event_counts: IndexedOrScan::new(&events),
         }))
@@ -83,6 +89,15 @@ impl Loaders {
     ) -> Result<Vec<Option<User>>> {
         let keys = ids.into_iter().map(UserKey).collect();
         self.0.users.load_all(keys).await
+    }
+
+    /// Finds the time of the latest report among the events of each of these runs, in the order of the ids.
+    pub(crate) async fn last_reports(
+        &self,
+        run_ids: impl IntoIterator<Item = Uuid>,
+    ) -> Result<Vec<Option<DateTime<Utc>>>> {
+        let keys = run_ids.into_iter().map(ReportKey).collect();
+        self.0.last_reports.load_all(keys).await
     }
 
     /// Lists pages of the events of several runs, all by the same filter.
@@ -146,6 +161,17 @@ impl BatchKey for UserKey {
     async fn load(runs: &Runs, keys: &[Self]) -> Result<Vec<Option<User>>> {
         let ids = || keys.iter().map(|key| key.0);
         Ok(in_order(ids(), &runs.find_users(&distinct(ids())).await?))
+    }
+}
+
+impl BatchKey for ReportKey {
+    type Source = Events;
+    type Value = DateTime<Utc>;
+
+    async fn load(events: &Events, keys: &[Self]) -> Result<Vec<Option<DateTime<Utc>>>> {
+        let ids = || keys.iter().map(|key| key.0);
+        let reports = events.last_reports(&distinct(ids())).await?;
+        Ok(in_order(ids(), &reports))
     }
 }
 

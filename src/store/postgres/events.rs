@@ -19,6 +19,7 @@ use crate::{
     },
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents,
+        heartbeats::select_last_report,
         insert::select_receiver,
         read::{self, POSITION, RUN, events_of_run, page_of_events, read_by_ids},
     },
@@ -78,6 +79,15 @@ pub(in crate::store) async fn count_events(
     let mut events = events_of_run(condition, Expr::col((RUN, run::Column::Id)));
     events.column(event::Column::Id).limit(limit.into());
     read_per_run(connection, run_ids, &read::count_all(events)).await
+}
+
+/// Reads the time of the latest report among the events of each of these runs, as a row with the position of the run.
+pub(in crate::store) async fn read_last_reports(
+    connection: &impl ConnectionTrait,
+    run_ids: &[Uuid],
+) -> Result<Vec<QueryResult>, DbErr> {
+    let last = select_last_report(&Expr::col((RUN, run::Column::Id)));
+    read_per_run(connection, run_ids, &last).await
 }
 
 /// Returns the select that aggregates a page of the events of one run to a single row.

@@ -2,9 +2,11 @@
 
 mod events;
 pub(super) mod feed;
+pub(super) mod heartbeats;
 
 pub(super) use events::{
     add_events, count_events, decode_event_page, event_order, join_event_page, read_event_pages,
+    read_last_reports,
 };
 
 use chrono::{DateTime, Utc};

@@ -8,8 +8,8 @@ use sea_orm::sea_query::{
     SubQueryStatement, ValueTuple,
 };
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, Iterable, QueryResult, RuntimeErr,
-    Statement,
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, IdenStatic, Iterable, QueryResult,
+    RuntimeErr, Statement,
 };
 use serde::Deserialize;
 use sqlx::Row;
@@ -22,9 +22,10 @@ use crate::{
     },
     store::{
         EventBatch, EventPage, EventPageSpec, InsertedEvents, RunColumns,
+        heartbeats::{REPORTED_AT, select_last_report},
         insert::select_receiver,
         read::{self, COUNT, POSITION, RUN, events_of_run, page_of_events, read_by_ids},
-        sqlite::{changes, write_and_read},
+        sqlite::{changes, heartbeats::now, write_and_read},
     },
 };
 
@@ -73,6 +74,15 @@ pub(in crate::store) async fn count_events(
     events.column(event::Column::Id).limit(limit.into());
     let count = read::count_all(events);
     read_per_run(connection, run_ids, &count, COUNT).await
+}
+
+/// Reads the time of the latest report among the events of each of these runs, as a row with the position of the run.
+pub(in crate::store) async fn read_last_reports(
+    connection: &impl ConnectionTrait,
+    run_ids: &[Uuid],
+) -> Result<Vec<QueryResult>, DbErr> {
+    let last = select_last_report(&listed_run_id());
+    read_per_run(connection, run_ids, &last, REPORTED_AT).await
 }
 
 /// Returns the select that aggregates a page of the events of one run to a single value. A blob that another writer
@@ -241,13 +251,18 @@ fn insert_events(
     let columns = (1..).zip(event::Column::iter());
     let rows = Query::select()
         .columns(columns.map(|(number, _)| format!("column{number}")))
+        .expr(now())
         .from_values(rows, "event")
         .and_where(Expr::exists(run))
         .take();
     let mut insert = Query::insert();
     insert
         .into_table(event::Entity)
-        .columns(event::Column::iter())
+        .columns(
+            event::Column::iter()
+                .map(|column| column.as_str())
+                .chain([REPORTED_AT]),
+        )
         .select_from(rows)
         .map_err(|error| DbErr::Custom(error.to_string()))?
         .on_conflict(

@@ -5,6 +5,7 @@
 
 mod events;
 pub(super) mod feed;
+pub(super) mod heartbeats;
 
 use chrono::{DateTime, Utc};
 use entity::{merge_details, run};
@@ -24,7 +25,8 @@ use super::{
 };
 use crate::db::Sqlite;
 pub(super) use events::{
-    add_events, count_events, decode_event_page, event_order, read_event_pages, select_event_page,
+    add_events, count_events, decode_event_page, event_order, read_event_pages, read_last_reports,
+    select_event_page,
 };
 
 /// The end of a run that has ended, a generated column: NULL if the run is open, whatever another writer has stored in

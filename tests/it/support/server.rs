@@ -17,7 +17,7 @@ use sync_history::{
     graphql::Executor,
     http::AppState,
     runs::{
-        Runs,
+        HeartbeatMonitor, Runs,
         freshness::{ExpectedInterval, ExpectedIntervals},
     },
     server,
@@ -130,13 +130,15 @@ impl TestServer {
         let recorded = Arc::clone(&statements);
         database.observe_statements(move |info| {
             let statement = info.statement.to_string();
-            // These run in the background, at any time: notifications, key reloads, retention and the index of failures.
+            // These run in the background, at any time: notifications, key reloads, retention, the index of failures and
+            // heartbeats.
             let background = [
                 "pg_notify",
                 "sync_key",
                 "sync_feed",
                 "sync_moment",
                 "unindexed_message",
+                "heartbeat_timeout_seconds > 0",
             ];
             if !background.iter().any(|name| statement.contains(name)) {
                 recorded.lock().unwrap().push(statement);
@@ -152,6 +154,7 @@ impl TestServer {
         let (signal, settings) = (runs.change_signal(), limits.feed);
         let feed = ChangeFeed::start(database.clone(), injected.new_id(), signal, settings);
         let feed = feed.await.unwrap();
+        let monitor = HeartbeatMonitor::start(runs.clone());
         let graphql = Executor::new(runs, feed, limits.graphql);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let auth = Authenticator::open(
@@ -167,6 +170,7 @@ impl TestServer {
         let serving = tokio::spawn(async move {
             let stopped = async {
                 let _ = stopped.await;
+                drop(monitor);
             };
             server::serve(listener, state, stopped).await.unwrap();
         });

@@ -17,6 +17,7 @@ use crate::{
     runs::{
         Result, Runs,
         commands::{CancelActive, Counts, NewRun, Outcome, Progress},
+        status::Actor,
     },
 };
 
@@ -42,6 +43,9 @@ pub(crate) struct CreateSyncRunInput {
     triggered_by_id: Option<ID>,
     /// Additional data: a JSON object of at most 64 KiB.
     details: Option<Json>,
+    /// Closes the run as lost, with the status FAILED, after this many seconds without a report: progress, event or heartbeat.
+    /// From 1 to 2,592,000 (30 days). The run is never closed if absent or null.
+    heartbeat_timeout_seconds: Option<i32>,
 }
 
 impl CreateSyncRunInput {
@@ -62,6 +66,7 @@ impl CreateSyncRunInput {
             records_expected: self.records_expected,
             triggered_by_id: id("triggeredById", self.triggered_by_id)?,
             details: details.transpose()?,
+            heartbeat_timeout_seconds: self.heartbeat_timeout_seconds,
             created_by: None,
         })
     }
@@ -92,7 +97,7 @@ impl From<SyncCountsInput> for Counts {
     }
 }
 
-/// Input of `reportSyncProgress`.
+/// Input of `reportSyncProgress`. With `runId` alone it is a heartbeat.
 #[derive(Debug, InputObject)]
 pub(crate) struct ReportSyncProgressInput {
     /// The run's UUID.
@@ -159,6 +164,7 @@ impl CompleteSyncRunInput {
             error_message: self.error_message,
             details: details.transpose()?,
             ended_by: None,
+            actor: Actor::Worker,
         };
         Ok((parse_uuid("runId", &self.run_id)?, outcome))
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Lookahead, Object, Result, ServerError, ServerResult, Value};
+use async_graphql::{
+    Context, ID, Lookahead, Object, Result, ScalarType, ServerError, ServerResult, Value,
+};
 use uuid::Uuid;
 
 use super::{
@@ -161,6 +163,18 @@ impl FastFields for SyncRun {
             json.scalar(run.run.ended_by_name.as_deref().map(served_text));
         }),
         Field::batch(
+            "lastHeartbeatAt",
+            WithoutDetails,
+            FieldCost::page(1 + ROW),
+            |runs, field| Box::pin(last_heartbeats(runs, field)),
+        ),
+        Field::scalar("lostAt", WithoutDetails, |run, json| {
+            json.scalar(values::optional_instant(run.run.lost_at));
+        }),
+        Field::scalar("recoveredAt", WithoutDetails, |run, json| {
+            json.scalar(values::optional_instant(run.run.recovered_at));
+        }),
+        Field::batch(
             "events",
             WithoutDetails,
             FieldCost::page(5),
@@ -183,6 +197,20 @@ async fn triggered_by(runs: &[SyncRun], field: &BatchField<'_>) -> ServerResult<
         user.map(User::from)
     });
     field.resolve(users.collect()).await
+}
+
+/// Resolves the times of the last reports of the runs.
+async fn last_heartbeats(runs: &[SyncRun], field: &BatchField<'_>) -> ServerResult<Vec<Value>> {
+    let ctx = field.context();
+    let ids = runs.iter().map(|run| run.run.id);
+    let events = ctx.loaders().last_reports(ids).await;
+    let events = events.map_err(|error| failed(&ctx, error))?;
+    let reports = runs.iter().zip(events);
+    let values = reports.map(|(run, event)| {
+        let at = values::last_heartbeat_at(&run.run, event);
+        at.map_or(Value::Null, |at| at.to_value())
+    });
+    Ok(values.collect())
 }
 
 /// Resolves the events of the runs.
@@ -321,6 +349,26 @@ impl SyncRun {
     /// it.
     async fn ended_by(&self) -> Option<StoredText<'_>> {
         self.run.ended_by_name.as_deref().map(StoredText)
+    }
+
+    /// When the worker last reported on the run, by the database's clock: its creation, start, progress, events, heartbeats,
+    /// outcome, and changes by other applications. Cancellation by an operator is no report. For a run from before the
+    /// database was adopted, the latest time that is known of it.
+    async fn last_heartbeat_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
+        let events = ctx.loaders().last_reports([self.run.id]).await?;
+        let event = events.into_iter().next().flatten();
+        Ok(values::last_heartbeat_at(&self.run, event))
+    }
+
+    /// When the server closed the run as lost, because nothing was reported for its `heartbeatTimeoutSeconds`; null if it did
+    /// not.
+    async fn lost_at(&self) -> Option<DateTime> {
+        values::optional_instant(self.run.lost_at)
+    }
+
+    /// When the outcome of the run was reported after the server had closed it as lost. The run has this outcome then.
+    async fn recovered_at(&self) -> Option<DateTime> {
+        values::optional_instant(self.run.recovered_at)
     }
 
     /// The run's events, oldest first. Returns 25 events by default and 100 at most.

@@ -36,6 +36,7 @@ async fn create(runs: &Runs, columns: RunColumns) -> SyncRun {
         records_expected: None,
         triggered_by_id: None,
         details: None,
+        heartbeat_timeout_seconds: None,
         created_by: None,
     };
     let created = runs.create(new, &WriteScope::AllSources, columns).await;

@@ -29,6 +29,21 @@ pub(super) fn updated_at(run: &Run) -> DateTime {
     DateTime(runs::updated_at(run))
 }
 
+/// Returns when the worker reported last, `None` if the stored time cannot be represented. `latest_event` is the time of the
+/// latest report among the run's events.
+pub(super) fn last_heartbeat_at(
+    run: &Run,
+    latest_event: Option<chrono::DateTime<chrono::Utc>>,
+) -> Option<DateTime> {
+    let at = (!run.is_missing).then(|| runs::last_report(run, latest_event));
+    at.filter(|at| instant::is_representable(*at)).map(DateTime)
+}
+
+/// Returns an instant of the row, `None` if there is none or it cannot be represented.
+pub(super) fn optional_instant(at: Option<chrono::DateTime<chrono::Utc>>) -> Option<DateTime> {
+    at.filter(|at| instant::is_representable(*at)).map(DateTime)
+}
+
 /// Returns the duration in seconds, `None` if the run is open.
 #[expect(
     clippy::cast_precision_loss,
