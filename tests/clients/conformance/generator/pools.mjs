@@ -130,6 +130,8 @@ export class MutationPools extends Pools {
     if (/(^CreateSyncRunInput\.id|\.runIds?)$/.test(hint)) return this.id(this.namedRuns, random)
     if (/\.(startedAt|startedBefore|completedAt|timestamp)$/.test(hint)) return string(random.pick(TIMES))
     if (hint === 'CreateSyncRunInput.status') return enumValue(random.pick(['PENDING', 'RUNNING']))
+    // Long enough for no run to be closed meanwhile.
+    if (/\.heartbeatTimeoutSeconds$/.test(hint)) return int(random.pick([86_400, 86_400, 2_592_000, 2_592_001, 0, -1]))
     if (/\.records\w+$/.test(hint)) return int(random.pick([0, 0, 1, 3, 7, 2147483647]))
     return super.hinted(hint, random)
   }

@@ -17,6 +17,7 @@ const ANY_NUMBER = new ServerChosen(/^\d+(\.\d+)?(e-?\d+)?$/)
 const ENDED = ['COMPLETED', 'FAILED', 'CANCELLED']
 const COUNTS = ['recordsProcessed', 'recordsCreated', 'recordsUpdated', 'recordsFailed']
 const MAX_EVENT_TYPE = 50
+const MAX_HEARTBEAT_TIMEOUT = 30 * 24 * 60 * 60
 const MAX_RUNS = 100
 
 let calls = 0
@@ -69,6 +70,7 @@ export class MutationRoot {
     if (isEnded(run)) throw new InputError('the run has ended')
     const replayed = run.status === 'RUNNING'
     change(run, { status: 'RUNNING' })
+    if (!replayed) report(run)
     return { run: this.objects.runObject(run), replayed }
   }
 
@@ -92,6 +94,7 @@ export class MutationRoot {
       else added.set(event.key, event)
     }
     for (const [key, event] of added) this.snapshot.events.set(key, event)
+    if (added.size > 0) report(run)
     const nodes = events.map(event => this.objects.eventObject(this.snapshot.events.get(event.key)))
     return { events: nodes, replayedCount, run: this.objects.runObject(run) }
   }
@@ -105,10 +108,15 @@ export class MutationRoot {
     for (const name of COUNTS) changes[name] = Math.max(run[name], input.counts?.[name] ?? 0)
     if (input.recordsExpected != null) changes.recordsExpected = input.recordsExpected
     change(run, changes)
+    report(run)
     return { run: this.objects.runObject(run) }
   }
 
   completeSyncRun = ({ input }) => {
+    return this.#complete(input, report)
+  }
+
+  #complete(input, reported) {
     parseId(input.runId)
     validateReport(input)
     validateText(input.errorMessage)
@@ -118,11 +126,13 @@ export class MutationRoot {
     if (completedAt != null && completedAt < String(run.startedAt))
       throw new InputError('the run ends before it starts')
     end(run, input, completedAt)
+    reported(run)
     return { run: this.objects.runObject(run), replayed: false }
   }
 
   cancelSyncRun = ({ input }) => {
-    return this.completeSyncRun({ input: { runId: input.runId, status: 'CANCELLED', errorMessage: input.reason } })
+    // An operator does so, not the worker.
+    return this.#complete({ runId: input.runId, status: 'CANCELLED', errorMessage: input.reason }, () => {})
   }
 
   cancelSyncRuns = ({ input }) => {
@@ -195,6 +205,11 @@ function expectSame(stored, event) {
   if (!isSame) throw new InputError('the id is that of another event')
 }
 
+/** Changes when the worker of a run has reported last. */
+function report(run) {
+  run.lastHeartbeatAt = currentTime()
+}
+
 function newRun({ id, entityType, source, status, startedAt, recordsExpected, triggeredById, details, creation }) {
   const counts = Object.fromEntries(COUNTS.map(name => [name, 0]))
   const run = {
@@ -210,14 +225,15 @@ function newRun({ id, entityType, source, status, startedAt, recordsExpected, tr
     },
     ...{ durationSeconds: null, recordsExpected: recordsExpected ?? null, errorMessage: null },
     ...{ details: written(details ?? null), triggeredById, version: 1, createdBy: null, endedBy: null, creation },
+    ...{ lastHeartbeatAt: currentTime(), lostAt: null, recoveredAt: null },
   }
   return Object.assign(run, { progress: progress(run) })
 }
 
 /** Returns a text that is equal for calls with the same content. */
-function creationOf({ entityType, source, status, startedAt, recordsExpected, triggeredById, details }) {
+function creationOf({ entityType, source, status, startedAt, recordsExpected, triggeredById, details, ...others }) {
   const content = [entityType, source, status, startedAt ?? null, recordsExpected ?? null, triggeredById]
-  return text([...content, written(details ?? null)])
+  return text([...content, written(details ?? null), others.heartbeatTimeoutSeconds ?? null])
 }
 
 /** Changes a run; its version increases if the changes change anything. */
@@ -311,7 +327,9 @@ function text(value) {
   })
 }
 
-function validateCreation({ entityType, source, status, startedAt, recordsExpected, details }) {
+function validateCreation({ entityType, source, status, startedAt, recordsExpected, details, ...others }) {
+  const timeout = others.heartbeatTimeoutSeconds ?? 1
+  if (timeout < 1 || timeout > MAX_HEARTBEAT_TIMEOUT) throw new InputError('the timeout is too short or too long')
   if (entityType === 'UNKNOWN' || source === 'UNKNOWN') throw new InputError('UNKNOWN is not valid')
   if (status !== 'PENDING' && status !== 'RUNNING') throw new InputError('a run is created open')
   validateTime(startedAt)

@@ -7,7 +7,8 @@ import { ORDER_FIELDS, sortEvents, sortRuns } from './lists.mjs'
 const MAX_ITEMS = 5_000
 
 const RUN = `id entityType source status startedAt completedAt updatedAt durationSeconds recordsProcessed recordsCreated
-  recordsUpdated recordsFailed recordsExpected progress errorMessage details triggeredById version createdBy endedBy`
+  recordsUpdated recordsFailed recordsExpected progress errorMessage details triggeredById version createdBy endedBy
+  lastHeartbeatAt lostAt recoveredAt`
 const EVENT = 'id eventType timestamp message details'
 const USER = 'id email fullName'
 
