@@ -10,11 +10,16 @@ pub(crate) fn migration() -> Indexes {
     }
 }
 
-const INDEXES: [Index; 2] = [
+const INDEXES: [Index; 3] = [
     (
         "ix_sync_history_fingerprint",
         "sync_history",
         "(error_fingerprint, started_at, id) WHERE error_fingerprint IS NOT NULL",
+    ),
+    (
+        "ix_sync_history_fingerprint_status",
+        "sync_history",
+        "(error_fingerprint, status, started_at, id) WHERE error_fingerprint IS NOT NULL",
     ),
     (
         "ix_sync_history_unindexed",

@@ -9,6 +9,7 @@ use super::{
     types::{
         connection::Connection,
         event::{SyncEvent, SyncEventFilter, list_events},
+        failures::{SyncFailureGroups, failure_groups},
         freshness::{SyncFreshness, list_freshness},
         id::{parse_uuid, parse_uuids},
         node::Node,
@@ -215,6 +216,20 @@ impl Query {
     ) -> Result<Option<FastList<Vec<SyncFreshness>>>> {
         let all = list_freshness(ctx, entity_type, source).await?;
         Ok(Some(FastList(all)))
+    }
+
+    /// Groups the newest 10,000 failed runs that match by their error message, in which numbers, IDs, quoted values, paths,
+    /// hosts, dates and the like are replaced by placeholders. Returns the groups with the most runs first.
+    #[graphql(guard = "RequireScope(Scope::Read)")]
+    async fn sync_failure_groups(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Includes only failed runs that match the filter.")] filter: Option<
+            SyncRunFilter,
+        >,
+        #[graphql(default = 20, desc = "Returns the first n groups, 1 to 100.")] first: i32,
+    ) -> Result<Option<SyncFailureGroups>> {
+        failure_groups(ctx, filter, first).await.map(Some)
     }
 
     /// Returns the authenticated principal.

@@ -15,11 +15,14 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use strum::VariantArray;
 use uuid::Uuid;
 
-use super::{Run, duration_micros, ended_at, text_match::FoldedText, updated_at};
+use super::{
+    Run, duration_micros, ended_at, failures::Fingerprint, text_match::FoldedText, updated_at,
+};
 use crate::store::Store;
 
 pub use super::{
     details_filter::{DetailsFilter, DetailsTest},
+    failures::FingerprintFilter,
     id_prefix::IdPrefix,
     range::Range,
     text_match::TextMatch,
@@ -71,6 +74,8 @@ pub struct RunFilter {
     pub error_contains: Option<TextMatch>,
     /// A condition that all matching runs meet, with which the database finds them faster.
     pub(crate) preselection: Option<Expr>,
+    /// The error message has one of these fingerprints.
+    pub error_fingerprint: Option<FingerprintFilter>,
     /// The details match all of these.
     pub details: Vec<DetailsFilter>,
     /// The run matches at least one of these filters.
@@ -96,8 +101,8 @@ impl<T: AsRef<str> + VariantArray> EnumFilter<T> {
 }
 
 impl RunFilter {
-    /// Returns the condition that selects the matching runs; if the filter [tests details](Self::tests_details), those that
-    /// match for some details.
+    /// Returns the condition that selects the matching runs; if the filter
+    /// [is evaluated in memory](Self::is_evaluated_in_memory), those that may match.
     pub(super) fn candidates(&self, store: &Store) -> Condition {
         self.condition(store, true)
     }
@@ -110,7 +115,12 @@ impl RunFilter {
             || self.not.as_deref().is_some_and(Self::tests_details)
     }
 
-    /// Conditions on details evaluate to `assumed`, and to its negation within `not`.
+    /// Returns whether the filter has conditions that a database does not evaluate, as far as they are resolved.
+    pub(super) fn is_evaluated_in_memory(&self) -> bool {
+        self.tests_details() || self.any_fingerprints(|fingerprints| !fingerprints.is_resolved())
+    }
+
+    /// Conditions that a database does not evaluate evaluate to `assumed`, and to its negation within `not`.
     fn condition(&self, store: &Store, assumed: bool) -> Condition {
         let mut all = Condition::all();
         let ids = [
@@ -145,6 +155,8 @@ impl RunFilter {
             }
         }
         all = all.add_option(self.preselection.clone());
+        let fingerprints = self.error_fingerprint.as_ref();
+        all = all.add_option(fingerprints.map(|one| one.condition(assumed)));
         for details in &self.details {
             all = all.add(if assumed {
                 details.candidates(store)
@@ -228,10 +240,14 @@ impl RunFilter {
         };
         let details =
             |details: &DetailsFilter| assumed.unwrap_or_else(|| details.matches(subject.details()));
+        let fingerprints = |fingerprints: &FingerprintFilter| {
+            assumed.unwrap_or_else(|| fingerprints.matches(subject.fingerprint()))
+        };
         self.ids_match(run)
             && self.enums_match(run)
             && self.ranges_match(run)
             && self.error_contains.as_ref().is_none_or(part)
+            && self.error_fingerprint.as_ref().is_none_or(fingerprints)
             && self.details.iter().all(details)
             && self
                 .any_of
@@ -292,6 +308,8 @@ struct Subject<'a> {
     object: OnceCell<Option<RawObject<'a>>>,
     /// Its error message, folded at most once for all texts to search for.
     message: OnceCell<Option<FoldedText>>,
+    /// Its fingerprint, computed at most once.
+    fingerprint: OnceCell<Option<Fingerprint>>,
 }
 
 impl<'a> Subject<'a> {
@@ -301,12 +319,18 @@ impl<'a> Subject<'a> {
             details,
             object: OnceCell::new(),
             message: OnceCell::new(),
+            fingerprint: OnceCell::new(),
         }
     }
 
     fn message(&self) -> Option<&FoldedText> {
         let fold = || self.run.error_message.as_deref().map(FoldedText::new);
         self.message.get_or_init(fold).as_ref()
+    }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        let compute = || Fingerprint::of_run(self.run);
+        *self.fingerprint.get_or_init(compute)
     }
 
     fn details(&self) -> Option<&RawObject<'a>> {

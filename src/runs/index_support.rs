@@ -1,7 +1,7 @@
 //! Which lists of runs an index supports, so that the cost of a page does not depend on the number of runs.
 //!
 //! Indexes support lists ordered by start time with a single value in one of `status`, `source`, `entity_type` and
-//! `triggered_by_id`, or in two of the first three; and unfiltered lists in every other order. A list with several
+//! `triggered_by_id`, or in two of the first three, or of a fingerprint and a status; and unfiltered lists in every other order. A list with several
 //! values is the union of the lists of each value. A list ordered by an enum consists of the lists of each of its values,
 //! one after the other.
 
@@ -9,7 +9,7 @@ use strum::VariantArray;
 
 use super::{
     RunOrderField,
-    filter::{EnumFilter, RunFilter},
+    filter::{EnumFilter, FingerprintFilter, RunFilter},
 };
 
 /// Lists combined into one, at most: each is read to the depth of the page.
@@ -50,6 +50,11 @@ impl RunFilter {
                 self.entity_type.as_ref().map(EnumFilter::known_values),
             ),
         ];
+        if let Some(fingerprints) = &self.error_fingerprint {
+            return order == RunOrderField::StartedAt
+                && self.supports_fingerprints(fingerprints)
+                && self.has_no_range_but(order);
+        }
         let users = self.triggered_by_id.as_ref().map(|ids| Some(ids.len()));
         let (max_filters, max_lists) = match order {
             RunOrderField::StartedAt if users.is_none() => (2, MAX_LISTS),
@@ -71,6 +76,17 @@ impl RunFilter {
             && filters.len() <= max_filters
             && lists.is_some_and(|lists| lists <= max_lists)
             && self.has_no_range_but(order)
+    }
+
+    /// Returns whether an index supports a list of the runs with one of these fingerprints, and one of the statuses.
+    fn supports_fingerprints(&self, fingerprints: &FingerprintFilter) -> bool {
+        let statuses = self.status.as_ref();
+        let statuses = statuses.map_or(Some(1), EnumFilter::known_values);
+        let lists = fingerprints.lists().zip(statuses);
+        let lists = lists.map(|(lists, statuses)| lists.saturating_mul(statuses));
+        let has_others =
+            self.source.is_some() || self.entity_type.is_some() || self.triggered_by_id.is_some();
+        !has_others && lists.is_some_and(|lists| lists <= MAX_LISTS)
     }
 
     /// Returns whether the only range is that of the field that rows are ordered by.
@@ -111,6 +127,9 @@ impl RunFilter {
             self.source.as_ref().map(|values| values.known.len()),
             self.entity_type.as_ref().map(|values| values.known.len()),
             self.triggered_by_id.as_ref().map(Vec::len),
+            self.error_fingerprint
+                .as_ref()
+                .map(|one| one.lists().unwrap_or_default()),
         ];
         if self.id.is_some() || numbers.into_iter().flatten().all(|number| number == 1) {
             return None;
@@ -125,6 +144,16 @@ impl RunFilter {
         all = split(all, self.entity_type.as_ref(), |filter, value| {
             filter.entity_type = Some(value);
         });
+        if let Some(fingerprints) = &self.error_fingerprint {
+            let parts = fingerprints.split().into_iter();
+            let with = |part: FingerprintFilter, filter: &Self| Self {
+                error_fingerprint: Some(part),
+                ..filter.clone()
+            };
+            all = parts
+                .flat_map(|part| all.iter().map(move |filter| with(part.clone(), filter)))
+                .collect();
+        }
         if let Some(ids) = &self.triggered_by_id {
             let mut ids = ids.clone();
             ids.sort_unstable();

@@ -46,9 +46,10 @@ impl Runs {
         selection: &RunSelection,
         budget: &ScanBudget,
     ) -> Result<PageRows<LoadedRun>> {
+        let filter = &*self.with_fingerprints(filter).await?;
         let filter = &*self.with_ids(filter).await?;
         let read = async |filter: &RunFilter, page: &_, selection| {
-            if filter.tests_details() {
+            if filter.is_evaluated_in_memory() {
                 self.scan_page(filter, order, page, selection, budget).await
             } else {
                 self.page(filter, order, page, selection, budget).await
@@ -164,9 +165,10 @@ impl Runs {
     /// Returns [`Error::TooMuchToRead`](super::Error::TooMuchToRead) if no index supports the filter and `budget` is
     /// spent, and an error if the database is unavailable.
     pub async fn count(&self, filter: &RunFilter, limit: u32, budget: &ScanBudget) -> Result<u32> {
+        let filter = &*self.with_fingerprints(filter).await?;
         let filter = &*self.with_ids(filter).await?;
         let filter = &*self.with_preselection(filter);
-        if filter.tests_details() {
+        if filter.is_evaluated_in_memory() {
             return self.scan_count(filter, limit, budget).await;
         }
         let is_indexed = filter.is_indexed_for_count();

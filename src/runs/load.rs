@@ -80,6 +80,21 @@ impl Runs {
         Ok(runs.into_iter().map(|run| (run.id, run)).collect())
     }
 
+    /// Returns the selected parts of those runs with these IDs that exist, in no particular order.
+    pub(super) async fn load_runs(
+        &self,
+        ids: Vec<Uuid>,
+        selection: &RunSelection,
+    ) -> Result<Vec<LoadedRun>> {
+        let mut select = select_runs(selection.columns);
+        select.and_where(run::Column::Id.is_in(ids));
+        let (pool, relations) = (self.store.read(), selection.relations(&self.store));
+        let runs = self
+            .store
+            .read_runs(pool, select, selection.columns, &relations);
+        Ok(runs.await?)
+    }
+
     /// Returns those users with these IDs that exist.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Lists and counts by conditions on details, which the database does not evaluate: candidates are read in the order of the
+//! Lists and counts by conditions that the database does not evaluate, such as those on details: candidates are read in the order of the
 //! list until the page is full.
 
 use std::{collections::HashMap, ops::ControlFlow};
@@ -20,7 +20,7 @@ const FIRST_BATCH: u32 = 200;
 const MAX_BATCH: u32 = 2_000;
 
 /// The order of scans whose order does not matter.
-const NEWEST_FIRST: RunOrder = RunOrder {
+pub(super) const NEWEST_FIRST: RunOrder = RunOrder {
     field: RunOrderField::StartedAt,
     descending: true,
 };
@@ -109,7 +109,7 @@ impl Runs {
     }
 
     /// Passes the runs that match to `visit`, from the cursors of a page on in its direction, until it breaks.
-    async fn scan(
+    pub(super) async fn scan(
         &self,
         filter: &RunFilter,
         order: RunOrder,

@@ -1,13 +1,15 @@
 //! The statements of failures: runs with an error message, and failed runs without one.
 
-use entity::{RowReader, run};
+use chrono::{DateTime, Utc};
+use entity::{RowReader, SyncStatus, run};
 use sea_orm::sea_query::{
-    Condition, Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement,
+    Condition, Expr, ExprTrait, Func, LockBehavior, LockType, Order, Query, SelectStatement,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use uuid::Uuid;
 
 use super::{Store, read::query_all};
+use crate::db::{ScanBudget, SlowQueryError, StatementPool};
 
 /// The column that holds the fingerprint of a run's error message. It is no column of the entity, since nothing returns it
 /// with a run. A trigger sets it to NULL when another writer changes the message.
@@ -16,6 +18,9 @@ pub(crate) const FINGERPRINT: &str = "error_fingerprint";
 pub(crate) const MAX_MESSAGE_CHARS: usize = 8_000;
 /// The alias of the part of the message that is read.
 const MESSAGE: &str = "unindexed_message";
+
+/// The alias of the time at which a run failed.
+const FAILED_AT: &str = "failed_at";
 
 /// Runs that are indexed together.
 pub(crate) type FailureBatch = [UnindexedFailure];
@@ -38,8 +43,15 @@ pub(crate) struct UnindexedFailure {
     pub(crate) message: Option<String>,
 }
 
+/// Returns the condition on runs that have a fingerprint, stored or not.
+pub(crate) fn is_failure() -> Condition {
+    Condition::any()
+        .add(run::Column::ErrorMessage.is_not_null())
+        .add(run::Column::Status.eq(SyncStatus::Failed.as_ref()))
+}
+
 /// Returns the condition on failures whose fingerprint is not stored, exactly as the index on them has it.
-fn is_unindexed() -> Condition {
+pub(crate) fn is_unindexed() -> Condition {
     Condition::all()
         .add(Expr::col(FINGERPRINT).is_null())
         .add(Expr::cust(
@@ -52,11 +64,87 @@ fn message_beginning() -> Expr {
     Expr::cust(format!("substr(error_message, 1, {MAX_MESSAGE_CHARS})"))
 }
 
+/// A failed run, as far as it is grouped.
+#[derive(Clone, Debug)]
+pub(crate) struct FailedRun {
+    pub(crate) id: Uuid,
+    pub(crate) entity_type: String,
+    pub(crate) source: String,
+    /// Its end; its start if that is not known.
+    pub(crate) failed_at: DateTime<Utc>,
+    /// `None` if it is not stored.
+    pub(crate) fingerprint: Option<String>,
+}
+
 impl Store {
+    /// Returns the newest runs that meet a condition, `limit` at most.
+    pub(crate) async fn failed_runs(
+        &self,
+        condition: Condition,
+        limit: u64,
+        budget: &ScanBudget,
+    ) -> Result<Vec<FailedRun>, SlowQueryError> {
+        let failed_at = Func::coalesce([self.ended_at(), Expr::col(run::Column::StartedAt)]);
+        let select = Query::select()
+            .columns([
+                run::Column::Id,
+                run::Column::EntityType,
+                run::Column::Source,
+            ])
+            .expr_as(failed_at, FAILED_AT)
+            .column(FINGERPRINT)
+            .from(run::Entity)
+            .cond_where(condition)
+            .order_by(run::Column::StartedAt, Order::Desc)
+            .order_by(run::Column::Id, Order::Desc)
+            .limit(limit)
+            .take();
+        let query = self
+            .database
+            .statistics(budget, async move |pool| query_all(pool, &select).await);
+        let rows = query.await?;
+        let runs = rows.iter().map(|row| {
+            let mut columns = RowReader::new(row)?;
+            Ok(FailedRun {
+                id: columns.uuid("id")?,
+                entity_type: columns.text("entity_type")?,
+                source: columns.text("source")?,
+                failed_at: columns.instant(FAILED_AT)?,
+                fingerprint: columns.optional_text(FINGERPRINT)?,
+            })
+        });
+        let runs: Result<Vec<_>, DbErr> = runs.collect();
+        runs.map_err(SlowQueryError::Database)
+    }
+
+    /// Reads the beginnings of the messages of these runs, those that exist.
+    pub(crate) async fn messages(
+        &self,
+        ids: &[Uuid],
+        budget: &ScanBudget,
+    ) -> Result<Vec<UnindexedFailure>, SlowQueryError> {
+        let select = Query::select()
+            .column(run::Column::Id)
+            .expr_as(message_beginning(), MESSAGE)
+            .from(run::Entity)
+            .and_where(run::Column::Id.is_in(ids.iter().copied()))
+            .take();
+        let query = async move |pool: &StatementPool| read_unindexed(pool, &select).await;
+        self.database.statistics(budget, query).await
+    }
+
     /// Returns whether there are failures whose fingerprint is not stored.
     pub(crate) async fn has_unindexed_failures(&self) -> Result<bool, DbErr> {
         let rows = query_all(self.read(), &select_unindexed(1)).await?;
         Ok(!rows.is_empty())
+    }
+
+    /// Reads failures whose fingerprint is not stored, newest first, `limit` at most.
+    pub(crate) async fn unindexed_failures(
+        &self,
+        limit: u64,
+    ) -> Result<Vec<UnindexedFailure>, DbErr> {
+        read_unindexed(self.read(), &select_unindexed(limit)).await
     }
 
     /// Stores what `index` returns for a batch of failures: fingerprints, each with its runs. Returns the size of the batch,

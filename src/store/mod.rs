@@ -34,7 +34,10 @@ use crate::db::{
     keyset::{KeysetOrder, PageRows},
 };
 pub(crate) use commit_position::{CommitPosition, Snapshot};
-pub(crate) use failures::{FINGERPRINT, FailureBatch, FingerprintedRuns, MAX_MESSAGE_CHARS};
+pub(crate) use failures::{
+    FINGERPRINT, FailedRun, FailureBatch, FingerprintedRuns, MAX_MESSAGE_CHARS, UnindexedFailure,
+    is_failure, is_unindexed,
+};
 pub(crate) use feed_position::{FeedPosition, NewestChange};
 pub(crate) use freshness::{EndedRun, HistoryLimits, PairHistory};
 pub use freshness::{Neighbours, Pair};

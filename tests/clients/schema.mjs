@@ -35,7 +35,7 @@ const ESLINT_RULES = {
       acceptedIdTypes: ['ID'],
       exceptions: {
         suffixes: ['Connection', 'Edge', 'Payload', 'Result'],
-        types: ['PageInfo', 'SyncEventAdded', 'SyncFreshness', 'SyncRunChange', 'SyncRunStats', 'Viewer'],
+        types: ['PageInfo', 'SyncEventAdded', 'SyncFailureGroup', 'SyncFailureGroups', 'SyncFreshness', 'SyncPair', 'SyncRunChange', 'SyncRunStats', 'Viewer'],
       },
     },
   ],

@@ -326,6 +326,7 @@ async fn a_reporting_key_reads_neither_lists_nor_subscriptions(database: Databas
         "query($run: ID!) { syncRuns(filter: {id: [$run]}) { totalCount } }",
         "query($run: ID!) { syncEvents(filter: {runId: [$run]}) { totalCount } }",
         "query { syncFreshness { state } }",
+        "query { syncFailureGroups { runsRead } }",
     ] {
         let (_, response) = server.execute_as(&key, list, json!({"run": run})).await;
         assert_eq!(error_code(&response), "FORBIDDEN", "{list}");

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use sync_history::runs::failures::Fingerprint;
+
 use crate::support::{
     Cluster, DatabaseKind, TestServer, Value, apply, json, on_both_databases, socket::Socket,
 };
@@ -51,6 +53,10 @@ async fn set_records_created(server: &TestServer, count: u32) {
     let table = server.table("sync_history");
     let sql = format!("UPDATE {table} SET records_created = {count}");
     server.execute_sql(&sql).await;
+}
+
+fn fingerprint(message: &str) -> String {
+    Fingerprint::of(Some(message)).to_string()
 }
 
 const LIST: &str =
@@ -126,6 +132,33 @@ fn id_and_details_cases(ids: &[String]) -> Vec<(Value, Vec<usize>)> {
         (
             json!({"anyOf": [{"idStartsWith": ids[3]}, {"idStartsWith": ids[1]}], "source": "FILE"}),
             vec![3],
+        ),
+        (
+            json!({"errorFingerprint": fingerprint("Prüfsumme 7% FALSCH_")}),
+            vec![3],
+        ),
+        (
+            json!({"errorFingerprint": [fingerprint("other"), fingerprint("Prüfsumme 100% FALSCH_")]}),
+            vec![3],
+        ),
+        (json!({"errorFingerprint": fingerprint("other")}), vec![]),
+        (json!({"errorFingerprint": fingerprint("")}), vec![]),
+        (json!({"errorFingerprint": []}), vec![]),
+        (
+            json!({"errorFingerprint": fingerprint("Prüfsumme 7% FALSCH_"), "status": ["FAILED", "CANCELLED"]}),
+            vec![3],
+        ),
+        (
+            json!({"errorFingerprint": fingerprint("Prüfsumme 7% FALSCH_"), "source": "API"}),
+            vec![],
+        ),
+        (
+            json!({"not": {"errorFingerprint": fingerprint("Prüfsumme 7% FALSCH_")}}),
+            vec![0, 1, 2, 4, 5],
+        ),
+        (
+            json!({"anyOf": [{"errorFingerprint": fingerprint("Prüfsumme 7% FALSCH_")}, {"source": "API"}]}),
+            vec![2, 3],
         ),
         (json!({"details": []}), vec![0, 1, 2, 3, 4, 5]),
         (

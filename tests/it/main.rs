@@ -33,6 +33,7 @@ mod examples;
 mod external_values;
 mod external_writers;
 mod failure_fingerprints;
+mod failure_groups;
 mod fairness;
 mod feed_concurrency;
 mod field_selection;

@@ -1,6 +1,7 @@
 //! Statements of lists: no N+1 queries, and an index for every documented filter and order.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sync_history::runs::failures::Fingerprint;
 
 use crate::support::{
     DatabaseKind, Options, Postgres, TestServer, Value, apply, json, on_both_databases,
@@ -215,7 +216,11 @@ async fn every_documented_filter_and_order_uses_an_index(database: DatabaseKind)
     let server = start_with_20_000_runs(database, Options::default()).await;
     let id = "0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f";
     let day = "{gte: \"2026-01-05T00:00:00Z\", lt: \"2026-01-06T00:00:00Z\"}";
+    let fingerprint = Fingerprint::of(Some("read timed out"));
     let mut lists = vec![
+        format!(
+            "syncFailureGroups(filter: {{startedAt: {day}}}) {{ groups {{ sampleRun {{ id }} }} }}"
+        ),
         "syncRuns { nodes { id } }".to_owned(),
         "syncRuns(last: 25) { nodes { id } }".to_owned(),
         "syncEvents { nodes { id } }".to_owned(),
@@ -236,6 +241,9 @@ async fn every_documented_filter_and_order_uses_an_index(database: DatabaseKind)
         "recordsProcessed: {gte: 4999}".to_owned(),
         "recordsFailed: {gte: 499}".to_owned(),
         "errorContains: \"timed\"".to_owned(),
+        format!("errorFingerprint: \"{fingerprint}\""),
+        format!("errorFingerprint: [\"{fingerprint}\", \"0123456789abcdef\"], startedAt: {day}"),
+        format!("errorFingerprint: \"{fingerprint}\", status: FAILED"),
     ] {
         lists.push(format!(
             "syncRuns(filter: {{{filter}}}) {{ nodes {{ id }} }}"

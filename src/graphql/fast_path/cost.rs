@@ -22,6 +22,8 @@ pub(crate) enum Multiplier {
     Page,
     /// Lists in the selection have this many rows.
     Rows(u64),
+    /// Lists in the selection have as many rows as the argument `first` says, or this many without it.
+    First(u64),
     /// Lists in the selection have a row for each item of this list in the argument `input`.
     Input(&'static str),
     /// Lists in the selection have a row for each item of this list in the argument `input`, which takes a statement

@@ -3,6 +3,7 @@
 pub(crate) mod connection;
 pub(crate) mod cursor;
 pub(crate) mod event;
+pub(crate) mod failures;
 pub(crate) mod filters;
 pub(crate) mod freshness;
 pub(crate) mod id;

@@ -18,6 +18,8 @@ use crate::graphql::{
 
 /// The default of `totalCount(upTo:)`.
 const DEFAULT_COUNT: i64 = 10_000;
+/// Rows of a list that is no page, at most.
+const MAX_FIRST: i64 = 100;
 
 /// What an operation takes.
 #[derive(Clone, Copy, Debug)]
@@ -139,6 +141,12 @@ impl<'a> Visitor<'a> {
             }
             Multiplier::Page => rows(self.pages.default.into(), per_row),
             Multiplier::Rows(count) => rows(count, per_row),
+            Multiplier::First(default) => {
+                let first = self.argument(field, "first").and_then(ValueRef::integer);
+                // Other numbers are rejected by the resolver.
+                let first = first.map_or(default, |first| first.clamp(0, MAX_FIRST).unsigned_abs());
+                rows(first, per_row.saturating_add(ROW))
+            }
             // Each row is written, then read.
             Multiplier::Input(list) => rows(
                 self.input_length(field, list),

@@ -22,6 +22,8 @@ const STATS_ROWS: u64 = 100;
 const FRESHNESS: u64 = 5000;
 /// The number of pairs of an entity type and a source.
 const PAIRS: u64 = 40;
+/// Pairs of an entity type and a source that fail alike, on average.
+const FAILING_PAIRS: u64 = 4;
 /// Counted rows that cost as much as one field.
 const COUNTED_ROWS_PER_FIELD: u64 = 50;
 /// Counted rows that contribute to the cost of a count; larger tables are not expected.
@@ -57,6 +59,9 @@ fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
         ("Query", "syncRunStats") => (2 * STATEMENT + STATS, Multiplier::Rows(STATS_ROWS)),
         // A statement for the newest runs of each pair, and one for those of earlier weeks.
         ("Query", "syncFreshness") => (2 * STATEMENT + FRESHNESS, Multiplier::Rows(PAIRS)),
+        // Statements for the runs, for messages without a fingerprint, and for the run of each group.
+        ("Query", "syncFailureGroups") => (3 * STATEMENT + STATS, Multiplier::First(20)),
+        ("SyncFailureGroup", "pairs") => (1, Multiplier::Average(FAILING_PAIRS)),
         ("Query", "syncRuns" | "syncEvents" | "syncRun" | "users") => (STATEMENT, Multiplier::Page),
         // One statement each for runs, events and users.
         ("Query", "node") => (3 * STATEMENT, Multiplier::Page),

@@ -2,11 +2,18 @@
 //!
 //! `normalize` says which messages those are. Runs store their fingerprint, so that an index leads to the runs of a failure:
 //! this server stores it with the message, and the `indexer` fills it in for other writers, and for runs from before it was
-//! stored.
+//! stored. `filter` finds the runs of a fingerprint, whether it is stored or not, and `groups` counts them.
 
+mod filter;
 mod fingerprint;
+mod groups;
 mod indexer;
 mod normalize;
 
+pub use filter::FingerprintFilter;
 pub use fingerprint::Fingerprint;
+pub use groups::{FailureGroup, FailureGroups, MAX_GROUPS, MAX_RUNS, check_first};
 pub(crate) use indexer::index_failures;
+
+#[cfg(test)]
+mod tests;

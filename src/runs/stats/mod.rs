@@ -119,11 +119,12 @@ impl Runs {
 }
 
 impl Runs {
-    /// Returns the condition that selects the runs that match. The database does not evaluate conditions on details: those
-    /// that match are found first.
+    /// Returns the condition that selects the runs that match. If the database does not evaluate
+    /// the filter, they are found first.
     async fn stats_condition(&self, filter: &RunFilter, budget: &ScanBudget) -> Result<Condition> {
+        let filter = &*self.with_fingerprints(filter).await?;
         let filter = &*self.with_preselection(filter);
-        if !filter.tests_details() {
+        if !filter.is_evaluated_in_memory() {
             return Ok(filter.candidates(&self.store));
         }
         let ids = self.scan_ids(filter, MAX_ROWS + 1, budget).await?;
@@ -134,7 +135,7 @@ impl Runs {
     }
 }
 
-fn stats_error(error: SlowQueryError) -> Error {
+pub(super) fn stats_error(error: SlowQueryError) -> Error {
     match error {
         SlowQueryError::BudgetExceeded(limit) => Error::StatsTooSlow(limit),
         error => error.into(),

@@ -1,7 +1,13 @@
 //! The filters by which runs are listed and followed.
 
+use sync_history::runs::failures::Fingerprint;
+
 use super::TIMES;
 use crate::support::{Value, json};
+
+fn fingerprint(message: &str) -> String {
+    Fingerprint::of(Some(message)).to_string()
+}
 
 /// Returns filters of runs, of which some have these ids.
 pub(super) fn filters(ids: &[String]) -> Vec<Value> {
@@ -25,6 +31,8 @@ pub(super) fn filters(ids: &[String]) -> Vec<Value> {
         json!({"anyOf": [{"status": "CANCELLED"}, {"errorContains": "i"}]}),
         json!({"not": {"errorContains": "ß"}, "source": ["AS400", "API", "FILE"]}),
         json!({"errorContains": ""}),
+        json!({"errorFingerprint": [fingerprint(""), fingerprint("disk 1 full")]}),
+        json!({"not": {"errorFingerprint": [fingerprint("")]}, "status": ["FAILED", "CANCELLED"]}),
         json!({"recordsProcessed": {"gt": 1, "lt": 3}}),
         json!({"completedAt": {"gt": TIMES[2], "lte": TIMES[1]}}),
         json!({"updatedAt": {"gt": TIMES[0]}}),

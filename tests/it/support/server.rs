@@ -139,6 +139,7 @@ impl TestServer {
                 "sync_moment",
                 "unindexed_message",
                 "heartbeat_timeout_seconds > 0",
+                "SET \"error_fingerprint\"",
             ];
             if !background.iter().any(|name| statement.contains(name)) {
                 recorded.lock().unwrap().push(statement);

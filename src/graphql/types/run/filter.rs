@@ -17,6 +17,7 @@ use crate::{
     },
     runs::{
         Error, Result,
+        failures::{Fingerprint, FingerprintFilter},
         filter::{EnumFilter, IdPrefix, RunFilter, TextMatch},
     },
 };
@@ -63,6 +64,9 @@ pub(crate) struct SyncRunFilter {
     records_failed: Option<IntRange>,
     /// Matches runs whose error message contains this text, ignoring case. At most 500 characters.
     error_contains: Option<String>,
+    /// Matches runs whose error message belongs to one of these groups of failures, given by the fingerprints that
+    /// `syncFailureGroups` returns.
+    error_fingerprint: Option<Vec<String>>,
     /// Matches runs whose details meet all of these conditions, at most 20. An empty list matches every run.
     details: Option<Vec<SyncDetailsFilter>>,
     /// Matches runs that match at least one of these filters. At most 100 filters in total, nested at most 8
@@ -127,6 +131,7 @@ impl SyncRunFilter {
                 .map(|text| text_match("errorContains", text))
                 .transpose()?,
             preselection: None,
+            error_fingerprint: fingerprints(self.error_fingerprint)?,
             details: parse_details(self.details.unwrap_or_default(), lossy)?,
             any_of,
             not: not.transpose()?,
@@ -140,6 +145,15 @@ fn values<W: FromStr, V: AsRef<str>>(
 ) -> Result<Option<EnumFilter<W>>> {
     let values = validate_values(name, values)?;
     Ok(values.as_deref().map(enum_filter))
+}
+
+fn fingerprints(values: Option<Vec<String>>) -> Result<Option<FingerprintFilter>> {
+    let values = validate_values("errorFingerprint", values)?;
+    let parse = |values: Vec<String>| {
+        let values = values.iter().map(|value| Fingerprint::parse(value));
+        values.collect::<Result<_>>().map(FingerprintFilter::new)
+    };
+    values.map(parse).transpose()
 }
 
 fn text_match(name: &str, text: String) -> Result<TextMatch> {

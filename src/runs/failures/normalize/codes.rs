@@ -126,6 +126,8 @@ pub(super) struct Context<'a> {
     owner: &'a str,
     /// Whether a colon is after the last word.
     has_colon: bool,
+    /// Whether it is the key of a JSON object.
+    is_key: bool,
 }
 
 impl<'a> Context<'a> {
@@ -147,6 +149,7 @@ impl<'a> Context<'a> {
             word: &named[word_start..],
             owner: &owner[owner_start..],
             has_colon: before[named.len()..].contains(':'),
+            is_key: before[named.len()..].starts_with(['"', '\'']) && before.contains(':'),
         }
     }
 
@@ -185,7 +188,7 @@ impl<'a> Context<'a> {
 
     fn is_before_error(&self, after: &str) -> bool {
         if contains(CODE_WORDS, self.word) {
-            return contains(CODE_OWNERS, self.owner);
+            return self.is_key || contains(CODE_OWNERS, self.owner);
         }
         // `error: 12 rows were rejected` counts rows.
         let counts = self.has_colon

@@ -6,6 +6,7 @@
 
 mod codes;
 mod dates;
+mod hosts;
 mod quotes;
 mod tokens;
 mod vocabulary;
@@ -137,7 +138,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads an IPv6 address that begins with colons; returns false if there is none.
     fn address(&mut self) -> bool {
-        let length = tokens::ipv6(self.rest());
+        let length = hosts::ipv6(self.rest());
         if let Some(length) = length {
             self.replace(length, HOST);
         }

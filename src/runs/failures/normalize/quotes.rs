@@ -1,6 +1,6 @@
 //! Quotations: values are replaced, keys and nested messages are read.
 
-use super::{Scanner, VALUE, codes, is_alphanumeric, vocabulary};
+use super::{NUMBER, Scanner, VALUE, codes, is_alphanumeric, vocabulary};
 
 /// Quotation marks that open, and those that close what they open.
 const MARKS: [(char, &str); 11] = [
@@ -43,11 +43,14 @@ impl Scanner<'_> {
         let end = start + length;
         let after = &self.text[end..];
         let whole = after.chars().next().map_or(0, char::len_utf8) + end - self.at;
-        if self.closing.len() < MAX_DEPTH && self.is_message(content, &self.text[self.at + whole..])
+        if codes::is_quoted_sqlstate(&self.out, content) {
+            self.copy(whole);
+        } else if self.closing.len() < MAX_DEPTH
+            && self.is_message(content, &self.text[self.at + whole..])
         {
             self.at = start;
             self.closing.push(end);
-        } else if is_key(content, after) || codes::is_quoted_sqlstate(&self.out, content) {
+        } else if is_key(content, after) {
             self.copy(whole);
         } else {
             self.replace(whole, VALUE);
@@ -59,9 +62,13 @@ impl Scanner<'_> {
     fn is_message(&self, content: &str, after: &str) -> bool {
         let before = self.out.trim_end_matches(' ');
         let is_all = self.out.is_empty() && after.is_empty();
+        // The representation of what an exception holds.
+        let is_first = before == "(";
         is_all
+            || is_first
             || codes::bracketed_sqlstate(content).is_some()
             || before.strip_suffix('(').is_some_and(is_exception)
+            || after_number(before).is_some_and(is_exception)
             || before.strip_suffix(':').is_some_and(is_message_key)
     }
 }
@@ -95,6 +102,15 @@ fn is_key(content: &str, after: &str) -> bool {
         && after
             .strip_prefix(['"', '\''])
             .is_some_and(|after| after.trim_start_matches(' ').starts_with(':'))
+}
+
+/// Returns what is before the number of an exception, which is before its message.
+fn after_number(before: &str) -> Option<&str> {
+    let before = before.strip_suffix(',')?;
+    let number = before.strip_suffix(NUMBER);
+    let number =
+        number.unwrap_or_else(|| before.trim_end_matches(|char: char| char.is_ascii_digit()));
+    number.strip_suffix('(')
 }
 
 /// Returns whether a text ends with the name of an exception.

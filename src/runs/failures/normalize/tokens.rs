@@ -1,15 +1,11 @@
 //! Tokens: runs of letters, digits and the marks that join them in names, addresses and numbers.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use super::{
     DATE, DURATION, EMAIL, HOST, ID, NUMBER, PATH, Scanner, TIME, URL, VALUE,
     codes::{self, Context},
-    dates, digits, is_alphanumeric, is_letter, is_token, vocabulary,
+    dates, digits, hosts, is_alphanumeric, is_letter, is_token, vocabulary,
 };
 
-/// Bytes of an address at most.
-const MAX_ADDRESS_LENGTH: usize = 45;
 /// Length of a UUID in text form.
 const UUID_LENGTH: usize = 36;
 /// Characters from which on a word of hexadecimal digits is an ID.
@@ -181,22 +177,28 @@ fn whole(token: &str, rest: &str, after: &str) -> Option<(usize, &'static str)> 
     if is_hex_literal(token) || is_random(token) {
         return Some((token.len(), ID));
     }
-    if let Some(length) = ipv6(rest) {
+    if let Some(length) = hosts::ipv6(rest) {
         return Some((length, HOST));
     }
-    if let Some(length) = hardware_address(rest) {
+    if let Some(length) = hosts::hardware_address(rest) {
         return Some((length, ID));
     }
-    if is_email(token) {
+    if hosts::is_email(token) {
         return Some((token.len(), EMAIL));
     }
     if dates::date(token) == Some(token.len()) {
         return None;
     }
-    if is_host(token) {
+    if hosts::is_host(token) {
         let port = after.strip_prefix(':').map_or(0, digits);
         let is_port = (1..=5).contains(&port);
         return Some((token.len() + if is_port { port + 1 } else { 0 }, HOST));
+    }
+    if token
+        .split_once('/')
+        .is_some_and(|(host, _)| hosts::is_host_name(host))
+    {
+        return Some((address_length(rest), URL));
     }
     let is_drive = token.len() == 1 && (after.starts_with(":\\") || after.starts_with(":/"));
     if is_drive || is_path(token) {
@@ -284,62 +286,6 @@ fn is_random(token: &str) -> bool {
         && !token.contains(['.', '\\'])
         && token.matches('/').count() < 2;
     is_long && is_mixed || token.len() >= MIN_RANDOM_LENGTH && token.starts_with("eyJ")
-}
-
-/// Returns the length of an IPv6 address at the beginning of a text.
-pub(super) fn ipv6(text: &str) -> Option<usize> {
-    let is_part = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-    let length = text
-        .bytes()
-        .take(MAX_ADDRESS_LENGTH + 1)
-        .take_while(|byte| is_part(*byte))
-        .count();
-    let address = text[..length].trim_end_matches('.');
-    let address = address
-        .strip_suffix(':')
-        .filter(|rest| !rest.ends_with(':'))
-        .unwrap_or(address);
-    let has_digit = address.bytes().any(|byte| byte.is_ascii_digit());
-    let is_whole = !text[address.len()..].starts_with(is_alphanumeric);
-    let is_address = has_digit && is_whole && address.parse::<Ipv6Addr>().is_ok();
-    is_address.then_some(address.len())
-}
-
-/// Returns the length of a hardware address such as `00:1a:2b:3c:4d:5e`.
-fn hardware_address(text: &str) -> Option<usize> {
-    const LENGTH: usize = 17;
-    let bytes = text.as_bytes().get(..LENGTH)?;
-    let is_part = |(at, byte): (usize, &u8)| match at % 3 {
-        2 => matches!(byte, b':'),
-        _ => byte.is_ascii_hexdigit(),
-    };
-    let is_address =
-        bytes.iter().enumerate().all(is_part) && !text[LENGTH..].starts_with(is_alphanumeric);
-    is_address.then_some(LENGTH)
-}
-
-fn is_email(token: &str) -> bool {
-    token.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty()
-            && domain.contains('.')
-            && !domain.starts_with('.')
-            && !domain.contains('@')
-    })
-}
-
-/// Returns whether a token is an IPv4 address, or a name whose last label is a domain.
-fn is_host(token: &str) -> bool {
-    let is_name = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
-    let address = token.split('/').next().unwrap_or_default();
-    if address.parse::<Ipv4Addr>().is_ok() {
-        return true;
-    }
-    let label = token.rsplit('.').next().unwrap_or_default();
-    token.contains('.')
-        && token.chars().all(is_name)
-        && token.split('.').all(|label| !label.is_empty())
-        && label.chars().all(|char| !char.is_ascii_uppercase())
-        && vocabulary::is_domain(label)
 }
 
 fn is_path(token: &str) -> bool {

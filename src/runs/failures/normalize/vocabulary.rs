@@ -1,7 +1,8 @@
 //! Words with a meaning to the normalisation, in lower case unless they are cased.
 
 /// Ends of the names of exceptions, whose constructors hold messages.
-pub(super) const EXCEPTIONS: [&str; 6] = [
+pub(super) const EXCEPTIONS: [&str; 7] = [
+    "Disconnected",
     "Error",
     "Exception",
     "Failure",
@@ -33,12 +34,12 @@ const TERMS: &[&str] = &[
     "3des", "aes128", "aes256", "amd64", "arm64", "as400", "base64", "big5", "c3p0", "cp037",
     "cp1141", "cp1250", "cp1251", "cp1252", "cp273", "cp437", "cp500", "cp850", "db2", "ebcdic",
     "ec2", "float32", "float4", "float64", "float8", "fmp12", "gb2312", "h11", "h2", "http2",
-    "i18n", "int16", "int2", "int32", "int4", "int64", "int8", "ipv4", "ipv6", "iso8601", "jt400",
-    "k8s", "latin1", "latin9", "log4j", "log4net", "md5", "mp3", "neo4j", "oauth1", "oauth2",
-    "os400", "p12", "pkcs12", "pkcs8", "psycopg2", "psycopg3", "python2", "python3", "rfc3339",
-    "s3", "sha1", "sha256", "sha384", "sha512", "sqlite3", "ssl3", "tls12", "tls13", "urllib2",
-    "urllib3", "utf16", "utf32", "utf8", "utf8mb4", "v1", "v2", "v3", "v4", "win32", "win64",
-    "x509", "x64", "x86",
+    "i18n", "i5", "int16", "int2", "int32", "int4", "int64", "int8", "ipv4", "ipv6", "iso8601",
+    "jt400", "k8s", "latin1", "latin9", "log4j", "log4net", "md5", "mp3", "neo4j", "oauth1",
+    "oauth2", "os400", "p12", "pkcs12", "pkcs8", "psycopg2", "psycopg3", "python2", "python3",
+    "rfc3339", "s3", "sha1", "sha256", "sha384", "sha512", "sqlite3", "ssl3", "tls12", "tls13",
+    "urllib2", "urllib3", "utf16", "utf32", "utf8", "utf8mb4", "v1", "v2", "v3", "v4", "win32",
+    "win64", "x509", "x64", "x86",
 ];
 
 /// Beginnings of tokens that are names or versions of standards.

@@ -1,5 +1,6 @@
 // Values of arguments and input fields that have an effect on the data of a snapshot.
 
+import { fingerprintOf } from '../reference/failures.mjs'
 import { boolean, enumValue, float, int, list, object, objectField, string } from './ast.mjs'
 
 const UNKNOWN_ID = '0197d2c4-8a3e-7c1b-9f00-3b5a1c2d4e6f'
@@ -16,6 +17,7 @@ export class Pools {
     this.userIds = [...snapshot.users.keys(), UNKNOWN_ID]
     this.times = runs.flatMap(run => [run.startedAt, run.completedAt]).filter(Boolean)
     this.cursors = Object.values(snapshot.runCursors).map(cursors => [...cursors.values()])
+    this.fingerprints = runs.map(fingerprintOf).filter(Boolean)
     this.userCursors = [...snapshot.userCursors.values()]
     this.eventCursors = [...snapshot.events.values()].map(event => event.cursor)
     this.changeCursors = [snapshot.beginning, ...snapshot.changes.map(({ cursor }) => cursor)]
@@ -54,6 +56,7 @@ export class Pools {
     if (field === 'first' || field === 'last') return int(this.#pageSize(hint, random))
     if (field === 'offset') return int(random.weighted({ 0: 3, 1: 4, 2: 4, 7: 2, 10000: 0.5, 10001: 0.1, '-1': 0.1 }))
     if (field === 'idStartsWith') return string(this.#prefix(random))
+    if (field === 'errorFingerprint' && random.chance(0.95)) return string(random.pick(this.fingerprints))
     if (field === 'path') return string(random.pick(['a', 'b', 'count', 'nope']))
     if (field === 'equals' && random.chance(0.7)) return jsonValue(random, 1)
     if (field === 'timeZone') return string(random.pick(TIME_ZONES))

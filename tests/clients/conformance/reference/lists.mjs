@@ -1,6 +1,7 @@
 // Lists as the API defines them: filters, order and pages.
 
 import { plain } from '../json.mjs'
+import { checkFingerprint, fingerprintOf } from './failures.mjs'
 
 /** An error of a resolver. */
 export class InputError extends Error {
@@ -121,6 +122,7 @@ function checkRunFilter(filter, depth) {
   if (depth > 8) throw new InputError('filters are nested too deeply')
   for (const field of ['id', 'triggeredById']) filter[field]?.forEach(parseId)
   checkText(filter.errorContains)
+  filter.errorFingerprint?.forEach(checkFingerprint)
   if (filter.idStartsWith != null) parsePrefix(filter.idStartsWith)
   filter.details?.forEach(checkCondition)
   filter.anyOf?.forEach(inner => checkRunFilter(inner, depth + 1))
@@ -167,6 +169,7 @@ function matchesRun(filter, run) {
     isBetween(filter.recordsUpdated, Number(run.recordsUpdated)) &&
     isBetween(filter.recordsFailed, Number(run.recordsFailed)) &&
     contains(filter.errorContains, run.errorMessage) &&
+    (filter.errorFingerprint == null || filter.errorFingerprint.includes(fingerprintOf(run))) &&
     (filter.details ?? []).every(condition => meets(condition, run.details)) &&
     (filter.anyOf == null || filter.anyOf.some(inner => matchesRun(inner, run))) &&
     (filter.not == null || !matchesRun(filter.not, run))

@@ -13,6 +13,7 @@ import {
   userFilter,
 } from './lists.mjs'
 import { ServerChosen } from './scalars.mjs'
+import { failureGroups } from './failures.mjs'
 import { statistics } from './statistics.mjs'
 
 const ANY_CURSOR = new ServerChosen(/^[\w-]+$/)
@@ -30,6 +31,7 @@ export function queryRoot(snapshot) {
     users: args => objects.users(args),
     syncRunStats: (args, _, { schema }) => objects.statistics(args, schema),
     syncFreshness: (args, _, { schema }) => objects.freshness(args, schema),
+    syncFailureGroups: args => objects.failureGroups(args),
     viewer: snapshot.viewer,
   }
 }
@@ -109,6 +111,11 @@ export class Objects {
   freshness(args, schema) {
     const enums = { entityType: valuesOf(schema, 'SyncEntityType'), source: valuesOf(schema, 'SyncSource') }
     return freshness([...this.snapshot.runs.values()], args, enums, run => this.runObject(run))
+  }
+
+  failureGroups({ filter, first }) {
+    const runs = sortRuns(this.snapshot.runs.values(), 'STARTED_AT', 'DESC').filter(runFilter(filter))
+    return failureGroups(runs, first, run => this.runObject(run))
   }
 
   users({ search, ...args }) {
