@@ -1,9 +1,8 @@
 //! The interval between successes, learned from history.
 //!
-//! Schedules repeat by week: a nightly run that pauses on week-ends, or an hourly one that pauses overnight, succeeds again
-//! after as long as it did a week ago. So the interval after the last success is that after its counterparts, the successes
-//! at the same time in earlier weeks. `docs/freshness.md` has the rule with its parameters, and the experiment by which they
-//! were chosen.
+//! Schedules repeat by week: a nightly run that pauses on week-ends succeeds again after as long as it did a week ago. So the
+//! interval after the last success is that after its counterparts, the successes at the same time in earlier weeks.
+//! `docs/freshness.md` has the rule with its parameters, and the experiment by which they were chosen.
 //!
 //! Only successes count, up to the last one: the result depends neither on the time nor on the replica that computes it.
 
