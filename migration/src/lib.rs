@@ -39,6 +39,7 @@ mod m20261129_000060_heartbeats;
 mod m20261129_000061_heartbeat_indexes;
 mod m20261129_000065_fingerprints;
 mod m20261129_000066_fingerprint_indexes;
+mod m20261129_000070_text_index;
 mod m20261129_000075_outcomes_by_pair;
 
 /// All steps, oldest first.
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000061_heartbeat_indexes::migration()),
             Box::new(m20261129_000065_fingerprints::migration()),
             Box::new(m20261129_000066_fingerprint_indexes::migration()),
+            Box::new(m20261129_000070_text_index::migration()),
             Box::new(m20261129_000075_outcomes_by_pair::migration()),
         ]
     }

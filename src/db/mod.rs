@@ -139,7 +139,7 @@ impl Database {
     pub(crate) fn has_text_index(&self) -> bool {
         match self {
             Self::Postgres(postgres) => postgres.text_index().is_ready(),
-            Self::Sqlite(_) => false,
+            Self::Sqlite(_) => true,
         }
     }
 

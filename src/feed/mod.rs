@@ -50,7 +50,7 @@ pub(crate) use topic::{Delivery, Topic};
 
 use crate::{
     db::Database,
-    runs::{ChangeSignal, Result, failures},
+    runs::{ChangeSignal, Result, failures, text_indexer},
     store::Store,
 };
 use change_log::ChangeLog;
@@ -106,6 +106,10 @@ impl ChangeFeed {
         });
         tasks.spawn(retention::run(database.clone(), settings.retention));
         tasks.spawn(failures::index_failures(
+            Store::new(database.clone()),
+            signal.subscribe(),
+        ));
+        tasks.spawn(text_indexer::index_messages(
             Store::new(database),
             signal.subscribe(),
         ));

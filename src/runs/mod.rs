@@ -28,6 +28,7 @@ mod range;
 mod scan;
 pub mod stats;
 pub mod status;
+pub(crate) mod text_indexer;
 mod text_match;
 mod text_search;
 mod users;

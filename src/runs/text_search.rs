@@ -79,16 +79,11 @@ impl Runs {
         search: &Search,
         budget: &ScanBudget,
     ) -> Result<Cow<'a, RunFilter>> {
-        let preselection = match search {
-            Search::InOrder => None,
-            Search::ByIndex | Search::NewestFirst(_) => self.preselection(filter),
+        let text = match (search, &filter.error_contains) {
+            (Search::ByIndex | Search::NewestFirst(_), Some(text)) => text.text(),
+            _ => return Ok(Cow::Borrowed(filter)),
         };
-        let Some(preselection) = preselection else {
-            return Ok(Cow::Borrowed(filter));
-        };
-        let few = self
-            .store
-            .preselected_runs(preselection, MAX_CANDIDATES, budget);
+        let few = self.store.preselected_runs(text, MAX_CANDIDATES, budget);
         Ok(match few.await? {
             None => Cow::Borrowed(filter),
             few => Cow::Owned(RunFilter {

@@ -122,26 +122,39 @@ impl Store {
         let is_indexed = self.database.has_text_index();
         is_indexed.then(|| match &self.database {
             Database::Postgres(_) => postgres::key_contains_text(text),
-            Database::Sqlite(_) => None,
+            Database::Sqlite(_) => sqlite::text_index::is_candidate(text),
         })?
     }
 
-    /// Finds the runs that meet a condition of [`preselects_text`](Self::preselects_text). Returns the condition that they
-    /// are those; `None` if they are more than `limit`.
+    /// Finds the runs that meet [`preselects_text`](Self::preselects_text). Returns the condition that they are those; `None`
+    /// if they are more than `limit`.
     pub(crate) async fn preselected_runs(
         &self,
-        condition: Expr,
+        text: &str,
         limit: u32,
         budget: &ScanBudget,
     ) -> Result<Option<Expr>, SlowQueryError> {
-        match &self.database {
-            Database::Postgres(_) => {
-                let find =
-                    async |pool: &StatementPool| postgres::find_few(pool, condition, limit).await;
-                self.database.slow_query(budget, find).await
-            }
-            Database::Sqlite(_) => Ok(None),
+        let find = async |pool: &StatementPool| match &self.database {
+            Database::Postgres(_) => postgres::few_candidates(pool, text, limit).await,
+            Database::Sqlite(_) => sqlite::text_index::few_candidates(pool, text, limit).await,
+        };
+        self.database.slow_query(budget, find).await
+    }
+
+    /// Returns whether the server has to index error messages. PostgreSQL does so itself.
+    pub(crate) fn indexes_messages(&self) -> bool {
+        matches!(self.database, Database::Sqlite(_))
+    }
+
+    /// Indexes the error messages of up to `limit` runs that are not indexed, and returns their number.
+    pub(crate) async fn index_messages(&self, limit: u32) -> Result<u64, DbErr> {
+        if !sqlite::text_index::has_queued(self.read()).await? {
+            return Ok(0);
         }
+        let write = self.database.transaction(move |transaction| {
+            Box::pin(sqlite::text_index::index_batch(transaction, limit))
+        });
+        write.await
     }
 
     /// Returns the condition that the text of a run's details contains `text`.

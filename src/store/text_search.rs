@@ -68,6 +68,17 @@ pub(super) fn postgres_key_pattern(text: &str) -> Option<String> {
 
 /// The characters of a trigram.
 const TRIGRAM: usize = 3;
+/// Trigrams that a query of SQLite has, at most.
+const MAX_TRIGRAMS: usize = 24;
+
+/// Returns trigrams that are evenly spread over the folded text; none if it is shorter. All texts that contain it have these.
+pub(super) fn trigrams(text: &str) -> Vec<String> {
+    let folded: Vec<char> = fold_case(text).chars().take(MAX_KEY_CHARS).collect();
+    let windows: Vec<_> = folded.windows(TRIGRAM).collect();
+    let step = windows.len().div_ceil(MAX_TRIGRAMS).max(1);
+    let trigrams = windows.iter().rev().step_by(step);
+    trigrams.map(|window| window.iter().collect()).collect()
+}
 
 /// Returns the regular expression that finds `text` in the hexadecimal digits of a text. Applied to the text itself,
 /// SQLite's `REGEXP` fails if another writer has stored bytes that are not UTF-8.

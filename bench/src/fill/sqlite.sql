@@ -15,6 +15,11 @@ SELECT unhex(printf('%012x7%03x8%03x%012x', started_at / 1000, h2 % 4096, h2 / 4
     unhex(printf('%08x%08x%08x%08x', h1, h2, h3, h4))
 FROM batch ORDER BY n;
 
+-- As the triggers do, which are dropped meanwhile.
+INSERT INTO sync_text_queue (run_id)
+SELECT unhex(printf('%012x7%03x8%03x%012x', started_at / 1000, h2 % 4096, h2 / 4096 % 4096, n))
+FROM batch WHERE error_message IS NOT NULL;
+
 INSERT INTO sync_event (id, sync_id, event_type, "timestamp", message, details)
 SELECT unhex(printf('%012x7%03x8%03x%012x', (started_at + duration * k / 5) / 1000, h3 % 4096,
         h3 / 4096 % 4096, n * 8 + k)),

@@ -147,12 +147,16 @@ pub(super) fn key_contains_text(text: &str) -> Option<Expr> {
     Some(Expr::cust_with_exprs(condition, [pattern]))
 }
 
-/// Returns the condition that selects the first runs that meet `condition`; `None` if there are more than `limit`.
-pub(super) async fn find_few(
+/// Returns the condition that a run is one of those that meet [`key_contains_text`] at present; `None` if they are more than
+/// `limit`.
+pub(super) async fn few_candidates(
     connection: &impl ConnectionTrait,
-    condition: Expr,
+    text: &str,
     limit: u32,
 ) -> Result<Option<Expr>, DbErr> {
+    let Some(condition) = key_contains_text(text) else {
+        return Ok(None);
+    };
     let select = Query::select()
         .column(run::Column::Id)
         .from(run::Entity)

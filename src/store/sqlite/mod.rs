@@ -6,6 +6,7 @@
 mod events;
 pub(super) mod feed;
 pub(super) mod heartbeats;
+pub(super) mod text_index;
 
 use chrono::{DateTime, Utc};
 use entity::{merge_details, run};

@@ -9,8 +9,8 @@ use sync_history::{
 };
 use uuid::Uuid;
 
-use super::{LOCALES, Random, insert_failed_runs, start_in_locale, use_index};
-use crate::support::{TestClock, TestServer, json};
+use super::{LOCALES, Random, index_messages, insert_failed_runs, start_in_locale, use_index};
+use crate::support::{DatabaseKind, TestClock, TestServer, json};
 
 /// Parts of messages: letters whose cases differ by locale, or in number; marks, and what patterns give a meaning.
 const PARTS: [&str; 44] = [
@@ -111,10 +111,17 @@ async fn any_text_is_found_as_in_memory_in_any_locale_on_postgres() {
     }
 }
 
+#[tokio::test]
+async fn any_text_is_found_as_in_memory_on_sqlite() {
+    let server = TestServer::start(DatabaseKind::Sqlite).await;
+    assert_finds_as_in_memory(&server, "SQLite").await;
+}
+
 async fn assert_finds_as_in_memory(server: &TestServer, locale: &str) {
     let mut random = Random(20);
     let messages = messages(&mut random);
     insert_failed_runs(server, &messages).await;
+    index_messages(server).await;
     let database = db::connect(&server.database_url).await.unwrap();
     let clock = std::sync::Arc::new(TestClock::default());
     let runs = Runs::new(database, clock, Limits::default());

@@ -3,8 +3,11 @@
 mod folding;
 mod index;
 mod pages;
+mod sqlite;
 
-use crate::support::{Cluster, DatabaseKind, Sqlite, TestServer};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+use crate::support::{Cluster, DatabaseKind, Sqlite, TestServer, wait_until};
 
 /// Databases whose indexes of trigrams know different letters, and fold their case differently.
 const LOCALES: [&str; 3] = [
@@ -69,6 +72,20 @@ async fn insert_failed_runs(server: &TestServer, messages: &[String]) {
     server.execute_sql(&sql).await;
 }
 
+/// Waits until the server has indexed all messages, which PostgreSQL does itself.
+async fn index_messages(server: &TestServer) {
+    if server.is_on_postgres() {
+        return;
+    }
+    let connection = server.external_connection().await;
+    wait_until("all messages are indexed", async || {
+        let sql = "SELECT 1 FROM sync_text_queue LIMIT 1";
+        let statement = Statement::from_string(DbBackend::Sqlite, sql);
+        connection.query_one_raw(statement).await.unwrap().is_none()
+    })
+    .await;
+}
+
 fn kind(server: &TestServer) -> DatabaseKind {
     if server.is_on_postgres() {
         DatabaseKind::Postgres
@@ -79,5 +96,6 @@ fn kind(server: &TestServer) -> DatabaseKind {
 
 /// Returns whether statements use the index of texts.
 fn use_index(statements: &[String]) -> bool {
-    statements.iter().any(|sql| sql.contains(" LIKE (SELECT "))
+    let is_by_index = |sql: &String| sql.contains(" LIKE (SELECT ") || sql.contains("sync_text(");
+    statements.iter().any(is_by_index)
 }
