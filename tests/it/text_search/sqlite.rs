@@ -68,7 +68,7 @@ async fn nothing_is_left_of_deleted_runs_on_sqlite() {
     server.execute_sql("DELETE FROM sync_history").await;
     index_messages(&server).await;
     let connection = server.external_connection().await;
-    for table in ["sync_text_run", "sync_text('host OR unreachable')"] {
+    for table in ["sync_text_run", "sync_text('hos OR rea')"] {
         let select = format!("SELECT count(*) AS count FROM {table}");
         let select = Statement::from_string(DbBackend::Sqlite, select);
         let row = connection.query_one_raw(select).await.unwrap().unwrap();
