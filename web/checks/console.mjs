@@ -148,15 +148,31 @@ async function aSharedAddressShowsTheSame() {
   await page.waitForFunction(() => [...document.querySelectorAll('.rows .message')].every((one) => /read timed out/i.test(one.textContent)));
 
   step = 'exporting';
-  await page.getByRole('button', { name: 'Export' }).click();
-  const download = page.waitForEvent('download');
-  await page.getByRole('button', { name: 'CSV, for spreadsheets' }).click();
-  const stream = await (await download).createReadStream();
-  const csv = (await stream.toArray()).join('');
+  const csv = await exportAs('CSV, for spreadsheets');
   const current = page.locator('.tabs [aria-current] span').filter({ hasText: /\d/ });
   const count = await current.textContent();
   assert.equal(csv.trimEnd().split('\r\n').length, Number(count) + 1, csv);
+
+  step = 'exporting a formula';
+  const id = await createRun(direct, { entityType: 'MANUFACTURER', source: 'FILE' });
+  const errorMessage = '=HYPERLINK("http://evil.example", "x")';
+  await completeRun(direct, id, { status: 'FAILED', errorMessage });
+  await page.goto(at('runs?type=manufacturer&source=file'));
+  await row(id).waitFor();
+  assert.match(await exportAs('CSV, for spreadsheets'), /,"'=HYPERLINK\(""http:\/\/evil\.example"", ""x""\)",\r\n/);
+  const [exported] = JSON.parse(await exportAs('JSON'));
+  assert.deepEqual([exported.id, exported.errorMessage], [id, errorMessage]);
+}
+
+/** Exports the list and returns the file. */
+async function exportAs(format) {
+  await page.getByRole('button', { name: 'Export' }).click();
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: format }).click();
+  const stream = await (await download).createReadStream();
+  const text = (await stream.toArray()).join('');
   await page.keyboard.press('Escape');
+  return text;
 }
 
 async function theKeyboardIsEnough() {
@@ -253,11 +269,31 @@ async function theMatrixFollowsRuns() {
   await row(id).waitFor();
 }
 
+async function sameFailuresAreOneGroup() {
+  step = 'opening failures';
+  for (const number of [17, 4711, 99]) {
+    const id = await createRun(direct, { entityType: 'MANUFACTURER', source: 'EXTERNAL' });
+    await completeRun(direct, id, { status: 'FAILED', errorMessage: `catalogue row ${number}: no such brand` });
+  }
+  await page.goto(at('failures?period=24h&source=external'));
+  const group = page.locator('.failures li', { hasText: 'no such brand' });
+  await group.waitFor();
+  assert.equal(await group.count(), 1);
+  await group.getByText('Manufacturer from External').waitFor();
+  step = 'opening the runs of a failure';
+  await group.getByRole('link', { name: '3 runs' }).click();
+  await page.getByRole('link', { name: 'Failure the same' }).waitFor();
+  await page.locator('.rows .row').nth(2).waitFor();
+  const texts = await page.locator('.rows .message').allTextContents();
+  assert.ok(texts.length === 3 && texts.every((text) => text.includes('no such brand')), texts.join());
+}
+
 /** Screens, with what is on them once they are loaded. */
 const screens = (failedId) => [
   ['', '.cell .sparkline g'],
   ['runs', '.rows .row'],
   [`runs/${failedId}`, '.facts'],
+  ['failures?period=90d', '.failures li'],
   ['statistics', '.charts canvas'],
   ['access', '.scopes'],
 ];
@@ -301,6 +337,7 @@ async function check() {
   const failedId = await runsAppearProgressAndFail();
   await aRunIsFollowedAndCancelled();
   await theMatrixFollowsRuns();
+  await sameFailuresAreOneGroup();
   await page.goto(at('runs'));
   await page.locator('.rows').hover();
   await theServerIsLostAndComesBack();

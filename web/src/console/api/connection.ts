@@ -9,7 +9,8 @@ const MAX_RETRY_DELAY_MS = 8_000;
 /** Close codes after which the same credential is rejected again. */
 const REJECTED = [4401, 4403];
 
-export type ConnectionStatus = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'rejected';
+/** `rejected` before anything was read, and `ended` after that: a token has expired, or a key was revoked. */
+export type ConnectionStatus = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'rejected' | 'ended';
 
 export interface Connection {
   status: ConnectionStatus;
@@ -91,7 +92,7 @@ function create(): Client {
       closed: (event) => {
         clearTimeout(pongTimeout);
         if (client !== socket) return;
-        if (REJECTED.includes((event as { code?: number }).code ?? 0)) enter('rejected');
+        if (REJECTED.includes((event as { code?: number }).code ?? 0)) enter(connection.get().asOf === null ? 'rejected' : 'ended');
         else lose();
       },
     },
@@ -108,7 +109,7 @@ export const currentSocket = () => socket;
 /** Connects with another credential. Subscriptions of the former one end. */
 export function restartConnection() {
   const previous = socket;
-  connection.set({ status: 'connecting', since: Date.now(), asOf: connection.get().asOf });
+  connection.set({ status: 'connecting', since: Date.now(), asOf: null });
   socket = create();
   void previous.dispose();
 }

@@ -20,15 +20,15 @@ export interface ChartProps {
   series: readonly Series[];
   kind: 'bars' | 'lines';
   isDuration?: boolean;
+  /** In pixels. */
+  height: number;
   format: (value: number) => string;
   formatTime: (seconds: number) => string;
 }
 
-const HEIGHT = 180;
-
 /** A time series. Bars are stacked, the first series at the bottom. */
 export function Chart(props: ChartProps) {
-  const { label, times, series, format, formatTime } = props;
+  const { label, times, series, height, format, formatTime } = props;
   const root = useRef<HTMLDivElement>(null);
   const [index, setIndex] = useState<number | null>(null);
   const scheme = `${useStore(theme)} ${useMedia('(prefers-color-scheme: dark)')}`;
@@ -38,11 +38,11 @@ export function Chart(props: ChartProps) {
     if (element === null) return;
     let plot: uPlot | undefined;
     let isCurrent = true;
-    const resize = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const resize = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height }));
     // Loaded with the first chart.
     void import('../lib/plot').then(({ draw }) => {
       if (!isCurrent) return;
-      plot = draw(element, HEIGHT, props, setIndex);
+      plot = draw(element, height, props, setIndex);
       resize.observe(element);
     });
     return () => {
@@ -67,7 +67,7 @@ export function Chart(props: ChartProps) {
         })}
         <span class="at">{time === undefined ? '' : formatTime(time)}</span>
       </p>
-      <div class="chart" ref={root} role="img" aria-label={label} style={{ height: `${HEIGHT}px` }} />
+      <div class="chart" ref={root} role="img" aria-label={label} style={{ height: `${height}px` }} />
     </>
   );
 }

@@ -2,6 +2,7 @@ import { type Connection, connection, reconnectNow } from '../api/connection';
 import { formatAge, formatClock } from '../lib/format';
 import { useStore } from '../lib/store';
 import { useNow } from '../lib/use-now';
+import { href } from '../router';
 import { Icon, type IconName } from './icon';
 
 const WORDS: Record<Connection['status'], [word: string, icon: IconName]> = {
@@ -10,6 +11,7 @@ const WORDS: Record<Connection['status'], [word: string, icon: IconName]> = {
   reconnecting: ['Reconnecting', 'clock'],
   offline: ['Offline', 'cross'],
   rejected: ['Not signed in', 'bar'],
+  ended: ['Session ended', 'bar'],
 };
 
 /** Whether the screen follows the server, and from when what it shows is. */
@@ -32,12 +34,18 @@ function Detail({ state: { status, since, asOf } }: { state: Connection }) {
   return (
     <>
       <span class="as-of">
-        for {formatAge((now - since) / 1000)}
-        {asOf !== null && `, as of ${formatClock(new Date(asOf))}`}
+        <span class="for">for {formatAge((now - since) / 1000)}, </span>
+        {asOf === null ? 'nothing read yet' : `as of ${formatClock(new Date(asOf))}`}
       </span>
-      <button type="button" class="button small" onClick={reconnectNow}>
-        Retry now
-      </button>
+      {status === 'ended' ? (
+        <a class="button small" href={href('/access')}>
+          Sign in
+        </a>
+      ) : (
+        <button type="button" class="button small" onClick={reconnectNow}>
+          Retry now
+        </button>
+      )}
     </>
   );
 }

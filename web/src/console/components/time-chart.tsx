@@ -7,6 +7,7 @@ interface Props {
   title: string;
   kind: ChartProps['kind'];
   isDuration?: boolean;
+  height?: number;
   buckets: readonly { bucketStart: string | null }[];
   unit: Unit;
   series: readonly Series[];
@@ -23,7 +24,7 @@ const hour = new Intl.DateTimeFormat('en-GB', {
 });
 
 /** A chart over time, with its numbers as a table. */
-export function TimeChart({ title, kind, isDuration = false, buckets, unit, series, format }: Props) {
+export function TimeChart({ title, kind, isDuration = false, height = 180, buckets, unit, series, format }: Props) {
   const times = useMemo(() => buckets.map(({ bucketStart }) => Date.parse(bucketStart ?? '') / 1000), [buckets]);
   const formatTime = (seconds: number) => (unit === 'HOUR' ? hour : day).format(new Date(seconds * 1000));
   const caption = `${title} by ${unit.toLowerCase()}`;
@@ -34,6 +35,7 @@ export function TimeChart({ title, kind, isDuration = false, buckets, unit, seri
         label={`${caption}; the numbers are in the table below`}
         kind={kind}
         isDuration={isDuration}
+        height={height}
         times={times}
         series={series}
         format={format}

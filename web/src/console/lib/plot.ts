@@ -19,6 +19,9 @@ const DURATION_STEPS = [
   ...[1, 2, 3, 6, 12, 24, 48, 96].map((hours) => hours * 3600),
 ];
 
+/** Steps of other axes: whole numbers. */
+const COUNT_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
 /** Returns each series with those below it added. */
 function stack(series: ChartProps['series']): (number | null)[][] {
   const sums: number[] = [];
@@ -64,7 +67,7 @@ export function draw(
     },
     axes: [
       { ...axis, grid: { show: false }, size: 28, values: formatTicks },
-      { ...axis, grid, size: 62, ...(isDuration && { incrs: DURATION_STEPS }), values: (_, ticks) => ticks.map((tick) => (tick === 0 ? '0' : format(tick))) },
+      { ...axis, grid, size: 62, incrs: isDuration ? DURATION_STEPS : COUNT_STEPS, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? '0' : format(tick))) },
     ],
     series: [{}, ...drawn.map(({ style }) => style)],
     hooks: { setCursor: [({ cursor }) => onIndex(cursor.idx ?? null)] },

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact';
 import { AccessScreen } from './access/access-screen';
+import { FailuresScreen } from './failures/failures-screen';
 import { FreshnessScreen } from './freshness/freshness-screen';
 import { RunScreen } from './run/run-screen';
 import { RunsScreen } from './runs/runs-screen';
@@ -21,6 +22,7 @@ export const SCREENS: Screen[] = [
     matches: /^\/runs(\/[^/]+)?$/,
     render: (path) => (path.startsWith('/runs/') ? <RunScreen id={path.slice('/runs/'.length)} /> : <RunsScreen />),
   },
+  { path: '/failures', title: 'Failures', matches: /^\/failures$/, render: () => <FailuresScreen /> },
   {
     path: '/statistics',
     title: 'Statistics',

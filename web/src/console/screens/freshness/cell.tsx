@@ -90,7 +90,7 @@ function useHistory(cell: FreshnessCell, signals: PairSignals): PastRun[] | unde
   const { entityType, source } = cell;
   const isUnknown = entityType === 'UNKNOWN' || source === 'UNKNOWN';
   const [{ data }, refetch] = useQuery({ query: PAIR_HISTORY, variables: { entityType, source }, pause: isUnknown });
-  const changes = useStore(signals.of(keyOf(cell)));
+  const changes = useStore(signals(keyOf(cell)));
   useEffect(() => {
     if (changes > 0) refetch({ requestPolicy: 'network-only' });
   }, [changes]);

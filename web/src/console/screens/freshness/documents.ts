@@ -24,6 +24,16 @@ export const FRESHNESS = graphql(
   [FRESHNESS_CELL],
 );
 
+/** First the present state of every pair, then each change. */
+export const FRESHNESS_CHANGED = graphql(
+  `
+    subscription FreshnessChanged {
+      syncFreshnessChanged { ...FreshnessCell }
+    }
+  `,
+  [FRESHNESS_CELL],
+);
+
 export const PAIR_HISTORY = graphql(`
   query PairHistory($entityType: SyncEntityType!, $source: SyncSource!) {
     syncRuns(filter: { entityType: [$entityType], source: [$source] }, first: 12) {

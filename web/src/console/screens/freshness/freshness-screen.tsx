@@ -18,7 +18,7 @@ const isUrgent = ({ state }: FreshnessCell) => state === 'STALE' || state === 'L
 /** Whether each pair of entity type and source is as fresh as it usually is. */
 export function FreshnessScreen() {
   const signals = usePairSignals();
-  const { cells, error, reload } = useFreshness(signals);
+  const { cells, error, reload } = useFreshness();
   const isNarrow = useMedia(NARROW);
   const all = [...(cells?.values() ?? [])];
   return (

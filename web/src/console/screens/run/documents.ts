@@ -21,6 +21,9 @@ const RUN_DETAILS = graphql(`
     triggeredBy { id fullName email }
     createdBy
     endedBy
+    lastHeartbeatAt
+    lostAt
+    recoveredAt
     version
   }
 `);

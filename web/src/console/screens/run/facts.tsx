@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { Progress } from '../../components/progress';
 import { StatusTag } from '../../components/status-tag';
-import { Time } from '../../components/time';
+import { Ago, Time } from '../../components/time';
 import { formatNumber, formatPercent } from '../../lib/format';
 import { isOpen } from '../../lib/labels';
 import type { RunDetails } from './documents';
@@ -49,8 +49,18 @@ export function Facts({ run }: { run: RunDetails }) {
         </Fact>
       )}
       {isOpen(run.status) && (
-        <Fact name="Last change">
-          <Time iso={run.updatedAt} />
+        <Fact name="Last report">
+          <Ago iso={run.lastHeartbeatAt ?? run.updatedAt} />
+        </Fact>
+      )}
+      {run.lostAt !== null && (
+        <Fact name="Lost">
+          <Time iso={run.lostAt} /> <span class="muted">closed, since its worker had stopped reporting</span>
+        </Fact>
+      )}
+      {run.recoveredAt !== null && (
+        <Fact name="Recovered">
+          <Time iso={run.recoveredAt} /> <span class="muted">its worker reported this outcome after all</span>
         </Fact>
       )}
       <Fact name="Triggered by">

@@ -1,5 +1,6 @@
 import { type CombinedError, useClient } from '@urql/preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { errorCode } from '../../api/client';
 import { EVENT_ADDED, RUN_EVENTS, type RunEvent } from './documents';
 
 const PAGE_SIZE = 100;
@@ -18,6 +19,7 @@ const EMPTY: EventsState = { events: [], isLoaded: false, hasEarlier: false, err
 export function useEvents(id: string) {
   const client = useClient();
   const [state, setState] = useState(EMPTY);
+  const [reading, setReading] = useState(0);
   const startCursor = useRef<string | null>(null);
 
   useEffect(() => {
@@ -32,7 +34,8 @@ export function useEvents(id: string) {
       setState((former) => ({ ...former, events: merge(former.events, batch) }));
     };
     const follow = (after: string) => {
-      subscription = client.subscription(EVENT_ADDED, { id, after }).subscribe(({ data }) => {
+      subscription = client.subscription(EVENT_ADDED, { id, after }).subscribe(({ data, error }) => {
+        if (errorCode(error) === 'CURSOR_EXPIRED') return setReading((count) => count + 1);
         if (data === undefined) return;
         added.push(data.syncEventAdded.event);
         timer ??= setTimeout(flush, FLUSH_INTERVAL_MS);
@@ -52,7 +55,7 @@ export function useEvents(id: string) {
       request.unsubscribe();
       subscription?.unsubscribe();
     };
-  }, [client, id]);
+  }, [client, id, reading]);
 
   const loadEarlier = async () => {
     const variables = { id, last: PAGE_SIZE, before: startCursor.current };

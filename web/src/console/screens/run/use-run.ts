@@ -1,5 +1,6 @@
 import { type CombinedError, useClient } from '@urql/preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
+import { errorCode } from '../../api/client';
 import { RUN, RUN_CHANGED, type RunDetails } from './documents';
 
 interface RunState {
@@ -19,7 +20,7 @@ export function useRun(id: string): RunState & { reload: () => void } {
     let subscription: { unsubscribe(): void } | undefined;
     const follow = (after: string) => {
       subscription = client.subscription(RUN_CHANGED, { id, after }).subscribe(({ data, error }) => {
-        if (error !== undefined) return reload();
+        if (errorCode(error) === 'CURSOR_EXPIRED') return reload();
         if (data === undefined) return;
         const { run } = data.syncRunChanged;
         setState((former) => {

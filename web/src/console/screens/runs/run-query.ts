@@ -38,7 +38,7 @@ export function parseQuery(search: string): RunQuery {
     triggeredBy: by === 'system' ? 'system' : (by?.split(',').filter((id) => /^[\da-f-]{32,36}$/i.test(id)) ?? []),
     started: range ?? (isPeriod(started) ? started : undefined),
     error: params.get('error') ?? '',
-    failure: params.get('failure')?.split(',').filter((one) => /^[\w:-]{1,100}$/.test(one)) ?? [],
+    failure: params.get('failure')?.split(',').filter((one) => /^[\da-f]{16}$/.test(one)) ?? [],
     sort: sort !== undefined && sort in ORDERS ? sort : 'STARTED_AT',
     direction: params.get('direction')?.toUpperCase() === 'ASC' ? 'ASC' : 'DESC',
   };
@@ -84,6 +84,7 @@ export function toFilter(query: RunQuery, now: Date): RunFilter {
     if (query.started.to !== undefined) filter.startedAt.lt = new Date(query.started.to).toISOString();
   }
   if (query.error !== '') filter.errorContains = query.error;
+  if (query.failure.length > 0) filter.errorFingerprint = query.failure;
   return filter;
 }
 

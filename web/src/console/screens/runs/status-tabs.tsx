@@ -1,16 +1,13 @@
 import { useQuery } from '@urql/preact';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { RunFilter } from '../../api/graphql';
 import { formatNumber } from '../../lib/format';
 import { STATUSES, statusLabel } from '../../lib/labels';
-import { useStore } from '../../lib/store';
 import { href } from '../../router';
 import { MAX_COUNT, RUN_COUNTS, RUN_STATISTICS } from './documents';
 import type { RunList } from './run-list';
 import { formatQuery, type RunQuery } from './run-query';
-
-/** Counts are read again at most this often. */
-const REFRESH_MS = 3_000;
+import { useRefreshWithChanges } from './use-refresh';
 
 /** A tab for each status, with how many runs it has among those that match the other filters. */
 export function StatusTabs({ query, list }: { query: RunQuery; list: RunList }) {
@@ -39,8 +36,9 @@ type Counts = Record<'all' | Lowercase<ListedStatus>, number | null | undefined>
 const keyOf = (status: ListedStatus) => status.toLowerCase() as Lowercase<ListedStatus>;
 
 /** Whether an index leads to the runs of each status. */
-const isIndexed = ({ errorContains, triggeredByUser, ...others }: RunFilter) =>
+const isIndexed = ({ errorContains, errorFingerprint, triggeredByUser, ...others }: RunFilter) =>
   errorContains === undefined &&
+  errorFingerprint === undefined &&
   triggeredByUser === undefined && Object.keys(others).length <= 1;
 
 function useCounts(list: RunList): Counts | undefined {
@@ -78,19 +76,4 @@ function useCounts(list: RunList): Counts | undefined {
     completed: completed?.totalCount,
     cancelled: cancelled?.totalCount,
   };
-}
-
-/** Calls `refresh` after changes of the list, at most once in an interval. */
-function useRefreshWithChanges(list: RunList, refresh: () => void) {
-  const { changes } = useStore(list.state);
-  const turn = useMemo(() => ({ due: 0 }), [list]);
-  useEffect(() => {
-    if (changes === 0) return;
-    const delay = Math.max(0, turn.due - Date.now());
-    const timer = setTimeout(() => {
-      turn.due = Date.now() + REFRESH_MS;
-      refresh();
-    }, delay);
-    return () => clearTimeout(timer);
-  }, [changes]);
 }
