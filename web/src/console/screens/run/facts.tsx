@@ -5,6 +5,7 @@ import { Ago, Time } from '../../components/time';
 import { formatNumber, formatPercent } from '../../lib/format';
 import { isOpen } from '../../lib/labels';
 import type { RunDetails } from './documents';
+import { SameFailure } from './same-failure';
 
 const Fact = ({ name, children }: { name: string; children: ComponentChildren }) => (
   <>
@@ -61,6 +62,11 @@ export function Facts({ run }: { run: RunDetails }) {
       {run.recoveredAt !== null && (
         <Fact name="Recovered">
           <Time iso={run.recoveredAt} /> <span class="muted">its worker reported this outcome after all</span>
+        </Fact>
+      )}
+      {run.status === 'FAILED' && (
+        <Fact name="Same failure">
+          <SameFailure runId={run.id} />
         </Fact>
       )}
       <Fact name="Triggered by">

@@ -45,14 +45,18 @@ export function Timeline({ run }: { run: RunDetails }) {
   );
 }
 
-/** Event types are free texts; those of the predecessor's workers are recognised. */
-const tone = (type: string) =>
-  /error|fail|exception/i.test(type) ? 'bad' : /warn|retry/i.test(type) ? 'late' : /complete|success|end/i.test(type) ? 'ok' : '';
+/** Event types are free texts; those that workers commonly use are recognised. */
+function toneOf(type: string) {
+  if (/error|fail|exception/i.test(type)) return 'bad';
+  if (/warn|retry|lost/i.test(type)) return 'late';
+  if (/complete|success|end/i.test(type)) return 'ok';
+  return '';
+}
 
 function Event({ event }: { event: RunEvent }) {
   const hasDetails = event.details !== null && Object.keys(event.details).length > 0;
   return (
-    <li class={tone(event.eventType)}>
+    <li class={toneOf(event.eventType)}>
       <Time iso={event.timestamp} precise /> <b>{event.eventType}</b> <span class="message">{event.message}</span>
       {hasDetails && (
         <details>
