@@ -7,16 +7,16 @@ import { precompress } from './precompress.mjs';
 
 const root = import.meta.dirname;
 
-/** The pages, with the files for the licences of what they contain. */
+/** The pages, with the files for the licences of what they contain. GraphiQL derives icon titles from function names. */
 const PAGES = [
-  { page: 'index.html', licenses: 'LICENSES-CONSOLE.md' },
-  { page: 'graphiql.html', licenses: 'LICENSES.md' },
+  { name: 'console', page: 'index.html', licenses: 'LICENSES-CONSOLE.md', keepNames: false },
+  { name: 'graphiql', page: 'graphiql.html', licenses: 'LICENSES.md', keepNames: true },
 ];
 
 /** Writes the pages and their files into an empty folder. */
 export async function buildPages(outDir, logLevel = 'warn') {
   await rm(outDir, { recursive: true, force: true });
-  for (const { page, licenses } of PAGES) {
+  for (const { name, page, licenses, keepNames } of PAGES) {
     await build({
       root,
       logLevel,
@@ -24,7 +24,7 @@ export async function buildPages(outDir, logLevel = 'warn') {
         outDir,
         emptyOutDir: false,
         license: { fileName: licenses },
-        rolldownOptions: { input: { [page === 'index.html' ? 'console' : 'graphiql']: join(root, page) } },
+        rolldownOptions: { input: { [name]: join(root, page) }, output: { keepNames } },
       },
     });
   }

@@ -14,8 +14,6 @@ export default defineConfig({
     rolldownOptions: {
       // "use client" in the React libraries has no effect without server components.
       checks: { moduleLevelDirective: false },
-      // GraphiQL derives icon titles from function names.
-      output: { keepNames: true },
     },
   },
   worker: {

@@ -1,6 +1,6 @@
 import type { CombinedError } from '@urql/preact';
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { errorCode } from '../api/client';
 import { connection, connectionCount } from '../api/connection';
 import { useViewer } from '../api/viewer';
@@ -32,10 +32,11 @@ export function Notice({ icon, tone = 'off', title, children }: NoticeProps) {
 export function ErrorNotice({ error, retry }: { error: CombinedError; retry: () => void }) {
   const code = errorCode(error);
   const count = useStore(connectionCount);
+  const firstCount = useRef(count);
   const { status } = useStore(connection);
   // What failed while the server was away is read again when it is back.
   useEffect(() => {
-    if (count > 1 && (code === undefined || code === 'UNAVAILABLE')) retry();
+    if (count !== firstCount.current && (code === undefined || code === 'UNAVAILABLE')) retry();
   }, [count]);
   if (code === 'UNAUTHENTICATED' || code === 'FORBIDDEN') return <Forbidden />;
   if (code === undefined) {

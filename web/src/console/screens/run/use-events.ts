@@ -1,5 +1,5 @@
 import { type CombinedError, useClient } from '@urql/preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { errorCode } from '../../api/client';
 import { EVENT_ADDED, RUN_EVENTS, type RunEvent } from './documents';
 
@@ -22,7 +22,7 @@ export function useEvents(id: string) {
   const [reading, setReading] = useState(0);
   const startCursor = useRef<string | null>(null);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     setState(EMPTY);
     let subscription: { unsubscribe(): void } | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;

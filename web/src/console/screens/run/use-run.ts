@@ -1,5 +1,5 @@
 import { type CombinedError, useClient } from '@urql/preact';
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useState } from 'preact/hooks';
 import { errorCode } from '../../api/client';
 import { RUN, RUN_CHANGED, type RunDetails } from './documents';
 
@@ -16,7 +16,8 @@ export function useRun(id: string): RunState & { reload: () => void } {
   const [reading, setReading] = useState(0);
   const reload = useCallback(() => setReading((count) => count + 1), []);
 
-  useEffect(() => {
+  // Before the browser paints: the answer is there sooner.
+  useLayoutEffect(() => {
     let subscription: { unsubscribe(): void } | undefined;
     const follow = (after: string) => {
       subscription = client.subscription(RUN_CHANGED, { id, after }).subscribe(({ data, error }) => {
