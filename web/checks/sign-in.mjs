@@ -27,7 +27,7 @@ try {
   await page.getByRole('link', { name: 'Runs', exact: true }).click();
   await page.getByText('No run has been reported yet').waitFor();
 
-  // A code that this tab has not asked for is not exchanged.
+  // A code of a sign-in that this tab has not begun is not exchanged.
   await page.goto(new URL('access?code=code-0&state=forged', base).href);
   await page.getByRole('alert').getByText('This sign-in was not begun in this tab').waitFor();
 

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::{base_path::BasePath, not_found};
 pub use oidc_client::OidcClient;
 
-/// The paths of the console's screens, which it tells apart by itself.
+/// The paths of the console's screens. The page is the same for all.
 const SCREENS: [&str; 6] = [
     "/",
     "/runs",

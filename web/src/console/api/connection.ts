@@ -16,7 +16,7 @@ export interface Connection {
   status: ConnectionStatus;
   /** When the status began. */
   since: number;
-  /** When the server was last heard of: the screen shows the state of this moment. */
+  /** When the last message arrived: the screen shows the state of this moment. */
   asOf: number | null;
 }
 
@@ -28,7 +28,7 @@ export const connectionCount = createStore(0);
 
 let pongTimeout: ReturnType<typeof setTimeout> | undefined;
 let endWait: (() => void) | undefined;
-let lastHeard = 0;
+let lastReceived = 0;
 
 function enter(status: ConnectionStatus) {
   const { status: previous, asOf } = connection.get();
@@ -41,12 +41,12 @@ function lose() {
   enter(navigator.onLine ? 'reconnecting' : 'offline');
 }
 
-function hear() {
-  lastHeard = Date.now();
+function receive() {
+  lastReceived = Date.now();
   const current = connection.get();
   // Once a second is enough for a clock.
-  if (current.status === 'live' && lastHeard - (current.asOf ?? 0) >= 1_000) {
-    connection.set({ ...current, asOf: lastHeard });
+  if (current.status === 'live' && lastReceived - (current.asOf ?? 0) >= 1_000) {
+    connection.set({ ...current, asOf: lastReceived });
   }
 }
 
@@ -77,11 +77,11 @@ function create(): Client {
     onNonLazyError: () => {},
     on: {
       connected: () => {
-        lastHeard = Date.now();
-        connection.set({ status: 'live', since: lastHeard, asOf: lastHeard });
+        lastReceived = Date.now();
+        connection.set({ status: 'live', since: lastReceived, asOf: lastReceived });
         connectionCount.set(connectionCount.get() + 1);
       },
-      message: hear,
+      message: receive,
       // A connection can be lost without a close frame, as when a laptop sleeps.
       ping: (received) => {
         if (!received) pongTimeout = setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
@@ -126,5 +126,5 @@ addEventListener('online', () => {
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState !== 'visible') return;
   if (connection.get().status !== 'live') reconnectNow();
-  else if (Date.now() - lastHeard > 4 * PING_INTERVAL_MS) socket.terminate();
+  else if (Date.now() - lastReceived > 4 * PING_INTERVAL_MS) socket.terminate();
 });

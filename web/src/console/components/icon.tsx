@@ -1,4 +1,4 @@
-// Shapes on a grid of 10: each state has one of its own, so that colour is not needed to tell them apart.
+// Shapes on a grid of 10: each state has its own, so that states are distinguished without colour.
 const SHAPES = {
   check: <path d="M1 5l3 3 5-7" fill="none" stroke="currentColor" stroke-width="2" />,
   cross: <path d="M1.5 1.5l7 7M8.5 1.5l-7 7" stroke="currentColor" stroke-width="2" />,

@@ -31,7 +31,7 @@ function Confirmation({ run, close }: { run: RunDetails; close: () => void }) {
   return (
     <Dialog title="Cancel this run?" close={close}>
       <p>
-        {pairLabel(run.entityType, run.source)} is marked as cancelled. Its worker learns of it with its next report;
+        {pairLabel(run.entityType, run.source)} is marked as cancelled. The next report of its worker is rejected;
         what it has written stays.
       </p>
       <form onSubmit={(event) => void confirm(event)}>
