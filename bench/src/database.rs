@@ -125,6 +125,30 @@ impl DatabaseClient {
         }?)
     }
 
+    /// Returns the number of runs whose error message the server has yet to index.
+    pub(crate) async fn count_unindexed(&self) -> Result<i64> {
+        let sql = "SELECT count(*) FROM sync_history \
+             WHERE error_fingerprint IS NULL AND (error_message IS NOT NULL OR status = 'failed')";
+        Ok(match self {
+            Self::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await,
+            Self::Sqlite(pool) => sqlx::query_scalar(sql).fetch_one(pool).await,
+        }?)
+    }
+
+    /// Removes dead rows and updates the planner's statistics.
+    pub(crate) async fn vacuum(&self) -> Result<()> {
+        match self {
+            Self::Postgres(pool) => {
+                let vacuum = sqlx::raw_sql("VACUUM (ANALYZE) sync_history");
+                vacuum.execute(pool).await?;
+            }
+            Self::Sqlite(pool) => {
+                sqlx::raw_sql("ANALYZE").execute(pool).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns when the run at this offset of the list of all runs, newest first, was started.
     pub(crate) async fn started_at(&self, offset: i64) -> Result<DateTime<Utc>> {
         let sql = "SELECT started_at FROM sync_history \

@@ -7,6 +7,8 @@ mod database;
 mod feed;
 mod fill;
 mod freshness;
+mod insight;
+mod instance;
 mod load;
 mod process;
 mod report;
@@ -37,6 +39,7 @@ enum Command {
     Feed(feed::Options),
     SqliteWrites(sqlite_writes::Options),
     Scaling(scaling::Options),
+    Insight(insight::Options),
     Fill(fill::Options),
     Soak(soak::Options),
     Freshness(freshness::Options),
@@ -54,6 +57,7 @@ async fn main() -> Result<()> {
         Command::Feed(options) => feed::run(options).await,
         Command::SqliteWrites(options) => sqlite_writes::run(options).await,
         Command::Scaling(options) => scaling::run(options).await,
+        Command::Insight(options) => insight::run(options).await,
         Command::Fill(options) => fill::run(options).await,
         Command::Soak(options) => soak::run(options).await,
         Command::Freshness(options) => freshness::run(&options),

@@ -1,17 +1,13 @@
 //! `bench scaling`: pages and counts in databases of several sizes, which should cost the same.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    cpu::CpuSnapshot,
-    database::{DatabaseClient, ScratchDatabase},
-    fill::fill,
-    load::{Connection, IdSequence, RequestTemplate},
-    process::Process,
+    fill::Content,
+    instance::Instance,
+    load::{Connection, RequestTemplate},
     progress,
     report::{Report, Row, Target},
     requests::sample,
@@ -51,10 +47,6 @@ const PAGE_SIZE: usize = 20;
 const COUNT_LIMIT: u64 = 50;
 const FIELDS: &str = "id status startedAt recordsProcessed";
 
-/// All pairs of an entity type and a source.
-const PAIRS: usize = 40;
-const FRESHNESS: &str = "{ syncFreshness { entityType source state lateAt consecutiveFailures } }";
-
 /// Compare the cost of pages and counts in databases of several sizes (medians of 25 rounds)
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -80,21 +72,21 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<()> {
     let mut instances = Vec::new();
     for size in &options.sizes {
-        instances.push(Instance::start(&options, *size).await?);
+        instances.push(SampledInstance::start(&options, *size).await?);
     }
     let report = measure_all(&options, &instances).await;
-    for instance in instances {
+    for SampledInstance { instance, .. } in instances {
         instance.stop().await?;
     }
     report?.print();
     Ok(())
 }
 
-async fn measure_all(options: &Options, instances: &[Instance]) -> Result<Report> {
+async fn measure_all(options: &Options, instances: &[SampledInstance]) -> Result<Report> {
     let first = instances.first().context("no sizes")?;
     let mut report = Report::new(["smallest", "larger"]);
     options.server.describe(&mut report).await?;
-    report.condition("database", first.client.version().await?);
+    report.condition("database", first.instance.client.version().await?);
     let rounds = VISITS * ROUNDS;
     report.condition(
         "figures",
@@ -106,7 +98,7 @@ async fn measure_all(options: &Options, instances: &[Instance]) -> Result<Report
         progress(&format!("repetition {time} of {}", options.times));
         for Measured { name, costs, .. } in measure(instances).await? {
             let costs: Vec<_> = costs.into_iter().map(median).collect();
-            for (instance, cost) in instances.iter().zip(&costs).skip(1) {
+            for (SampledInstance { instance, .. }, cost) in instances.iter().zip(&costs).skip(1) {
                 let figure = format!("{time}. {name}, {} runs: CPU (us)", instance.size);
                 report.add(Row::new(figure, *cost).baseline(costs[0]).target(target));
             }
@@ -115,13 +107,8 @@ async fn measure_all(options: &Options, instances: &[Instance]) -> Result<Report
     Ok(report)
 }
 
-/// A database of some size, and its server.
-struct Instance {
-    size: u64,
-    database: ScratchDatabase,
-    client: DatabaseClient,
-    postmaster: Option<i32>,
-    server: Process,
+struct SampledInstance {
+    instance: Instance,
     /// Runs of all ages.
     runs: Vec<sample::Position>,
 }
@@ -166,15 +153,10 @@ fn queries() -> Vec<Query> {
             query("count", "first: 1", &count, None),
         ]
     });
-    let freshness = Query {
-        name: "freshness of all pairs".to_owned(),
-        text: FRESHNESS.to_owned(),
-        middle_of: None,
-    };
-    queries.chain([freshness]).collect()
+    queries.collect()
 }
 
-async fn measure(instances: &[Instance]) -> Result<Vec<Measured>> {
+async fn measure(instances: &[SampledInstance]) -> Result<Vec<Measured>> {
     let mut all = Vec::new();
     for query in queries() {
         let mut requests = Vec::new();
@@ -196,13 +178,13 @@ async fn measure(instances: &[Instance]) -> Result<Vec<Measured>> {
 }
 
 impl Measured {
-    async fn visit(&mut self, instances: &[Instance]) -> Result<()> {
+    async fn visit(&mut self, instances: &[SampledInstance]) -> Result<()> {
         // The first round reads from disk, and does not count.
         for round in 0..=ROUNDS {
             for (n, instance) in instances.iter().enumerate() {
-                let cpu = instance.send(&self.requests[n]).await?;
+                let cost = instance.instance.send(&self.requests[n], REQUESTS).await?;
                 if round > 0 {
-                    self.costs[n].push(cpu.as_secs_f64() * 1e6 / f64::from(REQUESTS));
+                    self.costs[n].push(cost.cpu.as_secs_f64() * 1e6);
                 }
             }
         }
@@ -210,23 +192,15 @@ impl Measured {
     }
 }
 
-impl Instance {
+impl SampledInstance {
     async fn start(options: &Options, size: u64) -> Result<Self> {
-        progress(&format!("{size} runs"));
-        let database = ScratchDatabase::create(options.database_url.as_deref()).await?;
-        let url = database.url()?;
-        options.server.migrate(&url).await?;
-        fill(&url, size).await?;
-        let client = DatabaseClient::open(&url).await?;
-        let server = options.server.start(&url).await?;
-        let mut connection = Connection::open(server.address).await?;
+        let database_url = options.database_url.as_deref();
+        let content = Content::of_runs(size);
+        let instance = Instance::start(&options.server, database_url, content).await?;
+        let mut connection = Connection::open(instance.server.address).await?;
         Ok(Self {
-            size,
-            postmaster: client.postmaster().await?,
-            database,
-            client,
-            server,
             runs: sample::evenly_spread(&mut connection).await?,
+            instance,
         })
     }
 
@@ -235,7 +209,7 @@ impl Instance {
     /// # Errors
     /// Fails if a page is not full or a count below its limit: they would cost less than in other databases.
     async fn requests(&self, query: &Query) -> Result<Vec<RequestTemplate>> {
-        let mut connection = Connection::open(self.server.address).await?;
+        let mut connection = Connection::open(self.instance.server.address).await?;
         let cursors = match query.middle_of {
             Some(order) => self.middle(order, &mut connection).await?,
             None => vec![Value::Null],
@@ -244,16 +218,16 @@ impl Instance {
         for cursor in cursors {
             let variables = json!({"after": cursor});
             let response = connection.query(&query.text, &variables).await?;
-            let data = &response["data"];
-            let count = |list: &Value| list.as_array().map(Vec::len);
-            let is_full = count(&data["syncFreshness"]) == Some(PAIRS)
-                || count(&data["syncRuns"]["nodes"]) == Some(PAGE_SIZE)
-                || data["syncRuns"]["totalCount"] == COUNT_LIMIT;
+            let runs = &response["data"]["syncRuns"];
+            let is_full = match runs["nodes"].as_array() {
+                Some(nodes) => nodes.len() == PAGE_SIZE,
+                None => runs["totalCount"] == COUNT_LIMIT,
+            };
             ensure!(
                 is_full,
                 "{}, {} runs: too few runs: {response}",
                 query.name,
-                self.size
+                self.instance.size
             );
             requests.push(RequestTemplate::graphql(&query.text, &variables));
         }
@@ -275,25 +249,5 @@ impl Instance {
             cursors.push(cursor.context("the run is not found by its id")?.take());
         }
         Ok(cursors)
-    }
-
-    /// Sends the requests of one measurement; returns the CPU time of server and database.
-    async fn send(&self, requests: &[RequestTemplate]) -> Result<Duration> {
-        // A new connection: the server closes idle ones while other databases are measured.
-        let mut connection = Connection::open(self.server.address).await?;
-        let ids = IdSequence::new();
-        let before = CpuSnapshot::read(self.server.pid(), self.postmaster)?;
-        for request in requests.iter().cycle().take(REQUESTS as usize) {
-            connection.send(request, &ids).await?;
-        }
-        let after = CpuSnapshot::read(self.server.pid(), self.postmaster)?;
-        let used = after.since(&before);
-        Ok(used.server + used.database)
-    }
-
-    async fn stop(self) -> Result<()> {
-        self.server.stop().await?;
-        self.client.close().await;
-        self.database.remove().await
     }
 }

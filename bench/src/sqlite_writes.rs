@@ -17,7 +17,7 @@ use crate::{
         publisher::{Writer, Written},
         subscribers::Subscribers,
     },
-    fill::fill,
+    fill::{Content, fill},
     load::{IdSequence, Load},
     process::{Process, raise_file_limit},
     progress,
@@ -145,7 +145,7 @@ async fn measure_latencies(
     let database = ScratchDatabase::create(None).await?;
     let url = database.url()?;
     binary.migrate(&url).await?;
-    fill(&url, RUNS).await?;
+    fill(&url, Content::of_runs(RUNS)).await?;
     let server = binary.start(&url).await?;
     let runs_per_worker = (LATENCY_WARM_UP + seconds).div_ceil(2);
     let changes = Arc::new(ChangeSequence::new(2 * runs_per_worker * WORKERS, 1));

@@ -1,6 +1,6 @@
 -- Computes the runs {first} to {last} of {total}: all values derive from the number of the run, by hashes, so that
--- both databases, and every fill, get the same rows. Timestamps are microseconds since 1970, one run per 30 s up to
--- 2026-11-01.
+-- both databases, and every fill, get the same rows. Timestamps are microseconds since 1970, one run per interval up
+-- to 2026-11-01.
 CREATE TEMPORARY TABLE batch AS
 WITH RECURSIVE numbers(n) AS (
     SELECT CAST({first} AS bigint) UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}
@@ -28,7 +28,7 @@ hashes AS MATERIALIZED (
 ),
 statuses AS MATERIALIZED (
     SELECT *,
-        1793491200000000 - ({total} - n) * 30000000 - h4 % 120000000 AS started_at,
+        1793491200000000 - ({total} - n) * {interval} - h4 % 120000000 AS started_at,
         5000000 + (h3 % 1000) * (h4 % 1000) * 1000 + h5 % 1000000 AS duration,
         -- Only the latest 300,000 runs may be unfinished.
         CASE WHEN h1 % 1000 < 3 AND n > {total} - 300000 THEN 'pending'
@@ -58,7 +58,8 @@ SELECT n, h1, h2, h3, h4, started_at, duration, status, completed_at, processed,
         WHEN h2 / 100 % 100 < 97 THEN 'manufacturer' ELSE 'autocare' END AS entity_type,
     CASE WHEN h2 % 100 < 40 THEN 'as400' WHEN h2 % 100 < 65 THEN 'api' WHEN h2 % 100 < 80 THEN 'file'
         WHEN h2 % 100 < 92 THEN 'filemaker' ELSE 'external' END AS source,
-    CASE WHEN status = 'failed' THEN CASE h5 / 20 % 8
+    CASE WHEN status = 'failed' THEN CASE WHEN h3 % 2000 = 7 THEN 'checksum mismatch in page '
+        ELSE CASE h5 / 20 % 8
         WHEN 0 THEN 'part_number is null in a row of the extract, first in row '
         WHEN 1 THEN 'timeout after 30 s while waiting for the host, at attempt '
         WHEN 2 THEN 'duplicate key value violates a unique constraint in chunk '
@@ -67,7 +68,7 @@ SELECT n, h1, h2, h3, h4, started_at, duration, status, completed_at, processed,
         WHEN 5 THEN 'manufacturer is not known to the target, asked for with id '
         WHEN 6 THEN 'the file is shorter than its header says, bytes missing: '
         WHEN 7 THEN 'quantity is negative for a warehouse that counts, number '
-        END || (h5 / 160 % 40 * 25 + 10) END AS error_message,
+        END END || (h5 / 160 % 40 * 25 + 10) END AS error_message,
     CASE WHEN h6 / 90 % 3 = 0 THEN '{"host":"edge-' || (h5 % 9 + 1) || '","attempt":' || (h4 % 3 + 1) ||
         ',"file":"export-' || n || '.csv"}' END AS details
 FROM counts;

@@ -34,6 +34,6 @@ SELECT pg_temp.uuid7(started_at + duration * k / 5, h3, n * 8 + k), pg_temp.uuid
     CASE k WHEN 0 THEN 'Extraction started' WHEN 4 THEN 'Last row read, ' || processed || ' in all'
         ELSE 'Chunk ' || k || '/3 imported, ' || (processed / 3) || ' rows' END,
     CASE WHEN k IN (1, 2, 3) THEN ('{"rows":' || (processed / 3) || '}')::json END
-FROM batch CROSS JOIN generate_series(0, 4) k ORDER BY n, k;
+FROM batch CROSS JOIN generate_series(0, 4) k WHERE k < {events} ORDER BY n, k;
 
 DROP TABLE batch;

@@ -30,6 +30,6 @@ SELECT unhex(printf('%012x7%03x8%03x%012x', (started_at + duration * k / 5) / 10
     CASE k WHEN 0 THEN 'Extraction started' WHEN 4 THEN 'Last row read, ' || processed || ' in all'
         ELSE 'Chunk ' || k || '/3 imported, ' || (processed / 3) || ' rows' END,
     CASE WHEN k IN (1, 2, 3) THEN '{"rows":' || (processed / 3) || '}' END
-FROM batch CROSS JOIN (SELECT 0 AS k UNION ALL VALUES (1), (2), (3), (4)) ORDER BY n, k;
+FROM batch CROSS JOIN (SELECT 0 AS k UNION ALL VALUES (1), (2), (3), (4)) WHERE k < {events} ORDER BY n, k;
 
 DROP TABLE batch;

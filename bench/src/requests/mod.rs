@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     database::{DatabaseClient, ScratchDatabase},
-    fill::fill,
+    fill::{Content, fill},
     load::Connection,
     progress,
     report::{Report, Row, Target},
@@ -58,7 +58,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     options.server.migrate(&url).await?;
     let database = DatabaseClient::open(&url).await?;
     if database.count_runs().await? == 0 {
-        fill(&url, options.runs).await?;
+        fill(&url, Content::of_runs(options.runs)).await?;
     }
     let mut report = Report::new(["baseline", "server"]);
     options.server.describe(&mut report).await?;
