@@ -57,11 +57,11 @@ impl Store {
         after: Option<Uuid>,
         limit: u64,
     ) -> Result<Vec<SilentRun>, DbErr> {
-        let clock = match &self.database {
-            Database::Postgres(_) => postgres::heartbeats::clock(),
-            Database::Sqlite(_) => sqlite::heartbeats::clock(),
+        let (clock, is_watched) = match &self.database {
+            Database::Postgres(_) => (postgres::heartbeats::clock(), IS_WATCHED),
+            Database::Sqlite(_) => (sqlite::heartbeats::clock(), sqlite::heartbeats::IS_WATCHED),
         };
-        let select = select_silent(clock, after, limit);
+        let select = select_silent(clock, is_watched, after, limit);
         let rows = read::query_all(self.read(), &select).await?;
         let runs = rows.iter().map(|row| {
             let mut columns = RowReader::new(row)?;
@@ -128,11 +128,16 @@ pub(crate) fn last_report_in_row() -> Expr {
 }
 
 /// Returns the select of the first silent runs after an ID.
-fn select_silent(clock: DatabaseClock, after: Option<Uuid>, limit: u64) -> SelectStatement {
+fn select_silent(
+    clock: DatabaseClock,
+    is_watched: &'static str,
+    after: Option<Uuid>,
+    limit: u64,
+) -> SelectStatement {
     Query::select()
         .columns([Column::Id, Column::HeartbeatTimeoutSeconds])
         .from(run::Entity)
-        .and_where(Expr::cust(IS_WATCHED))
+        .and_where(Expr::cust(is_watched))
         .and_where(is_silent(clock.deadline))
         .and_where_option(after.map(|after| Column::Id.gt(after)))
         .order_by(Column::Id, Order::Asc)

@@ -14,6 +14,12 @@ use crate::{
     },
 };
 
+/// The condition on open runs that have a heartbeat timeout. SQLite would otherwise prefer an index on the status, and read
+/// the runs without a timeout, too.
+pub(in crate::store) const IS_WATCHED: &str = "id IN (SELECT id FROM sync_history \
+    INDEXED BY ix_sync_history_with_timeout \
+    WHERE heartbeat_timeout_seconds > 0 AND status IN ('pending', 'running'))";
+
 /// Returns a time as it is stored: without a fraction, or with three digits.
 fn time(modifiers: &str) -> Expr {
     Expr::cust(format!(
