@@ -182,7 +182,8 @@ async function check() {
   if (!Array.isArray(latest.syncRuns?.nodes)) throw new Error('LatestRuns has no syncRuns');
   step = 'waiting for the rendered response';
   await first.locator('.result-window .view-line', { hasText: '"syncRuns"' }).waitFor();
-  for (const name of ['ActiveRuns', 'RunWithEvents', 'EventsOfType']) await run(first, name);
+  const queries = ['ActiveRuns', 'RunWithEvents', 'EventsOfType', 'Freshness', 'FailuresBySource', 'FailureGroups', 'DurationsPerDay'];
+  for (const name of queries) await run(first, name);
 
   const shows = await watch(first);
   const second = await openGraphiql('second page');

@@ -7,6 +7,15 @@ interface Example {
 
 const runIdVariables = JSON.stringify({ runId: 'paste-a-run-id-here' }, null, 2);
 
+const DAY = 24 * 60 * 60 * 1000;
+
+/** Variables with a start of a period that ends now. */
+function since(days: number) {
+  const start = new Date(Date.now() - days * DAY);
+  start.setUTCHours(0, 0, 0, 0);
+  return JSON.stringify({ since: start.toISOString() }, null, 2);
+}
+
 export const examples: Example[] = [
   {
     query: `# Lists the ten newest runs with their users,
@@ -112,6 +121,90 @@ query EventsOfType {
 `,
   },
   {
+    query: `# What is late? Lists each entity type and source
+# with its state and when it becomes late.
+query Freshness {
+  syncFreshness {
+    entityType
+    source
+    state
+    secondsSinceLastSuccess
+    expectedIntervalSeconds
+    lateAt
+    consecutiveFailures
+    lastRun {
+      id
+      status
+      startedAt
+      errorMessage
+    }
+  }
+}
+`,
+  },
+  {
+    query: `# Counts the failures of the last seven days
+# by source.
+query FailuresBySource($since: DateTime!) {
+  syncRunStats(
+    filter: { startedAt: { gte: $since } }
+    groupBy: [SOURCE]
+  ) {
+    source
+    runs
+    failed
+    successRate
+  }
+}
+`,
+    variables: since(7),
+  },
+  {
+    query: `# What fails most? Groups the failed runs of the
+# last seven days by their error message.
+query FailureGroups($since: DateTime!) {
+  syncFailureGroups(
+    filter: { startedAt: { gte: $since } }
+    first: 10
+  ) {
+    groups {
+      message
+      runs
+      firstFailedAt
+      lastFailedAt
+      pairs {
+        entityType
+        source
+      }
+      fingerprint
+    }
+    runsRead
+    isComplete
+  }
+}
+`,
+    variables: since(7),
+  },
+  {
+    query: `# Durations per day of the last 30 days: median
+# and 95th percentile in seconds.
+query DurationsPerDay($since: DateTime!) {
+  syncRunStats(
+    filter: { startedAt: { gte: $since } }
+    bucket: DAY
+    timeZone: "Europe/Zurich"
+  ) {
+    bucketStart
+    runs
+    p50DurationSeconds
+    p95DurationSeconds
+    maxDurationSeconds
+  }
+}
+`,
+    variables: since(30),
+  },
+  {
     query: `# Creates a run in the status PENDING.
 # Copy its ID for the next two tabs.
 mutation CreateRun {
@@ -186,6 +279,21 @@ subscription WatchRuns {
       status
       version
     }
+  }
+}
+`,
+  },
+  {
+    query: `# Subscribes to freshness: sends the state of
+# every pair, then each pair whose state changes,
+# by a run or by time passing.
+subscription WatchFreshness {
+  syncFreshnessChanged {
+    entityType
+    source
+    state
+    lateAt
+    consecutiveFailures
   }
 }
 `,
