@@ -62,9 +62,7 @@ pub(crate) struct StatsRow {
 }
 
 /// The rows of a select, one for each run.
-const RUNS: &str = "run";
-/// The same with the rank of each duration.
-const RANKED: &str = "ranked";
+pub(super) const RUNS: &str = "run";
 /// The index of the bucket that a run is in.
 pub(super) const BUCKET: &str = "bucket";
 
@@ -76,13 +74,8 @@ const RECORDS: [Column; 4] = [
     Column::RecordsFailed,
 ];
 
-/// The columns between which percentiles are interpolated: name, and rank among the durations in ascending order.
-const PERCENTILES: [(&str, &str); 4] = [
-    ("p50_low", "1 + (ended - 1) / 2"),
-    ("p50_high", "1 + ended / 2"),
-    ("p95_low", "1 + 95 * (ended - 1) / 100"),
-    ("p95_high", "1 + (95 * (ended - 1) + 99) / 100"),
-];
+/// The durations between which the median and the 95th percentile are interpolated.
+pub(super) type Percentiles = [[Option<i64>; 2]; 2];
 
 /// The distinct starts of the buckets that ranges are part of, in order.
 fn bucket_starts(ranges: &[BucketRange]) -> Vec<DateTime<Utc>> {
@@ -135,7 +128,15 @@ impl Store {
             .database
             .statistics(budget, async move |pool| query_all(pool, &statement).await);
         let rows = query.await?;
-        let rows = rows.iter().map(|row| StatsRow::read(row, select, &starts));
+        let percentiles = match &self.database {
+            Database::Postgres(_) => postgres::read_percentiles,
+            Database::Sqlite(_) => sqlite::read_percentiles,
+        };
+        let rows = rows.iter().map(|row| {
+            let mut read = StatsRow::read(row, select, &starts)?;
+            [read.p50_micros, read.p95_micros] = percentiles(row)?;
+            Ok(read)
+        });
         let rows: Result<Vec<_>, DbErr> = rows.collect();
         rows.map_err(SlowQueryError::Database)
     }
@@ -146,25 +147,6 @@ impl Store {
             .into_iter()
             .chain(select.ranges.as_ref().map(|_| BUCKET));
         let group: Vec<&str> = group.collect();
-        let partition = if group.is_empty() {
-            String::new()
-        } else {
-            format!("PARTITION BY {} ", group.join(", "))
-        };
-        let ranked = Query::select()
-            .expr(Expr::cust("*"))
-            .expr_as(
-                Expr::cust(format!(
-                    "row_number() OVER ({partition}ORDER BY micros NULLS LAST)"
-                )),
-                "duration_rank",
-            )
-            .expr_as(
-                Expr::cust(format!("count(micros) OVER ({partition})")),
-                "ended",
-            )
-            .from_subquery(self.runs(select, starts), RUNS)
-            .take();
         let mut rows = Query::select();
         for column in &group {
             rows.expr(Expr::col(*column)).group_by_col(*column);
@@ -177,17 +159,16 @@ impl Store {
         rows.expr_as(Expr::cust("count(micros)"), "ended_runs")
             .expr_as(Expr::cust("CAST(sum(micros) AS double precision)"), "total")
             .expr_as(Expr::cust("max(micros)"), "longest");
-        for (name, rank) in PERCENTILES {
-            let value = format!("max(micros) FILTER (WHERE duration_rank = {rank})");
-            rows.expr_as(Expr::cust(value), name);
-        }
         for column in RECORDS {
             let sum = format!("sum({})", column.as_str());
             rows.expr_as(Expr::cust(sum), column.as_str());
         }
-        rows.from_subquery(ranked, RANKED)
-            .limit(select.limit)
-            .take()
+        let runs = self.runs(select, starts);
+        match &self.database {
+            Database::Postgres(_) => postgres::select_percentiles(&mut rows, runs, &group),
+            Database::Sqlite(_) => sqlite::select_percentiles(&mut rows, runs),
+        }
+        rows.limit(select.limit).take()
     }
 
     /// Selects what is aggregated of each run.
@@ -221,6 +202,7 @@ impl Store {
 }
 
 impl StatsRow {
+    /// Reads all but the percentiles.
     fn read(
         row: &QueryResult,
         select: &StatsSelect,
@@ -248,7 +230,6 @@ impl StatsRow {
         for (sum, column) in records.iter_mut().zip(RECORDS) {
             *sum = count(column.as_str())?;
         }
-        let [p50_low, p50_high, p95_low, p95_high] = PERCENTILES.map(|(name, _)| long(name));
         Ok(Self {
             status: text(Column::Status)?,
             source: text(Column::Source)?,
@@ -259,9 +240,8 @@ impl StatsRow {
             ended: count("ended_runs")?,
             total_micros: row.try_get("", "total")?,
             max_micros: long("longest")?,
-            p50_micros: [p50_low?, p50_high?],
-            p95_micros: [p95_low?, p95_high?],
             records,
+            ..Self::default()
         })
     }
 }

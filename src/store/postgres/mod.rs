@@ -3,11 +3,13 @@
 mod events;
 pub(super) mod feed;
 pub(super) mod heartbeats;
+mod stats;
 
 pub(super) use events::{
     add_events, count_events, decode_event_page, event_order, join_event_page, read_event_pages,
     read_last_reports,
 };
+pub(super) use stats::{read_percentiles, select_percentiles};
 
 use chrono::{DateTime, Utc};
 use entity::{instant, merge_details, run};

@@ -6,6 +6,7 @@
 mod events;
 pub(super) mod feed;
 pub(super) mod heartbeats;
+mod stats;
 pub(super) mod text_index;
 
 use chrono::{DateTime, Utc};
@@ -29,6 +30,7 @@ pub(super) use events::{
     add_events, count_events, decode_event_page, event_order, read_event_pages, read_last_reports,
     select_event_page,
 };
+pub(super) use stats::{read_percentiles, select_percentiles};
 
 /// The end of a run that has ended, a generated column: NULL if the run is open, whatever another writer has stored in
 /// `completed_at`.
@@ -59,18 +61,29 @@ pub(super) fn bucket_runs(
 ) {
     const RANGE: &str = "bucket_range";
     let text = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%S+00:00").to_string();
+    let number = ranges.len() as u64;
     let ranges = ranges.iter().map(|range| {
         let bucket = starts.binary_search(&range.start).ok();
         (text(range.from), text(range.to), bucket)
     });
     // Serialising texts and numbers cannot fail.
     let ranges = serde_json::to_string(&ranges.collect::<Vec<_>>()).unwrap_or_default();
-    let item = |index: i32| Expr::cust(format!("{RANGE}.value ->> {index}"));
-    let started_at = || run::Column::StartedAt.into_expr();
-    let is_in_range = started_at().gte(item(0)).and(started_at().lt(item(1)));
-    // CROSS JOIN keeps the order of the loops.
-    runs.expr_as(item(2), BUCKET)
+    let columns = Query::select()
+        .expr_as(Expr::cust("value ->> 0"), "range_start")
+        .expr_as(Expr::cust("value ->> 1"), "range_end")
+        .expr_as(Expr::cust("value ->> 2"), BUCKET)
         .from_function(Func::cust("json_each").arg(ranges), RANGE)
+        // Prevents SQLite from parsing the JSON again for each run.
+        .limit(number)
+        .take();
+    let column = |name: &'static str| Expr::col((RANGE, name));
+    let started_at = || run::Column::StartedAt.into_expr();
+    let is_in_range = started_at()
+        .gte(column("range_start"))
+        .and(started_at().lt(column("range_end")));
+    // CROSS JOIN keeps the order of the loops.
+    runs.column((RANGE, BUCKET))
+        .from_subquery(columns, RANGE)
         .cross_join(run::Entity)
         .and_where(is_in_range);
 }
