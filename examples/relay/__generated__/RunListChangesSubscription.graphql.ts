@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<9004034f490be3e091e59193f24f28c8>>
+ * @generated SignedSource<<e60dc3fe604cc113078369ce0487cad2>>
  * @lightSyntaxTransform
  */
 
@@ -19,6 +19,7 @@ export type SyncRunFilter = {
   durationSeconds?: FloatRange | null | undefined;
   entityType?: ReadonlyArray<SyncEntityType> | null | undefined;
   errorContains?: string | null | undefined;
+  errorFingerprint?: ReadonlyArray<string> | null | undefined;
   id?: ReadonlyArray<string> | null | undefined;
   idStartsWith?: string | null | undefined;
   not?: SyncRunFilter | null | undefined;

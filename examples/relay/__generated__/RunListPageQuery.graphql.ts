@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<8a36a32635a7788927578a80b18f10e6>>
+ * @generated SignedSource<<4b8ba03857d119ae242b06bee3f5bb43>>
  * @lightSyntaxTransform
  */
 
@@ -21,6 +21,7 @@ export type SyncRunFilter = {
   durationSeconds?: FloatRange | null | undefined;
   entityType?: ReadonlyArray<SyncEntityType> | null | undefined;
   errorContains?: string | null | undefined;
+  errorFingerprint?: ReadonlyArray<string> | null | undefined;
   id?: ReadonlyArray<string> | null | undefined;
   idStartsWith?: string | null | undefined;
   not?: SyncRunFilter | null | undefined;

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<7a2b1db010a6c768d9298671d147c095>>
+ * @generated SignedSource<<e191e94256f840e1ee8817d46970809b>>
  * @lightSyntaxTransform
  */
 
@@ -21,6 +21,7 @@ export type SyncRunFilter = {
   durationSeconds?: FloatRange | null | undefined;
   entityType?: ReadonlyArray<SyncEntityType> | null | undefined;
   errorContains?: string | null | undefined;
+  errorFingerprint?: ReadonlyArray<string> | null | undefined;
   id?: ReadonlyArray<string> | null | undefined;
   idStartsWith?: string | null | undefined;
   not?: SyncRunFilter | null | undefined;
