@@ -7,7 +7,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -81,6 +84,8 @@ struct DirectConnections<DB: Database> {
     /// turns with those of other users.
     permits: FairQueue,
     idle: Mutex<Vec<IdleConnection<DB>>>,
+    /// Set before the last connections are returned to the pool: closing it waits for all of them.
+    is_closed: AtomicBool,
 }
 
 struct IdleConnection<DB: Database> {
@@ -96,6 +101,7 @@ impl<DB: Database> DirectConnections<DB> {
             options,
             permits: FairQueue::new(options.connections, usize::MAX),
             idle: Mutex::default(),
+            is_closed: AtomicBool::new(false),
         })
     }
 
@@ -131,15 +137,22 @@ impl<DB: Database> DirectConnections<DB> {
 
     /// Keeps a connection for the next statement, or returns it to the pool.
     fn release(&self, mut used: IdleConnection<DB>) {
-        if self.options.pinned {
-            used.last_used = Instant::now();
-            self.idle().push(used);
+        used.last_used = Instant::now();
+        let mut idle = self.idle();
+        if self.options.pinned && !self.is_closed.load(Ordering::Relaxed) {
+            idle.push(used);
         }
     }
 
     /// Returns all idle connections to the pool, which checks them.
     fn release_all(&self) {
         self.idle().clear();
+    }
+
+    /// Returns all connections to the pool, those that are in use after their statements.
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+        self.release_all();
     }
 
     /// Closes a connection and all that are idle.
@@ -332,8 +345,8 @@ impl StatementPool {
     pub(super) async fn close(self) -> Result<(), DbErr> {
         match &self.connections {
             Connections::SeaOrm => {}
-            Connections::Postgres(direct) => direct.release_all(),
-            Connections::Sqlite(direct) => direct.release_all(),
+            Connections::Postgres(direct) => direct.close(),
+            Connections::Sqlite(direct) => direct.close(),
         }
         self.pool.close().await
     }
