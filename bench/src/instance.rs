@@ -24,7 +24,7 @@ pub(crate) struct Instance {
     postmaster: Option<i32>,
 }
 
-/// What requests cost on average.
+/// What a request, or another part of some work, costs on average.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     /// CPU time of server and database.
@@ -65,14 +65,27 @@ impl Instance {
 
     /// Sends this number of requests, one after the other.
     pub(crate) async fn send(&self, requests: &[RequestTemplate], number: u32) -> Result<Cost> {
+        let ids = IdSequence::new();
+        let send = async |connection: &mut Connection| {
+            for request in requests.iter().cycle().take(number as usize) {
+                connection.send(request, &ids).await?;
+            }
+            Ok(())
+        };
+        self.measure(number, send).await
+    }
+
+    /// Does work that consists of this number of equal parts, and returns what each costs.
+    pub(crate) async fn measure(
+        &self,
+        number: u32,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<()>,
+    ) -> Result<Cost> {
         // A new connection: the server closes idle ones while other databases are measured.
         let mut connection = Connection::open(self.server.address).await?;
-        let ids = IdSequence::new();
         let before = CpuSnapshot::read(self.server.pid(), self.postmaster)?;
         let begin = Instant::now();
-        for request in requests.iter().cycle().take(number as usize) {
-            connection.send(request, &ids).await?;
-        }
+        work(&mut connection).await?;
         let latency = begin.elapsed() / number;
         let after = CpuSnapshot::read(self.server.pid(), self.postmaster)?;
         let used = after.since(&before);

@@ -9,6 +9,7 @@ mod fill;
 mod freshness;
 mod insight;
 mod instance;
+mod lifecycle;
 mod load;
 mod process;
 mod report;
@@ -40,6 +41,7 @@ enum Command {
     SqliteWrites(sqlite_writes::Options),
     Scaling(scaling::Options),
     Insight(insight::Options),
+    Lifecycle(lifecycle::Options),
     Fill(fill::Options),
     Soak(soak::Options),
     Freshness(freshness::Options),
@@ -58,6 +60,7 @@ async fn main() -> Result<()> {
         Command::SqliteWrites(options) => sqlite_writes::run(options).await,
         Command::Scaling(options) => scaling::run(options).await,
         Command::Insight(options) => insight::run(options).await,
+        Command::Lifecycle(options) => lifecycle::run(options).await,
         Command::Fill(options) => fill::run(options).await,
         Command::Soak(options) => soak::run(options).await,
         Command::Freshness(options) => freshness::run(&options),

@@ -26,6 +26,11 @@ pub(crate) struct ServerBinary {
 }
 
 impl ServerBinary {
+    /// The binary at this path.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path: Some(path) }
+    }
+
     fn path(&self) -> Result<PathBuf> {
         match &self.path {
             Some(path) => Ok(path.clone()),
