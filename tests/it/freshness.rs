@@ -306,3 +306,24 @@ async fn values_of_other_writers_that_cannot_be_represented_do_no_harm(database:
         }
     }
 }
+
+#[tokio::test]
+async fn the_freshness_of_an_adopted_postgres_database_is_learned_from_its_history() {
+    let server = TestServer::start_on_existing_database().await;
+    let all = freshness(&server, "").await;
+    let expected = [
+        "PRODUCT/AS400 STALE",
+        "MEASUREMENT/AS400 STALE",
+        "STOCK/AS400 STALE",
+        "PRICING/AS400 STALE",
+        "PRICING/FILE STALE",
+        "MANUFACTURER/FILEMAKER FRESH",
+        "CUSTOMER/FILEMAKER LATE",
+        "ORDER/API STALE",
+        "AUTOCARE/FILE FRESH",
+        "AUTOCARE/EXTERNAL FRESH",
+    ];
+    assert_eq!(pairs(&all), expected);
+    assert_eq!(all[2]["lateAt"], "2026-11-20T06:45:24.100484Z");
+    assert_eq!(all[8]["expectedIntervalSeconds"], Value::Null);
+}
