@@ -48,9 +48,10 @@ pub(super) fn complexity(
         values: 0,
         search_chars: 0,
     };
-    let cost = visitor.selection(&operation.selection_set).once;
+    let Cost { once, per_row } = visitor.selection(&operation.selection_set);
     Complexity {
-        cost,
+        // A list at the root has at least one row.
+        cost: once.saturating_add(per_row),
         values: visitor.values,
         search_chars: visitor.search_chars,
     }

@@ -56,9 +56,11 @@ pub(super) fn field_cost(parent: &str, field: &str) -> FieldCost {
 fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
     let (base, multiplier) = match (parent, field) {
         // A statement for the buckets that have runs, and one for the statistics.
-        ("Query", "syncRunStats") => (2 * STATEMENT + STATS, Multiplier::Rows(STATS_ROWS)),
+        ("Query", "syncRunStats") => (2 * STATEMENT + STATS, Multiplier::Average(STATS_ROWS)),
         // A statement for the newest runs of each pair, and one for those of earlier weeks.
-        ("Query", "syncFreshness") => (2 * STATEMENT + FRESHNESS, Multiplier::Rows(PAIRS)),
+        ("Query", "syncFreshness") | ("Subscription", "syncFreshnessChanged") => {
+            (2 * STATEMENT + FRESHNESS, Multiplier::Average(PAIRS))
+        }
         // Statements for the runs, for messages without a fingerprint, and for the run of each group.
         ("Query", "syncFailureGroups") => (3 * STATEMENT + STATS, Multiplier::First(20)),
         ("SyncFailureGroup", "pairs") => (1, Multiplier::Average(FAILING_PAIRS)),
@@ -69,9 +71,6 @@ fn unlisted_cost(parent: &str, field: &str) -> FieldCost {
         ("Mutation", "addSyncEvents") => (2 * STATEMENT, Multiplier::Input("events")),
         ("Mutation", "cancelSyncRuns" | "deleteSyncRuns") => (0, Multiplier::Statements("runIds")),
         ("Mutation", "cancelActiveSyncRuns") => (2 * STATEMENT, Multiplier::Rows(1000)),
-        ("Subscription", "syncFreshnessChanged") => {
-            (2 * STATEMENT + FRESHNESS, Multiplier::Average(PAIRS))
-        }
         ("Mutation" | "Subscription", _) => (2 * STATEMENT, Multiplier::Page),
         ("Query", "__schema" | "__type") => (1, Multiplier::Fraction(INTROSPECTION_OVERESTIMATE)),
         _ if parent.starts_with("__") => (1, introspection_length(field)),
