@@ -21,6 +21,7 @@ mod groups;
 mod heartbeats;
 mod id_prefix;
 mod index_support;
+mod index_task;
 mod list;
 mod load;
 mod order;
